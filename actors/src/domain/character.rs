@@ -1,0 +1,50 @@
+//! A character as the engine needs it: who speaks, how, and with which model.
+
+use super::CharacterId;
+
+/// One line of an example dialogue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExampleLine {
+    pub from_user: bool,
+    pub text: String,
+}
+
+/// Which model speaks for the character and how freely.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelChoice {
+    /// Provider by its name in config; `None` is the default provider.
+    pub provider: Option<String>,
+    /// Model name as the provider knows it; `None` is the provider's default.
+    pub model: Option<String>,
+    /// 0 (always the likeliest word) to 2.
+    pub temperature: f32,
+    /// Tokens that one reply may have.
+    pub max_tokens: u32,
+    /// Tokens of prompt and reply together that the character wants to use at most.
+    pub context_tokens: u32,
+}
+
+/// All that a persona is made of. What the public sees never holds the prompt parts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CharacterRecord {
+    pub id: CharacterId,
+    pub slug: String,
+    pub name: String,
+    pub tagline: String,
+    pub description: String,
+    pub personality: String,
+    pub scenario: String,
+    pub greeting: String,
+    /// Words for how it speaks: `wry`, `formal`, `warm` …
+    pub traits: Vec<String>,
+    pub examples: Vec<ExampleLine>,
+    /// Facts that it knows, each one sentence.
+    pub knowledge: Vec<String>,
+    /// Replaces the compiled description of the character where an admin wrote one.
+    pub system_prompt: Option<String>,
+    /// How readily it speaks up in a room of many, 0 to 1.
+    pub talkativeness: f32,
+    pub model: ModelChoice,
+    /// Raised at each change, so that a live persona knows an older copy.
+    pub version: i64,
+}

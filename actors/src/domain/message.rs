@@ -1,0 +1,134 @@
+//! A message as the room log holds it, and the replies that it asked for.
+
+use jiff::Timestamp;
+
+use super::{CharacterId, ClientId, Content, MessageId, RoomId, UserId};
+
+/// Place in a room's log: 1 for its first change, one more for each next. Zero stands before all.
+pub type Revision = i64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sender {
+    User(UserId),
+    Character(CharacterId),
+}
+
+impl Sender {
+    /// The bare id, as the log's `sender` column holds it.
+    #[must_use]
+    pub fn uuid(self) -> uuid::Uuid {
+        match self {
+            Self::User(id) => id.uuid(),
+            Self::Character(id) => id.uuid(),
+        }
+    }
+}
+
+/// What kind of content a message carries. Quotas are counted per kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(i16)]
+pub enum MessageKind {
+    Text = 0,
+    Audio = 1,
+    Media = 2,
+}
+
+/// How a stored message came to its end. A person's message is always `Complete`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i16)]
+pub enum Finish {
+    Complete = 0,
+    /// A person stopped the reply; the part that was said stands.
+    Stopped = 1,
+    /// The model's token limit cut it.
+    Length = 2,
+    /// The provider or the node broke off; the part that was said stands.
+    Interrupted = 3,
+}
+
+/// Where a reply stands, from the asking to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReplyState {
+    Queued,
+    Thinking,
+    Streaming,
+    Done,
+    Failed,
+    Stopped,
+    Interrupted,
+}
+
+/// A reply that a message asked for and that is not (yet) a message of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub character: CharacterId,
+    /// The id of the message that this reply is to become.
+    pub message: MessageId,
+    pub state: ReplyState,
+    pub code: Option<FailureCode>,
+}
+
+/// Why a reply ended without a message, for the client. The inner reason goes to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureCode {
+    ProviderUnavailable,
+    ProviderTimeout,
+    ProviderRefused,
+    ContentRefused,
+    Interrupted,
+    Overloaded,
+    Internal,
+}
+
+impl FailureCode {
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::ProviderUnavailable, "provider_unavailable"),
+        (Self::ProviderTimeout, "provider_timeout"),
+        (Self::ProviderRefused, "provider_refused"),
+        (Self::ContentRefused, "content_refused"),
+        (Self::Interrupted, "interrupted"),
+        (Self::Overloaded, "overloaded"),
+        (Self::Internal, "internal"),
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(code, _)| *code == self).map_or("internal", |(_, text)| text)
+    }
+
+    /// Reads what [`as_str`](Self::as_str) wrote; a text of a later version is `Internal`.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        Self::ALL.iter().find(|(_, known)| *known == text).map_or(Self::Internal, |(code, _)| *code)
+    }
+}
+
+/// One message of the room log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub id: MessageId,
+    pub room: RoomId,
+    /// The revision that made it: its place among the messages.
+    pub offset: Revision,
+    /// The revision that last changed it; equal to `offset` while unchanged.
+    pub revision: Revision,
+    pub sender: Sender,
+    /// Only its sender is shown this.
+    pub client_id: ClientId,
+    pub kind: MessageKind,
+    pub content: Content,
+    pub reply_to: Option<MessageId>,
+    pub finish: Finish,
+    /// Replies asked for by this message that are under way or ended without a message.
+    pub replies: Vec<Reply>,
+    pub created_at: Timestamp,
+}
+
+/// Tokens that a reply took, as the provider said or as counted here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenUsage {
+    pub prompt_tokens: u32,
+    pub completion_tokens: u32,
+    /// Part of `prompt_tokens` that the provider had in its cache.
+    pub cached_tokens: u32,
+}

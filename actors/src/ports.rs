@@ -1,0 +1,57 @@
+//! What the engine asks of the outside. A port exists only where the engine calls out; the server's adapters stand in
+//! `src/` (`postgres/`, `ai/`, `realtime/`), the in-memory ones in `testsuite/`.
+
+mod archive;
+mod journal_store;
+mod generator;
+
+use jiff::Timestamp;
+
+use crate::domain::{Revision, RoomId, SessionId, UserId};
+use crate::protocol::{RoomEvent, UserEvent};
+
+pub use archive::{Archive, OpenTurn, RoomCharacter, RoomRecord, TakeUp, UserRecord};
+pub use generator::{
+    GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream, PromptMessage, PromptRole,
+    TokenCounter,
+};
+pub use journal_store::{
+    CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome, ReadMark, Say, StoredBefore, TurnEnd,
+};
+
+/// The outside is away or broken. What exactly, goes to the log where it is made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database cannot be reached")]
+    Unavailable,
+    #[error("the database refused: {0}")]
+    Failed(String),
+}
+
+/// Carries events to sockets. Called from actors: must not block, and must bound what it holds for slow readers.
+pub trait Fanout: Send + Sync + 'static {
+    /// One commit's events of a room, or one passing event, in order, to all sockets that joined it.
+    fn to_room(&self, room: RoomId, events: Vec<RoomEvent>);
+
+    /// To all sockets of a user but one.
+    fn to_user(&self, user: UserId, event: UserEvent, except: Option<SessionId>);
+
+    /// The room's actor started anew after a crash and its log stands at `head`: a socket that stands before it has
+    /// missed something and is closed with "resume".
+    fn resync(&self, room: RoomId, head: Revision);
+}
+
+/// The wall clock, so that tests can hold it.
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

@@ -1,0 +1,90 @@
+//! Reading back: what an actor loads when it starts, and the history that a prompt is made of.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use jiff::tz::TimeZone;
+
+use super::StoreError;
+use crate::domain::{
+    CharacterId, CharacterRecord, Message, MessageId, MeterKey, Plan, Priority, Revision, RoomId, UserId,
+};
+
+/// A room as its actor loads it.
+#[derive(Clone, Debug)]
+pub struct RoomRecord {
+    pub id: RoomId,
+    pub owner: UserId,
+    pub members: Vec<UserId>,
+    /// In the order in which they joined; the first answers when nothing else decides.
+    pub characters: Vec<RoomCharacter>,
+    /// The revision of the log's last entry.
+    pub head: Revision,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomCharacter {
+    pub id: CharacterId,
+    pub name: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct UserRecord {
+    pub id: UserId,
+    /// How a character addresses the person.
+    pub display_name: String,
+    pub plan: Arc<Plan>,
+    pub time_zone: TimeZone,
+}
+
+/// A reply that was asked for and has not ended: a row of `turns`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenTurn {
+    /// Id of the turn and of the message it is to become.
+    pub message: MessageId,
+    pub room: RoomId,
+    pub character: CharacterId,
+    /// The message that asked.
+    pub asked: MessageId,
+    /// That message's offset: the prompt's history ends there.
+    pub asked_offset: Revision,
+    /// Who asked, and so who pays.
+    pub user: UserId,
+    pub priority: Priority,
+    /// Raised by every node that takes the turn up; the end of an older holder is refused.
+    pub fence: i32,
+    /// Meters to give back if the reply produces nothing.
+    pub refund: Vec<MeterKey>,
+}
+
+/// Which open turns to take up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakeUp {
+    /// Those held by nodes that are gone.
+    DeadNodes,
+    /// Those of one room that this node held before the room's actor crashed.
+    Room(RoomId),
+}
+
+pub trait Archive: Send + Sync + 'static {
+    /// `None`: there is no such room, or it was deleted.
+    fn room(&self, room: RoomId) -> BoxFuture<'_, Result<Option<RoomRecord>, StoreError>>;
+
+    fn user(&self, user: UserId) -> BoxFuture<'_, Result<Option<UserRecord>, StoreError>>;
+
+    /// What these meters stand at; one that is missing stands at zero.
+    fn meters(&self, keys: Vec<MeterKey>) -> BoxFuture<'_, Result<Vec<(MeterKey, u32)>, StoreError>>;
+
+    fn character(&self, character: CharacterId) -> BoxFuture<'_, Result<Option<CharacterRecord>, StoreError>>;
+
+    /// The last `limit` messages of the room with an offset of at most `up_to`, oldest first.
+    fn history(
+        &self,
+        room: RoomId,
+        up_to: Revision,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>>;
+
+    /// Raises the fence of at most `limit` open turns, makes this node their holder, and returns them.
+    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>>;
+}
