@@ -1,1 +1,14 @@
+//! The Greenroom server: HTTP, sockets, Postgres and AI providers around the engine in `greenroom-actors`.
+//! `ARCHITECTURE.md` is the map.
 
+pub mod config;
+pub mod error;
+pub mod http;
+pub mod realtime;
+pub mod accounts;
+pub mod characters;
+pub mod conversations;
+pub mod ai;
+pub mod control;
+pub mod postgres;
+pub mod app;

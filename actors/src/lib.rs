@@ -1,1 +1,11 @@
+//! The engine of Greenroom: sessions, rooms, turns, users and personas as actors.
+//!
+//! It knows no HTTP, SQL, Redis, JSON or AI provider; what it needs of them it asks for through [`ports`].
+//! The modules stand in the order in which a message walks: see `ARCHITECTURE.md`.
 
+pub mod domain;
+pub mod protocol;
+pub mod ports;
+pub mod settings;
+pub mod pool;
+pub mod engine;

@@ -113,7 +113,7 @@ pub struct Message {
     /// The revision that last changed it; equal to `offset` while unchanged.
     pub revision: Revision,
     pub sender: Sender,
-    /// Only its sender is shown this.
+    /// The id itself, as text, where the sender gave none.
     pub client_id: ClientId,
     pub kind: MessageKind,
     pub content: Content,

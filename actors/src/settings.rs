@@ -1,0 +1,164 @@
+//! Every limit of the engine in one place. The server fills this from `config.toml`; the defaults here are the same.
+
+use std::time::Duration;
+
+use crate::domain::{Plans, CONTENT_MAX_CHARS};
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub plans: Plans,
+    pub room: RoomSettings,
+    pub turn: TurnSettings,
+    pub pool: PoolSettings,
+    pub journal: JournalSettings,
+    pub supervision: SupervisionSettings,
+}
+
+#[derive(Clone, Debug)]
+pub struct RoomSettings {
+    /// Characters (Unicode) of one message.
+    pub content_max_chars: usize,
+    /// Commands that a room holds unanswered (reserving, committing) before it refuses.
+    pub pending_max: usize,
+    /// Replies of one character that wait in one room behind the running one.
+    pub waiting_replies_max: usize,
+    /// Time without a command after which a room, user or persona leaves memory.
+    pub idle: Duration,
+    /// Patterns (lower case) that a person's message may not hold.
+    pub refused_patterns: Vec<String>,
+    /// At most one stored read mark per room and this span; marks in between are merged.
+    pub read_merge: Duration,
+    /// A send whose commit is not known by then is answered `outcome_unknown`; it may still be stored.
+    pub commit_deadline: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct TurnSettings {
+    /// Text that arrives within this span goes out as one delta.
+    pub delta_merge: Duration,
+    /// Messages of history that a prompt is made from at most.
+    pub history_max_messages: usize,
+    /// Characters (Unicode) that one reply may have; it is cut there, as `Finish::Length`.
+    pub reply_max_chars: usize,
+    /// What to do with a reply whose node died.
+    pub recovery: Recovery,
+}
+
+/// What becomes of a reply whose node died in the middle of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// It is made anew from the start.
+    Restart,
+    /// It ends as `interrupted` and its quota goes back.
+    Report,
+}
+
+#[derive(Clone, Debug)]
+pub struct PoolSettings {
+    /// Replies generated at the same time.
+    pub workers: usize,
+    /// Replies that wait for a worker before new ones are refused.
+    pub queue_max: usize,
+    /// Replies of one user generated at the same time.
+    pub per_user: usize,
+    /// Waiting this long counts as much as one step of priority, so that nobody starves.
+    pub ageing_step: Duration,
+    pub first_token_timeout: Duration,
+    /// From the start of the first try to the last token.
+    pub total_timeout: Duration,
+    /// Tries in all, while nothing was streamed yet.
+    pub tries: u32,
+    /// Before the second try; doubles with each further one, with jitter of half of it.
+    pub backoff: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct JournalSettings {
+    pub lanes: usize,
+    /// Entries in one transaction.
+    pub batch_max: usize,
+    /// Entries that wait in one lane before new messages are refused.
+    pub queue_max: usize,
+    /// Pause before a lost connection is tried again; doubles up to `retry_max`.
+    pub retry: Duration,
+    pub retry_max: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct SupervisionSettings {
+    /// Crashes of one room, user or persona within `restart_window` before it is left alone for that long.
+    pub restarts_max: usize,
+    pub restart_window: Duration,
+}
+
+impl Settings {
+    #[must_use]
+    pub fn new(plans: Plans) -> Self {
+        Self {
+            plans,
+            room: RoomSettings::default(),
+            turn: TurnSettings::default(),
+            pool: PoolSettings::default(),
+            journal: JournalSettings::default(),
+            supervision: SupervisionSettings::default(),
+        }
+    }
+}
+
+impl Default for RoomSettings {
+    fn default() -> Self {
+        Self {
+            content_max_chars: CONTENT_MAX_CHARS,
+            pending_max: 256,
+            waiting_replies_max: 8,
+            idle: Duration::from_secs(300),
+            refused_patterns: Vec::new(),
+            read_merge: Duration::from_secs(1),
+            commit_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for TurnSettings {
+    fn default() -> Self {
+        Self {
+            delta_merge: Duration::from_millis(40),
+            history_max_messages: 200,
+            reply_max_chars: 20_000,
+            recovery: Recovery::Restart,
+        }
+    }
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self {
+            workers: 64,
+            queue_max: 1_000,
+            per_user: 2,
+            ageing_step: Duration::from_secs(5),
+            first_token_timeout: Duration::from_secs(30),
+            total_timeout: Duration::from_secs(180),
+            tries: 3,
+            backoff: Duration::from_millis(500),
+        }
+    }
+}
+
+impl Default for JournalSettings {
+    fn default() -> Self {
+        Self {
+            lanes: 2,
+            batch_max: 500,
+            queue_max: 10_000,
+            retry: Duration::from_millis(50),
+            retry_max: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Default for SupervisionSettings {
+    fn default() -> Self {
+        Self { restarts_max: 5, restart_window: Duration::from_secs(60) }
+    }
+}
