@@ -17,3 +17,5 @@ pub mod pool;
 mod directory;
 mod supervisor;
 pub mod engine;
+#[cfg(any(test, feature = "testsuite"))]
+pub mod testsuite;
