@@ -26,9 +26,14 @@ pub enum PoolEvent {
     /// A worker has it.
     Thinking,
     Text(String),
-    Done { finish: Finish, usage: TokenUsage },
+    Done {
+        finish: Finish,
+        usage: TokenUsage,
+    },
     /// After the last try, or in the middle of the text.
-    Failed { code: FailureCode },
+    Failed {
+        code: FailureCode,
+    },
 }
 
 /// Events of one job. Bounded: a turn that does not read slows its own stream only.
@@ -58,7 +63,10 @@ pub struct PoolSnapshot {
 pub struct Pool {}
 
 impl Pool {
-    pub async fn start(_settings: PoolSettings, _generator: Arc<dyn Generator>) -> Result<Self, ractor::SpawnErr> {
+    pub async fn start(
+        _settings: PoolSettings,
+        _generator: Arc<dyn Generator>,
+    ) -> Result<Self, ractor::SpawnErr> {
         todo!()
     }
     /// Whether another job would be taken now: asked before a message that wants a reply is stored.
