@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::{
-    ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, MeterKey, Reply, ReplyState, Revision,
-    RoomId, Sender, TokenUsage, UserId,
+    ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, MeterKey, Reply, ReplyState,
+    Revision, RoomId, Sender, TokenUsage, UserId,
 };
 use crate::ports::{CloseTurn, Entry, EntryKind, OpenTurn, Outcome, ReadMark, Say, StoredBefore, TurnEnd};
 
