@@ -7,5 +7,15 @@ pub mod domain;
 pub mod protocol;
 pub mod ports;
 pub mod settings;
+mod room;
+mod turn;
+mod user;
+pub mod journal;
+mod persona;
+pub mod prompt;
 pub mod pool;
+mod directory;
+mod supervisor;
 pub mod engine;
+#[cfg(any(test, feature = "testsuite"))]
+pub mod testsuite;
