@@ -7,5 +7,6 @@ pub mod domain;
 pub mod protocol;
 pub mod ports;
 pub mod settings;
+pub mod session;
 pub mod pool;
 pub mod engine;
