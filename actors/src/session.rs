@@ -7,9 +7,11 @@
 //!
 //! Limits: [`SessionSettings`]. An idle session holds no heap but its identity.
 
+mod settings;
+mod close;
+mod rate;
 mod frame;
 mod place;
-mod rate;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,100 +23,10 @@ use crate::protocol::{Presence, Refusal, RefusalCode};
 use place::{Joining, Live, Place, Taken};
 use rate::Bucket;
 
+pub use close::CloseCode;
 pub use frame::{Frame, Mark};
 pub use place::{Joined, Repair, ReplyMark};
-
-/// Every limit of one session.
-#[derive(Clone, Debug)]
-pub struct SessionSettings {
-    /// From the opening of the socket to its sign-in.
-    pub auth_timeout: Duration,
-    /// Between two pings; a socket from which nothing came for two of these is closed.
-    pub heartbeat_interval: Duration,
-    /// How long before the end of its token a client is told.
-    pub expiry_notice: Duration,
-    /// Frames that were JSON but no good command, over the socket's life.
-    pub bad_frames_max: u32,
-    /// Rooms joined at the same time.
-    pub rooms_max: usize,
-    /// Live frames held back while one room is being joined.
-    pub held_frames_max: usize,
-    /// `message:send` of a user whose plan is not premium. Zero is no limit, here and below.
-    pub messages_per_minute: u32,
-    /// `typing:start` and `typing:stop`.
-    pub typing_per_minute: u32,
-    /// All other commands.
-    pub commands_per_minute: u32,
-    /// Frames of any kind; a socket that sends more is closed.
-    pub frames_per_minute: u32,
-}
-
-impl Default for SessionSettings {
-    fn default() -> Self {
-        Self {
-            auth_timeout: Duration::from_secs(10),
-            heartbeat_interval: Duration::from_secs(25),
-            expiry_notice: Duration::from_secs(60),
-            bad_frames_max: 20,
-            rooms_max: 100,
-            held_frames_max: 1_000,
-            messages_per_minute: 10,
-            typing_per_minute: 30,
-            commands_per_minute: 120,
-            frames_per_minute: 1_200,
-        }
-    }
-}
-
-/// Why the server closes a socket; what the client is to do then is in `docs/PROTOCOL.md` §5.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CloseCode {
-    Draining,
-    TooLarge,
-    SignInTimeout,
-    TokenEnded,
-    NotProtocol,
-    Kicked,
-    NoHeartbeat,
-    OutOfStep,
-    TooManySockets,
-    Flooding,
-}
-
-impl CloseCode {
-    #[must_use]
-    pub fn number(self) -> u16 {
-        match self {
-            Self::Draining => 1001,
-            Self::TooLarge => 1009,
-            Self::SignInTimeout => 4000,
-            Self::TokenEnded => 4001,
-            Self::NotProtocol => 4003,
-            Self::Kicked => 4004,
-            Self::NoHeartbeat => 4008,
-            Self::OutOfStep => 4009,
-            Self::TooManySockets => 4010,
-            Self::Flooding => 4013,
-        }
-    }
-
-    /// For a person who debugs a client; at most 123 bytes, as a close frame takes.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Draining => "the server is draining: reconnect",
-            Self::TooLarge => "the frame is too large",
-            Self::SignInTimeout => "sign-in was not given in time",
-            Self::TokenEnded => "the token is bad or has ended",
-            Self::NotProtocol => "not the protocol",
-            Self::Kicked => "an admin ended this session",
-            Self::NoHeartbeat => "no heartbeat",
-            Self::OutOfStep => "too slow or out of step: reconnect and resume",
-            Self::TooManySockets => "too many sockets for this user",
-            Self::Flooding => "far over the rate limit",
-        }
-    }
-}
+pub use settings::SessionSettings;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
