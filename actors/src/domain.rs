@@ -7,10 +7,10 @@ mod message;
 mod character;
 mod plan;
 
+pub use character::{CharacterRecord, ExampleLine, ModelChoice};
 pub use ids::{CharacterId, MessageId, NodeId, RoomId, SessionId, UserId};
-pub use text::{utf16_len, ClientId, ClientIdError, Content, ContentError, CONTENT_MAX_CHARS};
 pub use message::{
     FailureCode, Finish, Message, MessageKind, Reply, ReplyState, Revision, Sender, TokenUsage,
 };
-pub use character::{CharacterRecord, ExampleLine, ModelChoice};
 pub use plan::{Meter, MeterKey, PerCharacter, Plan, Plans, Priority, Scope, Usage, UsageLine, Window};
+pub use text::{CONTENT_MAX_CHARS, ClientId, ClientIdError, Content, ContentError, utf16_len};

@@ -1,13 +1,34 @@
 //! The engine's front door.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::domain::{MessageId, NodeId, Revision, RoomId, Usage, UserId};
-use crate::pool::PoolSnapshot;
-use crate::ports::{Archive, Clock, Fanout, Generator, JournalStore, StoreError, TokenCounter};
-use crate::protocol::{OpenReply, Refusal, Responder, Send, Sent, Typing};
+use ractor::{ActorRef, SpawnErr};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::directory::{Directory, NotTaken};
+use crate::domain::{CharacterId, MessageId, Revision, RoomId, Usage, UserId};
+use crate::journal::Journal;
+use crate::persona::{Persona, PersonaMsg};
+use crate::pool::{Pool, PoolSnapshot};
+use crate::ports::{
+    Archive, Clock, Fanout, Generator, JournalStore, OpenTurn, StoreError, TakeUp, TokenCounter,
+};
+use crate::protocol::{OpenReply, Refusal, RefusalCode, Responder, Send, Sent, Typing};
+use crate::room::{self, Room, RoomMsg};
 use crate::settings::Settings;
+use crate::supervisor::{Supervisor, SupervisorMsg};
+use crate::user::{User, UserMsg};
+
+/// Open turns that are taken up in one go.
+const TAKE_UP_BATCH: usize = 500;
+const DRAIN_POLL: Duration = Duration::from_millis(10);
+/// For what should take no time once replies have ended.
+const DRAIN_FLUSH: Duration = Duration::from_secs(2);
 
 /// The outside, as the composition root hands it in.
 #[derive(Clone)]
@@ -63,54 +84,199 @@ pub struct EngineSnapshot {
     pub turns: usize,
 }
 
+/// What all actors of one engine share.
+pub(crate) struct Context {
+    pub settings: Settings,
+    pub ports: Ports,
+    pub pool: Pool,
+    pub journal: Journal,
+    pub rooms: Arc<Directory<Room>>,
+    pub users: Arc<Directory<User>>,
+    pub personas: Arc<Directory<Persona>>,
+    /// Replies running or waiting on this node.
+    pub turns_open: Arc<AtomicUsize>,
+    draining: AtomicBool,
+}
+
+impl Context {
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+}
+
 /// Cheap to clone. All calls answer through the [`Responder`], exactly once, and never block.
 #[derive(Clone)]
-pub struct Engine {}
+pub struct Engine {
+    context: Arc<Context>,
+    /// Of rooms, users and personas, in this order: the order in which they may end.
+    supervisors: Arc<[ActorRef<SupervisorMsg>; 3]>,
+}
 
 impl Engine {
-    /// Starts the actors on the present tokio runtime.
-    pub async fn start(_node: NodeId, _settings: Settings, _ports: Ports) -> Result<Self, ractor::SpawnErr> {
-        todo!()
+    /// Starts the actors on the present tokio runtime, which must be a multi-thread one.
+    pub async fn start(settings: Settings, ports: Ports) -> Result<Self, SpawnErr> {
+        let runtime = Handle::current();
+        let supervision = &settings.supervision;
+        let (restarts_max, window) = (supervision.restarts_max, supervision.restart_window);
+        let idle = settings.room.idle;
+        let pool = Pool::start(settings.pool.clone(), ports.generator.clone()).await?;
+        let journal = Journal::start(&ports.journal, &settings.journal);
+        let context = Arc::new(Context {
+            pool,
+            journal,
+            rooms: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
+            users: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
+            personas: Arc::new(Directory::new(runtime, restarts_max, window)),
+            turns_open: Arc::default(),
+            draining: AtomicBool::new(false),
+            settings,
+            ports,
+        });
+        let weak = Arc::downgrade(&context);
+        let supervisors = [
+            Supervisor::start(context.rooms.clone(), weak.clone(), idle).await?,
+            Supervisor::start(context.users.clone(), weak.clone(), idle).await?,
+            Supervisor::start(context.personas.clone(), weak, idle).await?,
+        ];
+        Ok(Self { context, supervisors: Arc::new(supervisors) })
     }
-    pub fn send(&self, _send: Send, _responder: Responder<Sent>) {
-        todo!()
+
+    pub fn send(&self, send: Send, responder: Responder<Sent>) {
+        let room = send.room;
+        self.tell(room, RoomMsg::Send(Box::new(send), responder));
     }
+
     /// Marks the room as read by `user` up to `read_offset`; answers the mark that then stands.
-    pub fn read(&self, _room: RoomId, _user: UserId, _read_offset: Revision, _responder: Responder<Revision>) {
-        todo!()
+    pub fn read(&self, room: RoomId, user: UserId, read_offset: Revision, responder: Responder<Revision>) {
+        self.tell(room, RoomMsg::Read { user, read_offset, responder });
     }
-    pub fn typing(&self, _room: RoomId, _user: UserId, _typing: Typing, _responder: Responder<()>) {
-        todo!()
+
+    pub fn typing(&self, room: RoomId, user: UserId, typing: Typing, responder: Responder<()>) {
+        self.tell(room, RoomMsg::Typing { user, typing, responder });
     }
+
     /// Stops one running or waiting reply, or all of the room; answers how many.
-    pub fn stop_reply(&self, _room: RoomId, _user: UserId, _reply: Option<MessageId>, _responder: Responder<u32>) {
-        todo!()
+    pub fn stop_reply(
+        &self,
+        room: RoomId,
+        user: UserId,
+        reply: Option<MessageId>,
+        responder: Responder<u32>,
+    ) {
+        self.tell(room, RoomMsg::StopReply { user, reply, responder });
     }
+
     /// Deletes the room (its owner only); answers the revision of that last event.
-    pub fn delete_room(&self, _room: RoomId, _user: UserId, _responder: Responder<Revision>) {
-        todo!()
+    pub fn delete_room(&self, room: RoomId, user: UserId, responder: Responder<Revision>) {
+        self.tell(room, RoomMsg::Delete { user, responder });
     }
+
+    fn tell(&self, room: RoomId, message: RoomMsg) {
+        if let Err((message, reason)) = self.context.rooms.send(room, message) {
+            message.refuse(match reason {
+                NotTaken::Full => room::overloaded(),
+                NotTaken::Quarantined => Refusal::temporary(
+                    RefusalCode::Internal,
+                    "this conversation is out of order for a moment",
+                    self.context.settings.supervision.restart_window,
+                ),
+            });
+        }
+    }
+
     /// Replies under way in the room, with their text so far. Empty for a room that is not in memory.
-    pub async fn open_replies(&self, _room: RoomId) -> Vec<OpenReply> {
-        todo!()
+    pub async fn open_replies(&self, room: RoomId) -> Vec<OpenReply> {
+        let (answer, replies) = oneshot::channel();
+        if self.context.rooms.send_if_live(room, RoomMsg::OpenReplies(answer)) {
+            return replies.await.unwrap_or_default();
+        }
+        Vec::new()
     }
-    pub async fn usage(&self, _user: UserId) -> Result<Arc<Usage>, Refusal> {
-        todo!()
+
+    pub async fn usage(&self, user: UserId) -> Result<Arc<Usage>, Refusal> {
+        let (answer, usage) = oneshot::channel();
+        self.context.users.send(user, UserMsg::Usage(answer)).map_err(|_| room::overloaded())?;
+        usage.await.unwrap_or_else(|_| Err(Refusal::new(RefusalCode::Internal, "something went wrong here")))
     }
+
+    /// A user's plan or time zone was changed: the next use loads it anew.
+    pub fn user_changed(&self, user: UserId) {
+        self.context.users.send_if_live(user, UserMsg::Reload);
+    }
+
+    /// A character was changed: the next reply is made from what it now is.
+    pub fn character_changed(&self, character: CharacterId) {
+        self.context.personas.send_if_live(character, PersonaMsg::Changed);
+    }
+
     /// Takes up the replies of nodes that died; answers how many.
     pub async fn recover(&self) -> Result<usize, StoreError> {
-        todo!()
+        let mut taken = 0;
+        loop {
+            let turns = self.context.ports.archive.take_up(TakeUp::DeadNodes, TAKE_UP_BATCH).await?;
+            let last = turns.len() < TAKE_UP_BATCH;
+            taken += turns.len();
+            let mut rooms: HashMap<RoomId, Vec<OpenTurn>> = HashMap::new();
+            for turn in turns {
+                rooms.entry(turn.room).or_default().push(turn);
+            }
+            for (room, turns) in rooms {
+                self.tell(room, RoomMsg::TakeUp(turns));
+            }
+            if last {
+                return Ok(taken);
+            }
+        }
     }
-    pub async fn snapshot(&self) -> EngineSnapshot {
-        todo!()
+
+    #[must_use]
+    pub fn snapshot(&self) -> EngineSnapshot {
+        EngineSnapshot {
+            branches: vec![
+                self.context.rooms.branch(),
+                self.context.users.branch(),
+                self.context.personas.branch(),
+            ],
+            pool: self.context.pool.snapshot(),
+            journal: self.context.journal.snapshot(),
+            turns: self.context.turns_open.load(Relaxed),
+        }
     }
-    /// Refuses new messages, lets replies finish until `deadline`, then flushes the journal and ends all actors.
-    /// Answers the number of replies that did not finish; they are taken up at the next start.
-    pub async fn drain(&self, _deadline: Duration) -> usize {
-        todo!()
+
+    /// Makes the room's actor panic: for tests of supervision.
+    #[cfg(any(test, feature = "testsuite"))]
+    pub fn crash_room(&self, room: RoomId) {
+        self.tell(room, RoomMsg::Crash);
     }
+
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        todo!()
+        self.context.is_draining()
+    }
+
+    /// Refuses new messages from now on.
+    pub fn begin_drain(&self) {
+        self.context.draining.store(true, Relaxed);
+    }
+
+    /// Refuses new messages, lets replies finish until `deadline`, then flushes the journal and ends all actors.
+    /// Answers the number of replies that did not finish; they are taken up at the next start.
+    pub async fn drain(&self, deadline: Duration) -> usize {
+        self.begin_drain();
+        let until = Instant::now() + deadline;
+        let busy = || self.context.turns_open.load(Relaxed) > 0 || self.context.journal.snapshot().queued > 0;
+        while busy() && Instant::now() < until {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+        // With the database away there is nothing to wait for: what is not acked was promised to nobody.
+        let _ = tokio::time::timeout(DRAIN_FLUSH, self.context.journal.flush()).await;
+        let unfinished = self.context.turns_open.load(Relaxed);
+        for supervisor in self.supervisors.iter() {
+            supervisor.drain_children_and_wait(Some(DRAIN_FLUSH)).await;
+            let _ = supervisor.stop_and_wait(None, Some(DRAIN_FLUSH)).await;
+        }
+        let _ = tokio::time::timeout(DRAIN_FLUSH, self.context.pool.drain()).await;
+        self.context.journal.stop();
+        unfinished
     }
 }

@@ -8,5 +8,15 @@ pub mod protocol;
 pub mod ports;
 pub mod settings;
 pub mod session;
+mod room;
+mod turn;
+mod user;
+pub mod journal;
+mod persona;
+pub mod prompt;
 pub mod pool;
+mod directory;
+mod supervisor;
 pub mod engine;
+#[cfg(any(test, feature = "testsuite"))]
+pub mod testsuite;

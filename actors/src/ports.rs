@@ -12,11 +12,12 @@ use crate::protocol::{RoomEvent, UserEvent};
 
 pub use archive::{Archive, OpenTurn, RoomCharacter, RoomRecord, TakeUp, UserRecord};
 pub use generator::{
-    GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream, PromptMessage, PromptRole,
-    TokenCounter,
+    GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream, PromptMessage,
+    PromptRole, TokenCounter,
 };
 pub use journal_store::{
-    CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome, ReadMark, Say, StoredBefore, TurnEnd,
+    CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome, ReadMark, Say,
+    StoredBefore, TurnEnd,
 };
 
 /// The outside is away or broken. What exactly, goes to the log where it is made.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    CharacterId, ClientId, Content, FailureCode, Message, MessageId, MessageKind, Reply, ReplyState, Revision,
-    RoomId, SessionId, Usage, UserId,
+    CharacterId, ClientId, Content, FailureCode, Message, MessageId, MessageKind, Reply, ReplyState,
+    Revision, RoomId, SessionId, Usage, UserId,
 };
 
 /// Who is to answer a message.

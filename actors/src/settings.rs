@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Plans, CONTENT_MAX_CHARS};
+use crate::domain::{CONTENT_MAX_CHARS, Plans};
 
 #[derive(Clone, Debug)]
 pub struct Settings {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::StoreError;
@@ -72,10 +73,15 @@ pub trait Archive: Send + Sync + 'static {
 
     fn user(&self, user: UserId) -> BoxFuture<'_, Result<Option<UserRecord>, StoreError>>;
 
-    /// What these meters stand at; one that is missing stands at zero.
-    fn meters(&self, keys: Vec<MeterKey>) -> BoxFuture<'_, Result<Vec<(MeterKey, u32)>, StoreError>>;
+    /// What a user's meters of these periods stand at; one that is missing stands at zero.
+    fn used(
+        &self,
+        user: UserId,
+        periods: Vec<Date>,
+    ) -> BoxFuture<'_, Result<Vec<(MeterKey, u32)>, StoreError>>;
 
-    fn character(&self, character: CharacterId) -> BoxFuture<'_, Result<Option<CharacterRecord>, StoreError>>;
+    fn character(&self, character: CharacterId)
+    -> BoxFuture<'_, Result<Option<CharacterRecord>, StoreError>>;
 
     /// The last `limit` messages of the room with an offset of at most `up_to`, oldest first.
     fn history(

@@ -76,7 +76,10 @@ impl GenerateError {
 
 /// Dropping the future or the stream ends the work upstream at once.
 pub trait Generator: Send + Sync + 'static {
-    fn generate(&self, request: Arc<GenerateRequest>) -> BoxFuture<'static, Result<PieceStream, GenerateError>>;
+    fn generate(
+        &self,
+        request: Arc<GenerateRequest>,
+    ) -> BoxFuture<'static, Result<PieceStream, GenerateError>>;
 }
 
 /// Counts tokens as the model's tokeniser would, or a little more.

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::OpenTurn;
 use crate::domain::{
-    CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, Meter, MeterKey, ReplyState,
-    Reply, Revision, RoomId, TokenUsage, UserId,
+    CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, Meter, MeterKey,
+    Reply, ReplyState, Revision, RoomId, TokenUsage, UserId,
 };
 
 /// One change of one room, to be stored as a whole or refused as a whole. Entries carry ids made here, so that storing
@@ -23,7 +23,9 @@ pub enum EntryKind {
     Close(CloseTurn),
     Read(ReadMark),
     /// The room is deleted (softly); nothing can be stored in it after this.
-    Delete { by: UserId },
+    Delete {
+        by: UserId,
+    },
 }
 
 /// A person's message, the usage that it counts, and the replies that it asks for.

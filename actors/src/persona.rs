@@ -1,0 +1,119 @@
+//! One actor per live character: who it is, and the prompt that makes a model speak as it.
+//!
+//! It loads its character once and composes for all rooms; a reply under way keeps the record that it began with.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+
+use crate::directory::{Lodging, Mailbox, Resident};
+use crate::domain::{CharacterId, CharacterRecord, FailureCode, Message, Sender, UserId};
+use crate::engine::Context;
+use crate::ports::GenerateRequest;
+use crate::prompt;
+
+pub(crate) enum PersonaMsg {
+    Compose(Ask),
+    /// The character was changed: load it anew before the next prompt.
+    Changed,
+    Passivate,
+}
+
+/// One reply's prompt, please.
+pub(crate) struct Ask {
+    pub user: UserId,
+    pub user_name: String,
+    /// Oldest first, ending with the asking message.
+    pub history: Vec<Message>,
+    pub answer: oneshot::Sender<Result<Arc<GenerateRequest>, FailureCode>>,
+}
+
+pub(crate) struct Persona {
+    context: Arc<Context>,
+}
+
+pub(crate) struct State {
+    id: CharacterId,
+    mailbox: Mailbox,
+    record: Option<Arc<CharacterRecord>>,
+}
+
+impl Resident for Persona {
+    type Key = CharacterId;
+    const KIND: &'static str = "personas";
+
+    fn new(context: &Arc<Context>) -> Self {
+        Self { context: context.clone() }
+    }
+
+    fn passivate() -> PersonaMsg {
+        PersonaMsg::Passivate
+    }
+}
+
+impl Actor for Persona {
+    type Msg = PersonaMsg;
+    type State = State;
+    type Arguments = Lodging<CharacterId>;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<PersonaMsg>,
+        lodging: Lodging<CharacterId>,
+    ) -> Result<State, ActorProcessingErr> {
+        Ok(State { id: lodging.key, mailbox: lodging.mailbox, record: None })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<PersonaMsg>,
+        message: PersonaMsg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            PersonaMsg::Compose(ask) => {
+                state.mailbox.handled();
+                let composed = match self.record(state).await {
+                    Ok(record) => Ok(Arc::new(self.compose(&record, &ask))),
+                    Err(code) => Err(code),
+                };
+                // The turn may have been stopped meanwhile.
+                let _ = ask.answer.send(composed);
+            }
+            PersonaMsg::Changed => {
+                state.mailbox.handled();
+                state.record = None;
+            }
+            PersonaMsg::Passivate => {
+                let _ = myself.drain();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Persona {
+    async fn record(&self, state: &mut State) -> Result<Arc<CharacterRecord>, FailureCode> {
+        if let Some(record) = &state.record {
+            return Ok(record.clone());
+        }
+        match self.context.ports.archive.character(state.id).await {
+            Ok(Some(record)) => Ok(state.record.insert(Arc::new(record)).clone()),
+            Ok(None) => Err(FailureCode::ProviderRefused),
+            Err(error) => {
+                tracing::error!(%error, character = %state.id, "a character cannot be loaded");
+                Err(FailureCode::Internal)
+            }
+        }
+    }
+
+    fn compose(&self, record: &Arc<CharacterRecord>, ask: &Ask) -> GenerateRequest {
+        let names = |sender: Sender| match sender {
+            Sender::Character(id) if id == record.id => Some(record.name.clone()),
+            Sender::User(id) if id == ask.user => Some(ask.user_name.clone()),
+            Sender::Character(_) | Sender::User(_) => None,
+        };
+        prompt::compose(record, ask.user, &ask.user_name, &ask.history, &names, &*self.context.ports.tokens)
+    }
+}

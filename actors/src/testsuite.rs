@@ -1,0 +1,188 @@
+//! A whole engine in memory: a store that journals by the real `decide`, a generator that follows a script, a fan-out that
+//! keeps what it was given, a clock that stands still. Faults at will. For tests and benchmarks; the server does not link it.
+
+mod store;
+mod generator;
+mod fanout;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    CharacterId, CharacterRecord, ClientId, Content, MessageKind, ModelChoice, PerCharacter, Plan, Plans,
+    Priority, RoomId, UserId, Window,
+};
+use crate::engine::{Engine, Ports};
+use crate::ports::{Clock, TokenCounter};
+use crate::protocol::{Refusal, ReplyWish, Responder, Send, Sent};
+use crate::settings::Settings;
+
+pub use fanout::MemoryFanout;
+pub use generator::{Script, ScriptedGenerator};
+pub use store::{CommitFault, MemoryStore};
+
+/// A clock that moves only when it is told to.
+pub struct TestClock(Mutex<Timestamp>);
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self(Mutex::new("2026-01-01T12:00:00Z".parse().expect("a valid time")))
+    }
+}
+
+impl TestClock {
+    pub fn advance(&self, by: Duration) {
+        let mut now = lock(&self.0);
+        *now = *now + by;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *lock(&self.0)
+    }
+}
+
+/// One token per four bytes.
+pub struct ByteCounter;
+
+impl TokenCounter for ByteCounter {
+    fn count(&self, text: &str) -> usize {
+        text.len().div_ceil(4)
+    }
+}
+
+/// A running engine and all of its outside, within reach.
+pub struct TestEngine {
+    pub engine: Engine,
+    pub store: Arc<MemoryStore>,
+    pub generator: Arc<ScriptedGenerator>,
+    pub fanout: Arc<MemoryFanout>,
+    pub clock: Arc<TestClock>,
+}
+
+impl TestEngine {
+    pub async fn start(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_on(Arc::new(MemoryStore::default()), change).await
+    }
+
+    /// A second life on the same store: what a restart after a crash finds.
+    pub async fn start_on(store: Arc<MemoryStore>, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::new(plans());
+        settings.turn.delta_merge = Duration::from_millis(1);
+        settings.pool.backoff = Duration::from_millis(1);
+        settings.journal.retry = Duration::from_millis(1);
+        settings.room.read_merge = Duration::from_millis(1);
+        change(&mut settings);
+        store.new_life();
+        let (generator, fanout) = (Arc::new(ScriptedGenerator::default()), Arc::new(MemoryFanout::default()));
+        let clock = Arc::new(TestClock::default());
+        let ports = Ports {
+            archive: store.clone(),
+            journal: store.clone(),
+            generator: generator.clone(),
+            tokens: Arc::new(ByteCounter),
+            fanout: fanout.clone(),
+            clock: clock.clone(),
+        };
+        let engine = Engine::start(settings, ports).await.expect("the engine starts");
+        Self { engine, store, generator, fanout, clock }
+    }
+
+    /// Sends a text and waits for the answer.
+    pub async fn say(
+        &self,
+        room: RoomId,
+        user: UserId,
+        text: &str,
+        reply: ReplyWish,
+    ) -> Result<Sent, Refusal> {
+        self.say_as(room, user, text, None, reply).await
+    }
+
+    /// As [`say`](Self::say), with a client id.
+    pub async fn say_as(
+        &self,
+        room: RoomId,
+        user: UserId,
+        text: &str,
+        client_id: Option<&str>,
+        reply: ReplyWish,
+    ) -> Result<Sent, Refusal> {
+        let (responder, answer) = Responder::channel();
+        let send = Send {
+            room,
+            user,
+            session: None,
+            content: Content::parse(text, 5_000).expect("a valid text"),
+            kind: MessageKind::Text,
+            client_id: client_id.map(|id| ClientId::parse(id).expect("a valid client id")),
+            reply_to: None,
+            reply,
+        };
+        self.engine.send(send, responder);
+        answer.await.expect("every command is answered")
+    }
+}
+
+/// The plans `free` (3 texts to a character, ever), `basic` (5 a day) and `premium` (no limit).
+#[must_use]
+pub fn plans() -> Plans {
+    let plan = |name: &str, premium, priority, per_day, text: Option<u32>| {
+        Arc::new(Plan {
+            name: name.into(),
+            premium,
+            priority: Priority(priority),
+            messages_per_day: per_day,
+            per_character: text.map(|text| PerCharacter {
+                text: Some(text),
+                audio: Some(0),
+                media: Some(0),
+                window: Window::Lifetime,
+            }),
+        })
+    };
+    let all = [
+        plan("free", false, 3, None, Some(3)),
+        plan("basic", false, 3, Some(5), None),
+        plan("premium", true, 1, None, None),
+    ];
+    Plans {
+        default: all[0].clone(),
+        by_name: all.into_iter().map(|plan| (plan.name.clone(), plan)).collect(),
+    }
+}
+
+/// A character of that name.
+#[must_use]
+pub fn character(name: &str) -> CharacterRecord {
+    CharacterRecord {
+        id: CharacterId::new(),
+        slug: name.to_lowercase(),
+        name: name.into(),
+        tagline: String::new(),
+        description: format!("{name} is here for tests."),
+        personality: "patient".into(),
+        scenario: String::new(),
+        greeting: "Hello.".into(),
+        traits: vec!["calm".into()],
+        examples: Vec::new(),
+        knowledge: Vec::new(),
+        system_prompt: None,
+        talkativeness: 0.5,
+        model: ModelChoice {
+            provider: None,
+            model: None,
+            temperature: 0.8,
+            max_tokens: 200,
+            context_tokens: 4_000,
+        },
+        version: 1,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

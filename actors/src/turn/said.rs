@@ -1,0 +1,72 @@
+//! The text of a running reply: all of it, and what has not been passed on yet.
+
+use super::{Arguments, Ended, Ending, TurnNews};
+use crate::domain::{FailureCode, Finish, ReplyState, TokenUsage};
+
+pub(super) struct Said {
+    text: String,
+    /// Bytes of `text` that the room has been told.
+    passed: usize,
+    chars_left: usize,
+    pub usage: TokenUsage,
+}
+
+/// The reply reached its longest; it was cut there.
+#[derive(Debug)]
+pub(super) struct TooLong;
+
+impl Said {
+    pub fn new(max_chars: usize) -> Self {
+        Self { text: String::new(), passed: 0, chars_left: max_chars, usage: TokenUsage::default() }
+    }
+
+    /// Takes more text. NUL, which Postgres cannot store, is left out.
+    pub fn push(&mut self, more: &str) -> Result<(), TooLong> {
+        for c in more.chars().filter(|c| *c != '\0') {
+            if self.chars_left == 0 {
+                return Err(TooLong);
+            }
+            self.chars_left -= 1;
+            self.text.push(c);
+        }
+        Ok(())
+    }
+
+    /// Tells the room what it has not heard yet.
+    pub fn pass_on(&mut self, turn: &Arguments) {
+        if self.passed < self.text.len() {
+            turn.tell(TurnNews::Text(self.text[self.passed..].to_owned()));
+            self.passed = self.text.len();
+        }
+    }
+
+    /// The reply's end: a message if anything was said, else `state` with `code`.
+    pub fn ended(
+        mut self,
+        turn: &Arguments,
+        state: ReplyState,
+        finish: Finish,
+        code: Option<FailureCode>,
+    ) -> Ended {
+        self.pass_on(turn);
+        let outcome = if self.text.trim().is_empty() {
+            Ending::Nothing { state, code }
+        } else {
+            Ending::Said { text: self.text, finish }
+        };
+        Ended { outcome, usage: self.usage }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_cut_at_its_longest_and_holds_no_nul() {
+        let mut said = Said::new(5);
+        said.push("a\0b").unwrap();
+        assert!(said.push("cdef").is_err());
+        assert_eq!(said.text, "abcde");
+    }
+}

@@ -1,0 +1,282 @@
+//! One actor per user who sends: plan and quota. It starts at the first send, not at sign-in.
+//!
+//! A room asks for a [`Reservation`] and gets it in a [`Grant`]; the journal settles it when the message commits and
+//! drops it (which releases it) when not. Memory refuses first; before it does it reads the meters once more, since
+//! another node, a refund or a new plan may have changed them.
+
+mod quota;
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+
+use crate::directory::{Lodging, Mailbox, Resident};
+use crate::domain::{CharacterId, MessageKind, Meter, MeterKey, Plan, Priority, Usage, UserId, Window};
+use crate::engine::Context;
+use crate::ports::{StoreError, UserRecord};
+use crate::protocol::{Refusal, RefusalCode};
+use crate::room::{RoomMsg, Ticket};
+use quota::Quota;
+
+pub(crate) enum UserMsg {
+    Reserve(Reserve),
+    Settle(Vec<MeterKey>),
+    Release(Vec<MeterKey>),
+    /// The journal found this meter full, at this count.
+    Correct(MeterKey, u32),
+    /// A stored message was refunded by the journal; tell the user's devices.
+    Refunded(Vec<MeterKey>),
+    Usage(oneshot::Sender<Result<Arc<Usage>, Refusal>>),
+    /// Plan or time zone changed: load them anew before the next use.
+    Reload,
+    Passivate,
+}
+
+/// A room asks on behalf of one message.
+pub(crate) struct Reserve {
+    pub character: CharacterId,
+    pub kind: MessageKind,
+    pub answer: ActorRef<RoomMsg>,
+    pub ticket: Ticket,
+}
+
+/// The user may send this message.
+pub(crate) struct Grant {
+    pub reservation: Reservation,
+    pub meters: Vec<Meter>,
+    pub usage: Arc<Usage>,
+    pub priority: Priority,
+}
+
+/// What the room hears.
+pub(crate) enum ReserveOutcome {
+    Granted(Grant),
+    /// A meter is full, also by the database's word. The meters are told, so that the journal can still recognise a
+    /// message that was stored before.
+    Full {
+        meters: Vec<Meter>,
+        refusal: Refusal,
+    },
+    Refused(Refusal),
+}
+
+/// One reserved use of each of a message's meters. Dropped unsettled, it is given back.
+pub(crate) struct Reservation {
+    user: Option<ActorRef<UserMsg>>,
+    keys: Vec<MeterKey>,
+}
+
+impl Reservation {
+    /// The message is stored. A dead user actor needs no telling: its successor reads the database.
+    pub fn settle(mut self) {
+        if let Some(user) = self.user.take()
+            && !self.keys.is_empty()
+        {
+            let _ = user.send_message(UserMsg::Settle(std::mem::take(&mut self.keys)));
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some(user) = self.user.take()
+            && !self.keys.is_empty()
+        {
+            let _ = user.send_message(UserMsg::Release(std::mem::take(&mut self.keys)));
+        }
+    }
+}
+
+pub(crate) struct User {
+    context: Arc<Context>,
+}
+
+pub(crate) struct State {
+    id: UserId,
+    mailbox: Mailbox,
+    /// Loaded at first use, and again after a change.
+    record: Option<UserRecord>,
+    quota: Quota,
+    /// The day whose meters are loaded, in the user's time zone.
+    loaded_for: Option<Date>,
+}
+
+impl Resident for User {
+    type Key = UserId;
+    const KIND: &'static str = "users";
+
+    fn new(context: &Arc<Context>) -> Self {
+        Self { context: context.clone() }
+    }
+
+    fn passivate() -> UserMsg {
+        UserMsg::Passivate
+    }
+}
+
+impl Actor for User {
+    type Msg = UserMsg;
+    type State = State;
+    type Arguments = Lodging<UserId>;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<UserMsg>,
+        lodging: Lodging<UserId>,
+    ) -> Result<State, ActorProcessingErr> {
+        Ok(State {
+            id: lodging.key,
+            mailbox: lodging.mailbox,
+            record: None,
+            quota: Quota::default(),
+            loaded_for: None,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<UserMsg>,
+        message: UserMsg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            UserMsg::Reserve(ask) => {
+                state.mailbox.handled();
+                let outcome = self.reserve(&myself, state, &ask).await;
+                // A room that crashed meanwhile drops the grant, and the grant its reservation.
+                let _ = ask.answer.send_message(RoomMsg::Reserved { ticket: ask.ticket, outcome });
+            }
+            UserMsg::Settle(keys) => state.quota.settle(&keys),
+            UserMsg::Release(keys) => state.quota.release(&keys),
+            UserMsg::Correct(key, used) => {
+                state.mailbox.handled();
+                state.quota.correct(key, used);
+            }
+            UserMsg::Refunded(keys) => {
+                state.mailbox.handled();
+                self.refunded(state, &keys).await;
+            }
+            UserMsg::Usage(answer) => {
+                state.mailbox.handled();
+                let _ = answer.send(self.usage(state).await);
+            }
+            UserMsg::Reload => {
+                state.mailbox.handled();
+                state.record = None;
+                state.loaded_for = None;
+            }
+            UserMsg::Passivate => {
+                if !state.quota.holds_reservations() {
+                    let _ = myself.drain();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl User {
+    async fn reserve(&self, myself: &ActorRef<UserMsg>, state: &mut State, ask: &Reserve) -> ReserveOutcome {
+        let day = match self.ready(state).await {
+            Ok(day) => day,
+            Err(refusal) => return ReserveOutcome::Refused(refusal),
+        };
+        let Some(record) = &state.record else {
+            return ReserveOutcome::Refused(Refusal::new(RefusalCode::NotFound, "there is no such account"));
+        };
+        let record = record.clone();
+        let meters = Quota::meters(&record.plan, state.id, ask.character, ask.kind, day);
+        if state.quota.reserve(&meters).is_err() {
+            if let Err(error) = self.load_meters(state, &record, day).await {
+                return ReserveOutcome::Refused(dependency_down(&error));
+            }
+            if let Err(full) = state.quota.reserve(&meters) {
+                return ReserveOutcome::Full { meters, refusal: quota_exceeded(&full, &record.plan) };
+            }
+        }
+        let now = self.context.ports.clock.now();
+        let usage = state.quota.lines(&record.plan, &meters, now, &record.time_zone);
+        ReserveOutcome::Granted(Grant {
+            reservation: Reservation {
+                user: Some(myself.clone()),
+                keys: meters.iter().map(|meter| meter.key).collect(),
+            },
+            meters,
+            usage: Arc::new(usage),
+            priority: record.plan.priority,
+        })
+    }
+
+    /// Loads the record and, when the user's day has changed, the meters. Answers the user's day.
+    async fn ready(&self, state: &mut State) -> Result<Date, Refusal> {
+        let record = match &state.record {
+            Some(record) => record.clone(),
+            None => match self.context.ports.archive.user(state.id).await {
+                Ok(Some(record)) => state.record.insert(record).clone(),
+                Ok(None) => return Err(Refusal::new(RefusalCode::NotFound, "there is no such account")),
+                Err(error) => return Err(dependency_down(&error)),
+            },
+        };
+        let day = self.context.ports.clock.now().to_zoned(record.time_zone.clone()).date();
+        if state.loaded_for != Some(day) {
+            self.load_meters(state, &record, day).await.map_err(|error| dependency_down(&error))?;
+        }
+        Ok(day)
+    }
+
+    async fn load_meters(&self, state: &mut State, record: &UserRecord, day: Date) -> Result<(), StoreError> {
+        if record.plan.per_character.is_some() || record.plan.messages_per_day.is_some() {
+            let periods = [Window::Lifetime, Window::Day, Window::Month].map(|window| window.period(day));
+            let used = self.context.ports.archive.used(state.id, periods.to_vec()).await?;
+            state.quota.load(&used);
+        }
+        state.loaded_for = Some(day);
+        Ok(())
+    }
+
+    async fn usage(&self, state: &mut State) -> Result<Arc<Usage>, Refusal> {
+        self.ready(state).await?;
+        let Some(record) = &state.record else {
+            return Err(Refusal::new(RefusalCode::NotFound, "there is no such account"));
+        };
+        let now = self.context.ports.clock.now();
+        Ok(Arc::new(state.quota.usage(&record.plan, state.id, now, &record.time_zone)))
+    }
+
+    async fn refunded(&self, state: &mut State, keys: &[MeterKey]) {
+        if state.loaded_for.is_some() {
+            state.quota.refund(keys);
+        }
+        if let Ok(usage) = self.usage(state).await {
+            self.context.ports.fanout.to_user(state.id, crate::protocol::UserEvent::Usage(usage), None);
+        }
+    }
+}
+
+fn quota_exceeded(full: &Meter, plan: &Plan) -> Refusal {
+    let what = match full.key.scope {
+        crate::domain::Scope::Character(..) => "messages to this character",
+        crate::domain::Scope::Daily => "messages today",
+    };
+    Refusal::new(
+        RefusalCode::QuotaExceeded,
+        format!("the plan \u{201c}{}\u{201d} allows {} {what}, and they are used up", plan.name, full.limit),
+    )
+}
+
+/// The database is away: nothing was stored, and the same may work in a moment.
+pub(crate) fn dependency_down(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::Unavailable => Refusal::temporary(
+            RefusalCode::DependencyDown,
+            "the database is away; nothing was stored",
+            std::time::Duration::from_secs(1),
+        ),
+        StoreError::Failed(detail) => {
+            tracing::error!(%detail, "the database refused a read");
+            Refusal::new(RefusalCode::Internal, "something went wrong here; it is in the log")
+        }
+    }
+}

@@ -1,0 +1,53 @@
+# Shared by bin/run and bin/test: what a fresh machine needs. Sourced, not run.
+
+say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo; then sudo "$@"; else
+    echo "This needs root, and there is no sudo: $*" >&2
+    return 1
+  fi
+}
+
+# The server programs of PostgreSQL are often outside PATH.
+have_postgres() {
+  have initdb || have postgres || { have pg_config && [ -x "$(pg_config --bindir)/postgres" ]; } ||
+    ls /usr/lib/postgresql/*/bin/postgres /opt/homebrew/opt/postgresql*/bin/postgres \
+      /usr/local/opt/postgresql*/bin/postgres >/dev/null 2>&1
+}
+have_chromium() { have chromium || have chromium-browser || have google-chrome || [ -d "/Applications/Chromium.app" ]; }
+have_compiler() { have cc && have c++ && have make; }
+
+# install_missing NAME… : installs those of postgres, redis, chromium and compiler that are not there.
+install_missing() {
+  local apt=() brew=() want
+  for want in "$@"; do
+    case $want in
+      postgres) have_postgres || { apt+=(postgresql); brew+=(postgresql@17); } ;;
+      redis) have redis-server || { apt+=(redis-server); brew+=(redis); } ;;
+      chromium) have_chromium || { apt+=(chromium); brew+=(--cask chromium); } ;;
+      compiler) have_compiler || { apt+=(build-essential); brew+=(gcc); } ;;
+    esac
+  done
+  if [ ${#apt[@]} -gt 0 ]; then
+    say "Installing: ${apt[*]}"
+    if have apt-get; then
+      as_root apt-get update -qq
+      # A service that the package would start is not needed: Greenroom runs its own private cluster.
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${apt[@]}"
+    elif have brew; then
+      brew install "${brew[@]}"
+    else
+      echo "Please install these and run this again: ${apt[*]}" >&2
+      return 1
+    fi
+  fi
+  if ! have cargo; then
+    [ -x "$HOME/.cargo/bin/cargo" ] && PATH="$HOME/.cargo/bin:$PATH"
+  fi
+  if ! have cargo; then
+    echo "Rust is missing: install version 1.95 or later with rustup (https://rustup.rs) and run this again." >&2
+    return 1
+  fi
+}
