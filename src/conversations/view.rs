@@ -266,6 +266,7 @@ pub struct ConversationView {
     pub visibility: Visibility,
     /// The first one answers when nothing else decides.
     pub characters: Vec<ConversationCharacterView>,
+    /// The owner first.
     pub member_ids: Vec<Uuid>,
     /// The conversation's last change.
     pub last_offset: Revision,
