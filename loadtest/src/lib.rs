@@ -9,3 +9,5 @@ pub mod native;
 pub mod net;
 pub mod sim;
 pub mod floor;
+pub mod report;
+pub mod scenarios;

@@ -24,14 +24,14 @@ impl Tally {
 #[derive(Clone, Debug, Default)]
 pub struct OffsetTracker {
     at: u64,
-    missing: Option<Box<BTreeSet<u64>>>,
+    missing: BTreeSet<u64>,
 }
 
 impl OffsetTracker {
     /// Takes `offset` as the place that a snapshot gave.
     pub fn start(&mut self, offset: u64) {
         self.at = offset;
-        self.missing = None;
+        self.missing.clear();
     }
 
     pub fn at(&self) -> u64 {
@@ -46,10 +46,10 @@ impl OffsetTracker {
             self.at = offset;
         } else if offset > self.at {
             tally.lost += offset - self.at - 1;
-            let missing = self.missing.get_or_insert_default();
+            let missing = &mut self.missing;
             missing.extend((self.at + 1..offset).take(MAX_MISSING.saturating_sub(missing.len())));
             self.at = offset;
-        } else if self.missing.as_mut().is_some_and(|missing| missing.remove(&offset)) {
+        } else if self.missing.remove(&offset) {
             tally.lost -= 1;
             tally.out_of_order += 1;
         } else {

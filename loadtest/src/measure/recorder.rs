@@ -59,6 +59,15 @@ impl Recorder {
         }
     }
 
+    /// Goes on with another count, which stands at `count` now.
+    pub fn resume(&mut self, now: Moment, count: u64) {
+        self.last = now;
+        self.last_count = count;
+        for watch in &mut self.watches {
+            watch.last = watch.group.usage();
+        }
+    }
+
     /// Takes a sample if one is due; `count` is the number of things so far.
     pub fn tick(&mut self, now: Moment, count: u64) {
         let passed = now.since(self.last);

@@ -207,12 +207,6 @@ impl Stage<'_> {
         self.state.live += 1;
     }
 
-    fn refused(&mut self, seat: usize, what: &str, frame: &[u8]) {
-        self.state.refusals += 1;
-        self.state.last_refusal = format!("{what}: {}", String::from_utf8_lossy(frame));
-        self.cut(seat);
-    }
-
     /// Whether the seat is through; otherwise its join is on the way.
     fn signed_in(&mut self, number: usize) -> bool {
         let seat = &mut self.seats[number];
@@ -232,7 +226,6 @@ impl Stage<'_> {
             (scan::text(frame, &["data", "epoch"]), scan::number(frame, &["data", "offset"]));
         let (Some(epoch), Some(offset), true) = (epoch, offset, scan::is_true(frame, &["data", "success"]))
         else {
-            self.refused(number, "join", frame);
             return None;
         };
         let resumed = self.seats[number].epoch.is_some() && scan::is_true(frame, &["data", "recovered"]);
@@ -264,6 +257,17 @@ struct Reactor<'a, B> {
     behaviour: &'a mut B,
 }
 
+impl<B: Behaviour> Reactor<'_, B> {
+    /// Counts a refusal and ends the socket.
+    fn turn_away(&mut self, sockets: &mut Sockets, seat: usize, what: &str, frame: &[u8]) {
+        self.state.refusals += 1;
+        self.state.last_refusal = format!("{what}: {}", String::from_utf8_lossy(frame));
+        let mut stage = Stage { sockets, seats: self.seats, state: self.state };
+        stage.cut(seat);
+        self.behaviour.ended(&mut stage, seat, Ending::Protocol("the server refused"));
+    }
+}
+
 impl<B: Behaviour> Driver for Reactor<'_, B> {
     fn opened(&mut self, sockets: &mut Sockets, number: usize) {
         let mut stage = Stage { sockets, seats: self.seats, state: self.state };
@@ -285,7 +289,7 @@ impl<B: Behaviour> Driver for Reactor<'_, B> {
     fn text(&mut self, sockets: &mut Sockets, number: usize, frame: &[u8], arrived: Moment) {
         let mut stage = Stage { sockets, seats: self.seats, state: self.state };
         let Some(event) = scan::string(frame, &["event"]) else {
-            return stage.refused(number, "not an event", frame);
+            return self.turn_away(sockets, number, "not an event", frame);
         };
         if event != b"ack" {
             let seat = &mut stage.seats[number];
@@ -304,15 +308,15 @@ impl<B: Behaviour> Driver for Reactor<'_, B> {
                     self.behaviour.live(&mut stage, number);
                 }
             }
-            Some(b"auth") => stage.refused(number, "sign-in", frame),
+            Some(b"auth") => self.turn_away(sockets, number, "sign-in", frame),
             Some(b"join") => {
                 let first = stage.seats[number].epoch.is_none();
-                let live = stage.joined(number, frame);
-                if live.is_some() {
-                    let recovered = !first && scan::is_true(frame, &["data", "recovered"]);
-                    self.behaviour.page(&mut stage, number, frame, recovered);
-                }
-                if live == Some(true) {
+                let Some(live) = stage.joined(number, frame) else {
+                    return self.turn_away(sockets, number, "join", frame);
+                };
+                let recovered = !first && scan::is_true(frame, &["data", "recovered"]);
+                self.behaviour.page(&mut stage, number, frame, recovered);
+                if live {
                     self.behaviour.live(&mut stage, number);
                 }
             }
@@ -321,7 +325,7 @@ impl<B: Behaviour> Driver for Reactor<'_, B> {
                     self.behaviour.ack(&mut stage, number, id, frame, arrived);
                 }
             }
-            None => stage.refused(number, "an ack without an id", frame),
+            None => self.turn_away(sockets, number, "an ack without an id", frame),
         }
     }
 

@@ -109,8 +109,8 @@ impl Reply {
     pub fn put_token(&mut self, out: &mut Vec<u8>, now: Moment) {
         let token = self.next_token(now);
         if self.sent == 0 {
-            put_chunk(out, &self.event(json!({ "role": "assistant", "content": "" }), None));
-            put_chunk(out, &self.event(json!({ "content": token }), None));
+            put_chunk(out, &self.event(&json!({ "role": "assistant", "content": "" }), None));
+            put_chunk(out, &self.event(&json!({ "content": token }), None));
         } else {
             // The words need no escapes: this is what is written 25,000 times a second.
             let length = self.chunk_head.len() + token.len() + CHUNK_TAIL.len();
@@ -125,9 +125,9 @@ impl Reply {
 
     /// Appends the end of the stream.
     pub fn put_end(&self, out: &mut Vec<u8>) {
-        put_chunk(out, &self.event(json!({}), Some(self.finish())));
+        put_chunk(out, &self.event(&json!({}), Some(self.finish())));
         if self.include_usage {
-            let mut last = self.body("chat.completion.chunk", json!([]));
+            let mut last = self.body("chat.completion.chunk", &json!([]));
             last["usage"] = self.usage();
             put_chunk(out, format!("data: {last}\n\n").as_bytes());
         }
@@ -144,7 +144,7 @@ impl Reply {
         }
         let message = json!({ "role": "assistant", "content": content });
         let choice = json!([{ "index": 0, "message": message, "finish_reason": self.finish() }]);
-        let mut body = self.body("chat.completion", choice);
+        let mut body = self.body("chat.completion", &choice);
         body["usage"] = self.usage();
         body
     }
@@ -161,7 +161,7 @@ impl Reply {
         })
     }
 
-    fn body(&self, object: &str, choices: Value) -> Value {
+    fn body(&self, object: &str, choices: &Value) -> Value {
         json!({
             "id": format!("chatcmpl-{}", self.id),
             "object": object,
@@ -171,9 +171,9 @@ impl Reply {
         })
     }
 
-    fn event(&self, delta: Value, finish: Option<&str>) -> Vec<u8> {
+    fn event(&self, delta: &Value, finish: Option<&str>) -> Vec<u8> {
         let choice = json!([{ "index": 0, "delta": delta, "finish_reason": finish }]);
-        format!("data: {}\n\n", self.body("chat.completion.chunk", choice)).into_bytes()
+        format!("data: {}\n\n", self.body("chat.completion.chunk", &choice)).into_bytes()
     }
 }
 

@@ -300,7 +300,7 @@ impl Simulator {
         if reply.is_at_fault() {
             match reply.fault.take() {
                 Some(Fault::Garbage) => {
-                    put_chunk(&mut connection.outgoing, b"data: {\"choices\": [ <!oops>\n\n")
+                    put_chunk(&mut connection.outgoing, b"data: {\"choices\": [ <!oops>\n\n");
                 }
                 _ => {
                     connection.state = State::Idle;
