@@ -129,7 +129,7 @@ fn say(rooms: &Rooms, room: u64, payload: &[u8]) {
     }
 }
 
-async fn write_all(stream: &TcpStream, batch: &mut Vec<Bytes>) -> io::Result<()> {
+pub(crate) async fn write_all(stream: &TcpStream, batch: &mut Vec<Bytes>) -> io::Result<()> {
     let mut rest = &mut batch[..];
     while !rest.is_empty() {
         let mut parts = [IoSlice::new(&[]); BATCH];
@@ -196,7 +196,7 @@ fn room_of(target: &str) -> Option<u64> {
     query.split('&').find_map(|pair| pair.strip_prefix("room="))?.parse().ok()
 }
 
-fn accept(key: &str) -> String {
+pub(crate) fn accept(key: &str) -> String {
     let mut hash = Sha1::new();
     hash.update(key.as_bytes());
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");

@@ -8,6 +8,7 @@ pub mod measure;
 pub mod native;
 pub mod net;
 pub mod sim;
+pub mod double;
 pub mod floor;
 pub mod report;
 pub mod scenarios;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use loadtest::double;
 use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
 use loadtest::scenarios::{chaos, chat, fanout, idle, send, slow, storm};
@@ -28,6 +29,8 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         port: u16,
     },
+    /// Stand in for the server, to try the scenarios themselves.
+    Double(double::Options),
     /// Memory of a signed-in socket without a room.
     Idle(Scenario<idle::Options>),
     /// CPU of one delivery in busy rooms, beside the floor.
@@ -137,6 +140,11 @@ fn run(command: Command) -> anyhow::Result<bool> {
             loadtest::floor::run(port, |address| say(&format!("floor on {address}")))?;
             Ok(true)
         }
+        Command::Double(options) => {
+            raise_descriptor_limit()?;
+            double::run(&options, |address| say(&format!("double on {address}")))?;
+            Ok(true)
+        }
         Command::Idle(scenario) => publish(idle::run(&scenario.options), &scenario.outputs),
         Command::Fanout(scenario) => publish(fanout::run(&scenario.options), &scenario.outputs),
         Command::Send(scenario) => publish(send::run(&scenario.options), &scenario.outputs),
@@ -148,7 +156,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
 }
 
 fn publish(report: anyhow::Result<Report>, outputs: &Outputs) -> anyhow::Result<bool> {
-    report?.publish(outputs)
+    report?.publish(outputs, &mut std::io::stdout().lock())
 }
 
 /// One line for whoever waits for the address.

@@ -118,9 +118,9 @@ impl Report {
     }
 
     /// Prints the table and writes the files; says whether the run passed.
-    pub fn publish(mut self, outputs: &Outputs) -> anyhow::Result<bool> {
+    pub fn publish(mut self, outputs: &Outputs, out: &mut impl Write) -> anyhow::Result<bool> {
         self.machine.finish();
-        std::io::stdout().lock().write_all(self.table().as_bytes()).context("writing the table")?;
+        out.write_all(self.table().as_bytes()).context("writing the table")?;
         if let Some(path) = &outputs.json {
             fs::write(path, serde_json::to_vec_pretty(&self)?)
                 .with_context(|| format!("writing {}", path.display()))?;
@@ -236,11 +236,14 @@ mod tests {
 
     #[test]
     fn the_outcome_follows_the_verdict_and_the_figures_only_when_asked() {
-        assert!(!example().publish(&Outputs::default()).unwrap());
+        let publish = |report: Report, strict| {
+            report.publish(&Outputs { strict, ..Outputs::default() }, &mut std::io::sink()).unwrap()
+        };
+        assert!(!publish(example(), false));
         let mut fine = example();
         fine.verdict = Verdict::default();
-        assert!(fine.clone().publish(&Outputs::default()).unwrap());
-        assert!(!fine.publish(&Outputs { strict: true, ..Outputs::default() }).unwrap());
+        assert!(publish(fine.clone(), false));
+        assert!(!publish(fine, true));
     }
 
     #[test]

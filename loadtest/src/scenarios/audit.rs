@@ -55,14 +55,16 @@ impl OpenReply {
     }
 }
 
-struct Reading {
+struct Reading<'a, B> {
+    /// Goes on with what else the sockets say.
+    others: &'a mut B,
     pages: BTreeMap<usize, Vec<Stored>>,
     waiting: Vec<(usize, u64)>,
     running: usize,
     failure: Option<String>,
 }
 
-impl Reading {
+impl<B> Reading<'_, B> {
     fn ask(&mut self, stage: &mut Stage<'_>, seat: usize, after: u64) {
         let room = ids::room(stage.seats[seat].room);
         stage.send(seat, &command::messages(FIRST_ID + seat as u64, room, Some(after), PAGE));
@@ -78,10 +80,22 @@ impl Reading {
     }
 }
 
-impl Behaviour for Reading {
-    fn ack(&mut self, stage: &mut Stage<'_>, seat: usize, id: u64, frame: &[u8], _at: Moment) {
+impl<B: Behaviour> Behaviour for Reading<'_, B> {
+    fn live(&mut self, stage: &mut Stage<'_>, seat: usize) {
+        self.others.live(stage, seat);
+    }
+
+    fn event(&mut self, stage: &mut Stage<'_>, seat: usize, event: &[u8], frame: &[u8], at: Moment) {
+        self.others.event(stage, seat, event, frame, at);
+    }
+
+    fn page(&mut self, stage: &mut Stage<'_>, seat: usize, frame: &[u8], recovered: bool) {
+        self.others.page(stage, seat, frame, recovered);
+    }
+
+    fn ack(&mut self, stage: &mut Stage<'_>, seat: usize, id: u64, frame: &[u8], at: Moment) {
         if id != FIRST_ID + seat as u64 {
-            return;
+            return self.others.ack(stage, seat, id, frame, at);
         }
         let items = scan::find(frame, &["data", "items"]).map(serde_json::from_slice::<Vec<Stored>>);
         let Some(Ok(mut page)) = items else {
@@ -100,21 +114,24 @@ impl Behaviour for Reading {
         }
     }
 
-    fn ended(&mut self, _stage: &mut Stage<'_>, seat: usize, ending: Ending) {
+    fn ended(&mut self, stage: &mut Stage<'_>, seat: usize, ending: Ending) {
         if self.pages.contains_key(&seat) || self.waiting.iter().any(|(waiting, _)| *waiting == seat) {
             self.failure = Some(format!("the socket of seat {seat} ended: {ending:?}"));
         }
+        self.others.ended(stage, seat, ending);
     }
 }
 
-/// All messages with offsets above the given one in the rooms of these live seats.
+/// All messages with offsets above the given one in the rooms of these live seats. What else arrives meanwhile goes to
+/// `others`.
 pub fn read_rooms(
     crew: &mut Crew,
     seats: impl IntoIterator<Item = (usize, u64)>,
     deadline: Duration,
+    others: &mut impl Behaviour,
 ) -> anyhow::Result<BTreeMap<usize, Vec<Stored>>> {
     let waiting: Vec<_> = seats.into_iter().collect();
-    let mut reading = Reading { pages: BTreeMap::new(), waiting, running: 0, failure: None };
+    let mut reading = Reading { others, pages: BTreeMap::new(), waiting, running: 0, failure: None };
     let begun = Moment::now();
     crew.act(|stage| reading.start(stage));
     while reading.running > 0 {

@@ -12,7 +12,7 @@ pub mod slow;
 pub mod storm;
 
 pub use audit::{Stored, read_rooms};
-pub use options::{Population, ServerOptions};
+pub use options::{Population, ServerOptions, address_of};
 
 use std::time::Duration;
 

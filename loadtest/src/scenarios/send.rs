@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{BRING_UP, Population, ServerOptions, TURN, audit};
+use super::{BRING_UP, Population, ServerOptions, Still, TURN, audit};
 use crate::clock::Moment;
 use crate::measure::{Latency, OffsetTracker, Tally};
 use crate::native::command::{self, Reply};
@@ -317,7 +317,7 @@ fn judge(
         .map(|seat| (seat, senders.users[seat].first_offset - 1))
         .collect();
     let rooms = sample.len();
-    let stored = audit::read_rooms(crew, sample, DRAIN)?;
+    let stored = audit::read_rooms(crew, sample, DRAIN, &mut Still)?;
     let wrong: Vec<String> = stored
         .iter()
         .filter_map(|(seat, messages)| {

@@ -17,7 +17,8 @@ const RECEIVE_BUFFER: i32 = 4096;
 /// What the server may grow by: a bounded queue and the kernel's buffer per stuck reader, and room for its allocator.
 const GROWTH_PER_STUCK: u64 = 2 * 1024 * 1024;
 const GROWTH: u64 = 48 * 1024 * 1024;
-const AFTER: Duration = Duration::from_secs(20);
+/// For what is on its way to arrive; through a small buffer it comes slowly.
+const AFTER: Duration = Duration::from_secs(30);
 const PING_ID: u64 = 1 << 41;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -209,7 +210,11 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         }
     });
     let begun = Moment::now();
-    while begun.elapsed() < Duration::from_secs(3) {
+    let undecided = |crew: &mut Crew, readers: &Readers| {
+        let live = stuck.iter().filter(|seat| crew.seats()[**seat].phase == Phase::Live).count() as u64;
+        live > readers.answered_pings
+    };
+    while begun.elapsed() < AFTER && undecided(&mut crew, &readers) {
         crew.turn(TURN, &mut readers)?;
     }
     let gone: Vec<usize> =

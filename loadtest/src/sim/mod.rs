@@ -7,7 +7,7 @@
 
 mod connection;
 mod reply;
-mod request;
+pub(crate) mod request;
 mod server;
 mod settings;
 mod stats;

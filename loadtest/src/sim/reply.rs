@@ -43,8 +43,9 @@ pub fn first_token(prompt: &str, stamp: Stamp) -> String {
 
 /// The times that stand in the beginning of a reply.
 pub fn stamp_of(text: &[u8]) -> Option<Stamp> {
+    // The last one, because the question that stands before may hold such a mark too.
     let after = |text: &[u8], mark: &[u8]| {
-        let start = text.windows(mark.len()).position(|part| part == mark)? + mark.len();
+        let start = text.windows(mark.len()).rposition(|part| part == mark)? + mark.len();
         let digits = text[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         let micros = std::str::from_utf8(&text[start..start + digits]).ok()?.parse().ok()?;
         Some((Moment::from_unix_micros(micros), start + digits))
@@ -79,7 +80,8 @@ mod tests {
         };
         let prompt = "What is [asked=1 t0=2] the long name of the seventh river?";
         let text = first_token(prompt, stamp);
-        assert!(text.starts_with("re:What is [asked=1 t0=2] the long name of t "), "{text}");
+        assert!(text.starts_with("re:What is [asked=1 t0=2] the long name of  [asked=17"), "{text}");
+        assert_eq!(stamp_of(text.as_bytes()), Some(stamp));
         assert_eq!(stamp_of(first_token("Hello", stamp).as_bytes()), Some(stamp));
         assert_eq!(stamp_of(b"re:Hello"), None);
     }

@@ -106,7 +106,7 @@ impl Run<'_> {
             };
             let seats: Vec<_> =
                 (0..self.options.population.rooms).map(|room| (room * members, since(room))).collect();
-            let pages = audit::read_rooms(&mut self.crew, seats, READ_BACK)?;
+            let pages = audit::read_rooms(&mut self.crew, seats, READ_BACK, &mut self.talkers)?;
             let rooms = pages.into_iter().map(|(seat, messages)| (seat / members, messages)).collect();
             if judge::open_replies(&rooms) == 0 || Moment::now() > until {
                 return Ok(rooms);
