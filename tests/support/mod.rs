@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each test binary uses its part.
 
 pub mod app;
+pub mod browser;
 pub mod chaos;
 pub mod database;
 pub mod socket;
