@@ -19,6 +19,24 @@ export class ApiError extends Error {
 }
 
 const DEADLINE_MS = 15000;
+/** Not a secret: only says that asking for a renewal is worth a request. */
+const HINT = "greenroom.signed-in";
+
+/** @param {boolean} signedIn */
+function remember(signedIn) {
+  try {
+    localStorage.setItem(HINT, signedIn ? "yes" : "no");
+  } catch { /* storage can be forbidden; then a renewal is always tried */ }
+}
+
+/** Whether a reload may go on with a session of before. */
+export function mayBeSignedIn() {
+  try {
+    return localStorage.getItem(HINT) === "yes";
+  } catch {
+    return true;
+  }
+}
 
 export class Api {
   #token = /** @type {string|null} */ (null);
@@ -58,6 +76,7 @@ export class Api {
       .catch((error) => {
         if (error.status !== 401 && error.status !== 400 && error.status !== 403) throw error;
         this.#token = null;
+        remember(false);
         return null;
       })
       .finally(() => { this.#refreshing = null; });
@@ -73,12 +92,14 @@ export class Api {
   async logout() {
     const token = this.#token;
     this.#token = null;
+    remember(false);
     if (token) await this.#request("POST", "/api/auth/logout", {}, token).catch(() => {});
   }
 
   async #signIn(path, body) {
     const answer = await this.#request("POST", path, body);
     this.#token = answer.accessToken;
+    remember(true);
     return answer;
   }
 

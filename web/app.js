@@ -19,7 +19,7 @@
  *   account         account-usage
  *   admin           admin-tab-<part>, kick-button, broadcast-title, broadcast-body, broadcast-send, drain-button
  */
-import { Api } from "./api.js";
+import { Api, mayBeSignedIn } from "./api.js";
 import { GreenroomClient } from "./client.js";
 import { State } from "./state.js";
 import { AccountView } from "./ui/account.js";
@@ -109,7 +109,8 @@ class Session {
     this.shell.show(this.view.element, name === "c" ? id : null);
     this.shell.close();
     this.#title();
-    this.view.focus?.();
+    if (this.view.focus) this.view.focus();
+    else this.shell.place.focus({ preventScroll: true }); // so that Tab and a screen reader go on from the new view
     this.#forgetRooms(id);
   }
 
@@ -173,7 +174,7 @@ async function begin() {
   clearTimeout(retry);
   try {
     info = await api.getPublic("/api").catch((error) => { if (error.status === 0) throw error; return null; });
-    if (await api.refresh()) enter();
+    if (mayBeSignedIn() && await api.refresh()) enter();
     else showDoor("");
   } catch (error) {
     if (error.status > 0 && error.status < 500) return showDoor("");

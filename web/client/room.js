@@ -196,6 +196,7 @@ export class Room extends Emitter {
     if (held && attempt < held.attempt) return;
     const text = held && attempt === held.attempt ? held.text : "";
     this.replies.set(messageId, { messageId, characterId, inReplyTo, attempt, state, code, text });
+    if (ENDED.has(state)) this.#type(characterId, false);
     this.emit("change", { type: "reply", messageId });
   }
 

@@ -29,7 +29,7 @@ export class AccountView {
     const { user, usage } = this.state;
     if (!user) return;
     const name = user.displayName || user.username;
-    const rows = [["User name", user.username], ["E-mail", user.email], ["Plan", user.plan], ["Time zone", user.timeZone],
+    const rows = [["User name", user.username], ["E-mail", user.email], ["Plan", user.plan && user.plan[0].toUpperCase() + user.plan.slice(1)], ["Time zone", user.timeZone],
       ["Member since", user.createdAt && fullMoment(user.createdAt)]];
     this.profile.replaceChildren(h("div.account-face", {}, avatar({ name }, "large"), h("p.account-name", {}, name)),
       h("dl.facts", {}, ...rows.filter(([, value]) => value).map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value)))));

@@ -105,7 +105,7 @@ export class AdminView {
     const bar = typeof workers === "number" && typeof running === "number" && workers > 0
       ? h("div.usage-bar", {}, h("span.usage-text", {}, `${formatNumber(running)} of ${formatNumber(workers)} workers busy`), h("progress", { max: workers, value: Math.min(running, workers), "aria-label": "Workers busy" })) : null;
     const { workers: _workers, running: _running, ...others } = pool;
-    return h("div", {}, bar, facts(bar ? others : pool));
+    return h("div.facts-group", {}, bar, facts(bar ? others : pool));
   }
 
   #sessions(answer) {

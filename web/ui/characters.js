@@ -70,10 +70,6 @@ export class CharactersView {
     }
   }
 
-  focus() {
-    if (matchMedia("(pointer: fine)").matches) this.search.focus();
-  }
-
   destroy() {
     for (const stop of this.stops) stop();
   }

@@ -7,7 +7,7 @@ import { avatar, h, icon, iconButton, setText } from "./dom.js";
 import { MessageView } from "./message.js";
 import { confirmed, toast, toastError } from "./overlays.js";
 import { Scroller } from "./scroller.js";
-import { preview } from "./text.js";
+import { preview, showText } from "./text.js";
 import { entriesOf, sameDay } from "./thread.js";
 import { dayName } from "./time.js";
 import { UsageStrip } from "./usage.js";
@@ -96,7 +96,7 @@ export class ChatView {
     if (!this.begun && this.room.offset != null) return this.#begin();
     const reply = change.type === "reply" && this.room.replies.get(/** @type {string} */ (change.messageId));
     const view = reply && this.#views.get(`m:${reply.messageId}`);
-    if (view && reply.state === "streaming" && view.element.dataset.state === "streaming") this.#planStream();
+    if (view?.shownText && reply.state === "streaming" && view.element.dataset.state === "streaming") this.#planStream();
     else this.#plan();
   }
 
@@ -187,8 +187,9 @@ export class ChatView {
     if (this.shownFace !== character) {
       this.shownFace = character;
       this.face.replaceChildren(avatar(character));
-      const voice = character.greeting && h("blockquote", {}, character.greeting);
-      this.intro.replaceChildren(avatar(character, "huge"), h("p.intro-name", {}, character.name), h("p.intro-tagline", {}, character.tagline ?? ""), voice || "");
+      const greeting = h("blockquote", { hidden: !character.greeting });
+      showText(greeting, character.greeting ?? "");
+      this.intro.replaceChildren(avatar(character, "huge"), h("p.intro-name", {}, character.name), h("p.intro-tagline", {}, character.tagline ?? ""), greeting);
       this.composer.address(character.name);
     }
     setText(this.heading, this.title);

@@ -25,7 +25,7 @@ export class MessageView {
     this.element = h(`li.message.${entry.mine ? "mine" : "theirs"}`, { data: { testid: "message", senderKind: entry.kind } },
       entry.mine ? null : avatar(who),
       h("div.message-body", {},
-        h("div.message-head", {}, this.name, this.time),
+        h("div.message-head", {}, this.name, this.time, entry.mine ? h("span.message-sent", {}, icon("check"), h("span.visually-hidden", {}, "Sent")) : null),
         h("div.bubble", {}, this.text, this.waiting),
         this.note));
   }
@@ -60,7 +60,8 @@ export class MessageView {
   }
 
   #wait(entry) {
-    const words = WAITING[/** @type {keyof typeof WAITING} */ (entry.state)];
+    const state = entry.state === "streaming" && !entry.text ? "thinking" : entry.state;
+    const words = WAITING[/** @type {keyof typeof WAITING} */ (state)];
     this.waiting.hidden = !words;
     if (words) setText(this.waiting.lastElementChild, `${this.who.name} ${words}`);
     this.element.classList.toggle("empty", !entry.text && !words);
@@ -76,20 +77,20 @@ export class MessageView {
   /** @returns {{tone: string, children: any[]}|null} */
   #note(entry) {
     if (entry.mine) {
-      if (entry.state === "sent") return { tone: "quiet", children: [icon("check"), h("span.visually-hidden", {}, "Sent")] };
+      if (entry.state === "sent") return null;
       if (entry.state === "pending") {
         return { tone: "quiet", children: [icon("clock"), entry.error ? `Waiting. ${sendRefused(entry.error)}` : "Sending"] };
       }
-      return { tone: "bad", children: [icon("warning"), h("span", {}, `Not sent. ${sendRefused(entry.error)}`),
-        h("button.link", { type: "button", data: { testid: "resend-button" }, onclick: () => this.actions.resend(entry) }, "Try again"),
-        h("button.link", { type: "button", data: { testid: "discard-button" }, onclick: () => this.actions.discard(entry) }, "Discard")] };
+      return { tone: "bad", children: [icon("warning"), h("span", {}, `Not sent. ${sendRefused(entry.error)} `,
+        h("button.link", { type: "button", data: { testid: "resend-button" }, onclick: () => this.actions.resend(entry) }, "Try again"), " ",
+        h("button.link", { type: "button", data: { testid: "discard-button" }, onclick: () => this.actions.discard(entry) }, "Discard"))] };
     }
     const { reply } = entry;
     if (reply && ["failed", "stopped", "interrupted"].includes(entry.state)) {
       const again = entry.last && h("button.link", { type: "button", data: { testid: "again-button" }, onclick: () => this.actions.again(entry) },
         entry.state === "stopped" ? "Ask again" : "Try again");
       return { tone: entry.state === "stopped" ? "quiet" : "bad",
-        children: [icon(entry.state === "stopped" ? "stop" : "warning"), h("span", {}, replyEnded(reply, this.who.name)), again].filter(Boolean) };
+        children: [icon(entry.state === "stopped" ? "stop" : "warning"), h("span", {}, `${replyEnded(reply, this.who.name)} `, again)] };
     }
     const finish = FINISH[entry.state];
     return finish ? { tone: "quiet", children: [icon("stop"), finish] } : null;

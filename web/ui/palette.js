@@ -28,7 +28,8 @@ export function openPalette({ state, navigate }) {
       .map((conversation) => ({ who: state.character(conversation.characters?.[0]?.id, conversation), name: conversationTitle(conversation, state),
         detail: conversation.lastMessage?.content.slice(0, 80) ?? "", kind: "Conversation", open: async () => conversation.id }))
       .filter(({ name, detail }) => query && `${name} ${detail}`.toLowerCase().includes(query.toLowerCase()));
-    return [...characters, ...conversations].slice(0, MAX_ROWS);
+    const begins = ({ name }) => Number(query !== "" && name.toLowerCase().startsWith(query.toLowerCase()));
+    return [...characters.sort((a, b) => begins(b) - begins(a)), ...conversations].slice(0, MAX_ROWS);
   }
 
   function draw() {
