@@ -68,11 +68,11 @@ class Session {
 
   async start() {
     root.replaceChildren(this.shell.element);
+    this.client.connect();
     await this.state.load().catch((error) => toastError(error, "Not everything could be loaded"));
     if (session !== this) return;
     if (!this.state.user) return void setTimeout(() => session === this && this.start(), RETRY_MS);
     this.shell.drawUser();
-    this.client.connect();
     this.route();
   }
 
@@ -86,7 +86,7 @@ class Session {
     client.on("stopped", ({ reason }) => ["signed_out", "ended_by_admin"].includes(reason) && leave(STOPPED[reason]));
     let before = false;
     client.on("ready", () => {
-      if (before) this.refresh();
+      if (before || !state.conversationsLoaded) this.refresh();
       before = true;
     });
   }

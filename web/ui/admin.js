@@ -23,7 +23,7 @@ export class AdminView {
       sessions: { title: "Sessions", path: "/api/admin/sessions?limit=100", draw: (answer) => this.#sessions(answer) },
       rooms: { title: "Rooms", path: "/api/admin/rooms", draw: (answer) => [table(rowsOf(answer, "rooms"), { first: ["title", "slug", "id"], empty: "No room is live." })] },
       actors: { title: "Actors", path: "/api/admin/actors", draw: (answer) => this.#actors(answer) },
-      pool: { title: "Reply pool", path: "/api/admin/pool", draw: (answer) => [facts(answer)] },
+      pool: { title: "Reply pool", path: "/api/admin/pool", draw: (answer) => [h("div.panel", {}, facts(answer, 0, "h2"))] },
       controls: { title: "Controls", path: null, draw: () => [] },
     };
     this.tabs = Object.entries(this.sections).map(([name, { title }]) => h("button.tab", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "admin-body",

@@ -29,14 +29,14 @@ export function shown(value, key = "") {
 
 const plain = (value) => (typeof value === "object" && value !== null ? JSON.stringify(value) : typeof value === "number" ? formatNumber(value) : String(value));
 
-/** Named values; objects become groups. @param {any} value @param {number} [depth] */
-export function facts(value, depth = 0) {
+/** Named values; objects become groups. @param {any} value @param {number} [depth] @param {string} [heading] */
+export function facts(value, depth = 0, heading = "h3") {
   const entries = Object.entries(value ?? {});
   const flat = entries.filter(([, v]) => typeof v !== "object" || v === null);
   const deep = entries.filter(([, v]) => typeof v === "object" && v !== null);
   return h("div.facts-group", {},
     flat.length ? h("dl.facts", {}, ...flat.map(([key, v]) => h("div", {}, h("dt", {}, label(key)), h("dd", {}, shown(v, key))))) : null,
-    ...deep.map(([key, v]) => h("div.facts-deep", {}, h("h3", {}, label(key)),
+    ...deep.map(([key, v]) => h("div.facts-deep", {}, h(heading, {}, label(key)),
       depth >= MAX_DEPTH ? JSON.stringify(v) : Array.isArray(v) ? table(v) : facts(v, depth + 1))));
 }
 

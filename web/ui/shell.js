@@ -34,7 +34,7 @@ export class Shell {
           iconButton("exit", "Sign out", { data: { testid: "sign-out" }, onclick: signOut })),
         this.connection.state));
     this.scrim = h("div.scrim", { onclick: () => this.close() });
-    this.place = h("main.place", { id: "main", tabindex: "-1" });
+    this.place = h("main.place", { id: "main", tabindex: "-1" }, h("div.splash", {}, icon("brand")));
     this.element = h("div.shell", {}, this.sidebar, this.scrim, h("div.stage", {}, this.connection.banner, this.place));
     this.stops = [state.on("conversations", () => this.#drawUnread())];
     this.onNarrow = () => this.#apply();

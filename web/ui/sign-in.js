@@ -108,7 +108,7 @@ export function showSignIn(root, { api, info, notice, onSignedIn }) {
       "Try the demo", icon("arrow"))) : null;
 
   root.replaceChildren(h("div.signin", {},
-    h("div.signin-art", {}, h("img", { src: "/assets/art/green-room.svg", alt: "" }),
+    h("aside.signin-art", { "aria-label": "About Greenroom" }, h("img", { src: "/assets/art/green-room.svg", alt: "" }),
       h("p.signin-motto", {}, "Where characters wait for their cue.")),
     h("main.signin-panel", { id: "main", tabindex: "-1" },
       h("div.signin-top", {}, h("span.brand", {}, icon("brand"), "Greenroom"), themeToggle()),
