@@ -84,6 +84,7 @@ class Session {
     client.on("conversation:create", ({ conversation }) => state.putConversation(conversation));
     client.on("system:notification", (notice) => notice.kind !== "token_expiring" && toast(notice));
     client.on("stopped", ({ reason }) => ["signed_out", "ended_by_admin"].includes(reason) && leave(STOPPED[reason]));
+    client.on("outgoing", ({ error }) => error?.code === "quota_exceeded" && state.loadUser().catch(() => {}));
     let before = false;
     client.on("ready", () => {
       if (before || !state.conversationsLoaded) this.refresh();
@@ -137,6 +138,7 @@ class Session {
   end() {
     this.view?.destroy();
     this.client.close();
+    this.state.end();
     this.shell.destroy();
   }
 }

@@ -7,8 +7,11 @@ import { Emitter } from "./client/wire.js";
 
 const PAGE = 50;
 const MAX_CHARACTER_PAGES = 5;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 export class State extends Emitter {
+  #resetTimer = /** @type {any} */ (0);
+
   /** @param {import("./api.js").Api} api */
   constructor(api) {
     super();
@@ -80,6 +83,19 @@ export class State extends Emitter {
     if (!usage) return;
     this.usage = usage.usage ?? usage;
     this.emit("usage");
+    this.#renewAtReset();
+  }
+
+  /** Asks again when the next allowance begins, so that a page left open goes on by itself. */
+  #renewAtReset() {
+    clearTimeout(this.#resetTimer);
+    const resets = (this.usage.limits ?? []).map(({ resetsAt }) => Date.parse(resetsAt ?? "") - Date.now()).filter((ms) => ms > 0 && ms < DAY_MS);
+    if (resets.length) this.#resetTimer = setTimeout(() => this.loadUser().catch(() => {}), Math.min(...resets) + 1000);
+  }
+
+  /** Signed out: nothing is asked for any more. */
+  end() {
+    clearTimeout(this.#resetTimer);
   }
 
   /** The limits that count for a character's text replies: its own and the daily ones. @param {string} [characterId] */

@@ -67,7 +67,7 @@ export class AdminView {
       try {
         const answer = await this.api.get(path);
         if (stamp !== this.#stamp) return;
-        if (!this.body.contains(document.activeElement) || document.activeElement === this.body) this.#replace(draw(answer));
+        this.#replace(draw(answer));
         this.fresh.textContent = `Live, every ${EVERY_MS / 1000} seconds`;
         this.fresh.dataset.tone = "";
       } catch (error) {
@@ -79,11 +79,14 @@ export class AdminView {
     this.#timer = setTimeout(() => this.#load(), EVERY_MS);
   }
 
+  /** New numbers, with the focus and the scrolling where they were. */
   #replace(nodes) {
+    const focused = this.body.contains(document.activeElement) && document.activeElement !== this.body ? document.activeElement : null;
     const scrolled = this.body.querySelector(".table-scroll")?.scrollLeft ?? 0;
     this.body.replaceChildren(...nodes);
     const area = this.body.querySelector(".table-scroll");
     if (area) area.scrollLeft = scrolled;
+    if (focused) (this.body.querySelector(`[data-key="${CSS.escape(focused.dataset.key ?? "")}"]`) ?? this.body).focus({ preventScroll: true });
   }
 
   #overview(answer) {
@@ -113,7 +116,7 @@ export class AdminView {
     const total = answer.total ?? rows.length;
     return [h("p.muted", {}, `${formatNumber(total)} connected${total > rows.length ? `, the first ${rows.length} shown` : ""}`),
       table(rows, { first: ["username", "displayName", "userId", "id"], empty: "Nobody is connected.",
-        action: (row) => h("button.button.quiet.small", { type: "button", onclick: () => this.#kick(row), data: { testid: "kick-button" } }, "End") })];
+        action: (row) => h("button.button.quiet.small", { type: "button", onclick: () => this.#kick(row), data: { testid: "kick-button", key: `kick-${row.id ?? row.sessionId}` } }, "End") })];
   }
 
   async #kick(row) {

@@ -33,7 +33,7 @@ export class ChatView {
     this.face = h("span.chat-face", {});
     this.heading = h("h1.chat-title", {});
     this.status = h("p.chat-status", {});
-    this.badge = h("details.voice", { hidden: true, data: { testid: "offline-voice" } }, h("summary", {}, icon("voice"), h("span", {}, "Offline voice")),
+    this.badge = h("details.voice", { hidden: true, data: { testid: "offline-voice" }, onfocusout: () => { this.badge.open = false; } }, h("summary", {}, icon("voice"), h("span", {}, "Offline voice")),
       h("p", {}, "No AI provider is configured, so Greenroom's built-in voice answers in the character's manner. Add a provider key on the server for a real model."));
     this.list = h("ol.thread", { "aria-label": "Messages" });
     this.intro = h("div.chat-intro", {});

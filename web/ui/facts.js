@@ -55,7 +55,7 @@ export function table(rows, { first = [], action, empty = "Nothing here now." } 
   if (typeof rows[0] !== "object") return h("p", {}, rows.slice(0, MAX_ROWS).join(", "));
   const keys = [...new Set(rows.slice(0, MAX_ROWS).flatMap((row) => Object.keys(row)))];
   const columns = [...first.filter((key) => keys.includes(key)), ...keys.filter((key) => !first.includes(key))];
-  return h("div.table-scroll", { tabindex: "0", role: "region", "aria-label": "Table" }, h("table", {},
+  return h("div.table-scroll", { tabindex: "0", data: { key: "table" }, role: "region", "aria-label": "Table" }, h("table", {},
     h("thead", {}, h("tr", {}, ...columns.map((key) => h("th", { scope: "col" }, label(key))), action ? h("th", {}, h("span.visually-hidden", {}, "Actions")) : null)),
     h("tbody", {}, ...rows.slice(0, MAX_ROWS).map((row) => h("tr", {}, ...columns.map((key) => h("td", { data: { number: String(typeof row[key] === "number") } }, shown(row[key], key))),
       action ? h("td.table-action", {}, action(row)) : null)))),

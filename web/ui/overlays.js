@@ -13,7 +13,7 @@ const ICONS = { info: "info", warning: "warning", critical: "warning", success: 
 export function toast({ title, body, level = "info" }) {
   const area = /** @type {HTMLElement} */ (document.getElementById("toasts"));
   const close = () => element.remove();
-  const element = h("div.toast", { data: { testid: "toast", level }, role: level === "critical" ? "alert" : "status" },
+  const element = h("div.toast", { data: { testid: "toast", level }, role: level === "critical" ? "alert" : null },
     icon(ICONS[level] ?? "info"),
     h("div.toast-text", {}, h("strong", {}, title), body ? h("p", {}, body) : null),
     iconButton("close", "Dismiss", { onclick: close }));
