@@ -40,7 +40,7 @@ const STABLE_AFTER_MS = 10000;
  * server event by its name (`usage`, `system:notification`, `message:receive`…).
  */
 export class GreenroomClient extends Emitter {
-  #options; #socket = null; #state = /** @type {ConnectionState} */ ("idle");
+  #options; #socket = /** @type {any} */ (null); #state = /** @type {ConnectionState} */ ("idle");
   #generation = 0;            // of the socket; what an older one still says is ignored
   #failures = 0; #fresh = false; #readyAt = 0; #heardAt = 0; #heartbeatMs = 25000;
   #retryTimer; #openTimer; #heartbeatTimer;
@@ -100,7 +100,7 @@ export class GreenroomClient extends Emitter {
     try {
       token = await this.#options.getToken({ fresh: this.#fresh });
     } catch {
-      if (generation === this.#generation) this.#retry({ retry: true });
+      if (generation === this.#generation) this.#retry({});
       return;
     }
     if (generation !== this.#generation) return;
@@ -152,6 +152,7 @@ export class GreenroomClient extends Emitter {
     else this.#stop({ code, reason: rule.reason ?? "closed" });
   }
 
+  /** @param {{after?: [number, number], now?: boolean}} rule */
   #retry({ after, now }) {
     if (this.#readyAt && Date.now() - this.#readyAt > STABLE_AFTER_MS) this.#failures = 0;
     this.#readyAt = 0;

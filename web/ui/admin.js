@@ -81,7 +81,8 @@ export class AdminView {
 
   /** New numbers, with the focus and the scrolling where they were. */
   #replace(nodes) {
-    const focused = this.body.contains(document.activeElement) && document.activeElement !== this.body ? document.activeElement : null;
+    const active = /** @type {HTMLElement} */ (document.activeElement);
+    const focused = active !== this.body && this.body.contains(active) ? active : null;
     const scrolled = this.body.querySelector(".table-scroll")?.scrollLeft ?? 0;
     this.body.replaceChildren(...nodes);
     const area = this.body.querySelector(".table-scroll");

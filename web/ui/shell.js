@@ -84,7 +84,7 @@ export class Shell {
     if (!this.isOpen) return;
     this.element.classList.remove("drawer-open");
     this.#apply();
-    if (this.opener?.isConnected) this.opener.focus();
+    if (this.opener?.isConnected) /** @type {HTMLElement} */ (this.opener).focus();
   }
 
   /** What is out of sight is out of reach of Tab and of a screen reader too. */
