@@ -137,6 +137,7 @@ fn cluster() -> String {
         .clone()
 }
 
+#[allow(clippy::zombie_processes)] // The keeper outlives this process: there is nothing to wait for.
 fn start_if_needed(base: &Path) -> String {
     let starting = lock_file(base, "start.lock");
     starting.lock().expect("the right to start the cluster");
