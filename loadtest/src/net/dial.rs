@@ -5,7 +5,7 @@ use std::mem::{size_of, zeroed};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use super::system::{set_raw, stamp_arrivals};
+use super::system::{set_raw, set_receive_buffer, stamp_arrivals};
 
 /// The local addresses `127.0.0.2` and up, taken in turn.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ pub(super) fn dial(from: Ipv4Addr, to: SocketAddrV4, options: DialOptions) -> io
     // Bind to the address only: the kernel picks the port at connect, when it knows the whole pair.
     set_raw(stream.as_raw_fd(), libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, &1i32)?;
     if let Some(bytes) = options.receive_buffer {
-        set_raw(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF, &bytes)?;
+        set_receive_buffer(&stream, bytes)?;
     }
     if options.stamped {
         stamp_arrivals(&stream)?;

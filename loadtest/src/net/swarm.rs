@@ -11,7 +11,7 @@ use super::dial::{DialOptions, Sources, dial};
 use super::frame::{self, CLOSE, PING, PONG, TEXT};
 use super::poll::{Interest, Poll};
 use super::socket::{Ending, Socket, Stage, upgrade_answer};
-use super::system::{receive, reset_on_close};
+use super::system::{receive, reset_on_close, set_receive_buffer};
 use crate::clock::Moment;
 
 const READ_BYTES: usize = 256 * 1024;
@@ -123,6 +123,14 @@ impl Sockets {
             socket.paused = paused;
         }
         self.watch(number);
+    }
+
+    /// Changes the kernel's receive buffer of an open socket, in bytes.
+    pub fn widen(&mut self, socket: usize, receive_buffer: i32) -> io::Result<()> {
+        match self.slots.get(socket).and_then(|slot| slot.socket.as_ref()) {
+            Some(socket) => set_receive_buffer(&socket.stream, receive_buffer),
+            None => Ok(()),
+        }
     }
 
     /// Writes all that was queued.

@@ -118,6 +118,11 @@ pub(super) fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
     set_raw(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
 }
 
+/// `bytes` of the kernel's buffer for what arrives.
+pub(super) fn set_receive_buffer(stream: &TcpStream, bytes: i32) -> io::Result<()> {
+    set_option(stream, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes)
+}
+
 fn set_option(stream: &TcpStream, level: i32, name: i32, value: i32) -> io::Result<()> {
     set_raw(stream.as_raw_fd(), level, name, &value)
 }

@@ -13,7 +13,9 @@ use crate::net::Ending;
 use crate::report::{Report, Target};
 
 /// Of the stuck readers, in bytes: little, so that they are stuck soon.
-const RECEIVE_BUFFER: i32 = 4096;
+const RECEIVE_BUFFER: i32 = 16 * 1024;
+/// Of those that read again, in bytes: through the small one the rest would take minutes.
+const WIDE_BUFFER: i32 = 1024 * 1024;
 /// What the server may grow by: a bounded queue and the kernel's buffer per stuck reader, and room for its allocator.
 const GROWTH_PER_STUCK: u64 = 2 * 1024 * 1024;
 const GROWTH: u64 = 48 * 1024 * 1024;
@@ -59,7 +61,6 @@ struct Readers {
     stuck_endings: BTreeMap<String, u64>,
     let_go: Latency,
     stuck_since: Option<Moment>,
-    answered_pings: u64,
 }
 
 impl Readers {
@@ -93,9 +94,10 @@ impl Behaviour for Readers {
     }
 
     fn ack(&mut self, _stage: &mut Stage<'_>, _seat: usize, id: u64, frame: &[u8], _at: Moment) {
-        if id >= PING_ID {
-            self.answered_pings += 1;
-        } else if scan::is_true(frame, &["data", "success"]) {
+        if id == PING_ID {
+            return;
+        }
+        if scan::is_true(frame, &["data", "success"]) {
             self.acked += 1;
         } else {
             *self.refused.entry(scan::text(frame, &["data", "code"]).unwrap_or_default()).or_default() += 1;
@@ -172,7 +174,6 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         stuck_endings: BTreeMap::new(),
         let_go: Latency::new("stopped reading until the socket is gone"),
         stuck_since: None,
-        answered_pings: 0,
     };
     let stuck: Vec<usize> = (0..seats).filter(|seat| readers.is_stuck(*seat)).collect();
     for seat in &stuck {
@@ -200,21 +201,25 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         peak.flat_map(|series| series.points.iter().map(|point| point.1 * 1e6)).fold(0.0, f64::max) as u64;
     let growth = peak.max(memory()).saturating_sub(memory_before);
 
-    // They read again: what is left in the pipe, and then the end of it. Who still answers was never let go.
-    crew.act(|stage| {
+    // They read again: what is left in the pipe, and then the end of it. Who comes up to the head of the room that way
+    // was never let go. The ping makes a peer that has forgotten the connection say so.
+    crew.act(|stage| -> anyhow::Result<()> {
         for seat in &stuck {
             if stage.seats[*seat].phase == Phase::Live {
+                stage.sockets.widen(*seat, WIDE_BUFFER)?;
                 stage.sockets.pause(*seat, false);
                 stage.send(*seat, &command::ping(PING_ID));
             }
         }
-    });
+        Ok(())
+    })?;
     let begun = Moment::now();
-    let undecided = |crew: &mut Crew, readers: &Readers| {
-        let live = stuck.iter().filter(|seat| crew.seats()[**seat].phase == Phase::Live).count() as u64;
-        live > readers.answered_pings
+    let undecided = |crew: &mut Crew| {
+        let seats = crew.seats();
+        let head = |seat: usize| seats[seat - seat % members].offsets.at();
+        stuck.iter().any(|seat| seats[*seat].phase == Phase::Live && seats[*seat].offsets.at() < head(*seat))
     };
-    while begun.elapsed() < AFTER && undecided(&mut crew, &readers) {
+    while begun.elapsed() < AFTER && undecided(&mut crew) {
         crew.turn(TURN, &mut readers)?;
     }
     let gone: Vec<usize> =
@@ -230,6 +235,10 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     report.setting("rate per room", options.rate);
     report.setting("length", options.length);
     let ratio = some_stuck.p99_micros as f64 / all_read.p99_micros.max(1) as f64;
+    let resets: u32 = crew.seats().iter().map(|seat| seat.resets).sum();
+    if resets > 0 {
+        report.note(format!("{resets} readers had missed too much and got a snapshot instead: not an error"));
+    }
     report.aimed("p99 of the others, some stuck / all read", ratio, "", Target::AtMost(2.0));
     report.figure("stuck readers", stuck.len() as f64, "");
     report.figure("stuck readers let go", gone.len() as f64, "");
@@ -257,7 +266,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     );
     report.verdict.check(
         "each stuck reader is let go",
-        gone.len() == stuck.len() && readers.answered_pings == 0,
+        gone.len() == stuck.len(),
         format!("{} of {}: {:?}", gone.len(), stuck.len(), readers.stuck_endings),
     );
     let heads: Vec<u64> = (0..rooms).map(|room| crew.seats()[room * members].offsets.at()).collect();
