@@ -15,9 +15,7 @@ use fixture::{Node, ask, close, daily, entry, put, revision, said, say, text_met
 use greenroom_actors::domain::{
     CharacterId, ClientId, Content, FailureCode, Finish, MessageId, ReplyState, RoomId, Sender,
 };
-use greenroom_actors::ports::{
-    Archive, CommitError, Entry, EntryKind, Outcome, ReadMark, TurnEnd,
-};
+use greenroom_actors::ports::{Archive, CommitError, Entry, EntryKind, Outcome, ReadMark, TurnEnd};
 
 #[tokio::test]
 async fn a_message_its_usage_and_its_reply_to_be_are_one_commit() {
@@ -35,7 +33,8 @@ async fn a_message_its_usage_and_its_reply_to_be_are_one_commit() {
     assert_eq!((message.id, message.offset, message.revision), (asked.id, 1, 1));
     assert_eq!((message.sender, &message.client_id), (Sender::User(user), &asked.client_id));
     assert_eq!((&message.content, message.created_at), (&asked.content, asked.created_at));
-    let mut used = archive.used(user, asked.meters.iter().map(|meter| meter.key.period).collect()).await.unwrap();
+    let mut used =
+        archive.used(user, asked.meters.iter().map(|meter| meter.key.period).collect()).await.unwrap();
     used.sort();
     assert_eq!(used, asked.meters.iter().map(|meter| (meter.key, 1)).collect::<Vec<_>>());
     let turn = "SELECT count(*) FROM turns WHERE id = $1 AND asked_id = $2 AND asked_offset = 1 AND state = 0 AND node = $3";
@@ -82,7 +81,10 @@ async fn a_full_meter_refuses_and_counts_nothing() {
     let outcomes = lane.commit(&batch).await.unwrap();
     assert_eq!((revision(&outcomes[0]), revision(&outcomes[1])), (1, 2));
     for refused in &outcomes[2..] {
-        assert!(matches!(refused, Outcome::OverLimit { meter, used: 2 } if *meter == meters[1]), "{refused:?}");
+        assert!(
+            matches!(refused, Outcome::OverLimit { meter, used: 2 } if *meter == meters[1]),
+            "{refused:?}"
+        );
     }
     assert_eq!(node.number("SELECT sum(used) FROM usage", &[]).await, 4);
     node.assert_whole().await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
 use greenroom::postgres::journal::{PostgresJournal, found_room};
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, Finish, MessageId, MessageKind, Meter, MeterKey, NodeId, Priority, RoomId, Scope,
-    TokenUsage, UserId,
+    CharacterId, ClientId, Content, Finish, MessageId, MessageKind, Meter, MeterKey, NodeId, Priority,
+    RoomId, Scope, TokenUsage, UserId,
 };
 use greenroom_actors::ports::{
     CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, OpenTurn, Outcome, Say, TurnEnd,

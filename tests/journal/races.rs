@@ -43,10 +43,14 @@ async fn overlapping_writers_with_retries_and_limits_are_exact_and_never_deadloc
                         if !old.is_empty() && random.f64() < 0.1 {
                             return old[random.usize(..old.len())].clone();
                         }
-                        let (room, user) = (rooms[random.usize(..rooms.len())], users[random.usize(..users.len())]);
+                        let (room, user) =
+                            (rooms[random.usize(..rooms.len())], users[random.usize(..users.len())]);
                         let shared = random.f64() < 0.1;
-                        let client_id =
-                            if shared { format!("{round}-{number}") } else { format!("{writer}-{round}-{number}") };
+                        let client_id = if shared {
+                            format!("{round}-{number}")
+                        } else {
+                            format!("{writer}-{round}-{number}")
+                        };
                         let mut say = ask(room, user, &client_id);
                         say.meters = vec![daily(user, LIMIT)];
                         entry(room, &say)

@@ -32,7 +32,8 @@ async fn a_room_comes_with_its_members_its_cast_and_its_head() {
         FROM unnest($2::uuid[]) WITH ORDINALITY AS m(u, o)";
     let members = [owner.uuid(), member.uuid(), gone.uuid()];
     node.execute(join, &[&room.uuid(), &members.as_slice()]).await;
-    let cast = "INSERT INTO room_characters (room_id, character_id, position) VALUES ($1, $2, 1), ($1, $3, 0)";
+    let cast =
+        "INSERT INTO room_characters (room_id, character_id, position) VALUES ($1, $2, 1), ($1, $3, 0)";
     node.execute(cast, &[&room.uuid(), &second.uuid(), &first.uuid()]).await;
     put(&mut node.lane(), entry(room, &say(owner, "a"))).await;
 
