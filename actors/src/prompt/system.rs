@@ -41,7 +41,7 @@ fn written(record: &CharacterRecord, extent: Extent) -> String {
         None => describe(&mut text, record),
     }
     if extent != Extent::Core {
-        list(&mut text, "What you know", &record.knowledge);
+        list(&mut text, "What you know, in your own words", &record.knowledge);
     }
     if extent == Extent::All && !record.examples.is_empty() {
         let mut examples = String::from("## How you sound");
