@@ -40,6 +40,7 @@ struct OverviewView {
 
 /// See the server at a glance
 #[utoipa::path(
+    operation_id = "getOverview",
     tag = "admin",
     security(("bearer" = [])),
     responses(
@@ -74,6 +75,7 @@ async fn overview(_: AdminCaller, control: web::Data<Control>) -> ApiResult<web:
 ///
 /// The busiest first, at most 100 of them; `total` counts all.
 #[utoipa::path(
+    operation_id = "listLiveRooms",
     tag = "admin",
     security(("bearer" = [])),
     params(PageParams),
@@ -113,6 +115,7 @@ async fn rooms(
 ///
 /// Rooms, users and personas in memory, with their mailboxes and restarts; the busiest 100 of each kind.
 #[utoipa::path(
+    operation_id = "getActors",
     tag = "admin",
     security(("bearer" = [])),
     responses(
@@ -130,6 +133,7 @@ async fn actors(_: AdminCaller, control: web::Data<Control>) -> ApiResult<web::J
 ///
 /// What waits by priority, what runs, and how long the longest has waited.
 #[utoipa::path(
+    operation_id = "getPool",
     tag = "admin",
     security(("bearer" = [])),
     responses(
@@ -153,6 +157,7 @@ struct DrainBody {
 /// New messages are refused, replies finish within a deadline, sockets are told to reconnect elsewhere, then the
 /// server ends. Asking again changes nothing.
 #[utoipa::path(
+    operation_id = "drainNode",
     tag = "admin",
     security(("bearer" = [])),
     responses(
@@ -179,6 +184,7 @@ struct LogLevel {
 ///
 /// For this node, until it ends.
 #[utoipa::path(
+    operation_id = "setLogLevel",
     tag = "admin",
     security(("bearer" = [])),
     request_body = LogLevel,
