@@ -74,7 +74,9 @@ fn start_server(data: &Path) -> (Child, BufReader<std::process::ChildStdout>, i3
 #[tokio::test]
 async fn a_new_folder_becomes_a_database_and_a_clean_stop_leaves_it_whole() {
     let data = tempfile::tempdir().unwrap();
+    let start = Instant::now();
     let database = open(data.path()).await.unwrap();
+    eprintln!("ready {:?} with initdb", start.elapsed());
     let first = database.migrate().await.unwrap();
     assert!(!first.applied.is_empty());
     assert_eq!(database.epoch(), first.epoch);

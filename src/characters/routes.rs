@@ -15,6 +15,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 ///
 /// By name. Every filter that is given must fit.
 #[utoipa::path(
+    operation_id = "listCharacters",
     tag = "characters",
     params(PageParams, CharacterFilter),
     responses(
@@ -39,6 +40,7 @@ async fn list(
 
 /// Get a character
 #[utoipa::path(
+    operation_id = "getCharacter",
     tag = "characters",
     params(("id" = String, Path, description = "Its id or its slug")),
     responses(

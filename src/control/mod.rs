@@ -2,8 +2,34 @@
 //!
 //! All of it is behind an admin's token, and every act is logged with who did it.
 
+mod routes;
 mod store;
 mod switches;
 mod view;
 
+use std::time::Instant;
+
+use deadpool_postgres::Pool;
+use greenroom_actors::engine::Engine;
+use jiff::Timestamp;
+
+pub use routes::routes;
 pub use switches::{SetLogLevel, Switches};
+
+/// What the admin's routes look at and act on. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    engine: Engine,
+    database: Pool,
+    switches: Switches,
+    started_at: Timestamp,
+    running: Instant,
+}
+
+impl Control {
+    /// Made when the server starts: its uptime counts from here.
+    #[must_use]
+    pub fn new(engine: Engine, database: Pool, switches: Switches) -> Self {
+        Self { engine, database, switches, started_at: Timestamp::now(), running: Instant::now() }
+    }
+}

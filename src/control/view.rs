@@ -9,6 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::store::RoomFacts;
+
 /// Actors of one kind, in numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct KindView {
@@ -172,6 +174,35 @@ pub struct LiveRoomView {
     pub turns: i64,
     pub last_offset: i64,
     pub last_message_at: Option<Timestamp>,
+}
+
+impl LiveRoomView {
+    pub fn new(actor: ActorView, facts: Option<RoomFacts>) -> Self {
+        let Some(facts) = facts else {
+            return Self {
+                actor,
+                title: None,
+                slug: None,
+                owner_id: None,
+                members: 0,
+                characters: 0,
+                turns: 0,
+                last_offset: 0,
+                last_message_at: None,
+            };
+        };
+        Self {
+            actor,
+            title: Some(facts.title),
+            slug: Some(facts.slug),
+            owner_id: Some(facts.owner),
+            members: facts.members,
+            characters: facts.characters,
+            turns: facts.turns,
+            last_offset: facts.last_revision,
+            last_message_at: facts.last_message_at,
+        }
+    }
 }
 
 pub fn milliseconds(span: Duration) -> u64 {

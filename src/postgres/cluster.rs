@@ -158,6 +158,10 @@ fn arguments(options: &ClusterOptions, folder: &Folder) -> Vec<OsString> {
     for (name, value) in SETTINGS {
         set(name, value);
     }
+    if cfg!(target_os = "linux") {
+        // After a crash every file of the cluster is synced to disk: in one call, and not one by one (2 s).
+        set("recovery_init_sync_method", "syncfs");
+    }
     if options.durability == Durability::None {
         for name in ["fsync", "synchronous_commit", "full_page_writes"] {
             set(name, "off");

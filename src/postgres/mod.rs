@@ -4,11 +4,15 @@
 //! features' own SQL, and the journal's lanes have connections of their own. PostgreSQL 15 is the lowest that will do.
 //! Losing the database is no crash: calls are refused with `dependency_down` until it is back.
 
+pub mod archive;
 mod cluster;
 mod connect;
 mod error;
+pub mod journal;
 mod locate;
 mod migrate;
+pub mod nodes;
+pub mod rows;
 mod tls;
 
 use std::path::{Path, PathBuf};

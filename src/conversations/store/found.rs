@@ -1,10 +1,11 @@
 //! Founding a room: its row, its members, its characters and the head of its log, in one transaction.
 
 use deadpool_postgres::{Client, GenericClient};
-use greenroom_actors::domain::{CharacterId, MessageId, RoomId, UserId};
+use greenroom_actors::domain::{CharacterId, RoomId, UserId};
 use uuid::Uuid;
 
 use super::{Stored, query};
+use crate::postgres::journal;
 
 pub struct Founding {
     pub room: RoomId,
@@ -66,27 +67,10 @@ pub async fn found(client: &mut Client, founding: &Founding) -> Stored<Founded> 
     }
     let characters: Vec<Uuid> = founding.characters.iter().map(|character| character.uuid()).collect();
     query(&transaction, CAST, &[&room, &characters]).await?;
-    open_log(&transaction, founding).await?;
+    let greeting = founding.characters.first().copied().zip(founding.greeting.as_deref());
+    journal::found_room(&transaction, founding.room, greeting).await?;
     transaction.commit().await?;
     Ok(Founded::Made)
-}
-
-const HEAD: &str = "insert into heads (room_id, last_revision) values ($1, $2)";
-
-const GREETING: &str = r#"insert into messages (id, room_id, "offset", revision, sender_kind, sender_id, client_id,
-    kind, content, created_at) values ($1, $2, 1, 1, 1, $3, ($1::uuid)::text, 0, $4, now())"#;
-
-/// The head of the room's log, and the greeting as its first entry.
-async fn open_log(transaction: &impl GenericClient, founding: &Founding) -> Stored<()> {
-    let room = founding.room.uuid();
-    let greeting = founding.greeting.as_deref().zip(founding.characters.first());
-    let last_revision = i64::from(greeting.is_some());
-    query(transaction, HEAD, &[&room, &last_revision]).await?;
-    if let Some((greeting, character)) = greeting {
-        let id = MessageId::new().uuid();
-        query(transaction, GREETING, &[&id, &room, &character.uuid(), &greeting]).await?;
-    }
-    Ok(())
 }
 
 const DEFAULT: &str = "select id from rooms

@@ -1,17 +1,15 @@
 //! Reading a room's log: pages of messages, what changed since a revision, and who has read how far.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use deadpool_postgres::GenericClient;
-use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, Reply, ReplyState,
-    Revision, RoomId, Sender, UserId,
-};
-use tokio_postgres::Row;
+use greenroom_actors::domain::{Message, Reply, Revision, RoomId, Sender};
 use uuid::Uuid;
 
 use super::{Stored, query};
 use crate::conversations::view::ReadView;
+use crate::postgres::rows::{self, MESSAGE_COLUMNS};
 
 /// Which messages of a room; the bounds are left out themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,23 +19,38 @@ pub enum MessageRange {
     After(Revision),
 }
 
-macro_rules! columns {
-    () => {
-        r#"m.id, m.room_id, m."offset", m.revision, m.sender_kind, m.sender_id, m.client_id, m.kind, m.content,
-    m.reply_to, m.finish, m.created_at"#
-    };
+/// Statements on whole messages: their columns are named where they are read.
+struct Statements {
+    before: String,
+    after: String,
+    last: String,
+    changed: String,
 }
 
-const BEFORE: &str = concat!(
-    "select ",
-    columns!(),
-    r#" from messages m where m.room_id = $1 and m."offset" < $2 order by m."offset" desc limit $3"#
-);
-const AFTER: &str = concat!(
-    "select ",
-    columns!(),
-    r#" from messages m where m.room_id = $1 and m."offset" > $2 order by m."offset" limit $3"#
-);
+static STATEMENTS: LazyLock<Statements> = LazyLock::new(|| Statements {
+    before: format!(
+        r#"select {MESSAGE_COLUMNS} from messages m
+        where m.room_id = $1 and m."offset" < $2 order by m."offset" desc limit $3"#
+    ),
+    after: format!(
+        r#"select {MESSAGE_COLUMNS} from messages m
+        where m.room_id = $1 and m."offset" > $2 order by m."offset" limit $3"#
+    ),
+    last: format!(
+        r#"select {MESSAGE_COLUMNS} from unnest($1::uuid[]) as asked(room_id) cross join lateral (
+            select * from messages where room_id = asked.room_id order by "offset" desc limit 1) m"#
+    ),
+    // Messages that stand as they were made are found by their key, those that changed since by their own small
+    // index. Both come in the order of revisions, so neither reads further than the page.
+    changed: format!(
+        r#"(select {MESSAGE_COLUMNS} from messages m
+            where m.room_id = $1 and m."offset" > $2 and m.revision = m."offset" order by m."offset" limit $3)
+        union all
+        (select {MESSAGE_COLUMNS} from messages m
+            where m.room_id = $1 and m.revision > $2 and m.revision <> m."offset" order by m.revision limit $3)
+        order by revision limit $3"#
+    ),
+});
 
 /// At most `limit` messages of the range, nearest to its bound first, each with its replies.
 pub async fn messages(
@@ -47,12 +60,12 @@ pub async fn messages(
     limit: i64,
 ) -> Stored<Vec<Message>> {
     let (statement, bound) = match range {
-        MessageRange::Latest => (BEFORE, Revision::MAX),
-        MessageRange::Before(bound) => (BEFORE, bound),
-        MessageRange::After(bound) => (AFTER, bound),
+        MessageRange::Latest => (&STATEMENTS.before, Revision::MAX),
+        MessageRange::Before(bound) => (&STATEMENTS.before, bound),
+        MessageRange::After(bound) => (&STATEMENTS.after, bound),
     };
-    let rows = query(client, statement, &[&room.uuid(), &bound, &limit]).await?;
-    with_replies(client, rows.iter().map(message).collect()).await
+    let found = query(client, statement, &[&room.uuid(), &bound, &limit]).await?;
+    with_replies(client, found.iter().map(rows::message).collect()).await
 }
 
 /// The latest `limit` messages, newest first.
@@ -60,33 +73,11 @@ pub async fn latest(client: &impl GenericClient, room: RoomId, limit: i64) -> St
     messages(client, room, MessageRange::Latest, limit).await
 }
 
-const LAST: &str = concat!(
-    "select ",
-    columns!(),
-    r#" from unnest($1::uuid[]) as asked(room_id) cross join lateral (
-    select * from messages where room_id = asked.room_id order by "offset" desc limit 1) m"#
-);
-
 /// The last message of each of these rooms.
 pub(super) async fn last_messages(client: &impl GenericClient, rooms: &[Uuid]) -> Stored<Vec<Message>> {
-    let rows = query(client, LAST, &[&rooms]).await?;
-    with_replies(client, rows.iter().map(message).collect()).await
+    let found = query(client, &STATEMENTS.last, &[&rooms]).await?;
+    with_replies(client, found.iter().map(rows::message).collect()).await
 }
-
-// Messages that stand as they were made are found by their key, those that changed since by their own small index.
-// Both come in the order of revisions, so neither reads further than the page.
-const CHANGED: &str = concat!(
-    "(select ",
-    columns!(),
-    r#" from messages m where m.room_id = $1 and m."offset" > $2 and m.revision = m."offset"
-    order by m."offset" limit $3)
-union all
-(select "#,
-    columns!(),
-    r#" from messages m where m.room_id = $1 and m.revision > $2 and m.revision <> m."offset"
-    order by m.revision limit $3)
-order by revision limit $3"#
-);
 
 /// At most `limit` messages made or changed after `from`, as they are now, in the order of their last change.
 pub async fn changed_since(
@@ -95,8 +86,8 @@ pub async fn changed_since(
     from: Revision,
     limit: i64,
 ) -> Stored<Vec<Message>> {
-    let rows = query(client, CHANGED, &[&room.uuid(), &from, &limit]).await?;
-    with_replies(client, rows.iter().map(message).collect()).await
+    let found = query(client, &STATEMENTS.changed, &[&room.uuid(), &from, &limit]).await?;
+    with_replies(client, found.iter().map(rows::message).collect()).await
 }
 
 const COUNT_CHANGED: &str = r#"select
@@ -134,7 +125,7 @@ pub async fn read_marks(client: &impl GenericClient, room: RoomId) -> Stored<Vec
     Ok(rows.iter().map(|row| ReadView { user_id: row.get(0), offset: row.get(1) }).collect())
 }
 
-const REPLIES: &str = "select asked_id, character_id, id, state, code from turns
+const REPLIES: &str = "select asked_id, id, character_id, state, code from turns
     where asked_id = any($1) and state <> 1 order by created_at, id";
 
 /// Fills in the replies that were asked for and have not ended well.
@@ -149,7 +140,7 @@ async fn with_replies(client: &impl GenericClient, mut messages: Vec<Message>) -
     }
     let mut replies: HashMap<Uuid, Vec<Reply>> = HashMap::new();
     for row in query(client, REPLIES, &[&asking]).await? {
-        replies.entry(row.get(0)).or_default().push(reply(&row));
+        replies.entry(row.get(0)).or_default().push(rows::reply(&row, 1));
     }
     for message in &mut messages {
         if let Some(replies) = replies.remove(&message.id.uuid()) {
@@ -157,53 +148,4 @@ async fn with_replies(client: &impl GenericClient, mut messages: Vec<Message>) -
         }
     }
     Ok(messages)
-}
-
-fn reply(row: &Row) -> Reply {
-    let state = match row.get::<_, i16>(3) {
-        // What an open reply does at this moment is known to the engine only.
-        0 => ReplyState::Queued,
-        1 => ReplyState::Done,
-        2 => ReplyState::Failed,
-        3 => ReplyState::Stopped,
-        _ => ReplyState::Interrupted,
-    };
-    Reply {
-        character: CharacterId::from_uuid(row.get(1)),
-        message: MessageId::from_uuid(row.get(2)),
-        state,
-        code: row.get::<_, Option<&str>>(4).map(FailureCode::from_text),
-    }
-}
-
-fn message(row: &Row) -> Message {
-    let id = MessageId::from_uuid(row.get(0));
-    let sender: Uuid = row.get(5);
-    Message {
-        id,
-        room: RoomId::from_uuid(row.get(1)),
-        offset: row.get(2),
-        revision: row.get(3),
-        sender: match row.get::<_, i16>(4) {
-            0 => Sender::User(UserId::from_uuid(sender)),
-            _ => Sender::Character(CharacterId::from_uuid(sender)),
-        },
-        // The journal wrote it, so it was checked.
-        client_id: ClientId::parse(row.get(6)).unwrap_or_else(|_| ClientId::of_message(id)),
-        kind: match row.get::<_, i16>(7) {
-            1 => MessageKind::Audio,
-            2 => MessageKind::Media,
-            _ => MessageKind::Text,
-        },
-        content: Content::trusted(row.get::<_, &str>(8)),
-        reply_to: row.get::<_, Option<Uuid>>(9).map(MessageId::from_uuid),
-        finish: match row.get::<_, i16>(10) {
-            1 => Finish::Stopped,
-            2 => Finish::Length,
-            3 => Finish::Interrupted,
-            _ => Finish::Complete,
-        },
-        replies: Vec::new(),
-        created_at: row.get(11),
-    }
 }

@@ -92,15 +92,21 @@ impl Folder {
             .arg(&unfinished)
             .current_dir("/")
             .stdin(Stdio::null());
+        if cfg!(target_os = "linux") {
+            // Synced below, all at once.
+            command.arg("--no-sync");
+        }
         process::prepare(&mut command, account, None);
         let output = command.output().map_err(DatabaseError::io("running initdb"))?;
         if !output.status.success() {
             let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(DatabaseError::Initdb(words));
         }
+        let syncing = || DatabaseError::io("writing the data folder to disk");
+        let root = File::open(&self.root).map_err(syncing())?;
+        process::sync_all_files(&root).map_err(syncing())?;
         std::fs::rename(&unfinished, self.cluster()).map_err(DatabaseError::io(making()))?;
-        let root = File::open(&self.root).and_then(|folder| folder.sync_all());
-        root.map_err(DatabaseError::io("writing the data folder to disk"))
+        root.sync_all().map_err(syncing())
     }
 
     /// Where PostgreSQL runs as another account: the folders that it writes are that account's.

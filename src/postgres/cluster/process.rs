@@ -221,6 +221,17 @@ pub(super) fn await_end(pid: u32) -> io::Result<()> {
     }
 }
 
+/// Writes what the file system of `folder` still holds in memory to disk. Elsewhere than on Linux there is no such call,
+/// and `initdb` does it.
+#[allow(unsafe_code)]
+pub(super) fn sync_all_files(folder: &std::fs::File) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    // SAFETY: a plain system call on a descriptor that is open.
+    return check(unsafe { libc::syncfs(folder.as_raw_fd()) });
+    #[cfg(not(target_os = "linux"))]
+    folder.sync_all()
+}
+
 /// True if a process of this id is known to the system, be it dead and not yet reaped.
 #[allow(unsafe_code)]
 pub(super) fn exists(pid: i32) -> bool {

@@ -1,0 +1,92 @@
+//! What fits: tokens of the prompt, and which messages of the history get in.
+
+use crate::domain::{ModelChoice, Revision};
+use crate::ports::{PromptMessage, TokenCounter};
+
+/// What a message costs beside its text (role and separators), a little rounded up.
+const MESSAGE_TOKENS: usize = 5;
+/// Left free for what tokenisers count differently.
+const MARGIN_TOKENS: usize = 64;
+/// Where the history has to be cut, it is cut at a multiple of this many revisions: so the prompt keeps its beginning for
+/// several turns, and the provider its cache, instead of losing one message at each.
+const BLOCK: Revision = 16;
+
+/// Tokens that the prompt may have: what the reply and a margin leave of the context, and never nothing.
+pub(super) fn tokens(model: &ModelChoice) -> usize {
+    let context = model.context_tokens as usize;
+    context.saturating_sub(model.max_tokens as usize).saturating_sub(MARGIN_TOKENS).max(context / 8)
+}
+
+/// Whether `text` has at most `most` tokens. A token is at least a byte: short texts need no counting.
+pub(super) fn fits(text: &str, most: usize, counter: &dyn TokenCounter) -> bool {
+    text.len() <= most || counter.count(text) <= most
+}
+
+pub(super) fn message_tokens(text: &str, counter: &dyn TokenCounter) -> usize {
+    MESSAGE_TOKENS + counter.count(text)
+}
+
+/// The latest of `lines` that have at most `budget` tokens together. The last one always gets in, cut where it alone is
+/// too long. `offsets` are the lines' places in the room.
+pub(super) fn latest(
+    mut lines: Vec<PromptMessage>,
+    offsets: &[Revision],
+    budget: usize,
+    counter: &dyn TokenCounter,
+) -> Vec<PromptMessage> {
+    let Some(asked) = lines.last_mut() else { return lines };
+    let most = budget.saturating_sub(MESSAGE_TOKENS);
+    if !fits(&asked.content, most, counter) {
+        asked.content = cut(&asked.content, most, counter);
+        return lines.split_off(lines.len() - 1);
+    }
+    let bytes: usize = lines.iter().map(|line| MESSAGE_TOKENS + line.content.len()).sum();
+    let mut first = 0;
+    if bytes > budget {
+        let mut left = budget;
+        first = lines.len();
+        for line in lines.iter().rev() {
+            let Some(rest) = left.checked_sub(message_tokens(&line.content, counter)) else { break };
+            (left, first) = (rest, first - 1);
+        }
+        first = first.min(lines.len() - 1);
+    }
+    lines.split_off(whole_blocks(first, offsets))
+}
+
+/// Moves a cut forward to where a block begins, unless that would cost more than a quarter of what is kept.
+fn whole_blocks(first: usize, offsets: &[Revision]) -> usize {
+    // The room's first revisions: nothing was cut, here or before.
+    if first == 0 && offsets.first().is_none_or(|offset| *offset <= BLOCK) {
+        return 0;
+    }
+    let kept = &offsets[first..];
+    let begins = |pair: &[Revision]| pair[0] / BLOCK != pair[1] / BLOCK;
+    match kept.windows(2).position(begins) {
+        Some(skipped) if (skipped + 1) * 4 <= kept.len() => first + skipped + 1,
+        _ => first,
+    }
+}
+
+/// The beginning of `text` that has at most `most` tokens, with a mark where it was cut.
+pub(super) fn cut(text: &str, most: usize, counter: &dyn TokenCounter) -> String {
+    const MARK: &str = " …";
+    let most = most.saturating_sub(counter.count(MARK));
+    let ends: Vec<usize> = text.char_indices().map(|(start, c)| start + c.len_utf8()).collect();
+    // The longest beginning that fits, by halves. A prefix's count grows with its length but for a token or two at the
+    // seam, which the margin covers.
+    let (mut fitting, mut too_long) = (0, ends.len() + 1);
+    while fitting + 1 < too_long {
+        let middle = fitting.midpoint(too_long);
+        if fits(&text[..ends[middle - 1]], most, counter) {
+            fitting = middle;
+        } else {
+            too_long = middle;
+        }
+    }
+    match fitting {
+        0 => String::new(),
+        all if all == ends.len() => text.to_owned(),
+        part => format!("{}{MARK}", text[..ends[part - 1]].trim_end()),
+    }
+}

@@ -1,0 +1,13 @@
+//! What is measured and judged: latencies, processes, the order of events.
+
+mod latency;
+mod offsets;
+mod process;
+mod recorder;
+mod verdict;
+
+pub use latency::{Latency, LatencySummary};
+pub use offsets::{OffsetTracker, Tally};
+pub use process::{Machine, ProcessGroup, Usage, parse_stat};
+pub use recorder::{Recorder, Series};
+pub use verdict::{Check, Verdict};
