@@ -41,9 +41,18 @@ pub(super) fn text_cost(text: &ByteString) -> usize {
 
 #[derive(Debug)]
 pub(super) enum ToShard {
-    Room { room: RoomId, batch: Arc<Batch> },
-    Resync { room: RoomId, head: Revision },
-    Sessions { sessions: Vec<SessionId>, text: ByteString },
+    Room {
+        room: RoomId,
+        batch: Arc<Batch>,
+    },
+    Resync {
+        room: RoomId,
+        head: Revision,
+    },
+    Sessions {
+        sessions: Vec<SessionId>,
+        text: ByteString,
+    },
     Everybody(ByteString),
     /// Something stands on the board.
     Look,
@@ -86,9 +95,9 @@ impl Board {
 
     /// What was written since the last look.
     pub(super) fn take(&self) -> Option<Notes> {
-        self.written.swap(false, AcqRel).then(|| {
-            std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
-        })
+        self.written
+            .swap(false, AcqRel)
+            .then(|| std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
@@ -103,8 +112,14 @@ pub(super) struct JoinAnswer {
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub(super) enum ToSession {
-    Frames { room: RoomId, batch: Arc<Batch> },
-    Resync { room: RoomId, head: Revision },
+    Frames {
+        room: RoomId,
+        batch: Arc<Batch>,
+    },
+    Resync {
+        room: RoomId,
+        head: Revision,
+    },
     Text(ByteString),
     /// Something is due.
     Tick,
@@ -113,7 +128,19 @@ pub(super) enum ToSession {
     EngineAnswer(Option<ByteString>),
     /// A feature answered a command.
     FeatureAnswer(Option<ByteString>),
-    Profile { id: Option<CommandId>, ready: bool, result: Result<Profile, Refusal> },
-    Joined { room: RoomId, ticket: JoinTicket, id: Option<CommandId>, result: Box<Result<JoinAnswer, Refusal>> },
-    Replies { room: RoomId, replies: Vec<OpenReply> },
+    Profile {
+        id: Option<CommandId>,
+        ready: bool,
+        result: Result<Profile, Refusal>,
+    },
+    Joined {
+        room: RoomId,
+        ticket: JoinTicket,
+        id: Option<CommandId>,
+        result: Box<Result<JoinAnswer, Refusal>>,
+    },
+    Replies {
+        room: RoomId,
+        replies: Vec<OpenReply>,
+    },
 }

@@ -248,7 +248,9 @@ impl Hub {
     pub fn conversation_created(&self, members: &[UserId], conversation: &ConversationView) {
         let mut text = None;
         for member in members {
-            self.tell(*member, None, || text.get_or_insert_with(|| wire::conversation_created(conversation)).clone());
+            self.tell(*member, None, || {
+                text.get_or_insert_with(|| wire::conversation_created(conversation)).clone()
+            });
         }
     }
 

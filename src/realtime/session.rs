@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use actix::{Actor, ActorContext, AsyncContext, Handler, StreamHandler};
+use actix_http::ws::Item;
 use actix_web_actors::ws::{self, WebsocketContext};
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
@@ -86,8 +87,10 @@ impl SessionActor {
         if code == CloseCode::OutOfStep && !self.closing {
             self.hub.counters().out_of_step.fetch_add(1, Relaxed);
         }
-        let reason =
-            ws::CloseReason { code: ws::CloseCode::from(code.number()), description: Some(code.reason().into()) };
+        let reason = ws::CloseReason {
+            code: ws::CloseCode::from(code.number()),
+            description: Some(code.reason().into()),
+        };
         self.end(Some(reason), context);
     }
 
@@ -166,7 +169,7 @@ impl SessionActor {
 
     fn on_profile(
         &mut self,
-        id: Option<CommandId>,
+        id: Option<&CommandId>,
         ready: bool,
         result: Result<Profile, Refusal>,
         context: &mut SocketContext,
@@ -175,7 +178,7 @@ impl SessionActor {
         let profile = match result {
             Ok(profile) => profile,
             Err(refusal) => {
-                self.refuse(id.as_ref(), "auth", &refusal, context);
+                self.refuse(id, "auth", &refusal, context);
                 // Gone or blocked. Anything else passes, and `auth` can be sent again.
                 if matches!(
                     refusal.code,
@@ -189,7 +192,7 @@ impl SessionActor {
         let signed_in = wire::SignedIn::new(identity.user, &profile, self.core.id(), identity.expires_at);
         if ready {
             context.text(wire::ready(&signed_in));
-        } else if let Some(id) = &id {
+        } else if let Some(id) = id {
             context.text(wire::ack(id, &signed_in));
         }
         self.hub.people().name(self.core.id(), profile.username.into());
@@ -333,11 +336,11 @@ impl Handler<ToSession> for SessionActor {
             }
             ToSession::Profile { id, ready, result } => {
                 self.feature_calls -= 1;
-                self.on_profile(id, ready, result, context);
+                self.on_profile(id.as_ref(), ready, result, context);
             }
             ToSession::Joined { room, ticket, id, result } => {
                 self.feature_calls -= 1;
-                self.on_joined(room, ticket, id, *result, context);
+                self.on_joined(room, ticket, id.as_ref(), *result, context);
             }
             ToSession::Replies { room, replies } => self.on_replies(room, &replies, context),
         }
@@ -365,9 +368,9 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for SessionActor {
             Ok(ws::Message::Ping(payload)) => context.pong(&payload),
             Ok(ws::Message::Pong(_) | ws::Message::Nop) => {}
             Ok(ws::Message::Continuation(piece)) => match piece {
-                ws::Item::FirstText(piece) | ws::Item::Continue(piece) => self.on_piece(&piece, false, context),
-                ws::Item::Last(piece) => self.on_piece(&piece, true, context),
-                ws::Item::FirstBinary(_) => self.close(CloseCode::NotProtocol, context),
+                Item::FirstText(piece) | Item::Continue(piece) => self.on_piece(&piece, false, context),
+                Item::Last(piece) => self.on_piece(&piece, true, context),
+                Item::FirstBinary(_) => self.close(CloseCode::NotProtocol, context),
             },
             Ok(ws::Message::Binary(_)) => self.close(CloseCode::NotProtocol, context),
             Ok(ws::Message::Close(reason)) => self.end(reason, context),

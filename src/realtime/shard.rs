@@ -86,10 +86,6 @@ impl Local {
     pub(super) fn set_signed_in(&self) {
         self.signed_in.set(true);
     }
-
-    pub(super) fn is_lost(&self) -> bool {
-        self.lost.get()
-    }
 }
 
 pub(super) struct Shard {
@@ -320,7 +316,7 @@ impl Actor for ShardActor {
         let forget = |shards: &RefCell<Vec<(u64, Rc<Shard>)>>| {
             shards.borrow_mut().retain(|(id, _)| *id != self.shard.hub.id());
         };
-        drop(SHARDS.try_with(forget));
+        SHARDS.try_with(forget).ok();
     }
 }
 

@@ -16,13 +16,14 @@ const PROTOCOL: &str = "greenroom.v1";
 const BEARER: &str = "greenroom.bearer.";
 
 /// Mounts `/ws`. Needs `web::Data<Hub>` in the app, and [`on_connect`](super::on_connect) on its server.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(open);
 }
 
 /// The token that came with the upgrade: by header, else by subprotocol.
 fn token(request: &HttpRequest) -> Option<Box<str>> {
-    let header = |name| request.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let header =
+        |name| request.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let by_header = header(header::AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -71,7 +72,11 @@ async fn open(
         .start()
         .map_err(|error| {
             tracing::debug!(%error, "no WebSocket upgrade");
-            ApiError::new(StatusCode::UPGRADE_REQUIRED, "bad_request", format!("this is a WebSocket: {error}"))
-                .with_header(header::UPGRADE, header::HeaderValue::from_static("websocket"))
+            ApiError::new(
+                StatusCode::UPGRADE_REQUIRED,
+                "bad_request",
+                format!("this is a WebSocket: {error}"),
+            )
+            .with_header(header::UPGRADE, header::HeaderValue::from_static("websocket"))
         })
 }

@@ -10,20 +10,21 @@ use super::ShardIndex;
 /// Rooms are spread over this many locks, so that joins do not hold up the fan-out.
 const STRIPES: usize = 16;
 
+/// For each room the workers that have sockets in it, and how many.
+type Places = HashMap<RoomId, Vec<(ShardIndex, u32)>>;
+
 #[derive(Default)]
 pub(in crate::realtime) struct Rooms {
-    stripes: [RwLock<HashMap<RoomId, Vec<(ShardIndex, u32)>>>; STRIPES],
+    stripes: [RwLock<Places>; STRIPES],
 }
 
-type Stripe = RwLock<HashMap<RoomId, Vec<(ShardIndex, u32)>>>;
-
 impl Rooms {
-    fn stripe(&self, room: RoomId) -> &Stripe {
+    fn stripe(&self, room: RoomId) -> &RwLock<Places> {
         // The last bytes of a version 7 id are random.
         &self.stripes[usize::from(room.uuid().as_bytes()[15]) % STRIPES]
     }
 
-    fn read(&self, room: RoomId) -> RwLockReadGuard<'_, HashMap<RoomId, Vec<(ShardIndex, u32)>>> {
+    fn read(&self, room: RoomId) -> RwLockReadGuard<'_, Places> {
         self.stripe(room).read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -60,7 +60,8 @@ impl SessionActor {
                 }
             }
             Command::Create(new) => {
-                let encode = |id: &CommandId, conversation| wire::ack(id, &wire::ConversationAck { conversation });
+                let encode =
+                    |id: &CommandId, conversation| wire::ack(id, &wire::ConversationAck { conversation });
                 if let Some(responder) = self.feature_call(id, name, encode, context) {
                     let backend = self.backend.clone();
                     run(responder, async move { backend.create(user, new).await });
@@ -76,9 +77,8 @@ impl SessionActor {
                 }
             }
             Command::Messages { room, range, limit } => {
-                let encode = |id: &CommandId, (items, has_more)| {
-                    wire::ack(id, &wire::MessagesAck { items, has_more })
-                };
+                let encode =
+                    |id: &CommandId, (items, has_more)| wire::ack(id, &wire::MessagesAck { items, has_more });
                 if let Some(responder) = self.feature_call(id, name, encode, context) {
                     let backend = self.backend.clone();
                     run(responder, async move { backend.messages(user, room, range, limit).await });
@@ -87,12 +87,7 @@ impl SessionActor {
         }
     }
 
-    fn acknowledge(
-        &self,
-        id: Option<&CommandId>,
-        data: &impl serde::Serialize,
-        context: &mut SocketContext,
-    ) {
+    fn acknowledge(&self, id: Option<&CommandId>, data: &impl serde::Serialize, context: &mut SocketContext) {
         if let Some(id) = id {
             context.text(wire::ack(id, data));
         }

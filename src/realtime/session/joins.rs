@@ -53,7 +53,7 @@ impl SessionActor {
         &mut self,
         room: RoomId,
         ticket: JoinTicket,
-        id: Option<CommandId>,
+        id: Option<&CommandId>,
         result: Result<JoinAnswer, Refusal>,
         context: &mut SocketContext,
     ) {
@@ -61,7 +61,7 @@ impl SessionActor {
         let JoinAnswer { snapshot, mut replies } = match result {
             Ok(answer) => answer,
             Err(refusal) => {
-                self.refuse(id.as_ref(), COMMAND, &refusal, context);
+                self.refuse(id, COMMAND, &refusal, context);
                 let step = self.core.give_up_join(room, ticket, |body| context.text(body.clone()));
                 return self.on_step(room, step, context);
             }
@@ -70,13 +70,13 @@ impl SessionActor {
         replies.retain(|reply| !ended.contains(&reply.message));
         if snapshot.more {
             self.leave(room);
-            return self.acknowledge_join(id.as_ref(), room, &snapshot, replies, context);
+            return self.acknowledge_join(id, room, &snapshot, replies, context);
         }
         let marks = marks(&replies);
         if let Some(identity) = self.core.identity() {
             self.hub.show_in(room, identity.user);
         }
-        self.acknowledge_join(id.as_ref(), room, &snapshot, replies, context);
+        self.acknowledge_join(id, room, &snapshot, replies, context);
         let joined = Joined { position: snapshot.offset, replies: &marks, ended: &ended };
         let step = self.core.finish_join(room, ticket, &joined, |body| context.text(body.clone()));
         self.count_rooms();
@@ -186,10 +186,12 @@ fn ended(snapshot: &Snapshot) -> Vec<MessageId> {
             message
                 .replies
                 .iter()
-                .filter(|reply| !matches!(
-                    reply.state,
-                    ReplyStateView::Queued | ReplyStateView::Thinking | ReplyStateView::Streaming
-                ))
+                .filter(|reply| {
+                    !matches!(
+                        reply.state,
+                        ReplyStateView::Queued | ReplyStateView::Thinking | ReplyStateView::Streaming
+                    )
+                })
                 .map(|reply| MessageId::from_uuid(reply.message_id)),
         );
     }

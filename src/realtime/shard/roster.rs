@@ -64,7 +64,8 @@ impl Roster {
     /// The connections to be ended and the users to be shown as offline by now.
     pub(super) fn take_due(&mut self, now: Timestamp) -> (Vec<Rc<Connection>>, Vec<UserId>) {
         self.closing.retain(|(_, connection)| connection.is_open());
-        let closing = self.closing.extract_if(.., |(at, _)| *at <= now).map(|(_, connection)| connection).collect();
+        let closing =
+            self.closing.extract_if(.., |(at, _)| *at <= now).map(|(_, connection)| connection).collect();
         let leaving = self.leaving.extract_if(.., |(at, _)| *at <= now).map(|(_, user)| user).collect();
         (closing, leaving)
     }

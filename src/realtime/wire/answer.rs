@@ -53,12 +53,7 @@ pub struct SignedInUser<'a> {
 
 impl<'a> SignedIn<'a> {
     #[must_use]
-    pub fn new(
-        user: UserId,
-        profile: &'a Profile,
-        session: SessionId,
-        expires_at: Timestamp,
-    ) -> Self {
+    pub fn new(user: UserId, profile: &'a Profile, session: SessionId, expires_at: Timestamp) -> Self {
         Self {
             user: SignedInUser {
                 id: user.uuid(),
@@ -244,4 +239,3 @@ impl JoinAck<'_> {
         ack(id, &view)
     }
 }
-

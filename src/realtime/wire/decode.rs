@@ -145,7 +145,9 @@ fn send(fields: &Fields<'_>, content_max_chars: usize) -> Result<Command, Refusa
     };
     let client_id = fields
         .text("clientId")?
-        .map(|text| ClientId::parse(text).map_err(|error| Refusal::new(RefusalCode::BadRequest, error.to_string())))
+        .map(|text| {
+            ClientId::parse(text).map_err(|error| Refusal::new(RefusalCode::BadRequest, error.to_string()))
+        })
         .transpose()?;
     let reply = match fields.text("reply")? {
         None | Some("auto") => ReplyWish::Auto,

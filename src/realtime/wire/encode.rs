@@ -40,4 +40,3 @@ impl From<Presence> for PresenceView {
         }
     }
 }
-

@@ -12,7 +12,7 @@ use crate::error::FieldError;
 type Checked<T> = Result<T, FieldError>;
 
 /// All names that some command knows. Others are skipped unread.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 19] = [
     "token",
     "characterId",
     "characterIds",
@@ -32,7 +32,6 @@ const KNOWN: [&str; 20] = [
     "reply",
     "messageId",
     "status",
-    "userId",
 ];
 
 /// The known fields of `data`, in the order in which they stood. Of one that stands twice the last counts.
@@ -42,11 +41,12 @@ pub(super) struct Fields<'a>(Vec<(&'static str, Field<'a>)>);
 impl<'a> Fields<'a> {
     /// The field; one that is `null` counts as missing.
     fn get(&self, name: &'static str) -> Option<&Field<'a>> {
-        self.0.iter().rev().find(|(known, _)| *known == name).map(|(_, field)| field).filter(|field| **field != Field::Null)
-    }
-
-    pub(super) fn has(&self, name: &'static str) -> bool {
-        self.get(name).is_some()
+        self.0
+            .iter()
+            .rev()
+            .find(|(known, _)| *known == name)
+            .map(|(_, field)| field)
+            .filter(|field| **field != Field::Null)
     }
 
     pub(super) fn text(&self, name: &'static str) -> Checked<Option<&str>> {

@@ -12,8 +12,8 @@ mod answer;
 mod event;
 
 pub use answer::{
-    ConversationAck, Hello, JoinAck, ListAck, MessagesAck, Nothing, OffsetAck, SignedIn, StoppedAck, TimeAck, ack,
-    hello, ready, refused, refused_silently, sent,
+    ConversationAck, Hello, JoinAck, ListAck, MessagesAck, Nothing, OffsetAck, SignedIn, StoppedAck, TimeAck,
+    ack, hello, ready, refused, refused_silently, sent,
 };
 pub use command::{Command, CommandId, Request, SendTo};
 pub use decode::{DecodeError, decode};
