@@ -6,6 +6,8 @@ mod database;
 mod stage;
 #[path = "conversations/log.rs"]
 mod log;
+#[path = "conversations/resume.rs"]
+mod resume;
 #[path = "conversations/http.rs"]
 mod http;
 
