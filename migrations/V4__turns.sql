@@ -15,10 +15,8 @@ create table turns (
   node uuid not null,
   fence int not null default 0,
   ended_revision bigint,
-  -- The meters to give back if nothing is said, as parallel arrays: scope character (null: daily), kind, period.
-  refund_character uuid[] not null default '{}',
-  refund_kind smallint[] not null default '{}',
-  refund_period date[] not null default '{}',
+  -- The meters to give back if nothing is said, one a line: `<character, or - for the daily one> <kind> <period>`.
+  refund text not null default '',
   prompt_tokens int not null default 0,
   completion_tokens int not null default 0,
   cached_tokens int not null default 0,

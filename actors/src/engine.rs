@@ -243,6 +243,12 @@ impl Engine {
         }
     }
 
+    /// Makes the room's actor panic: for tests of supervision.
+    #[cfg(any(test, feature = "testsuite"))]
+    pub fn crash_room(&self, room: RoomId) {
+        self.tell(room, RoomMsg::Crash);
+    }
+
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.context.is_draining()

@@ -87,7 +87,6 @@ pub(crate) struct State {
     replies: replies::Replies,
     marks: marks::Marks,
     deletion: Option<(Ticket, Responder<Revision>)>,
-    deleted: bool,
 }
 
 impl State {
@@ -163,18 +162,14 @@ impl Actor for Room {
             Ok(None) => Err(no_room()),
             Err(error) => Err(dependency_down(&error)),
         };
-        match &record {
-            Err(_) => drop(myself.drain()),
-            Ok(record) if lodging.after_crash => {
-                self.context.ports.fanout.resync(id, record.head);
-                match self.context.ports.archive.take_up(TakeUp::Room(id), replies::TAKE_UP_MAX).await {
-                    Ok(turns) => myself.send_message(RoomMsg::TakeUp(turns))?,
-                    Err(error) => {
-                        tracing::error!(%error, room = %id, "replies of a crashed room wait for the next start")
-                    }
+        if let (Ok(record), true) = (&record, lodging.after_crash) {
+            self.context.ports.fanout.resync(id, record.head);
+            match self.context.ports.archive.take_up(TakeUp::Room(id), replies::TAKE_UP_MAX).await {
+                Ok(turns) => myself.send_message(RoomMsg::TakeUp(turns))?,
+                Err(error) => {
+                    tracing::error!(%error, room = %id, "replies of a crashed room wait for the next start");
                 }
             }
-            Ok(_) => {}
         }
         Ok(State {
             id,
@@ -185,7 +180,6 @@ impl Actor for Room {
             replies: replies::Replies::new(self.context.turns_open.clone()),
             marks: marks::Marks::default(),
             deletion: None,
-            deleted: false,
         })
     }
 
@@ -234,6 +228,10 @@ impl Actor for Room {
             #[cfg(any(test, feature = "testsuite"))]
             RoomMsg::Crash => panic!("asked to crash"),
         }
+        if state.record.is_err() && !state.has_work() {
+            // It cannot serve: what waits is refused, and who comes next finds the room as it then is.
+            let _ = myself.drain();
+        }
         Ok(())
     }
 
@@ -273,9 +271,6 @@ impl Room {
         }
         for turn in begin {
             self.begin(myself, state, turn);
-        }
-        if state.deleted {
-            let _ = myself.drain();
         }
     }
 
@@ -322,7 +317,6 @@ impl Room {
             Outcome::Stored { revision } => {
                 events.push(RoomEvent::Deleted { offset: *revision });
                 state.record = Err(no_room());
-                state.deleted = true;
                 responder.answer(Ok(*revision));
             }
             _ => responder.refuse(no_room()),

@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    CharacterId, CharacterRecord, ClientId, Content, MessageKind, ModelChoice, PerCharacter, Plan, Plans, Priority,
-    RoomId, UserId, Window,
+    CharacterId, CharacterRecord, ClientId, Content, MessageKind, ModelChoice, PerCharacter, Plan, Plans,
+    Priority, RoomId, UserId, Window,
 };
 use crate::engine::{Engine, Ports};
 use crate::ports::{Clock, TokenCounter};
@@ -92,7 +92,13 @@ impl TestEngine {
     }
 
     /// Sends a text and waits for the answer.
-    pub async fn say(&self, room: RoomId, user: UserId, text: &str, reply: ReplyWish) -> Result<Sent, Refusal> {
+    pub async fn say(
+        &self,
+        room: RoomId,
+        user: UserId,
+        text: &str,
+        reply: ReplyWish,
+    ) -> Result<Sent, Refusal> {
         self.say_as(room, user, text, None, reply).await
     }
 
@@ -143,7 +149,10 @@ pub fn plans() -> Plans {
         plan("basic", false, 3, Some(5), None),
         plan("premium", true, 1, None, None),
     ];
-    Plans { default: all[0].clone(), by_name: all.into_iter().map(|plan| (plan.name.clone(), plan)).collect() }
+    Plans {
+        default: all[0].clone(),
+        by_name: all.into_iter().map(|plan| (plan.name.clone(), plan)).collect(),
+    }
 }
 
 /// A character of that name.

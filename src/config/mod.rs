@@ -1,1 +1,132 @@
+//! Settings: typed, validated, and refused when they name something that does not exist.
+//!
+//! Three layers, the later one wins: the defaults of these types, `config.toml` (or `--config FILE`), the environment.
+//! `config.toml` in the repository documents every setting; a test holds it to these types.
 
+mod accounts;
+mod ai;
+mod database;
+mod engine;
+mod environment;
+mod known;
+mod limits;
+mod load;
+mod log;
+mod network;
+mod plans;
+mod realtime;
+mod secret;
+mod server;
+mod validate;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use accounts::{AdminSettings, AuthSettings};
+pub use ai::{AiSettings, OFFLINE, ProviderKind, ProviderSettings};
+pub use database::DatabaseSettings;
+pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};
+pub use environment::{UsualName, usual_names};
+pub use known::{Leaf, env_name};
+pub use limits::{LimitSettings, RateSettings};
+pub use load::{CONFIG_FILE, ConfigError, Problem, names_not_understood};
+pub use log::{LogFormat, LogSettings, Logging};
+pub use network::Network;
+pub use plans::{PerCharacterSettings, PlanSettings, ServiceClass, WindowSetting};
+pub use realtime::RealtimeSettings;
+pub use secret::SIGNING_SECRET_FILE;
+pub use server::ServerSettings;
+
+/// Where the server stands: `development` is easy to start and closed to the outside, `production` is the other way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    #[default]
+    Development,
+    Production,
+}
+
+impl Environment {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Production => "production",
+        }
+    }
+}
+
+/// All settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Config {
+    pub environment: Environment,
+    /// Folder of what the server keeps: the private database and, in development, the signing secret.
+    pub data_dir: PathBuf,
+    /// Name of the plan that a new account has.
+    pub default_plan: String,
+    pub server: ServerSettings,
+    pub database: DatabaseSettings,
+    pub auth: AuthSettings,
+    pub admin: AdminSettings,
+    pub limits: LimitSettings,
+    pub realtime: RealtimeSettings,
+    pub engine: EngineSettings,
+    pub pool: PoolSettings,
+    pub journal: JournalSettings,
+    pub ai: AiSettings,
+    pub log: LogSettings,
+    pub plans: BTreeMap<String, PlanSettings>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            environment: Environment::default(),
+            data_dir: PathBuf::from("data"),
+            default_plan: "free".to_owned(),
+            server: ServerSettings::default(),
+            database: DatabaseSettings::default(),
+            auth: AuthSettings::default(),
+            admin: AdminSettings::default(),
+            limits: LimitSettings::default(),
+            realtime: RealtimeSettings::default(),
+            engine: EngineSettings::default(),
+            pool: PoolSettings::default(),
+            journal: JournalSettings::default(),
+            ai: AiSettings::default(),
+            log: LogSettings::default(),
+            plans: plans::shipped(),
+        }
+    }
+}
+
+impl Config {
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.environment == Environment::Production
+    }
+
+    /// Whether the demo accounts are made at the start: only where nobody outside can reach them.
+    #[must_use]
+    pub fn has_demo_accounts(&self) -> bool {
+        !self.is_production()
+    }
+
+    /// Every limit of the engine, as the engine takes them.
+    #[must_use]
+    pub fn engine_settings(&self) -> greenroom_actors::settings::Settings {
+        greenroom_actors::settings::Settings {
+            plans: self.engine_plans(),
+            room: self.engine.room(),
+            turn: self.engine.turn(),
+            pool: self.pool.engine(),
+            journal: self.journal.engine(),
+            supervision: self.engine.supervision(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,223 @@
+//! Conversations: who is in them, what was said in them, and how a client that was away catches up.
+//!
+//! Reads its SQL itself; what changes a room's log goes through the engine, whose journal is the only writer of it.
+//! Everything here asks for membership first: to a stranger a conversation does not exist.
 
+mod catch_up;
+mod create;
+mod cursor;
+mod paging;
+pub mod routes;
+mod send;
+mod slug;
+mod store;
+pub mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Client, Pool};
+use greenroom_actors::domain::{CONTENT_MAX_CHARS, Message, ReplyState, Revision, RoomId, UserId};
+use greenroom_actors::engine::Engine;
+use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
+use uuid::Uuid;
+
+pub use catch_up::Snapshot;
+pub use create::{CHARACTERS_MAX, MEMBERS_MAX, NewConversation, TITLE_MAX_CHARS};
+pub use routes::routes;
+pub use send::NewMessage;
+pub use store::MessageRange;
+
+use crate::characters::Characters;
+use crate::http::{Page, PageQuery};
+use crate::postgres::refusal;
+use view::{ConversationView, MessageView};
+
+/// Messages of a page when nothing else is asked for.
+pub const MESSAGES_DEFAULT: usize = 50;
+/// Messages of a page at most.
+pub const MESSAGES_MAX: usize = 100;
+
+#[derive(Clone, Debug)]
+pub struct ConversationSettings {
+    /// Missed messages that are sent to a client which comes back; with more it starts afresh.
+    pub resume_max_messages: usize,
+    /// Characters (Unicode) of one message.
+    pub content_max_chars: usize,
+    /// How long a request waits for the engine's answer before it says `outcome_unknown`.
+    pub answer_timeout: Duration,
+}
+
+impl Default for ConversationSettings {
+    fn default() -> Self {
+        Self {
+            resume_max_messages: 1_000,
+            content_max_chars: CONTENT_MAX_CHARS,
+            answer_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Called once for each conversation that was made, with all its members; must not block.
+pub type Created = Arc<dyn Fn(&[UserId], &ConversationView) + Send + Sync>;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Conversations {
+    pool: Pool,
+    /// Names the database; see `docs/PROTOCOL.md` §4.
+    epoch: Uuid,
+    engine: Engine,
+    characters: Characters,
+    settings: ConversationSettings,
+    created: Created,
+}
+
+impl Conversations {
+    /// `created` tells the members' sockets of a new conversation.
+    #[must_use]
+    pub fn new(
+        pool: Pool,
+        epoch: Uuid,
+        engine: Engine,
+        characters: Characters,
+        settings: ConversationSettings,
+        created: Created,
+    ) -> Self {
+        Self { pool, epoch, engine, characters, settings, created }
+    }
+
+    /// A page of the user's conversations, the one last spoken in first.
+    pub async fn list(&self, user: UserId, page: &PageQuery) -> Result<Page<ConversationView>, Refusal> {
+        let after = cursor::position(page)?;
+        let limit = page.limit as usize;
+        let mut client = self.client().await?;
+        let reading = reading(&mut client).await?;
+        let mut found = store::list(&reading, user, after, limit as i64 + 1, page.skip() as i64)
+            .await
+            .map_err(|error| refusal(&error))?;
+        let more = found.rooms.len() > limit;
+        found.rooms.truncate(limit);
+        let next_cursor = found.rooms.last().filter(|_| more).copied().map(cursor::write);
+        let rooms: Vec<RoomId> = found.rooms.iter().map(|position| position.room).collect();
+        let items = store::views(&reading, user, &rooms).await.map_err(|error| refusal(&error))?;
+        end(reading).await?;
+        Ok(Page::new(page, items, Some(found.total.unsigned_abs()), next_cursor))
+    }
+
+    /// One conversation of the user's, by its id or its slug.
+    pub async fn get(&self, user: UserId, id_or_slug: &str) -> Result<ConversationView, Refusal> {
+        let room = self.resolve(user, id_or_slug).await?;
+        self.view(user, room).await
+    }
+
+    /// The room behind an id or a slug; `not_found` for whoever is not in it.
+    pub async fn resolve(&self, user: UserId, id_or_slug: &str) -> Result<RoomId, Refusal> {
+        let room = match Uuid::try_parse(id_or_slug) {
+            Ok(id) => {
+                let room = RoomId::from_uuid(id);
+                self.member_of(user, room).await?.then_some(room)
+            }
+            Err(_) if slug::is_slug(id_or_slug) => {
+                let client = self.client().await?;
+                store::resolve(&client, id_or_slug, user).await.map_err(|error| refusal(&error))?
+            }
+            Err(_) => None,
+        };
+        room.ok_or_else(not_found)
+    }
+
+    pub async fn member_of(&self, user: UserId, room: RoomId) -> Result<bool, Refusal> {
+        let client = self.client().await?;
+        store::is_member(&client, room, user).await.map_err(|error| refusal(&error))
+    }
+
+    /// A page of messages, oldest first, and whether there are more of them beyond it in the direction asked for.
+    /// At most [`MESSAGES_MAX`], and fewer when they are long.
+    pub async fn messages(
+        &self,
+        user: UserId,
+        room: RoomId,
+        range: MessageRange,
+        limit: usize,
+    ) -> Result<(Vec<MessageView>, bool), Refusal> {
+        let limit = limit.clamp(1, MESSAGES_MAX);
+        let mut messages = {
+            let mut client = self.client().await?;
+            let reading = reading(&mut client).await?;
+            if !store::is_member(&reading, room, user).await.map_err(|error| refusal(&error))? {
+                return Err(not_found());
+            }
+            let messages = store::messages(&reading, room, range, limit as i64 + 1)
+                .await
+                .map_err(|error| refusal(&error))?;
+            end(reading).await?;
+            messages
+        };
+        let more = paging::cut(&mut messages, limit);
+        if !matches!(range, MessageRange::After(_)) {
+            messages.reverse();
+        }
+        self.mark_running(room, &mut messages).await;
+        Ok((messages.iter().map(MessageView::from).collect(), more))
+    }
+
+    /// Deletes the conversation, for its owner only.
+    pub async fn delete(&self, user: UserId, room: RoomId) -> Result<Revision, Refusal> {
+        let (responder, answer) = Responder::channel();
+        self.engine.delete_room(room, user, responder);
+        self.answered(answer).await
+    }
+
+    /// Marks the room as read up to `offset`; answers the mark that then stands.
+    pub async fn read(&self, user: UserId, room: RoomId, offset: Revision) -> Result<Revision, Refusal> {
+        let (responder, answer) = Responder::channel();
+        self.engine.read(room, user, offset, responder);
+        self.answered(answer).await
+    }
+
+    /// Says of replies that the database holds as open what they do at this moment.
+    async fn mark_running(&self, room: RoomId, messages: &mut [Message]) {
+        let open = |message: &Message| message.replies.iter().any(|reply| reply.state == ReplyState::Queued);
+        if !messages.iter().any(open) {
+            return;
+        }
+        let running = self.engine.open_replies(room).await;
+        for reply in messages.iter_mut().flat_map(|message| &mut message.replies) {
+            if let Some(now) = running.iter().find(|now| now.message == reply.message) {
+                reply.state = now.state;
+            }
+        }
+    }
+
+    async fn view(&self, user: UserId, room: RoomId) -> Result<ConversationView, Refusal> {
+        let mut client = self.client().await?;
+        let reading = reading(&mut client).await?;
+        let found = store::views(&reading, user, &[room]).await.map_err(|error| refusal(&error))?;
+        end(reading).await?;
+        found.into_iter().next().ok_or_else(not_found)
+    }
+
+    async fn client(&self) -> Result<Client, Refusal> {
+        self.pool.get().await.map_err(|error| refusal(&error))
+    }
+}
+
+/// A look at one moment of the database, however many statements it takes.
+async fn reading(client: &mut Client) -> Result<deadpool_postgres::Transaction<'_>, Refusal> {
+    client
+        .build_transaction()
+        .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await
+        .map_err(|error| refusal(&error))
+}
+
+async fn end(reading: deadpool_postgres::Transaction<'_>) -> Result<(), Refusal> {
+    reading.commit().await.map_err(|error| refusal(&error))
+}
+
+fn not_found() -> Refusal {
+    Refusal::new(RefusalCode::NotFound, "there is no such conversation")
+}

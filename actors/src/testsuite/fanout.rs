@@ -56,8 +56,12 @@ impl MemoryFanout {
     /// Waits for the end of a reply: its text, or the state in which it ended without one.
     pub async fn end_of(&self, room: RoomId, reply: MessageId) -> Result<String, ReplyState> {
         self.wait(room, |event| match event {
-            RoomEvent::Received(message) if message.id == reply => Some(Ok(message.content.as_str().to_owned())),
-            RoomEvent::Status { message, state, offset: Some(_), .. } if *message == reply => Some(Err(*state)),
+            RoomEvent::Received(message) if message.id == reply => {
+                Some(Ok(message.content.as_str().to_owned()))
+            }
+            RoomEvent::Status { message, state, offset: Some(_), .. } if *message == reply => {
+                Some(Err(*state))
+            }
             _ => None,
         })
         .await

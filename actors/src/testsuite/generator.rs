@@ -77,7 +77,10 @@ impl Drop for Open {
 }
 
 impl Generator for ScriptedGenerator {
-    fn generate(&self, request: Arc<GenerateRequest>) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
+    fn generate(
+        &self,
+        request: Arc<GenerateRequest>,
+    ) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
         lock(&self.requests).push(request.clone());
         let script = lock(&self.scripts).pop_front();
         let gate = self.gate.clone();
@@ -88,13 +91,16 @@ impl Generator for ScriptedGenerator {
                 finish: Finish::Complete,
                 usage: TokenUsage { prompt_tokens: 10, completion_tokens: 5, cached_tokens: 0 },
             });
-            let pieces = |pieces: Vec<&'static str>| pieces.into_iter().map(|text| Ok(Piece::Text(text.to_owned())));
+            let pieces =
+                |pieces: Vec<&'static str>| pieces.into_iter().map(|text| Ok(Piece::Text(text.to_owned())));
             let stream: PieceStream = match script {
                 None => {
                     let asked = request.messages.last().map_or("", |message| &message.content);
                     stream::iter([Ok(Piece::Text(format!("re: {asked}"))), end]).boxed()
                 }
-                Some(Script::Say(texts)) => stream::iter(pieces(texts).chain([end]).collect::<Vec<_>>()).boxed(),
+                Some(Script::Say(texts)) => {
+                    stream::iter(pieces(texts).chain([end]).collect::<Vec<_>>()).boxed()
+                }
                 Some(Script::Held(texts)) => stream::iter(pieces(texts).chain([end]).collect::<Vec<_>>())
                     .then(move |piece| {
                         let gate = gate.clone();
@@ -112,11 +118,12 @@ impl Generator for ScriptedGenerator {
                 Some(Script::Hang) => std::future::pending().await,
                 Some(Script::Panic) => panic!("as the script says"),
             };
-            Ok(stream.map(move |piece| {
-                let _open = &open;
-                piece
-            })
-            .boxed())
+            Ok(stream
+                .map(move |piece| {
+                    let _open = &open;
+                    piece
+                })
+                .boxed())
         })
     }
 }

@@ -1,0 +1,12 @@
+//! The native protocol as an outside client speaks it: the only thing that this crate knows of the server.
+
+pub mod command;
+mod crew;
+pub mod ids;
+pub mod scan;
+mod seat;
+mod token;
+
+pub use crew::{Behaviour, Crew, CrewOptions, Dialect, SignIn, Stage};
+pub use seat::{Phase, Seat};
+pub use token::{Claims, Signer};

@@ -1,0 +1,46 @@
+//! The scenarios: each drives a running server (or, for `chaos`, one of its own) and gives a [`Report`].
+
+mod audit;
+pub mod chaos;
+pub mod chat;
+pub mod fanout;
+pub mod idle;
+mod options;
+pub mod send;
+mod server;
+pub mod slow;
+pub mod storm;
+
+pub use audit::{Stored, read_rooms};
+pub use options::{Population, ServerOptions, address_of};
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::measure::Recorder;
+use crate::native::{Behaviour, Crew};
+
+/// For the users to be signed in and joined.
+const BRING_UP: Duration = Duration::from_secs(120);
+/// How long a turn waits when nothing else is due.
+const TURN: Duration = Duration::from_millis(20);
+
+/// Reacts to nothing.
+struct Still;
+
+impl Behaviour for Still {}
+
+/// Lets the sockets live for `duration` and samples meanwhile.
+fn rest(
+    crew: &mut Crew,
+    duration: Duration,
+    behaviour: &mut impl Behaviour,
+    recorder: &mut Recorder,
+) -> anyhow::Result<()> {
+    let begun = Moment::now();
+    while begun.elapsed() < duration {
+        crew.turn(TURN, behaviour)?;
+        recorder.tick(Moment::now(), crew.live() as u64);
+    }
+    Ok(())
+}

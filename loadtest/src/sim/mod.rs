@@ -1,0 +1,57 @@
+//! A stand-in for a provider that speaks the OpenAI API: `POST /v1/chat/completions` (streamed and whole) and
+//! `GET /v1/models`, with a pace and faults of one's choice, which counts what it was asked.
+//!
+//! One thread, one `epoll`, one heap of timers whose entries are served in millisecond batches: 500 streams of 50
+//! tokens a second are 25,000 small writes a second on the core that it shares with Postgres and the clients.
+//! Beside the API: `GET|PUT /sim/config`, `GET|DELETE /sim/stats`.
+
+mod connection;
+mod reply;
+pub(crate) mod request;
+mod server;
+mod settings;
+mod stats;
+
+use std::io;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+pub use reply::{Stamp, beginning, stamp_of};
+pub use server::Simulator;
+pub use settings::{Fault, Faults, Outcome, Settings};
+
+/// A simulator on a thread of its own, which ends when this is dropped.
+pub struct Background {
+    address: SocketAddrV4,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Background {
+    pub fn start(port: u16, settings: Settings) -> io::Result<Background> {
+        let mut simulator = Simulator::bind(port, settings)?;
+        let address = simulator.address();
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("simulator".to_owned())
+            .spawn(move || simulator.run(|| seen.load(Ordering::Relaxed)))?;
+        Ok(Background { address, stop, thread: Some(thread) })
+    }
+
+    pub fn address(&self) -> SocketAddrV4 {
+        self.address
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It can only have failed, and then there is nothing left to end.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! HTTP requests as they come from a provider client: a head, and a body of a told length.
+
+use serde::Deserialize;
+
+/// Heads and bodies that are larger are refused, in bytes.
+const MAX_HEAD: usize = 32 * 1024;
+const MAX_BODY: usize = 8 * 1024 * 1024;
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    pub keep_alive: bool,
+    pub body: &'a [u8],
+    /// Bytes of the whole request.
+    pub length: usize,
+}
+
+/// The first request in `bytes`; `None` while it is not whole. The error is an HTTP status.
+pub fn parse(bytes: &[u8]) -> Result<Option<Request<'_>>, u16> {
+    let Some(head_end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return if bytes.len() > MAX_HEAD { Err(431) } else { Ok(None) };
+    };
+    let head = std::str::from_utf8(&bytes[..head_end]).map_err(|_| 400u16)?;
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next().unwrap_or_default().split(' ');
+    let (Some(method), Some(target), Some(version)) = (first.next(), first.next(), first.next()) else {
+        return Err(400);
+    };
+    let (mut length, mut keep_alive) = (0usize, version == "HTTP/1.1");
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        let value = value.trim();
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.parse().map_err(|_| 400u16)?;
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            return Err(411);
+        } else if name.eq_ignore_ascii_case("connection") {
+            keep_alive = value.eq_ignore_ascii_case("keep-alive") || keep_alive && value != "close";
+        }
+    }
+    if length > MAX_BODY {
+        return Err(413);
+    }
+    let body_start = head_end + 4;
+    let Some(body) = bytes.get(body_start..body_start + length) else { return Ok(None) };
+    let path = target.split('?').next().unwrap_or_default();
+    Ok(Some(Request { method, path, keep_alive, body, length: body_start + length }))
+}
+
+/// The part of a chat request that matters here.
+#[derive(Debug, Deserialize)]
+pub struct ChatRequest {
+    #[serde(default)]
+    pub model: String,
+    messages: Vec<Message>,
+    #[serde(default)]
+    pub stream: bool,
+    stream_options: Option<StreamOptions>,
+    max_tokens: Option<u32>,
+    max_completion_tokens: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Message {
+    role: String,
+    #[serde(default)]
+    content: Content,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+    #[default]
+    Nothing,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    #[serde(default)]
+    text: String,
+}
+
+impl Content {
+    fn text(&self) -> String {
+        match self {
+            Content::Text(text) => text.clone(),
+            Content::Parts(parts) => parts.iter().map(|part| part.text.as_str()).collect(),
+            Content::Nothing => String::new(),
+        }
+    }
+}
+
+impl ChatRequest {
+    pub fn include_usage(&self) -> bool {
+        self.stream_options.as_ref().is_some_and(|options| options.include_usage)
+    }
+
+    pub fn max_tokens(&self) -> Option<u32> {
+        self.max_completion_tokens.or(self.max_tokens)
+    }
+
+    /// The text of the last message of the user.
+    pub fn prompt(&self) -> String {
+        let last = self.messages.iter().rev().find(|message| message.role == "user");
+        last.map(|message| message.content.text()).unwrap_or_default()
+    }
+
+    /// About four bytes are a token.
+    pub fn prompt_tokens(&self) -> usize {
+        self.messages.iter().map(|message| message.content.text().len() / 4 + 4).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_taken_when_its_body_is_whole() {
+        let wire =
+            b"POST /v1/chat/completions?a=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbodyGET / HTTP";
+        for cut in 0..wire.len() - 10 {
+            assert_eq!(parse(&wire[..cut]), Ok(None), "cut at {cut}");
+        }
+        let request = parse(wire).unwrap().unwrap();
+        assert_eq!(
+            (request.method, request.path, request.body),
+            ("POST", "/v1/chat/completions", &b"body"[..])
+        );
+        assert!(request.keep_alive);
+        assert_eq!(request.length, wire.len() - 10);
+    }
+
+    #[test]
+    fn what_cannot_be_handled_is_refused_with_its_status() {
+        assert_eq!(parse(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(411));
+        assert_eq!(parse(b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"), Err(413));
+        assert_eq!(parse(b"POST\r\n\r\n"), Err(400));
+        assert_eq!(parse(&vec![b'a'; MAX_HEAD + 1]), Err(431));
+        assert!(!parse(b"GET / HTTP/1.0\r\n\r\n").unwrap().unwrap().keep_alive);
+    }
+
+    #[test]
+    fn the_prompt_is_the_last_message_of_the_user_in_either_form() {
+        let chat: ChatRequest = serde_json::from_str(
+            r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":7,"messages":[
+                {"role":"system","content":"Be kind"},{"role":"user","content":"first"},
+                {"role":"assistant","content":null},
+                {"role":"user","content":[{"type":"text","text":"Hello "},{"type":"text","text":"there"}]}]}"#,
+        )
+        .unwrap();
+        assert_eq!(chat.prompt(), "Hello there");
+        assert!(chat.stream && chat.include_usage());
+        assert_eq!(chat.max_tokens(), Some(7));
+    }
+}

@@ -1,0 +1,187 @@
+//! Every scenario passes against a server that keeps its promises, and fails against one that breaks them.
+
+mod common;
+
+use common::{Folder, Server, failed, figure, run};
+use serde_json::Value;
+
+fn double(arguments: &[&str]) -> Server {
+    Server::start(&[&["double"], arguments].concat())
+}
+
+fn scenario(name: &str, server: &Server, arguments: &[&str]) -> (i32, Value) {
+    let (url, pid) = (server.url(), server.pid());
+    let own = [name, "--url", &url, "--server-pid", &pid];
+    run(&format!("{name}-{pid}"), &[&own, arguments].concat())
+}
+
+#[test]
+fn fanout_reaches_everybody_on_the_floor() {
+    let arguments = "fanout --floor-only --users 40 --rooms 4 --members 10 --seconds 0.3 --rounds 1";
+    let (code, report) = run("floor", &arguments.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, failed(&report)), (0, vec![]));
+    assert!(figure(&report, "floor, 1 outstanding: deliveries") > 0.0);
+    assert!(report["latencies"][0]["count"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn fanout_compares_the_server_with_the_floor() {
+    let server = double(&[]);
+    let arguments = "--users 40 --rooms 4 --members 10 --seconds 0.3 --rounds 1";
+    let (code, report) = scenario("fanout", &server, &arguments.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, failed(&report)), (0, vec![]));
+    assert!(figure(&report, "server, 4 outstanding: deliveries") > 0.0);
+    assert!(figure(&report, "server / floor, 1 outstanding") >= 0.0);
+}
+
+#[test]
+fn idle_counts_the_memory_of_sockets_that_stay_open() {
+    let server = double(&[]);
+    let (code, report) =
+        scenario("idle", &server, &["--users", "60", "--base", "10", "--settle", "0", "--seconds", "0"]);
+    assert_eq!((code, failed(&report)), (0, vec![]));
+    assert_eq!(report["latencies"][0]["count"], 60);
+    assert!(figure(&report, "memory per socket") < 1e6);
+}
+
+#[test]
+fn a_token_of_another_secret_is_told_and_nothing_is_measured() {
+    let server = double(&[]);
+    let url = server.url();
+    let output = common::command()
+        .args(["idle", "--url", &url, "--server-pid", &server.pid(), "--users", "20", "--base", "10"])
+        .env("JWT_SECRET", "another secret of the tests, long enough")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("unauthenticated"));
+}
+
+const SEND: &str = "--users 20 --rooms 20 --members 1 --seconds 0.5";
+
+#[test]
+fn send_accounts_for_every_message() {
+    let server = double(&[]);
+    let closed: Vec<_> = format!("{SEND} --window 4 --joined").leak().split(' ').collect();
+    let (code, report) = scenario("send", &server, &closed);
+    assert_eq!((code, failed(&report)), (0, vec![]));
+    assert!(figure(&report, "acked") > 0.0);
+
+    let open: Vec<_> = format!("{SEND} --rate 400").leak().split(' ').collect();
+    let (code, report) = scenario("send", &server, &open);
+    assert_eq!((code, failed(&report)), (0, vec![]));
+    assert!(report["latencies"][0]["count"].as_u64().unwrap() > 100);
+}
+
+#[test]
+fn send_notices_a_message_that_was_acked_and_not_stored() {
+    let server = double(&["--breach", "forget-message"]);
+    let (code, report) = scenario("send", &server, &SEND.split(' ').collect::<Vec<_>>());
+    assert_eq!(code, 1);
+    assert!(
+        failed(&report).contains(&"each acked message is stored once, in order"),
+        "{:?}",
+        failed(&report)
+    );
+}
+
+#[test]
+fn send_notices_a_message_that_was_not_counted() {
+    let server = double(&["--breach", "miscount-usage"]);
+    let (code, report) = scenario("send", &server, &SEND.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, failed(&report)), (1, vec!["usage is exact"]));
+}
+
+const STORM: &str = "--users 50 --rooms 5 --members 10 --rate 300 --seconds 0.4 --away 200";
+
+#[test]
+fn storm_brings_everybody_back_with_all_that_was_said() {
+    let server = double(&[]);
+    let (code, report) = scenario("storm", &server, &STORM.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, failed(&report)), (0, vec![]));
+    assert!(figure(&report, "missed messages caught up") > 0.0);
+}
+
+#[test]
+fn storm_notices_lost_and_doubled_events() {
+    for (breach, check) in [("lose-event", "no event lost"), ("double-event", "no event twice")] {
+        let server = double(&["--breach", breach, "--breach-every", "7"]);
+        let (code, report) = scenario("storm", &server, &STORM.split(' ').collect::<Vec<_>>());
+        assert_eq!(code, 1);
+        assert!(failed(&report).contains(&check), "{breach}: {:?}", failed(&report));
+    }
+}
+
+#[test]
+fn slow_sees_stuck_readers_let_go_and_come_back() {
+    let server = double(&[]);
+    let arguments =
+        "--users 8 --rooms 2 --members 4 --stuck 1 --rate 200 --length 4500 --before 0.3 --seconds 4";
+    let (code, report) = scenario("slow", &server, &arguments.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, failed(&report)), (0, vec![]));
+    assert_eq!(figure(&report, "stuck readers let go"), 2.0);
+}
+
+#[test]
+fn slow_notices_a_stuck_reader_that_is_never_let_go() {
+    let server = double(&[]);
+    // Too little is said for any queue to fill.
+    let arguments =
+        "--users 8 --rooms 2 --members 4 --stuck 1 --rate 20 --length 10 --before 0.1 --seconds 0.3";
+    let (code, report) = scenario("slow", &server, &arguments.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, failed(&report)), (1, vec!["each stuck reader is let go"]));
+}
+
+#[test]
+fn chat_follows_every_reply_from_question_to_end() {
+    let sim = Server::start(&["sim"]);
+    let server = double(&["--provider", &sim.url()]);
+    let url = sim.url();
+    let mut arguments = vec!["--sim-url", &url];
+    arguments.extend(
+        "--users 30 --concurrent 10 --tokens 10 --tokens-per-second 100 --first-token-delay-ms 20 --seconds 0.6"
+            .split(' '),
+    );
+    let (code, report) = scenario("chat", &server, &arguments);
+    assert_eq!((code, failed(&report)), (0, vec![]));
+    assert!(report["latencies"][0]["count"].as_u64().unwrap() > 10);
+}
+
+fn chaos(name: &str, arguments: &[&str]) -> (i32, Value) {
+    let folder = Folder::new(&format!("chaos-data-{name}"));
+    // A free port, which the server takes again after each kill.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = format!(
+        "{} double --port {port} --data {} {}",
+        env!("CARGO_BIN_EXE_loadtest"),
+        folder.0.join("log").display(),
+        arguments.join(" ")
+    );
+    let url = format!("http://127.0.0.1:{port}");
+    let options = "--users 12 --rooms 4 --members 3 --kills 3 --seed 7 --min-life-ms 50 --max-life-ms 400 --pause-ms 30 --replies 0.5 --settle 20";
+    let mut all = vec!["chaos", "--url", &url, "--server-cmd", &server];
+    all.extend(options.split(' '));
+    run(&format!("chaos-{name}"), &all)
+}
+
+#[test]
+fn chaos_finds_nothing_wrong_with_a_server_that_stores_before_it_acks() {
+    let (code, report) = chaos("fine", &[]);
+    assert_eq!((code, failed(&report)), (0, vec![]));
+    assert_eq!(report["latencies"][0]["count"], 3);
+    assert!(figure(&report, "messages acked") > 10.0);
+    assert!(figure(&report, "replies stored") > 5.0);
+}
+
+#[test]
+fn chaos_notices_a_forgotten_message_a_second_reply_and_a_wrong_count() {
+    for (breach, check) in [
+        ("forget-message", "each acked message is stored once, as acked"),
+        ("double-reply", "one reply per asked message, or one final failure"),
+        ("miscount-usage", "usage is exact"),
+    ] {
+        let (code, report) = chaos(breach, &["--breach", breach, "--breach-every", "5"]);
+        assert_eq!(code, 1, "{breach}");
+        assert!(failed(&report).contains(&check), "{breach}: {:?}", failed(&report));
+    }
+}

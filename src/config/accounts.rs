@@ -1,0 +1,82 @@
+//! Signing in: tokens, passwords, and the first admin.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuthSettings {
+    /// Signs access tokens. Demanded in production; in development one is made and kept in `data_dir`.
+    #[serde(serialize_with = "super::secret::masked")]
+    pub jwt_secret: SecretString,
+    pub access_ttl_s: u64,
+    pub refresh_ttl_s: u64,
+    /// A refresh token used twice within this span is a repeated request, not a theft.
+    pub refresh_grace_s: u64,
+    /// Sign-ins (devices) of one user; a further one ends the oldest.
+    pub sign_ins_max: u32,
+    /// Whether anybody may make an account.
+    pub registration: bool,
+    /// Whether the console's cookie is for HTTPS only. Development has no HTTPS and ignores it.
+    pub cookie_secure: bool,
+    /// Passwords hashed at the same time.
+    pub hash_concurrency: usize,
+    /// Requests that wait for their password to be hashed before further ones are refused.
+    pub hash_queue_max: usize,
+    pub argon2_memory_kib: u32,
+    pub argon2_iterations: u32,
+}
+
+impl Default for AuthSettings {
+    fn default() -> Self {
+        Self {
+            jwt_secret: SecretString::default(),
+            access_ttl_s: 900,
+            refresh_ttl_s: 30 * 24 * 3_600,
+            refresh_grace_s: 10,
+            sign_ins_max: 100,
+            registration: true,
+            cookie_secure: true,
+            hash_concurrency: 2,
+            hash_queue_max: 64,
+            argon2_memory_kib: 19_456,
+            argon2_iterations: 2,
+        }
+    }
+}
+
+impl AuthSettings {
+    #[must_use]
+    pub fn access_ttl(&self) -> Duration {
+        Duration::from_secs(self.access_ttl_s)
+    }
+
+    #[must_use]
+    pub fn refresh_ttl(&self) -> Duration {
+        Duration::from_secs(self.refresh_ttl_s)
+    }
+}
+
+/// The first admin, made at the start where no account has this e-mail address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdminSettings {
+    /// Empty: none is made.
+    pub email: String,
+    pub username: String,
+    #[serde(serialize_with = "super::secret::masked")]
+    pub password: SecretString,
+}
+
+impl Default for AdminSettings {
+    fn default() -> Self {
+        Self { email: String::new(), username: "operator".to_owned(), password: SecretString::default() }
+    }
+}
+
+impl AdminSettings {
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        !self.email.is_empty() && !self.password.expose_secret().is_empty()
+    }
+}

@@ -1,0 +1,176 @@
+//! The engine's limits. The defaults are the engine's own (`greenroom_actors::settings`), told in milliseconds.
+
+use std::time::Duration;
+
+use greenroom_actors::settings as engine;
+use serde::{Deserialize, Serialize};
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What becomes of a reply whose node died in the middle of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecoverySetting {
+    /// It is made anew from the start.
+    Restart,
+    /// It ends as `interrupted` and its quota goes back.
+    Report,
+}
+
+/// Rooms, turns and their supervision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineSettings {
+    pub content_max_chars: usize,
+    pub pending_max: usize,
+    pub waiting_replies_max: usize,
+    pub idle_ms: u64,
+    pub refused_patterns: Vec<String>,
+    pub read_merge_ms: u64,
+    pub commit_deadline_ms: u64,
+    pub delta_merge_ms: u64,
+    pub history_max_messages: usize,
+    pub reply_max_chars: usize,
+    pub recovery: RecoverySetting,
+    pub restarts_max: usize,
+    pub restart_window_ms: u64,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        let room = engine::RoomSettings::default();
+        let turn = engine::TurnSettings::default();
+        let supervision = engine::SupervisionSettings::default();
+        Self {
+            content_max_chars: room.content_max_chars,
+            pending_max: room.pending_max,
+            waiting_replies_max: room.waiting_replies_max,
+            idle_ms: ms(room.idle),
+            refused_patterns: room.refused_patterns,
+            read_merge_ms: ms(room.read_merge),
+            commit_deadline_ms: ms(room.commit_deadline),
+            delta_merge_ms: ms(turn.delta_merge),
+            history_max_messages: turn.history_max_messages,
+            reply_max_chars: turn.reply_max_chars,
+            recovery: match turn.recovery {
+                engine::Recovery::Restart => RecoverySetting::Restart,
+                engine::Recovery::Report => RecoverySetting::Report,
+            },
+            restarts_max: supervision.restarts_max,
+            restart_window_ms: ms(supervision.restart_window),
+        }
+    }
+}
+
+impl EngineSettings {
+    pub(super) fn room(&self) -> engine::RoomSettings {
+        engine::RoomSettings {
+            content_max_chars: self.content_max_chars,
+            pending_max: self.pending_max,
+            waiting_replies_max: self.waiting_replies_max,
+            idle: Duration::from_millis(self.idle_ms),
+            refused_patterns: self.refused_patterns.iter().map(|pattern| pattern.to_lowercase()).collect(),
+            read_merge: Duration::from_millis(self.read_merge_ms),
+            commit_deadline: Duration::from_millis(self.commit_deadline_ms),
+        }
+    }
+
+    pub(super) fn turn(&self) -> engine::TurnSettings {
+        engine::TurnSettings {
+            delta_merge: Duration::from_millis(self.delta_merge_ms),
+            history_max_messages: self.history_max_messages,
+            reply_max_chars: self.reply_max_chars,
+            recovery: match self.recovery {
+                RecoverySetting::Restart => engine::Recovery::Restart,
+                RecoverySetting::Report => engine::Recovery::Report,
+            },
+        }
+    }
+
+    pub(super) fn supervision(&self) -> engine::SupervisionSettings {
+        engine::SupervisionSettings {
+            restarts_max: self.restarts_max,
+            restart_window: Duration::from_millis(self.restart_window_ms),
+        }
+    }
+}
+
+/// The AI-worker pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolSettings {
+    pub workers: usize,
+    pub queue_max: usize,
+    pub per_user: usize,
+    pub ageing_step_ms: u64,
+    pub first_token_timeout_ms: u64,
+    pub total_timeout_ms: u64,
+    pub tries: u32,
+    pub backoff_ms: u64,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        let pool = engine::PoolSettings::default();
+        Self {
+            workers: pool.workers,
+            queue_max: pool.queue_max,
+            per_user: pool.per_user,
+            ageing_step_ms: ms(pool.ageing_step),
+            first_token_timeout_ms: ms(pool.first_token_timeout),
+            total_timeout_ms: ms(pool.total_timeout),
+            tries: pool.tries,
+            backoff_ms: ms(pool.backoff),
+        }
+    }
+}
+
+impl PoolSettings {
+    pub(super) fn engine(&self) -> engine::PoolSettings {
+        engine::PoolSettings {
+            workers: self.workers,
+            queue_max: self.queue_max,
+            per_user: self.per_user,
+            ageing_step: Duration::from_millis(self.ageing_step_ms),
+            first_token_timeout: Duration::from_millis(self.first_token_timeout_ms),
+            total_timeout: Duration::from_millis(self.total_timeout_ms),
+            tries: self.tries,
+            backoff: Duration::from_millis(self.backoff_ms),
+        }
+    }
+}
+
+/// The durable log's writers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalSettings {
+    pub lanes: usize,
+    pub batch_max: usize,
+    pub queue_max: usize,
+    pub retry_ms: u64,
+    pub retry_max_ms: u64,
+}
+
+impl Default for JournalSettings {
+    fn default() -> Self {
+        let journal = engine::JournalSettings::default();
+        Self {
+            lanes: journal.lanes,
+            batch_max: journal.batch_max,
+            queue_max: journal.queue_max,
+            retry_ms: ms(journal.retry),
+            retry_max_ms: ms(journal.retry_max),
+        }
+    }
+}
+
+impl JournalSettings {
+    pub(super) fn engine(&self) -> engine::JournalSettings {
+        engine::JournalSettings {
+            lanes: self.lanes,
+            batch_max: self.batch_max,
+            queue_max: self.queue_max,
+            retry: Duration::from_millis(self.retry_ms),
+            retry_max: Duration::from_millis(self.retry_max_ms),
+        }
+    }
+}

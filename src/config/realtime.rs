@@ -1,0 +1,70 @@
+//! Sockets: their beat, their bounds, and when a slow one is let go.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RealtimeSettings {
+    pub heartbeat_interval_ms: u64,
+    /// For the first frame with a token.
+    pub auth_timeout_ms: u64,
+    pub max_frame_bytes: usize,
+    /// Malformed frames before the socket is closed.
+    pub bad_frames_max: u32,
+    pub max_sockets_per_user: usize,
+    /// Rooms that one socket may have joined.
+    pub max_joined_rooms: usize,
+    /// Commands of one socket that wait for their answer.
+    pub max_pending_commands: usize,
+    /// Missed messages that are given again; who missed more gets a fresh snapshot.
+    pub resume_max_messages: u32,
+    /// Larger rooms tell nobody who is online.
+    pub presence_max_members: usize,
+    /// Frames that wait for one socket before it counts as too slow.
+    pub mailbox_max_frames: usize,
+    /// Bytes that wait for one socket before it counts as too slow.
+    pub mailbox_max_bytes: usize,
+    /// From the first refused frame to the forced end of a socket that reads nothing.
+    pub slow_socket_grace_ms: u64,
+    /// Kernel's limit for unacknowledged bytes (`TCP_USER_TIMEOUT`).
+    pub tcp_user_timeout_ms: u32,
+    /// Kernel's send buffer of one socket (`SO_SNDBUF`).
+    pub send_buffer_bytes: usize,
+    /// Before the end of a token, when the client is told so.
+    pub token_warning_ms: u64,
+}
+
+impl Default for RealtimeSettings {
+    fn default() -> Self {
+        Self {
+            heartbeat_interval_ms: 25_000,
+            auth_timeout_ms: 10_000,
+            max_frame_bytes: 65_536,
+            bad_frames_max: 20,
+            max_sockets_per_user: 20,
+            max_joined_rooms: 200,
+            max_pending_commands: 64,
+            resume_max_messages: 500,
+            presence_max_members: 50,
+            mailbox_max_frames: 1_024,
+            mailbox_max_bytes: 1_048_576,
+            slow_socket_grace_ms: 5_000,
+            tcp_user_timeout_ms: 15_000,
+            send_buffer_bytes: 65_536,
+            token_warning_ms: 60_000,
+        }
+    }
+}
+
+impl RealtimeSettings {
+    #[must_use]
+    pub fn heartbeat_interval(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_interval_ms)
+    }
+
+    #[must_use]
+    pub fn auth_timeout(&self) -> Duration {
+        Duration::from_millis(self.auth_timeout_ms)
+    }
+}

@@ -1,0 +1,67 @@
+//! Secrets: never printed, and the signing secret that a development server makes for itself.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serializer;
+
+use super::{Config, ConfigError};
+use crate::accounts::random_hex;
+
+/// The file in `data_dir` with a development server's signing secret.
+pub const SIGNING_SECRET_FILE: &str = "jwt_secret";
+/// What stands for a secret wherever settings are shown.
+pub(super) const MASK: &str = "********";
+
+/// Shows whether a secret is set and nothing more.
+pub(super) fn masked<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if secret.expose_secret().is_empty() { "" } else { MASK })
+}
+
+impl Config {
+    /// What access tokens are signed with: the configured secret or, in development, one that is made once and kept
+    /// in `data_dir`, so that a restart signs nobody out.
+    pub fn signing_secret(&self) -> Result<SecretString, ConfigError> {
+        if !self.auth.jwt_secret.expose_secret().is_empty() {
+            return Ok(self.auth.jwt_secret.clone());
+        }
+        if self.is_production() {
+            return Err(ConfigError::invalid("auth.jwt_secret", "production needs JWT_SECRET"));
+        }
+        kept(&self.data_dir).map_err(|error| {
+            ConfigError::invalid(
+                "data_dir",
+                format!("cannot keep the signing secret in {}: {error}", self.data_dir.display()),
+            )
+        })
+    }
+}
+
+fn kept(folder: &Path) -> io::Result<SecretString> {
+    let path = folder.join(SIGNING_SECRET_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) if text.trim().len() >= 32 => return Ok(text.trim().into()),
+        // A file that was cut short by a crash is made anew.
+        Ok(_) => fs::remove_file(&path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(folder)?,
+        Err(error) => return Err(error),
+    }
+    // Written aside and then linked into place: of two processes that start at once, one wins and both use its secret.
+    let secret = random_hex::<32>();
+    let aside = folder.join(format!("{SIGNING_SECRET_FILE}.{}", random_hex::<8>()));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    file.write_all(secret.as_bytes())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&aside, &path);
+    fs::remove_file(&aside)?;
+    match linked {
+        Ok(()) => Ok(secret.into()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok(fs::read_to_string(&path)?.trim().into())
+        }
+        Err(error) => Err(error),
+    }
+}

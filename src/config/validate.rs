@@ -1,0 +1,227 @@
+//! What settings must hold together before the server starts with them.
+
+use secrecy::ExposeSecret;
+
+use super::load::Problem;
+use super::log::parse_level;
+use super::{Config, ConfigError, Environment, Network, OFFLINE, ProviderKind};
+
+/// Characters of a production server's signing secret.
+const SECRET_MIN_CHARS: usize = 32;
+/// Characters of the first admin's password in production.
+const ADMIN_PASSWORD_MIN_CHARS: usize = 12;
+
+impl Config {
+    /// Checks all rules and answers every one that is broken.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let mut broken = Broken(Vec::new());
+        self.check_environment(&mut broken);
+        self.check_server(&mut broken);
+        self.check_bounds(&mut broken);
+        self.check_ai(&mut broken);
+        self.check_plans(&mut broken);
+        if broken.0.is_empty() { Ok(()) } else { Err(ConfigError { problems: broken.0 }) }
+    }
+
+    fn check_environment(&self, broken: &mut Broken) {
+        let secret = self.auth.jwt_secret.expose_secret();
+        let admin_password = self.admin.password.expose_secret().chars().count();
+        match self.environment {
+            Environment::Development => broken.unless(
+                self.server.is_local(),
+                "server.host",
+                "development listens on 127.0.0.1 only; for another address set GREENROOM_ENV=production",
+            ),
+            Environment::Production => {
+                broken.unless(
+                    secret.chars().count() >= SECRET_MIN_CHARS,
+                    "auth.jwt_secret",
+                    "production needs JWT_SECRET with 32 or more characters (openssl rand -hex 32 makes one)",
+                );
+                broken.unless(
+                    self.admin.email.is_empty() || admin_password >= ADMIN_PASSWORD_MIN_CHARS,
+                    "admin.password",
+                    "production needs 12 or more characters",
+                );
+            }
+        }
+        broken.unless(
+            self.admin.email.is_empty() == (admin_password == 0),
+            "admin",
+            "email and password are set together or not at all",
+        );
+        broken.unless(!self.data_dir.as_os_str().is_empty(), "data_dir", "takes a folder");
+        broken.unless(
+            parse_level(&self.log.level).is_ok(),
+            "log.level",
+            "takes error, warn, info, debug, trace, or directives such as info,greenroom=debug",
+        );
+    }
+
+    fn check_server(&self, broken: &mut Broken) {
+        for origin in &self.server.cors_origins {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            broken.unless(
+                host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ', '@', '?', '#'])),
+                "server.cors_origins",
+                &format!("{origin:?} is no origin; they look like https://chat.example.com"),
+            );
+        }
+        for proxy in &self.server.trusted_proxies {
+            broken.unless(
+                proxy.parse::<Network>().is_ok(),
+                "server.trusted_proxies",
+                &format!("{proxy:?} is no address and no network such as 10.0.0.0/8"),
+            );
+        }
+        if let Some(url) = self.database.url() {
+            broken.unless(
+                url.starts_with("postgres://") || url.starts_with("postgresql://"),
+                "database.url",
+                "takes postgres://user:password@host:5432/name",
+            );
+        }
+    }
+
+    /// Bounds that would stop all work at zero, and pairs that contradict each other.
+    fn check_bounds(&self, broken: &mut Broken) {
+        let at_least_one = [
+            ("server.body_max_bytes", self.server.body_max_bytes),
+            ("server.connections_max", self.server.connections_max),
+            ("database.pool_size", self.database.pool_size),
+            ("auth.hash_concurrency", self.auth.hash_concurrency),
+            ("limits.keys_max", self.limits.keys_max),
+            ("realtime.max_frame_bytes", self.realtime.max_frame_bytes),
+            ("realtime.max_sockets_per_user", self.realtime.max_sockets_per_user),
+            ("realtime.max_joined_rooms", self.realtime.max_joined_rooms),
+            ("realtime.max_pending_commands", self.realtime.max_pending_commands),
+            ("realtime.mailbox_max_frames", self.realtime.mailbox_max_frames),
+            ("realtime.mailbox_max_bytes", self.realtime.mailbox_max_bytes),
+            ("engine.content_max_chars", self.engine.content_max_chars),
+            ("engine.pending_max", self.engine.pending_max),
+            ("engine.waiting_replies_max", self.engine.waiting_replies_max),
+            ("engine.history_max_messages", self.engine.history_max_messages),
+            ("engine.reply_max_chars", self.engine.reply_max_chars),
+            ("pool.workers", self.pool.workers),
+            ("pool.queue_max", self.pool.queue_max),
+            ("pool.per_user", self.pool.per_user),
+            ("pool.tries", self.pool.tries as usize),
+            ("journal.lanes", self.journal.lanes),
+            ("journal.batch_max", self.journal.batch_max),
+            ("journal.queue_max", self.journal.queue_max),
+        ];
+        for (name, value) in at_least_one {
+            broken.unless(value > 0, name, "takes 1 or more");
+        }
+        let spans = [
+            ("auth.access_ttl_s", self.auth.access_ttl_s),
+            ("auth.refresh_ttl_s", self.auth.refresh_ttl_s),
+            ("database.statement_timeout_ms", self.database.statement_timeout_ms),
+            ("database.acquire_timeout_ms", self.database.acquire_timeout_ms),
+            ("database.node_beat_ms", self.database.node_beat_ms),
+            ("realtime.heartbeat_interval_ms", self.realtime.heartbeat_interval_ms),
+            ("realtime.auth_timeout_ms", self.realtime.auth_timeout_ms),
+            ("engine.idle_ms", self.engine.idle_ms),
+            ("engine.commit_deadline_ms", self.engine.commit_deadline_ms),
+            ("pool.ageing_step_ms", self.pool.ageing_step_ms),
+            ("pool.first_token_timeout_ms", self.pool.first_token_timeout_ms),
+            ("journal.retry_ms", self.journal.retry_ms),
+        ];
+        for (name, value) in spans {
+            broken.unless(value > 0, name, "takes a span longer than zero");
+        }
+        for (name, limit) in self.limits.named() {
+            broken.unless(
+                !limit.enabled || (limit.max > 0 && limit.window_s > 0),
+                &format!("limits.{name}"),
+                "max and window_s take 1 or more; to lift the limit set enabled = false",
+            );
+        }
+        broken.unless(
+            self.auth.access_ttl_s <= self.auth.refresh_ttl_s,
+            "auth.access_ttl_s",
+            "an access token cannot outlive the refresh token (auth.refresh_ttl_s)",
+        );
+        broken.unless(
+            self.pool.first_token_timeout_ms <= self.pool.total_timeout_ms,
+            "pool.first_token_timeout_ms",
+            "is longer than pool.total_timeout_ms",
+        );
+        broken.unless(
+            self.journal.retry_ms <= self.journal.retry_max_ms,
+            "journal.retry_ms",
+            "is longer than journal.retry_max_ms",
+        );
+        broken.unless(
+            self.database.node_dead_after_ms >= self.database.node_beat_ms.saturating_mul(2),
+            "database.node_dead_after_ms",
+            "takes at least twice database.node_beat_ms, or a late beat kills a living node",
+        );
+        broken.unless(
+            self.auth.argon2_memory_kib >= 8 && self.auth.argon2_iterations >= 1,
+            "auth.argon2_memory_kib",
+            "takes 8 or more, and auth.argon2_iterations 1 or more",
+        );
+    }
+
+    fn check_ai(&self, broken: &mut Broken) {
+        for (name, provider) in &self.ai.providers {
+            let at = format!("ai.providers.{name}");
+            broken.unless(is_name(name), &at, "a name has small letters, digits, - and _");
+            let web = provider.base_url.starts_with("https://") || provider.base_url.starts_with("http://");
+            broken.unless(
+                provider.kind == ProviderKind::Offline || web,
+                &format!("{at}.base_url"),
+                "takes an address such as https://api.openai.com/v1",
+            );
+            broken.unless(
+                provider.kind == ProviderKind::Offline || !provider.is_active() || !provider.model.is_empty(),
+                &format!("{at}.model"),
+                "takes the model for characters that name none",
+            );
+        }
+        let default = self.ai.default_name();
+        let usable = default == OFFLINE || self.ai.active().any(|(name, _)| name == default);
+        broken.unless(
+            usable,
+            "ai.default_provider",
+            &match self.ai.providers.get(default) {
+                Some(provider) if provider.enabled => {
+                    format!("{default:?} has no key: set {}", provider.api_key_env.join(" or "))
+                }
+                Some(_) => format!("{default:?} is switched off: set ai.providers.{default}.enabled = true"),
+                None => format!("there is no provider {default:?} in ai.providers"),
+            },
+        );
+    }
+
+    fn check_plans(&self, broken: &mut Broken) {
+        broken.unless(
+            self.plans.contains_key(&self.default_plan),
+            "default_plan",
+            &format!("there is no plan {:?} in plans", self.default_plan),
+        );
+        for name in self.plans.keys() {
+            broken.unless(
+                is_name(name),
+                &format!("plans.{name}"),
+                "a name has small letters, digits, - and _",
+            );
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    !text.is_empty() && text.len() <= 64 && text.chars().all(plain)
+}
+
+struct Broken(Vec<Problem>);
+
+impl Broken {
+    fn unless(&mut self, holds: bool, name: &str, message: &str) {
+        if !holds {
+            self.0.push(Problem::new("", name, message));
+        }
+    }
+}

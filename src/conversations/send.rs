@@ -1,0 +1,67 @@
+//! Saying something by request instead of by socket: the same engine, the same answer.
+
+use std::time::Duration;
+
+use greenroom_actors::domain::{ClientId, Content, ContentError, MessageId, MessageKind, RoomId, UserId};
+use greenroom_actors::protocol::{Refusal, RefusalCode, ReplyWish, Responder, Send, Sent};
+use tokio::sync::oneshot;
+
+use super::Conversations;
+
+/// A message as a client gave it.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    pub content: String,
+    pub kind: MessageKind,
+    pub client_id: Option<ClientId>,
+    pub reply_to: Option<MessageId>,
+    pub reply: ReplyWish,
+}
+
+impl Conversations {
+    /// Says something in a room; answers when it is stored.
+    pub async fn send(&self, user: UserId, room: RoomId, new: NewMessage) -> Result<Sent, Refusal> {
+        let content =
+            Content::parse(&new.content, self.settings.content_max_chars).map_err(refused_content)?;
+        let (responder, answer) = Responder::channel();
+        self.engine.send(
+            Send {
+                room,
+                user,
+                session: None,
+                content,
+                kind: new.kind,
+                client_id: new.client_id,
+                reply_to: new.reply_to,
+                reply: new.reply,
+            },
+            responder,
+        );
+        self.answered(answer).await
+    }
+
+    /// Waits for the engine's answer, but not for ever.
+    pub(super) async fn answered<T>(
+        &self,
+        answer: oneshot::Receiver<Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        match tokio::time::timeout(self.settings.answer_timeout, answer).await {
+            Ok(Ok(result)) => result,
+            // A responder answers even when it is dropped; a lost one is as unknown as a late one.
+            Ok(Err(_)) | Err(_) => Err(Refusal::temporary(
+                RefusalCode::OutcomeUnknown,
+                "it may have been stored: send it again with the same clientId",
+                Duration::from_secs(1),
+            )),
+        }
+    }
+}
+
+fn refused_content(error: ContentError) -> Refusal {
+    let code = match error {
+        ContentError::Empty => RefusalCode::ContentEmpty,
+        ContentError::TooLong { .. } => RefusalCode::ContentTooLong,
+        ContentError::Nul => RefusalCode::ContentInvalid,
+    };
+    Refusal::new(code, error.to_string())
+}

@@ -1,0 +1,87 @@
+//! Founding a room: its row, its members, its characters and the head of its log, in one transaction.
+
+use deadpool_postgres::{Client, GenericClient};
+use greenroom_actors::domain::{CharacterId, RoomId, UserId};
+use uuid::Uuid;
+
+use super::{Stored, query};
+use crate::postgres::journal;
+
+pub struct Founding {
+    pub room: RoomId,
+    pub owner: UserId,
+    pub title: String,
+    pub slug: String,
+    /// Set for the owner's default room with that character.
+    pub default_character: Option<CharacterId>,
+    /// Beside the owner.
+    pub members: Vec<UserId>,
+    /// Each once, in the order in which they answer.
+    pub characters: Vec<CharacterId>,
+    /// What the first of them says as the room's first message.
+    pub greeting: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Founded {
+    Made,
+    /// The slug is in use, or the owner has a default room with that character. Nothing was stored.
+    Taken,
+    /// These members have no account (any more). Nothing was stored.
+    UnknownMembers(Vec<UserId>),
+}
+
+// The default room's uniqueness and the slug's are kept by their indexes: whoever comes second gets no row.
+const ROOM: &str =
+    "insert into rooms (id, slug, title, owner_id, default_character_id) values ($1, $2, $3, $4, $5)
+    on conflict do nothing returning id";
+
+const MEMBERS: &str = "insert into room_members (room_id, user_id)
+    select $1, id from users where id = any($2) and deactivated_at is null order by id returning user_id";
+
+const CAST: &str = "insert into room_characters (room_id, character_id, position)
+    select $1, id, position::smallint from unnest($2::uuid[]) with ordinality as cast_of(id, position)";
+
+pub async fn found(client: &mut Client, founding: &Founding) -> Stored<Founded> {
+    let transaction = client.transaction().await?;
+    let room = founding.room.uuid();
+    let default_character = founding.default_character.map(CharacterId::uuid);
+    let made = query(
+        &transaction,
+        ROOM,
+        &[&room, &founding.slug, &founding.title, &founding.owner.uuid(), &default_character],
+    )
+    .await?;
+    if made.is_empty() {
+        transaction.rollback().await?;
+        return Ok(Founded::Taken);
+    }
+    let members: Vec<Uuid> =
+        std::iter::once(&founding.owner).chain(&founding.members).map(|member| member.uuid()).collect();
+    let known: Vec<Uuid> =
+        query(&transaction, MEMBERS, &[&room, &members]).await?.iter().map(|row| row.get(0)).collect();
+    if known.len() < members.len() {
+        transaction.rollback().await?;
+        let unknown = members.into_iter().filter(|member| !known.contains(member)).map(UserId::from_uuid);
+        return Ok(Founded::UnknownMembers(unknown.collect()));
+    }
+    let characters: Vec<Uuid> = founding.characters.iter().map(|character| character.uuid()).collect();
+    query(&transaction, CAST, &[&room, &characters]).await?;
+    let greeting = founding.characters.first().copied().zip(founding.greeting.as_deref());
+    journal::found_room(&transaction, founding.room, greeting).await?;
+    transaction.commit().await?;
+    Ok(Founded::Made)
+}
+
+const DEFAULT: &str = "select id from rooms
+    where owner_id = $1 and default_character_id = $2 and deleted_at is null";
+
+/// The owner's default room with a character.
+pub async fn default_of(
+    client: &impl GenericClient,
+    owner: UserId,
+    character: CharacterId,
+) -> Stored<Option<RoomId>> {
+    let rows = query(client, DEFAULT, &[&owner.uuid(), &character.uuid()]).await?;
+    Ok(rows.first().map(|row| RoomId::from_uuid(row.get(0))))
+}

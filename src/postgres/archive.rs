@@ -1,0 +1,258 @@
+//! The engine's reading side: what its actors load when they start, and the turns of the dead.
+//!
+//! Everything goes through the pool, so a database that is away or busy is an error within the pool's deadlines and
+//! never a wait without end.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use deadpool_postgres::{Client, Pool};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use greenroom_actors::domain::{
+    CharacterId, CharacterRecord, ExampleLine, Message, MessageId, MeterKey, ModelChoice, NodeId, Plans,
+    Priority, Revision, RoomId, UserId,
+};
+use greenroom_actors::ports::{Archive, OpenTurn, RoomCharacter, RoomRecord, StoreError, TakeUp, UserRecord};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use tokio_postgres::Row;
+use tokio_postgres::types::{Json, ToSql};
+use uuid::Uuid;
+
+use super::error::store_error;
+use super::rows;
+
+/// What may be assumed of the other nodes whose turns stand open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherNodes {
+    /// Each lives while its heartbeat is younger than this.
+    Leased(Duration),
+    /// None can be alive: this server alone holds the private cluster.
+    Gone,
+}
+
+/// Reads for the engine of one node.
+#[derive(Clone)]
+pub struct PostgresArchive {
+    pool: Pool,
+    plans: Plans,
+    node: NodeId,
+    others: OtherNodes,
+}
+
+impl PostgresArchive {
+    #[must_use]
+    pub fn new(pool: Pool, plans: Plans, node: NodeId, others: OtherNodes) -> Self {
+        Self { pool, plans, node, others }
+    }
+
+    async fn client(&self) -> Result<Client, StoreError> {
+        self.pool.get().await.map_err(|error| store_error(&error))
+    }
+}
+
+const ROOM: &str = "SELECT r.owner_id, h.last_revision FROM rooms r JOIN heads h ON h.room_id = r.id
+    WHERE r.id = $1 AND r.deleted_at IS NULL AND NOT h.closed";
+const MEMBERS: &str =
+    "SELECT user_id FROM room_members WHERE room_id = $1 AND left_at IS NULL ORDER BY joined_at, user_id";
+const CAST: &str = "SELECT c.id, c.name FROM room_characters r JOIN characters c ON c.id = r.character_id
+    WHERE r.room_id = $1 AND c.deleted_at IS NULL ORDER BY r.position, c.id";
+const USER: &str = "SELECT display_name, plan, time_zone FROM users
+    WHERE id = $1 AND deactivated_at IS NULL AND blocked_at IS NULL";
+const USED: &str =
+    "SELECT character_id, kind, period, used FROM usage WHERE user_id = $1 AND period = ANY($2)";
+const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
+        knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version
+    FROM characters WHERE id = $1 AND deleted_at IS NULL";
+
+/// What [`open_turn`] reads.
+const TURN_COLUMNS: &str =
+    "t.id, t.room_id, t.character_id, t.asked_id, t.asked_offset, t.user_id, t.priority, t.fence, t.refund";
+const OF_DEAD_NODES: &str =
+    "node <> $1 AND NOT EXISTS (SELECT FROM nodes n WHERE n.id = node AND n.ended_at IS NULL
+        AND n.beat_at > now() - make_interval(secs => $3))";
+const OF_OTHER_NODES: &str = "node <> $1";
+const OF_ROOM: &str = "node = $1 AND room_id = $3";
+
+async fn query(client: &Client, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
+    let statement = client.prepare_cached(sql).await.map_err(|error| store_error(&error))?;
+    client.query(&statement, values).await.map_err(|error| store_error(&error))
+}
+
+impl Archive for PostgresArchive {
+    fn room(&self, room: RoomId) -> BoxFuture<'_, Result<Option<RoomRecord>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let id = room.uuid();
+            let key: [&(dyn ToSql + Sync); 1] = [&id];
+            // The head is read first: a member or an entry that comes between is then seen as later than it.
+            let Some(row) = query(&client, ROOM, &key).await?.pop() else { return Ok(None) };
+            let (members, cast) =
+                tokio::try_join!(query(&client, MEMBERS, &key), query(&client, CAST, &key))?;
+            Ok(Some(RoomRecord {
+                id: room,
+                owner: UserId::from_uuid(row.get(0)),
+                members: members.iter().map(|row| UserId::from_uuid(row.get(0))).collect(),
+                characters: cast
+                    .iter()
+                    .map(|row| RoomCharacter { id: CharacterId::from_uuid(row.get(0)), name: row.get(1) })
+                    .collect(),
+                head: row.get(1),
+            }))
+        }
+        .boxed()
+    }
+
+    fn user(&self, user: UserId) -> BoxFuture<'_, Result<Option<UserRecord>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let row = query(&client, USER, &[&user.uuid()]).await?.pop();
+            Ok(row.map(|row| UserRecord {
+                id: user,
+                display_name: row.get(0),
+                plan: self.plans.get(row.get(1)),
+                // A zone that this build's tables do not know must not keep anyone from chatting.
+                time_zone: TimeZone::get(row.get(2)).unwrap_or(TimeZone::UTC),
+            }))
+        }
+        .boxed()
+    }
+
+    fn used(
+        &self,
+        user: UserId,
+        periods: Vec<Date>,
+    ) -> BoxFuture<'_, Result<Vec<(MeterKey, u32)>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let meter = |row: &Row| {
+                let key = rows::meter_key(user.uuid(), row.get(0), row.get(1), row.get(2));
+                (key, row.get::<_, i32>(3).cast_unsigned())
+            };
+            Ok(query(&client, USED, &[&user.uuid(), &periods]).await?.iter().map(meter).collect())
+        }
+        .boxed()
+    }
+
+    fn character(
+        &self,
+        character: CharacterId,
+    ) -> BoxFuture<'_, Result<Option<CharacterRecord>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let row = query(&client, CHARACTER, &[&character.uuid()]).await?.pop();
+            Ok(row.map(|row| character_record(character, &row)))
+        }
+        .boxed()
+    }
+
+    /// The messages' `replies` are left empty: a prompt has no use for them.
+    fn history(
+        &self,
+        room: RoomId,
+        up_to: Revision,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let sql = format!(
+                "SELECT {} FROM messages m WHERE m.room_id = $1 AND m.\"offset\" <= $2
+                 ORDER BY m.\"offset\" DESC LIMIT $3",
+                rows::MESSAGE_COLUMNS
+            );
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let newest_first = query(&client, &sql, &[&room.uuid(), &up_to, &limit]).await?;
+            Ok(newest_first.iter().rev().map(rows::message).collect())
+        }
+        .boxed()
+    }
+
+    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let (node, limit) = (self.node.uuid(), i64::try_from(limit).unwrap_or(i64::MAX));
+            let mut values: Vec<&(dyn ToSql + Sync)> = vec![&node, &limit];
+            let (lease_seconds, id): (f64, Uuid);
+            let of = match (which, self.others) {
+                (TakeUp::DeadNodes, OtherNodes::Gone) => OF_OTHER_NODES,
+                (TakeUp::DeadNodes, OtherNodes::Leased(lease)) => {
+                    lease_seconds = lease.as_secs_f64();
+                    values.push(&lease_seconds);
+                    OF_DEAD_NODES
+                }
+                (TakeUp::Room(room), _) => {
+                    id = room.uuid();
+                    values.push(&id);
+                    OF_ROOM
+                }
+            };
+            // A turn that is locked is being ended or taken up by another node this very moment.
+            let mut sql =
+                String::from("WITH taken AS MATERIALIZED (SELECT id FROM turns WHERE state = 0 AND ");
+            let _ = write!(
+                sql,
+                "{of} ORDER BY id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
+                 UPDATE turns t SET fence = t.fence + 1, node = $1 FROM taken WHERE t.id = taken.id
+                 RETURNING {TURN_COLUMNS}"
+            );
+            let mut turns: Vec<OpenTurn> =
+                query(&client, &sql, &values).await?.iter().map(open_turn).collect();
+            // Ids sort by the order in which they were made.
+            turns.sort_unstable_by_key(|turn| turn.message);
+            Ok(turns)
+        }
+        .boxed()
+    }
+}
+
+fn open_turn(row: &Row) -> OpenTurn {
+    OpenTurn {
+        message: MessageId::from_uuid(row.get(0)),
+        room: RoomId::from_uuid(row.get(1)),
+        character: CharacterId::from_uuid(row.get(2)),
+        asked: MessageId::from_uuid(row.get(3)),
+        asked_offset: row.get(4),
+        user: UserId::from_uuid(row.get(5)),
+        priority: Priority(u8::try_from(row.get::<_, i16>(6)).unwrap_or(u8::MAX)),
+        fence: row.get(7),
+        refund: rows::refund_of(row.get(5), row.get(8)),
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct StoredLine {
+    from: String,
+    text: String,
+}
+
+fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
+    // What a person edited by hand and got wrong costs the examples, not the character.
+    let examples = row.try_get::<_, Json<Vec<StoredLine>>>(8).map(|Json(lines)| lines).unwrap_or_default();
+    CharacterRecord {
+        id,
+        slug: row.get(0),
+        name: row.get(1),
+        tagline: row.get(2),
+        description: row.get(3),
+        personality: row.get(4),
+        scenario: row.get(5),
+        greeting: row.get(6),
+        traits: row.get(7),
+        examples: examples
+            .into_iter()
+            .map(|line| ExampleLine { from_user: line.from == "user", text: line.text })
+            .collect(),
+        knowledge: row.get(9),
+        system_prompt: row.get(10),
+        talkativeness: row.get(11),
+        model: ModelChoice {
+            provider: row.get(12),
+            model: row.get(13),
+            temperature: row.get(14),
+            max_tokens: row.get::<_, i32>(15).cast_unsigned(),
+            context_tokens: row.get::<_, i32>(16).cast_unsigned(),
+        },
+        version: row.get(17),
+    }
+}

@@ -1,0 +1,102 @@
+//! Connections: one way to make them, for the pool and for the journal's lanes.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, Error};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::Options;
+use super::error::DatabaseError;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A peer that vanished without a word is given up after this long.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(15);
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+
+/// Makes connections to the database. Cheap to clone.
+#[derive(Clone)]
+pub struct Connector {
+    config: Arc<Config>,
+    tls: MakeRustlsConnect,
+    /// Statements that every new connection runs first.
+    setup: Arc<str>,
+}
+
+impl Connector {
+    pub(super) fn new(mut config: Config, tls: MakeRustlsConnect, options: &Options) -> Self {
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(TCP_USER_TIMEOUT);
+        }
+        config.keepalives_idle(KEEPALIVE_IDLE);
+        if config.get_application_name().is_none() {
+            config.application_name(&options.application_name);
+        }
+        // By SET and not by start-up parameter, which connection poolers in between refuse.
+        let setup = format!(
+            "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET timezone = 'UTC'",
+            options.statement_timeout.as_millis(),
+            options.idle_in_transaction_timeout.as_millis(),
+        );
+        Self { config: Arc::new(config), tls, setup: setup.into() }
+    }
+
+    /// The same with more statements to begin with, and another name among the server's sessions.
+    #[must_use]
+    pub fn with_setup(&self, role: &str, statements: &str) -> Self {
+        let mut config = Config::clone(&self.config);
+        let name = config.get_application_name().unwrap_or("greenroom");
+        let name = format!("{name} {role}");
+        config.application_name(name);
+        Self {
+            config: Arc::new(config),
+            tls: self.tls.clone(),
+            setup: format!("{}; {statements}", self.setup).into(),
+        }
+    }
+
+    /// Connects; the second part drives the connection and ends with it.
+    pub async fn connect(&self) -> Result<(Client, JoinHandle<()>), Error> {
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(cause = super::error::describe(&error), "a database connection broke");
+            }
+        });
+        client.batch_execute(&self.setup).await?;
+        Ok((client, driver))
+    }
+
+    pub(super) fn pool(&self, options: &Options) -> Result<Pool, DatabaseError> {
+        // `Fast`: a connection that is known to be closed is not handed out. One that broke unnoticed fails its query,
+        // which the caller answers as `dependency_down`; asking first would cost every query a round trip.
+        let manager = Manager::from_connect(
+            Config::clone(&self.config),
+            self.clone(),
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let pool = Pool::builder(manager)
+            .runtime(Runtime::Tokio1)
+            .max_size(options.pool_size)
+            .wait_timeout(Some(options.wait_timeout))
+            .create_timeout(Some(options.create_timeout))
+            .recycle_timeout(Some(options.create_timeout))
+            .build();
+        pool.map_err(|error| DatabaseError::Unreachable(error.to_string()))
+    }
+}
+
+type Connected = Result<(Client, JoinHandle<()>), Error>;
+
+impl Connect for Connector {
+    fn connect(&self, _config: &Config) -> Pin<Box<dyn Future<Output = Connected> + Send + '_>> {
+        Box::pin(Connector::connect(self))
+    }
+}

@@ -1,0 +1,115 @@
+//! The journal's SQL. Arrays in, one row an element: a batch of any size is the same few statements.
+
+use tokio_postgres::{Client, Error, Statement};
+
+use super::super::rows::MESSAGE_COLUMNS;
+
+/// Prepared on one connection.
+pub(super) struct Statements {
+    pub lock_heads: Statement,
+    pub lock_turns: Statement,
+    pub insert_usage: Statement,
+    pub lock_usage: Statement,
+    pub find_before: Statement,
+    pub find_reads: Statement,
+    pub insert_messages: Statement,
+    pub update_heads: Statement,
+    pub update_usage: Statement,
+    pub insert_turns: Statement,
+    pub end_turns: Statement,
+    pub change_messages: Statement,
+    pub upsert_reads: Statement,
+    pub delete_rooms: Statement,
+    pub stop_turns: Statement,
+}
+
+const LOCK_HEADS: &str = "SELECT room_id, last_revision, closed FROM heads WHERE room_id = ANY($1)
+    ORDER BY room_id FOR NO KEY UPDATE";
+
+/// Open or ended: a replay must recognise the end that it stored.
+const LOCK_TURNS: &str = "SELECT id, fence, ended_revision FROM turns WHERE id = ANY($1)
+    ORDER BY id FOR NO KEY UPDATE";
+
+/// A row must be there to be locked.
+const INSERT_USAGE: &str = "INSERT INTO usage (user_id, character_id, kind, period)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[]) AS k(u, c, k, p)
+    ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING";
+
+const LOCK_USAGE: &str = "SELECT m.user_id, m.character_id, m.kind, m.period, m.used
+    FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[]) AS k(u, c, k, p)
+    JOIN usage m ON m.user_id = k.u AND m.character_id = k.c AND m.kind = k.k AND m.period = k.p
+    ORDER BY 1, 2, 3, 4 FOR NO KEY UPDATE OF m";
+
+const FIND_READS: &str =
+    "SELECT r.room_id, r.user_id, r.read_offset FROM unnest($1::uuid[], $2::uuid[]) AS k(r, u)
+    JOIN reads r ON r.room_id = k.r AND r.user_id = k.u";
+
+const INSERT_MESSAGES: &str = "INSERT INTO messages (id, room_id, \"offset\", revision, sender_kind, sender_id,
+        client_id, kind, content, reply_to, finish, created_at)
+    SELECT i, r, o, o, sk, s, c, k, t, re, f, at FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::smallint[],
+        $5::uuid[], $6::text[], $7::smallint[], $8::text[], $9::uuid[], $10::smallint[], $11::timestamptz[])
+        AS m(i, r, o, sk, s, c, k, t, re, f, at)";
+
+const UPDATE_HEADS: &str =
+    "UPDATE heads h SET last_revision = w.v FROM unnest($1::uuid[], $2::bigint[]) AS w(r, v)
+    WHERE h.room_id = w.r";
+
+const UPDATE_USAGE: &str = "UPDATE usage m SET used = w.n
+    FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[], $5::int[]) AS w(u, c, k, p, n)
+    WHERE m.user_id = w.u AND m.character_id = w.c AND m.kind = w.k AND m.period = w.p";
+
+const INSERT_TURNS: &str =
+    "INSERT INTO turns (id, room_id, character_id, asked_id, asked_offset, user_id, priority,
+        fence, refund, node)
+    SELECT *, $10::uuid FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::uuid[],
+        $7::smallint[], $8::int[], $9::text[])";
+
+const END_TURNS: &str = "UPDATE turns t SET state = w.s, code = w.c, ended_revision = w.v, ended_at = now(),
+        prompt_tokens = w.pt, completion_tokens = w.ct, cached_tokens = w.ht
+    FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[])
+        AS w(i, s, c, v, pt, ct, ht)
+    WHERE t.id = w.i";
+
+const CHANGE_MESSAGES: &str =
+    "UPDATE messages m SET revision = w.v FROM unnest($1::uuid[], $2::bigint[]) AS w(i, v)
+    WHERE m.id = w.i";
+
+const UPSERT_READS: &str = "INSERT INTO reads (room_id, user_id, read_offset, revision)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
+    ON CONFLICT (room_id, user_id) DO UPDATE SET read_offset = excluded.read_offset, revision = excluded.revision";
+
+const DELETE_ROOMS: &str = "WITH closed AS (UPDATE heads SET closed = true WHERE room_id = ANY($1))
+    UPDATE rooms SET deleted_at = now(), updated_at = now() WHERE id = ANY($1) AND deleted_at IS NULL";
+
+/// The fence moves along: who still works on such a turn must not take its end for the one it stores itself.
+const STOP_TURNS: &str =
+    "UPDATE turns t SET state = 3, fence = fence + 1, ended_revision = w.v, ended_at = now()
+    FROM unnest($1::uuid[], $2::bigint[]) AS w(r, v) WHERE t.room_id = w.r AND t.state = 0";
+
+impl Statements {
+    pub(super) async fn prepare(client: &Client) -> Result<Self, Error> {
+        let find_before = format!(
+            "SELECT {MESSAGE_COLUMNS}, t.id, t.character_id, t.state, t.code
+             FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k(r, s, c)
+             JOIN messages m ON m.room_id = k.r AND m.sender_id = k.s AND m.client_id = k.c
+             LEFT JOIN turns t ON t.asked_id = m.id ORDER BY t.created_at, t.id"
+        );
+        Ok(Self {
+            lock_heads: client.prepare(LOCK_HEADS).await?,
+            lock_turns: client.prepare(LOCK_TURNS).await?,
+            insert_usage: client.prepare(INSERT_USAGE).await?,
+            lock_usage: client.prepare(LOCK_USAGE).await?,
+            find_before: client.prepare(&find_before).await?,
+            find_reads: client.prepare(FIND_READS).await?,
+            insert_messages: client.prepare(INSERT_MESSAGES).await?,
+            update_heads: client.prepare(UPDATE_HEADS).await?,
+            update_usage: client.prepare(UPDATE_USAGE).await?,
+            insert_turns: client.prepare(INSERT_TURNS).await?,
+            end_turns: client.prepare(END_TURNS).await?,
+            change_messages: client.prepare(CHANGE_MESSAGES).await?,
+            upsert_reads: client.prepare(UPSERT_READS).await?,
+            delete_rooms: client.prepare(DELETE_ROOMS).await?,
+            stop_turns: client.prepare(STOP_TURNS).await?,
+        })
+    }
+}

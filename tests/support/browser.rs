@@ -1,0 +1,123 @@
+//! Headless Chromium, and a page in it that is driven by `data-testid`.
+
+use chromiumoxide::browser::{Browser, BrowserConfig, HeadlessMode};
+use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
+use chromiumoxide::page::ScreenshotParams;
+use futures_util::StreamExt;
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::socket::PATIENCE;
+
+const POLL: Duration = Duration::from_millis(25);
+
+pub struct Tab {
+    page: chromiumoxide::Page,
+    browser: Browser,
+    /// Errors that the browser logged: scripts that failed, policies that were broken.
+    errors: Arc<Mutex<Vec<String>>>,
+    _profile: tempfile::TempDir,
+}
+
+impl Tab {
+    /// Opens `url` in a window of that size.
+    pub async fn open(url: &str, width: u32, height: u32) -> Self {
+        let profile = tempfile::tempdir().expect("a folder");
+        let quiet = [
+            "disable-gpu",
+            "disable-quic",
+            "disable-background-networking",
+            "disable-component-update",
+            "disable-sync",
+            "no-first-run",
+            "force-prefers-reduced-motion",
+        ];
+        let config = BrowserConfig::builder()
+            .no_sandbox()
+            .headless_mode(HeadlessMode::New)
+            .window_size(width, height)
+            .viewport(None)
+            .user_data_dir(profile.path())
+            .launch_timeout(Duration::from_secs(60))
+            .args(quiet)
+            .build()
+            .expect("Chromium is installed: bin/test installs it");
+        let (browser, mut handler) = Browser::launch(config).await.expect("Chromium starts");
+        tokio::spawn(async move { while handler.next().await.is_some() {} });
+        let page = browser.new_page("about:blank").await.expect("a page");
+        let errors = Arc::new(Mutex::new(Vec::new()));
+        page.enable_log().await.expect("a log");
+        let mut log = page.event_listener::<EventEntryAdded>().await.expect("a log");
+        let seen = errors.clone();
+        tokio::spawn(async move {
+            while let Some(entry) = log.next().await {
+                if matches!(entry.entry.level, chromiumoxide::cdp::browser_protocol::log::LogEntryLevel::Error) {
+                    seen.lock().unwrap().push(entry.entry.text.clone());
+                }
+            }
+        });
+        page.goto(url).await.expect("the page");
+        Self { page, browser, errors, _profile: profile }
+    }
+
+    pub async fn script(&self, script: &str) -> Value {
+        self.page
+            .evaluate(script)
+            .await
+            .ok()
+            .and_then(|result| result.value().cloned())
+            .unwrap_or(Value::Null)
+    }
+
+    /// Waits until the script gives something true.
+    pub async fn until(&self, what: &str, script: &str) {
+        let wait = async {
+            while !truthy(&self.script(script).await) {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
+            let shot = std::env::temp_dir().join("greenroom-console.png");
+            let _ = self.page.save_screenshot(ScreenshotParams::builder().build(), &shot).await;
+            panic!("{what}: never; see {} and {:?}", shot.display(), self.errors());
+        }
+    }
+
+    /// Clicks what has this `data-testid`, as soon as it is there.
+    pub async fn click(&self, id: &str) {
+        let found = format!("document.querySelector('[data-testid=\"{id}\"]:not([disabled])')");
+        self.until(id, &format!("{found} !== null && {found}.offsetParent !== null")).await;
+        self.script(&format!("{found}.click()")).await;
+    }
+
+    /// Types into what has this `data-testid`.
+    pub async fn fill(&self, id: &str, text: &str) {
+        let selector = format!("[data-testid=\"{id}\"]");
+        self.until(id, &format!("document.querySelector('{selector}') !== null")).await;
+        let element = self.page.find_element(&selector).await.expect("it is there");
+        element.focus().await.expect("it takes the focus").type_str(text).await.expect("it takes text");
+    }
+
+    pub async fn press(&self, id: &str, key: &str) {
+        let element = self.page.find_element(format!("[data-testid=\"{id}\"]")).await.expect("it is there");
+        element.press_key(key).await.expect("a key");
+    }
+
+    pub async fn reload(&self) {
+        self.page.reload().await.expect("the page again");
+    }
+
+    pub fn errors(&self) -> Vec<String> {
+        self.errors.lock().unwrap().clone()
+    }
+
+    pub async fn close(mut self) {
+        let _ = self.browser.close().await;
+        let _ = self.browser.wait().await;
+    }
+}
+
+fn truthy(value: &Value) -> bool {
+    !matches!(value, Value::Null | Value::Bool(false)) && value != 0 && value != ""
+}

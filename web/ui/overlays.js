@@ -1,0 +1,52 @@
+// @ts-check
+/** What lies over the page: toasts and the question before something is lost. */
+import { h, icon, iconButton } from "./dom.js";
+
+const SHOWN_MS = 8000;
+const MAX_TOASTS = 4;
+const ICONS = { info: "info", warning: "warning", critical: "warning", success: "check" };
+
+/**
+ * Shows a notice. Critical ones stay until closed.
+ * @param {{title: string, body?: string, level?: "info"|"warning"|"critical"|"success"}} notice
+ */
+export function toast({ title, body, level = "info" }) {
+  const area = /** @type {HTMLElement} */ (document.getElementById("toasts"));
+  const close = () => element.remove();
+  const element = h("div.toast", { data: { testid: "toast", level }, role: level === "critical" ? "alert" : null },
+    icon(ICONS[level] ?? "info"),
+    h("div.toast-text", {}, h("strong", {}, title), body ? h("p", {}, body) : null),
+    iconButton("close", "Dismiss", { onclick: close }));
+  area.append(element);
+  while (area.children.length > MAX_TOASTS) area.firstElementChild?.remove();
+  if (level !== "critical") setTimeout(close, SHOWN_MS);
+}
+
+/** Tells of a refused request. @param {any} error @param {string} title */
+export function toastError(error, title) {
+  toast({ title, body: error?.message, level: "warning" });
+}
+
+/**
+ * Asks before something that cannot be undone.
+ * @param {{title: string, body: string, action: string}} question @returns {Promise<boolean>}
+ */
+export function confirmed({ title, body, action }) {
+  return new Promise((resolve) => {
+    const answer = (yes) => {
+      resolve(yes);
+      dialog.close();
+    };
+    const dialog = h("dialog.confirm", { "aria-labelledby": "confirm-title", "aria-describedby": "confirm-body", data: { testid: "confirm" },
+      onclose: () => { resolve(false); dialog.remove(); },
+      onclick: (event) => event.target === dialog && dialog.close() },
+    h("div.confirm-inner", {},
+      h("h2", { id: "confirm-title" }, title),
+      h("p", { id: "confirm-body" }, body),
+      h("div.confirm-actions", {},
+        h("button.button.quiet", { type: "button", onclick: () => answer(false), data: { testid: "confirm-cancel" } }, "Cancel"),
+        h("button.button.danger", { type: "button", onclick: () => answer(true), data: { testid: "confirm-accept" } }, action))));
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

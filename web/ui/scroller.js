@@ -1,0 +1,87 @@
+// @ts-check
+/** The scrolling of a conversation: stays at the end while one is there, and holds still while one reads above. */
+import { h, icon, setText } from "./dom.js";
+
+const AT_END_PX = 8;
+const NEAR_END_PX = 80;
+const NEAR_TOP_PX = 240;
+
+export class Scroller {
+  #count = 0;
+
+  /** @param {any[]} children @param {{onTop: () => void, onBottom: () => void}} listeners */
+  constructor(children, { onTop, onBottom }) {
+    this.pinned = true;
+    this.lastTop = 0;
+    this.onTop = onTop;
+    this.onBottom = onBottom;
+    this.inner = h("div.chat-inner", {}, ...children);
+    this.view = h("div.chat-scroll", { tabindex: "0", role: "region", "aria-label": "Messages", onscroll: () => this.#scrolled() }, this.inner);
+    this.jumpText = h("span", {}, "Latest");
+    this.jump = h("button.jump", { type: "button", hidden: true, data: { testid: "jump-to-latest" }, onclick: () => this.toBottom(true) }, icon("down"), this.jumpText);
+    this.element = h("div.chat-stage", {}, this.view, this.jump);
+    this.observer = new ResizeObserver(() => this.pinned && this.#end());
+    this.observer.observe(this.view);
+    this.observer.observe(this.inner);
+  }
+
+  /** Runs a change of the content; what the reader looks at stays where it is. @param {() => void} change */
+  keep(change) {
+    if (this.pinned) {
+      change();
+      return this.#end();
+    }
+    const top = this.view.getBoundingClientRect().top;
+    const anchor = [...this.inner.querySelectorAll(".message")].find((node) => node.getBoundingClientRect().bottom > top);
+    const before = anchor?.getBoundingClientRect().top;
+    change();
+    if (anchor?.isConnected) this.view.scrollTop += anchor.getBoundingClientRect().top - /** @type {number} */ (before);
+  }
+
+  /** One's own message goes to the end, wherever one was. */
+  pin() {
+    this.pinned = true;
+    this.#settle();
+  }
+
+  countNew() {
+    this.#count += 1;
+    setText(this.jumpText, this.#count === 1 ? "1 new message" : `${this.#count} new messages`);
+  }
+
+  /** @param {boolean} smooth */
+  toBottom(smooth) {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.view.scrollTo({ top: this.view.scrollHeight, behavior: smooth && !still ? "smooth" : "instant" });
+    if (!smooth) this.pin();
+  }
+
+  #end() {
+    this.view.scrollTop = this.view.scrollHeight;
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.view;
+    const distance = scrollHeight - scrollTop - clientHeight;
+    const upward = scrollTop < this.lastTop;          // a reader who leaves is let go at once, one who comes near is caught
+    this.lastTop = scrollTop;
+    const pinned = distance < AT_END_PX || (distance < NEAR_END_PX && !upward);
+    if (pinned !== this.pinned) {
+      this.pinned = pinned;
+      this.#settle();
+    }
+    if (scrollTop < NEAR_TOP_PX) this.onTop();
+  }
+
+  #settle() {
+    this.jump.hidden = this.pinned;
+    if (!this.pinned) return;
+    this.#count = 0;
+    setText(this.jumpText, "Latest");
+    this.onBottom();
+  }
+
+  destroy() {
+    this.observer.disconnect();
+  }
+}
