@@ -66,7 +66,7 @@ const SIGNS: [(Intent, &[&str], usize); 17] = [
     ),
     (
         Intent::Who,
-        &["who are you", "your name", "about yourself", "introduce yourself", "what are you", "what should i call you"],
+        &["who are you", "your name", "about yourself", "introduce yourself", "what should i call you"],
         99,
     ),
     (
@@ -95,36 +95,36 @@ const SIGNS: [(Intent, &[&str], usize); 17] = [
     (
         Intent::Sad,
         &[
-            "i am sad", "i feel sad", "feeling sad", "i am so sad", "feel down", "feeling down", "heartbroken", "depressed",
+            "i am sad", "i feel sad", "feeling sad", "feel down", "feeling down", "heartbroken", "depressed",
             "i cried", "i am crying", "passed away", "my heart is broken", "feel terrible", "feel awful", "feel blue",
             "i am unhappy", "miserable", "a bad day", "a terrible day", "a rough day", "a hard day", "broke up with",
-            "a sad day", "feel like crying", "lost my", "grieving", "i am very sad", "died",
+            "a sad day", "feel like crying", "lost my", "grieving", "died",
         ],
         99,
     ),
     (
         Intent::Angry,
-        &["i am angry", "i am so angry", "i am furious", "so angry", "i am annoyed", "pisses me", "makes me mad",
-          "i am mad", "so unfair", "frustrated", "i am fed up"],
+        &["i am angry", "i am furious", "angry at", "angry with", "i am annoyed", "pisses me", "makes me mad",
+          "i am mad", "unfair", "frustrated", "i am fed up"],
         99,
     ),
     (
         Intent::Afraid,
-        &["i am afraid", "i am scared", "i am nervous", "i am anxious", "i am worried", "i am terrified", "so nervous",
-          "worries me", "scares me", "panic", "i am frightened", "feeling anxious", "feel anxious", "so scared"],
+        &["i am afraid", "i am scared", "i am nervous", "i am anxious", "i am worried", "i am terrified", "nervous about",
+          "worries me", "scares me", "panic", "i am frightened", "feeling anxious", "feel anxious", "scared of losing"],
         99,
     ),
-    (Intent::Lonely, &["i am lonely", "i feel lonely", "feeling lonely", "i feel alone", "i am alone", "so alone", "nobody likes me"], 99),
+    (Intent::Lonely, &["i am lonely", "i feel lonely", "feeling lonely", "i feel alone", "i am alone", "all alone", "nobody likes me"], 99),
     (
         Intent::Tired,
-        &["i am tired", "i am so tired", "i am exhausted", "so tired", "worn out", "can not sleep", "i am sleepy",
+        &["i am tired", "i am exhausted", "tired out", "worn out", "can not sleep", "i am sleepy",
           "i am burnt out", "exhausted", "need some rest"],
         99,
     ),
-    (Intent::Bored, &["i am bored", "so bored", "i am so bored", "nothing to do", "bored"], 99),
+    (Intent::Bored, &["i am bored", "nothing to do", "bored"], 99),
     (
         Intent::Happy,
-        &["i am happy", "i am so happy", "so happy", "i am excited", "great news", "good news", "i got the job", "i passed",
+        &["i am happy", "am happy", "i am excited", "great news", "good news", "i got the job", "i passed",
           "i won", "best day", "i am in love", "a great day", "a good day", "a wonderful day", "i did it"],
         99,
     ),
@@ -133,7 +133,7 @@ const SIGNS: [(Intent, &[&str], usize); 17] = [
         Intent::Praise,
         &["you are funny", "you are great", "you are amazing", "you are wonderful", "you are kind", "you are sweet",
           "well said", "that is beautiful", "that was beautiful", "that is lovely", "i like that", "i love that", "that is funny",
-          "haha", "you are brilliant", "that is great", "you are the best", "you are so", "good answer", "lol"],
+          "haha", "you are brilliant", "that is great", "you are the best", "you are clever", "good answer", "lol"],
         9,
     ),
     (
@@ -143,6 +143,10 @@ const SIGNS: [(Intent, &[&str], usize); 17] = [
         12,
     ),
 ];
+
+/// Words that change nothing of what is meant.
+const INTENSIFIERS: [&str; 10] =
+    ["really", "very", "so", "quite", "pretty", "just", "such", "extremely", "rather", "totally"];
 
 const GREETINGS: [&str; 14] = [
     "hello", "hi", "hey", "good morning", "good evening", "good afternoon", "good day", "greetings", "hiya", "howdy", "yo",
@@ -161,7 +165,10 @@ const OPINION: [&str; 7] =
     ["do you think", "your opinion", "your view", "do you like", "do you believe", "do you love", "what about"];
 
 pub fn of(text: &str) -> Intent {
-    let sentences = sentences(text);
+    let mut sentences = sentences(text);
+    for sentence in &mut sentences {
+        sentence.words.retain(|word| !INTENSIFIERS.contains(&word.low.as_str()));
+    }
     let all: Vec<Word> = sentences.iter().flat_map(|sentence| sentence.words.iter().cloned()).collect();
     for (intent, signs, most_words) in SIGNS {
         if sentences.iter().any(|sentence| sentence.words.len() <= most_words && has_any(&sentence.words, signs)) {
@@ -169,6 +176,9 @@ pub fn of(text: &str) -> Intent {
         }
     }
     let short = all.len() <= 4;
+    if all.len() == 3 && has_any(&all, &["what are you"]) {
+        return Intent::Who;
+    }
     let opens = |phrases: &[&str]| {
         phrases.iter().any(|phrase| {
             let words: Vec<&str> = phrase.split(' ').collect();
@@ -178,7 +188,7 @@ pub fn of(text: &str) -> Intent {
     if opens(&GREETINGS) && all.len() <= 6 && !sentences.iter().any(Sentence::asks) {
         return Intent::Greeting;
     }
-    if all.len() <= 6 && has_any(&all, &MORE[..9]) && (short || opens(&MORE)) || has_any(&all, &MORE[9..]) && short {
+    if all.len() <= 3 && opens(&MORE) || all.len() <= 5 && has_any(&all, &["tell me more", "go on"]) {
         return Intent::More;
     }
     if short && opens(&YES) {

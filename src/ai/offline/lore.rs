@@ -12,7 +12,7 @@ const FIELDS: [(&str, &[&str]); 18] = [
       "grandfather", "uncle", "aunt", "niece", "nephew", "cousin", "child", "children", "kid", "son", "daughter", "sibling"]),
     ("love", &["love", "loved", "lover", "husband", "wife", "married", "marry", "girlfriend", "boyfriend", "romance", "heart",
       "relationship", "partner", "fiancé", "single", "crush", "romantic"]),
-    ("origin", &["born", "grew", "grow", "childhood", "village", "hatched", "origin", "hometown", "young", "girl", "boy"]),
+    ("origin", &["born", "grew", "grow", "childhood", "village", "hatched", "origin", "hometown", "foundling", "home"]),
     ("home", &["home", "live", "house", "room", "apartment", "neighbourhood"]),
     ("work", &["work", "job", "profession", "career", "trade", "living", "craft", "business", "task"]),
     ("fear", &["fear", "afraid", "scared", "scare", "frightened", "terrified", "fears", "frighten"]),
@@ -32,7 +32,7 @@ const FIELDS: [(&str, &[&str]); 18] = [
     ("faith", &["god", "believe", "religion", "faith", "pray"]),
 ];
 
-const STOP: [&str; 130] = [
+const STOP: &[&str] = &[
     "a", "an", "the", "and", "or", "but", "if", "then", "so", "of", "in", "on", "at", "to", "for", "from", "with", "by",
     "about", "into", "over", "up", "down", "out", "as", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does",
     "did", "have", "has", "had", "can", "could", "will", "would", "shall", "should", "may", "might", "must", "not", "no",
@@ -53,7 +53,7 @@ pub struct Line {
 }
 
 pub struct Lore {
-    pub lines: Vec<Line>,
+    lines: Vec<Line>,
     /// In how many lines a cue stands: rare ones say more.
     spread: BTreeMap<String, usize>,
 }
@@ -71,12 +71,12 @@ impl Lore {
                 asked = Some(&line.text);
                 continue;
             }
-            let answers = asked.take().map(cues);
-            let mut all = cues(&line.text);
-            all.extend(answers.iter().flatten().cloned());
-            lines.push(Line { text: line.text.trim().to_owned(), cues: all, answers });
+            // What was asked calls it up again; its own words would call it up where it answers nothing.
+            let answers = asked.take().map(cues).unwrap_or_default();
+            let cues = answers.iter().filter(|cue| !cue.starts_with('@')).cloned().collect();
+            lines.push(Line { text: line.text.trim().to_owned(), cues, answers: Some(answers) });
         }
-        if lines.is_empty() {
+        if lines.iter().all(|line| line.answers.is_some()) {
             lines.extend(of_description(record));
         }
         let mut spread = BTreeMap::new();
@@ -99,17 +99,25 @@ impl Lore {
         self.lines.iter().find(alike)
     }
 
-    /// Lines that have to do with what was asked, the nearest first.
+    /// Lines that can be said out of the blue: never empty.
+    pub fn free(&self) -> Vec<&Line> {
+        self.lines.iter().filter(|line| line.answers.is_none()).collect()
+    }
+
+    /// Lines that have to do with what was asked, the nearest first, and none that is far behind it.
     pub fn related(&self, asked: &str) -> Vec<&Line> {
         let asked = cues(asked);
         let weight = |cue: &String| self.spread.get(cue).map_or(0, |spread| 1_000 / (spread + 1));
         let mut scored: Vec<(usize, &Line)> = self
             .lines
             .iter()
+            .filter(|line| line.answers.is_none() || line.cues.iter().all(|cue| asked.contains(cue)))
             .map(|line| (line.cues.iter().filter(|cue| asked.contains(*cue)).map(weight).sum(), line))
             .filter(|(score, _)| *score > 0)
             .collect();
         scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        let least = scored.first().map_or(0, |(score, _)| score * 2 / 5);
+        scored.retain(|(score, _)| *score >= least);
         scored.into_iter().map(|(_, line)| line).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Questions about what was told before, and their answers.
 
 use super::facts::{Fact, KIN, Key, PETS};
-use super::words::{Sentence, Word, capital, find, has, has_any, sentences};
+use super::words::{Word, capital, find, has_any, lower_start, sentences};
 
 /// What is asked of the memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +22,21 @@ pub enum Answer {
     Unknown(String),
 }
 
-/// What the message asks to be reminded of, if it does.
-pub fn asked(text: &str) -> Option<Ask> {
-    sentences(text).iter().filter(|sentence| sentence.asks()).find_map(|sentence| question(&sentence.words))
+/// What the message asks to be reminded of.
+pub fn asked(text: &str) -> Vec<Ask> {
+    let mut asks = Vec::new();
+    for sentence in sentences(text).iter().filter(|sentence| sentence.asks()) {
+        let whole = question(&sentence.words);
+        // "Where do I live, and what is my dog called?"
+        let parts = sentence.words.split(|word| word.low == "," || word.low == "and");
+        let mut each: Vec<Ask> = parts.filter_map(question).collect();
+        if each.len() < 2 {
+            each = whole.into_iter().collect();
+        }
+        each.retain(|ask| !asks.contains(ask));
+        asks.extend(each);
+    }
+    asks
 }
 
 fn question(words: &[Word]) -> Option<Ask> {
@@ -125,7 +137,7 @@ pub fn answer(ask: &Ask, known: &[Fact], account_name: &str) -> Answer {
         Ask::About(key) => of(&|known| known == key),
         Ask::Pets => of(&|key| matches!(key, Key::Pet(_))),
         Ask::Liking(object) => {
-            let touches = |fact: &&&Fact| {
+            let touches = |fact: &&Fact| {
                 matches!(fact.key, Key::Like | Key::Dislike | Key::Favourite(_)) && overlaps(&fact.value, object)
             };
             known.iter().filter(touches).collect()
@@ -231,6 +243,15 @@ pub fn noted(fact: &Fact) -> String {
     }
 }
 
+/// The same after "and".
+pub fn noted_also(fact: &Fact) -> String {
+    match fact.key {
+        Key::Like => fact.value.clone(),
+        Key::Name | Key::Home | Key::Origin | Key::Birthday | Key::Favourite(_) => noted(fact),
+        _ => lower_start(&noted(fact)),
+    }
+}
+
 /// Whether a sentence's last words are these, but for an "again" or a "now".
 trait EndsWith {
     fn ends_with_phrase(&self, phrase: &str) -> bool;
@@ -242,9 +263,4 @@ impl EndsWith for [Word] {
             self[end..].iter().all(|word| ["again", "now", ",", "for", "work"].contains(&word.low.as_str()))
         })
     }
-}
-
-/// A question about oneself or the talk, not the character.
-pub fn is_about_asker(sentence: &Sentence) -> bool {
-    sentence.asks() && has(&sentence.words, "me")
 }

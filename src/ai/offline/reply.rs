@@ -12,6 +12,8 @@ use super::words::{Word, find, sentences, turned};
 
 /// Tries to find an answer that was not given before.
 const TRIES: u64 = 24;
+/// Questions of one message that are answered from memory.
+const ASKS_MAX: usize = 3;
 
 /// The character's answer to the last message of `request`. The same request gets the same answer; an answer that
 /// stands in its history is not given again.
@@ -58,29 +60,33 @@ impl<'a> Reply<'a> {
             self.voice.fill("topic", &topic);
         }
         let told = facts::told(asked);
-        if let Some(ask) = recall::asked(asked) {
-            self.recall(recall::answer(&ask, &known, self.account_name));
+        let asks = recall::asked(asked);
+        if !asks.is_empty() {
+            self.recall(asks.iter().take(ASKS_MAX).map(|ask| recall::answer(ask, &known, self.account_name)));
         } else {
             self.answer(intent::of(asked), &told);
         }
         self.parts.join(" ")
     }
 
-    fn recall(&mut self, answer: Answer) {
-        match answer {
-            Answer::Known(answer) => {
-                self.voice.fill("answer", &answer);
-                self.say("recall");
-                self.say("exchange");
-                self.tell(&[]);
-            }
-            Answer::Unknown(what) => {
-                self.voice.fill("what", &what);
-                self.say("unknown");
-                self.say("exchange");
-                self.tell(&[]);
+    fn recall(&mut self, answers: impl Iterator<Item = Answer>) {
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for answer in answers {
+            match answer {
+                Answer::Known(answer) => known.push(answer),
+                Answer::Unknown(what) => unknown.push(what),
             }
         }
+        if !known.is_empty() {
+            self.voice.fill("answer", &known.join(". "));
+            self.say("recall");
+        }
+        if !unknown.is_empty() {
+            self.voice.fill("what", &unknown.join(" or "));
+            self.say("unknown");
+        }
+        self.say(if known.is_empty() { "instead" } else { "exchange" });
+        self.tell(&[]);
     }
 
     fn answer(&mut self, intent: Intent, told: &[Fact]) {
@@ -92,12 +98,14 @@ impl<'a> Reply<'a> {
             return;
         }
         if let Some(fact) = told.last() {
-            let noted: Vec<String> = told.iter().take(2).map(recall::noted).collect();
-            self.voice.fill("said", &if told.len() == 1 { recall::noted(fact) } else { noted.join(", ") });
+            let noted = recall::noted(&told[0]);
+            let said = if told.len() == 1 { noted } else { format!("{noted}, and {}", recall::noted_also(fact)) };
+            self.voice.fill("said", &said);
             self.say("learned");
         }
         let example = self.lore.example(asked).filter(|line| !self.voice.was_said(&line.text));
         let related = self.fresh(self.lore.related(asked));
+        let again = self.lore.related(asked).into_iter().next().filter(|_| related.is_empty());
         match intent {
             Intent::Question | Intent::Opinion | Intent::Statement | Intent::Who if example.is_some() => {
                 self.parts.extend(example.map(|line| line.text.clone()));
@@ -113,6 +121,11 @@ impl<'a> Reply<'a> {
             Intent::Opinion if !related.is_empty() => {
                 self.say_if_about("opinion");
                 self.tell(&related);
+                self.ask(60);
+            }
+            Intent::Question | Intent::Opinion if again.is_some() => {
+                self.say("again");
+                self.parts.extend(again.map(|line| line.text.clone()));
                 self.ask(60);
             }
             Intent::Question | Intent::Opinion => {
@@ -203,7 +216,7 @@ impl<'a> Reply<'a> {
 
     fn other(&self) -> String {
         let last_said = |line: &Line| self.talk.own.iter().rposition(|said| said.contains(&line.text));
-        let lines = &self.lore.lines;
+        let lines = self.lore.free();
         let from = (self.voice.seed() >> 8) as usize % lines.len();
         let rotated = lines[from..].iter().chain(&lines[..from]).filter(|line| !self.told_here(line));
         // `None` stands before all places: never said comes first.

@@ -178,9 +178,9 @@ pub fn capital(text: &str) -> String {
 pub fn lower_start(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next();
-    let name_like = chars.clone().next().is_none_or(|second| !second.is_lowercase());
+    let word_like = chars.clone().next().is_some_and(|second| second.is_lowercase());
     match first {
-        Some(first) if !name_like => first.to_lowercase().chain(chars).collect(),
+        Some(first) if word_like || text.starts_with("A ") => first.to_lowercase().chain(chars).collect(),
         _ => text.to_owned(),
     }
 }
