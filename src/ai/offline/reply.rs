@@ -164,6 +164,9 @@ impl<'a> Reply<'a> {
                 if let Some(line) = example.filter(|_| intent.is_feeling()) {
                     self.parts.push(line.text.clone());
                 } else {
+                    if intent.is_feeling() && related.is_empty() {
+                        self.say(if intent == Intent::Happy { "exchange" } else { "comfort" });
+                    }
                     self.tell(&related);
                 }
                 self.ask(if intent.is_feeling() { 50 } else { 65 });
