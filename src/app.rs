@@ -3,6 +3,7 @@
 mod settings;
 mod seeding;
 mod tasks;
+mod stubs;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -19,8 +20,8 @@ use secrecy::ExposeSecret;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::accounts::{AccessTokens, Accounts};
-use crate::ai::{Providers, Tokens};
+use crate::accounts::AccessTokens;
+use stubs::{Accounts, Providers, Tokens};
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
@@ -30,14 +31,14 @@ use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::postgres::Database;
-use crate::realtime::{CloseCode, Hub, LiveBackend};
-use crate::{accounts, ai, characters, control, conversations, http, realtime};
+use crate::realtime::{Hub, LiveBackend};
+use greenroom_actors::session::CloseCode;
+use crate::{characters, control, conversations, http, realtime};
 
 pub use seeding::{seed, unseed};
-pub use settings::database_options;
 
 /// What is mounted at `/api` and `/api/v1`.
-const API: &[Routes] = &[accounts::routes, characters::routes, conversations::routes, ai::routes, control::routes];
+const API: &[Routes] = &[characters::routes, conversations::routes, control::routes];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[realtime::routes];
 
@@ -79,7 +80,7 @@ impl App {
         let config = Arc::new(config);
         let secret = config.signing_secret()?;
         let node = NodeId::new();
-        let database = Database::open(&database_options(&config), &config.data_dir).await?;
+        let database = Database::open(&config.database.options(), &config.data_dir).await?;
         database.migrate().await?;
         let pool = database.pool();
         if config.has_demo_accounts() || config.admin.is_set() {
@@ -131,7 +132,7 @@ impl App {
         }));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
-        let control = Control::new(engine.clone(), pool.clone(), switches, hub.clone());
+        let control = Control::new(engine.clone(), hub.clone(), pool.clone(), switches);
         let health = Health::new(tasks::probes(&database, &engine, &providers));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
@@ -151,22 +152,22 @@ impl App {
                     .app_data(web::Data::new(control.clone()))
             }
         };
-        let server = HttpServer::new(app)
-            .workers(config.server.worker_threads())
-            .max_connections(config.server.connections_max)
-            .keep_alive(config.server.keep_alive())
-            .client_request_timeout(config.server.request_timeout())
-            .shutdown_timeout(1)
-            .disable_signals()
-            .tcp_nodelay(true)
-            .on_connect(realtime::on_connect(options))
-            .bind((config.server.host.as_str(), config.server.port))
-            .with_context(|| format!("cannot listen on {name}"))?;
-        let address = *server.addrs().first().context("no address is bound")?;
+        let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
+        let address = listener.local_addr()?;
+        let server = config.server.clone();
         let (started, handle) = oneshot::channel();
         let http_thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {
             let result = actix_web::rt::System::new().block_on(async move {
-                let server = server.run();
+                let server = HttpServer::new(app)
+                    .workers(server.worker_threads())
+                    .max_connections(server.connections_max)
+                    .keep_alive(server.keep_alive())
+                    .client_request_timeout(server.request_timeout())
+                    .shutdown_timeout(1)
+                    .disable_signals()
+                    .on_connect(realtime::on_connect(options))
+                    .listen(listener)?
+                    .run();
                 // Whoever waits for it is gone only if the start was given up.
                 drop(started.send(server.handle()));
                 server.await
@@ -224,7 +225,7 @@ impl App {
         self.engine.begin_drain();
         self.recovery.abort();
         let unfinished = self.engine.drain(self.config.server.drain_timeout()).await;
-        self.hub.close_all(CloseCode::GoingAway);
+        self.hub.close_all(CloseCode::Draining);
         self.http.stop(true).await;
         let _ = tokio::task::spawn_blocking(move || self.http_thread.join()).await;
         self.lease.close().await;

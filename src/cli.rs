@@ -101,5 +101,5 @@ async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn open(config: &Config) -> anyhow::Result<Database> {
-    Ok(Database::open(&app::database_options(config), &config.data_dir).await?)
+    Ok(Database::open(&config.database.options(), &config.data_dir).await?)
 }

@@ -141,6 +141,12 @@ impl Characters {
         store::seed(&mut client, characters).await.map_err(|error| refusal(&error))
     }
 
+    /// Takes those shipped characters away that nobody spoke with; answers how many.
+    pub async fn unseed(&self) -> Result<u64, Refusal> {
+        let client = self.pool.get().await.map_err(|error| refusal(&error))?;
+        store::unseed(&client).await.map_err(|error| refusal(&error))
+    }
+
     async fn client(&self) -> Result<deadpool_postgres::Client, Refusal> {
         self.pool.get().await.map_err(|error| refusal(&error))
     }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::config::{Config, ProviderKind};
+use crate::config::{Config, PlanSettings, ProviderKind};
 use crate::postgres::HealthState;
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -37,7 +37,8 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
     }
     for (name, plan) in &config.plans {
         let default = if *name == config.default_plan { " (of new accounts)" } else { "" };
-        println!("  plan {name}{default}: {}", plan.summary());
+        let lines = plan_lines(plan);
+        println!("  plan {name}{default}: {lines}");
     }
     if connect { connect_all(&config).await } else { Ok(ExitCode::SUCCESS) }
 }
@@ -75,6 +76,16 @@ async fn connect_all(config: &Config) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn plan_lines(plan: &PlanSettings) -> String {
+    let or_unlimited = |limit: u32| if limit == 0 { "no limit".to_owned() } else { limit.to_string() };
+    format!(
+        "{} messages a day, {} texts to a character, priority {}",
+        or_unlimited(plan.messages_per_day),
+        or_unlimited(plan.per_character.text),
+        plan.priority
+    )
 }
 
 fn on(is_on: bool) -> &'static str {
