@@ -3,14 +3,13 @@
 use deadpool_postgres::Pool;
 
 use super::stubs::Accounts;
-use crate::characters::Characters;
-use crate::characters::seed::shipped;
+use crate::characters::{Characters, seed_characters};
 use crate::config::Config;
 
 /// Makes what is missing and says so. Safe to repeat.
 pub async fn seed(config: &Config, pool: &Pool) -> anyhow::Result<String> {
     let accounts = Accounts::seed(config, pool).await?;
-    let characters = Characters::new(pool.clone()).seed(&shipped()?).await?;
+    let characters = Characters::new(pool.clone()).seed(&seed_characters()?).await?;
     Ok(format!("{accounts}; characters: {characters:?}"))
 }
 

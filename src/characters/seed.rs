@@ -91,11 +91,6 @@ struct SeedFile {
     character: Vec<SeedCharacter>,
 }
 
-/// The characters that come with the binary.
-pub fn shipped() -> Result<Vec<SeedCharacter>, SeedError> {
-    parse(include_str!("seed.toml"))
-}
-
 /// Reads and checks a file of `[[character]]` tables.
 pub fn parse(text: &str) -> Result<Vec<SeedCharacter>, SeedError> {
     let SeedFile { character: characters } = toml::from_str(text)?;

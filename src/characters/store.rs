@@ -146,16 +146,6 @@ where c.seeded and c.deleted_at is null and
      excluded.knowledge, excluded.talkativeness, excluded.temperature)
 returning version = 1";
 
-/// A character that a conversation names stays: people spoke with it.
-const UNSEED: &str = "delete from characters c where c.seeded
-    and not exists (select from room_characters r where r.character_id = c.id)
-    and not exists (select from rooms r where r.default_character_id = c.id)";
-
-/// Takes the shipped characters away that nobody spoke with; answers how many.
-pub async fn unseed(client: &Client) -> Stored<u64> {
-    Ok(client.execute(UNSEED, &[]).await?)
-}
-
 /// All of them or none. Two servers that start at once wait for each other at the first slug.
 pub async fn seed(client: &mut Client, characters: &[SeedCharacter]) -> Stored<SeedReport> {
     let mut in_order: Vec<&SeedCharacter> = characters.iter().collect();
@@ -199,6 +189,16 @@ pub async fn seed(client: &mut Client, characters: &[SeedCharacter]) -> Stored<S
     }
     transaction.commit().await?;
     Ok(report)
+}
+
+// A conversation that was deleted still names its characters.
+const UNSEED: &str = "delete from characters c where c.seeded
+    and not exists (select from room_characters where character_id = c.id)
+    and not exists (select from rooms where default_character_id = c.id)";
+
+pub async fn unseed(client: &impl GenericClient) -> Stored<u64> {
+    let statement = client.prepare_cached(UNSEED).await?;
+    Ok(client.execute(&statement, &[]).await?)
 }
 
 #[cfg(test)]
