@@ -3,6 +3,7 @@
 mod settings;
 mod seeding;
 mod tasks;
+mod stubs;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -15,29 +16,28 @@ use anyhow::Context;
 use greenroom_actors::domain::NodeId;
 use greenroom_actors::engine::{Engine, Ports};
 use greenroom_actors::ports::SystemClock;
-use secrecy::ExposeSecret;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::accounts::{AccessTokens, Accounts};
-use crate::ai::{Providers, Tokens};
+use crate::accounts::Accounts;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
 use crate::http::{Health, Routes, Site};
+use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
-use crate::postgres::Database;
-use crate::realtime::{CloseCode, Hub, LiveBackend};
-use crate::{accounts, ai, characters, control, conversations, http, realtime};
+use crate::realtime::{Hub, LiveBackend};
+use crate::{accounts, characters, control, conversations, http, realtime};
+use greenroom_actors::session::CloseCode;
+use stubs::{Providers, Tokens};
 
 pub use seeding::{seed, unseed};
-pub use settings::database_options;
 
 /// What is mounted at `/api` and `/api/v1`.
-const API: &[Routes] = &[accounts::routes, characters::routes, conversations::routes, ai::routes, control::routes];
+const API: &[Routes] = &[accounts::routes, characters::routes, conversations::routes, control::routes];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[realtime::routes];
 
@@ -55,7 +55,8 @@ pub struct App {
     hub: Hub,
     health: Health,
     lease: NodeLease,
-    recovery: JoinHandle<()>,
+    /// What goes on beside the requests.
+    chores: [JoinHandle<()>; 2],
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -77,14 +78,12 @@ impl App {
     /// Starts everything and returns when requests are answered. Call it on a multi-thread runtime: the engine's.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let config = Arc::new(config);
-        let secret = config.signing_secret()?;
         let node = NodeId::new();
-        let database = Database::open(&database_options(&config), &config.data_dir).await?;
+        let database = Database::open(&config.database.options(), &config.data_dir).await?;
         database.migrate().await?;
         let pool = database.pool();
-        if config.has_demo_accounts() || config.admin.is_set() {
-            seed(&config, &pool).await?;
-        }
+        let accounts = Accounts::open(pool.clone(), config.clone())?;
+        tracing::info!("{}", seed(&config, &accounts, &pool).await?);
 
         // The engine and its outside.
         let settings = config.engine_settings();
@@ -109,8 +108,7 @@ impl App {
         let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
 
         // The features around it.
-        let tokens = AccessTokens::new(secret.expose_secret().as_bytes(), config.auth.access_ttl());
-        let accounts = Accounts::new(pool.clone(), tokens.clone(), engine.clone(), &config);
+        let tokens = accounts.tokens().clone();
         let characters = Characters::new(pool.clone());
         let told = hub.clone();
         let conversations = Conversations::new(
@@ -135,6 +133,7 @@ impl App {
         let health = Health::new(tasks::probes(&database, &engine, &providers));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
+        let sweep = tasks::sweep(accounts.clone());
 
         // HTTP has threads of its own; what all workers share goes in by clone.
         let options = config.socket_options();
@@ -151,22 +150,22 @@ impl App {
                     .app_data(web::Data::new(control.clone()))
             }
         };
-        let server = HttpServer::new(app)
-            .workers(config.server.worker_threads())
-            .max_connections(config.server.connections_max)
-            .keep_alive(config.server.keep_alive())
-            .client_request_timeout(config.server.request_timeout())
-            .shutdown_timeout(1)
-            .disable_signals()
-            .tcp_nodelay(true)
-            .on_connect(realtime::on_connect(options))
-            .bind((config.server.host.as_str(), config.server.port))
-            .with_context(|| format!("cannot listen on {name}"))?;
-        let address = *server.addrs().first().context("no address is bound")?;
+        let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
+        let address = listener.local_addr()?;
+        let server = config.server.clone();
         let (started, handle) = oneshot::channel();
         let http_thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {
             let result = actix_web::rt::System::new().block_on(async move {
-                let server = server.run();
+                let server = HttpServer::new(app)
+                    .workers(server.worker_threads())
+                    .max_connections(server.connections_max)
+                    .keep_alive(server.keep_alive())
+                    .client_request_timeout(server.request_timeout())
+                    .shutdown_timeout(1)
+                    .disable_signals()
+                    .on_connect(realtime::on_connect(options))
+                    .listen(listener)?
+                    .run();
                 // Whoever waits for it is gone only if the start was given up.
                 drop(started.send(server.handle()));
                 server.await
@@ -184,7 +183,7 @@ impl App {
             hub,
             health,
             lease,
-            recovery,
+            chores: [recovery, sweep],
             http,
             http_thread,
             drain_asked,
@@ -222,9 +221,9 @@ impl App {
         tracing::info!("draining");
         self.health.set_draining();
         self.engine.begin_drain();
-        self.recovery.abort();
+        self.chores.iter().for_each(JoinHandle::abort);
         let unfinished = self.engine.drain(self.config.server.drain_timeout()).await;
-        self.hub.close_all(CloseCode::GoingAway);
+        self.hub.close_all(CloseCode::Draining);
         self.http.stop(true).await;
         let _ = tokio::task::spawn_blocking(move || self.http_thread.join()).await;
         self.lease.close().await;

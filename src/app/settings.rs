@@ -1,40 +1,13 @@
 //! From the settings' form to what each part takes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_actors::session::SessionSettings;
-use secrecy::SecretString;
 
-use crate::config::{Config, DatabaseSettings, RateSettings, ServerSettings};
+use crate::config::{Config, RateSettings, ServerSettings};
 use crate::conversations::ConversationSettings;
-use crate::postgres::Options;
 use crate::realtime::{Settings, SocketOptions};
-
-#[must_use]
-pub fn database_options(config: &Config) -> Options {
-    let database = &config.database;
-    Options {
-        url: database.url().map(SecretString::from),
-        pg_bin: Some(&database.pg_bin).filter(|folder| !folder.is_empty()).map(PathBuf::from),
-        pool_size: database.pool_size,
-        wait_timeout: database.acquire_timeout(),
-        create_timeout: database.connect_timeout(),
-        statement_timeout: database.statement_timeout(),
-        ..Options::default()
-    }
-}
-
-impl DatabaseSettings {
-    pub(super) fn node_beat(&self) -> Duration {
-        Duration::from_millis(self.node_beat_ms)
-    }
-
-    pub(super) fn node_dead_after(&self) -> Duration {
-        Duration::from_millis(self.node_dead_after_ms)
-    }
-}
 
 impl ServerSettings {
     pub(super) fn keep_alive(&self) -> Duration {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::config::{Config, ProviderKind};
+use crate::config::{Config, PlanSettings, ProviderKind};
 use crate::postgres::HealthState;
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -32,12 +32,17 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
         println!("    {name:<12} {state} {}", provider.model);
     }
     for (name, limit) in config.limits.named() {
-        let limit = if limit.enabled { format!("{} in {} s", limit.max, limit.window_s) } else { on(false).to_owned() };
+        let limit = if limit.enabled {
+            format!("{} in {} s", limit.max, limit.window_s)
+        } else {
+            on(false).to_owned()
+        };
         println!("  limit {name:<14} {limit}");
     }
     for (name, plan) in &config.plans {
         let default = if *name == config.default_plan { " (of new accounts)" } else { "" };
-        println!("  plan {name}{default}: {}", plan.summary());
+        let lines = plan_lines(plan);
+        println!("  plan {name}{default}: {lines}");
     }
     if connect { connect_all(&config).await } else { Ok(ExitCode::SUCCESS) }
 }
@@ -49,7 +54,11 @@ async fn connect_all(config: &Config) -> anyhow::Result<ExitCode> {
         Ok(database) => {
             let health = database.health(DEADLINE).await;
             good &= health.state == HealthState::Up;
-            println!("  database      {:?} in {:.1} ms", health.state, health.latency.as_secs_f64() * 1_000.0);
+            println!(
+                "  database      {:?} in {:.1} ms",
+                health.state,
+                health.latency.as_secs_f64() * 1_000.0
+            );
             database.close().await;
         }
         Err(error) => {
@@ -75,6 +84,16 @@ async fn connect_all(config: &Config) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn plan_lines(plan: &PlanSettings) -> String {
+    let or_unlimited = |limit: u32| if limit == 0 { "no limit".to_owned() } else { limit.to_string() };
+    format!(
+        "{} messages a day, {} texts to a character, priority {}",
+        or_unlimited(plan.messages_per_day),
+        or_unlimited(plan.per_character.text),
+        plan.priority
+    )
 }
 
 fn on(is_on: bool) -> &'static str {

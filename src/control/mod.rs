@@ -33,7 +33,7 @@ pub struct Control {
 impl Control {
     /// Made when the server starts: its uptime counts from here.
     #[must_use]
-    pub fn new(engine: Engine, hub: Hub, database: Pool, switches: Switches) -> Self {
+    pub fn new(engine: Engine, database: Pool, switches: Switches, hub: Hub) -> Self {
         Self { engine, hub, database, switches, started_at: Timestamp::now(), running: Instant::now() }
     }
 }

@@ -1,6 +1,7 @@
 //! The API's documentation, gathered from the routes themselves, and the answers for paths that are none of them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::dev::ResourceDef;
@@ -32,12 +33,7 @@ pub fn document(root: &[Routes], api: &[Routes]) -> OpenApi {
     document.info = info();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    for (path, item) in &mut document.paths.paths {
-        for (method, operation) in operations(item) {
-            // Features name their handlers freely (`list`, `get`); documents want every name once.
-            operation.operation_id = Some(operation_id(&method, path));
-        }
-    }
+    name_operations(&mut document);
     document
 }
 
@@ -48,6 +44,24 @@ fn info() -> Info {
         .description(Some(DESCRIPTION))
         .license(Some(LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).build()))
         .build()
+}
+
+/// Features name their handlers freely (`list`, `get`); in a document every name stands once.
+fn name_operations(document: &mut OpenApi) {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for item in document.paths.paths.values_mut() {
+        for (_, operation) in operations(item) {
+            *seen.entry(operation.operation_id.clone().unwrap_or_default()).or_default() += 1;
+        }
+    }
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            let unique = operation.operation_id.as_ref().is_some_and(|id| seen.get(id) == Some(&1));
+            if !unique {
+                operation.operation_id = Some(operation_id(&method, path));
+            }
+        }
+    }
 }
 
 fn operation_id(method: &Method, path: &str) -> String {

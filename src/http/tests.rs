@@ -194,8 +194,7 @@ async fn large_answers_are_compressed_but_streams_are_not() {
 
 #[actix_web::test]
 async fn only_configured_origins_may_read() {
-    let service =
-        service!(|config| config.server.cors_origins = vec!["https://chat.example".to_owned()]);
+    let service = service!(|config| config.server.cors_origins = vec!["https://chat.example".to_owned()]);
     let preflight = |origin: &'static str| {
         TestRequest::with_uri("/api/things")
             .method(Method::OPTIONS)
@@ -312,7 +311,7 @@ async fn the_documentation_holds_every_route_once() {
         .collect();
     let unique: std::collections::BTreeSet<&&str> = ids.iter().collect();
     assert_eq!(unique.len(), ids.len());
-    assert!(ids.contains(&"get_api_things_id"));
+    assert!(ids.contains(&"thing"));
     assert!(document["components"]["securitySchemes"]["bearer"].is_object());
     let redirect = call_service(&service, TestRequest::with_uri("/api-docs").to_request()).await;
     assert_eq!(text(&redirect, "location"), "/api-docs/");
@@ -341,5 +340,22 @@ async fn the_console_is_not_a_way_into_the_folder() {
     ] {
         let response = call_service(&service, TestRequest::with_uri(path).to_request()).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn the_console_is_served_with_its_types_and_tags() {
+    let service = service!(|_| ());
+    for (path, kind) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/assets/app.js", "text/javascript; charset=utf-8"),
+        ("/assets/styles/base.css", "text/css; charset=utf-8"),
+        ("/assets/icon.svg", "image/svg+xml"),
+    ] {
+        let response = call_service(&service, TestRequest::with_uri(path).to_request()).await;
+        assert_eq!((response.status(), text(&response, "content-type")), (StatusCode::OK, kind), "{path}");
+        let tag = text(&response, "etag").to_owned();
+        let again = TestRequest::with_uri(path).insert_header((header::IF_NONE_MATCH, tag)).to_request();
+        assert_eq!(call_service(&service, again).await.status(), StatusCode::NOT_MODIFIED, "{path}");
     }
 }

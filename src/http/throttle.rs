@@ -30,6 +30,7 @@ struct Limits {
 impl RateLimits {
     #[must_use]
     pub fn new(settings: &LimitSettings) -> Self {
+        let settings = settings.effective();
         let limit = |of| RateLimit::new(of, settings.keys_max);
         Self(Arc::new(Limits {
             auth_identity: limit(&settings.auth_identity),

@@ -84,7 +84,9 @@ impl SessionActor {
     }
 
     fn close(&mut self, code: CloseCode, context: &mut SocketContext) {
-        if code == CloseCode::OutOfStep && !self.closing {
+        // Of one that lost something on the way here its shard has taken note.
+        let lost = self.local.as_ref().is_some_and(|local| local.is_lost());
+        if code == CloseCode::OutOfStep && !self.closing && !lost {
             self.hub.counters().out_of_step.fetch_add(1, Relaxed);
         }
         let reason = ws::CloseReason {

@@ -86,6 +86,10 @@ impl Local {
     pub(super) fn set_signed_in(&self) {
         self.signed_in.set(true);
     }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.get()
+    }
 }
 
 pub(super) struct Shard {
@@ -225,6 +229,7 @@ impl Shard {
 
     fn out_of_step(&self, local: &Local) {
         if !local.lost.replace(true) {
+            self.hub.counters().out_of_step.fetch_add(1, Relaxed);
             self.close(local, CloseCode::OutOfStep);
         }
     }

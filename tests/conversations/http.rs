@@ -69,7 +69,7 @@ impl Site {
         };
         let switches = Switches::new(self.drain.clone(), Arc::new(set_level));
         let control =
-            Control::new(self.stage.engine.clone(), self.hub.clone(), self.stage.pool.clone(), switches);
+            Control::new(self.stage.engine.clone(), self.stage.pool.clone(), switches, self.hub.clone());
         let (app, _) = App::new()
             .app_data(web::Data::new(self.tokens.clone()))
             .app_data(web::Data::new(self.stage.characters.clone()))

@@ -1,13 +1,14 @@
 //! A client that comes back again and again holds what a fresh one would load, whatever happened meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use greenroom::conversations::view::MessageView;
 use greenroom::conversations::{MessageRange, NewMessage};
-use greenroom_actors::domain::{MessageKind, Revision, RoomId, UserId};
+use greenroom_actors::domain::{MessageId, MessageKind, Revision, RoomId, UserId};
 use greenroom_actors::ports::GenerateErrorKind;
 use greenroom_actors::protocol::ReplyWish;
 use greenroom_actors::testsuite::Script;
+use uuid::Uuid;
 
 use crate::stage::{Stage, lone, stage};
 
@@ -29,19 +30,28 @@ impl Held {
             self.messages.extend(snapshot.messages.into_iter().map(|message| (message.offset, message)));
             self.at = snapshot.offset;
             if !snapshot.more {
-                return;
+                break;
             }
+        }
+        // A reply that has become a message is no longer listed with the one that asked for it.
+        let said: HashSet<Uuid> = self.messages.values().map(|message| message.id).collect();
+        for message in self.messages.values_mut() {
+            message.replies.retain(|reply| !said.contains(&reply.message_id));
         }
     }
 }
 
-async fn say(stage: &Stage, user: UserId, room: RoomId, reply: ReplyWish) {
+async fn say(stage: &Stage, user: UserId, room: RoomId, reply: ReplyWish) -> Vec<MessageId> {
     let content = "Good evening".to_owned();
     let new = NewMessage { content, kind: MessageKind::Text, client_id: None, reply_to: None, reply };
     let sent = stage.conversations.send(user, room, new).await.unwrap();
-    for reply in sent.replies {
-        // Said or failed, its end is stored then.
-        let _ = stage.fanout.end_of(room, reply.message).await;
+    sent.replies.into_iter().map(|reply| reply.message).collect()
+}
+
+/// Waits until each of these replies is said or has failed, and its end is stored.
+async fn settle(stage: &Stage, room: RoomId, replies: &mut Vec<MessageId>) {
+    for reply in replies.drain(..) {
+        let _ = stage.fanout.end_of(room, reply).await;
     }
 }
 
@@ -56,13 +66,18 @@ async fn a_client_that_comes_back_holds_what_a_fresh_one_would_load() {
     let made = stage.conversations.create(user, lone(stage.character("ada").await)).await.unwrap();
     let room = RoomId::from_uuid(made.id);
     let mut clients = [Held::default(), Held::default()];
+    let mut running = Vec::new();
     for _ in 0..STEPS {
+        // A room takes no more than so many waiting replies.
+        if running.len() > 4 {
+            settle(&stage, room, &mut running).await;
+        }
         match random.u8(..6) {
-            0 => say(&stage, user, room, ReplyWish::None).await,
-            1 => say(&stage, user, room, ReplyWish::Auto).await,
+            0 => running.extend(say(&stage, user, room, ReplyWish::None).await),
+            1 => running.extend(say(&stage, user, room, ReplyWish::Auto).await),
             2 => {
                 stage.generator.script(Script::Fail(GenerateErrorKind::Refused));
-                say(&stage, user, room, ReplyWish::Auto).await;
+                running.extend(say(&stage, user, room, ReplyWish::Auto).await);
             }
             3 => {
                 let head = stage.conversations.get(user, &made.slug).await.unwrap().last_offset;
@@ -71,6 +86,7 @@ async fn a_client_that_comes_back_holds_what_a_fresh_one_would_load() {
             which => clients[usize::from(which - 4)].catch_up(&stage, user, room).await,
         }
     }
+    settle(&stage, room, &mut running).await;
     let mut fresh = BTreeMap::new();
     loop {
         let after = MessageRange::After(fresh.last_key_value().map_or(0, |(offset, _)| *offset));
