@@ -14,9 +14,6 @@ use super::status::{Health, ProviderState, ProviderStatus};
 use crate::config::{AiSettings, ProviderKind};
 use crate::http::Finding;
 
-/// The pace at which the offline provider speaks: about that of a quick typist.
-const WORD_DELAY: Duration = Duration::from_millis(45);
-
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     #[error("ai.providers.{name}: {cause}")]
@@ -47,10 +44,11 @@ enum Voice {
 impl Providers {
     /// Makes a client for each provider that is on. Connects to none.
     pub fn new(settings: &AiSettings) -> Result<Self, ProviderError> {
+        let word_delay = Duration::from_millis(settings.offline_word_delay_ms);
         let mut by_name = BTreeMap::new();
         for (name, provider) in settings.active() {
             let voice = match provider.kind {
-                ProviderKind::Offline => Voice::Offline(Offline::new(WORD_DELAY)),
+                ProviderKind::Offline => Voice::Offline(Offline::new(word_delay)),
                 ProviderKind::OpenAiCompatible => {
                     let failed = |cause| ProviderError::Settings { name: name.to_owned(), cause };
                     Voice::OpenAi(OpenAi::new(provider).map_err(failed)?)
@@ -63,17 +61,6 @@ impl Providers {
             return Err(ProviderError::NoDefault { name: default.to_owned() });
         }
         Ok(Self { by_name: Arc::new(by_name), default: default.into() })
-    }
-
-    /// Lets the offline provider speak one word per `word_delay`; zero is at once.
-    #[must_use]
-    pub fn with_word_delay(mut self, word_delay: Duration) -> Self {
-        for provider in Arc::make_mut(&mut self.by_name).values_mut() {
-            if let Voice::Offline(offline) = &mut provider.voice {
-                *offline = Offline::new(word_delay);
-            }
-        }
-        self
     }
 
     /// The provider of characters that name none.
