@@ -52,7 +52,10 @@ impl Tab {
         let seen = errors.clone();
         tokio::spawn(async move {
             while let Some(entry) = log.next().await {
-                if matches!(entry.entry.level, chromiumoxide::cdp::browser_protocol::log::LogEntryLevel::Error) {
+                if matches!(
+                    entry.entry.level,
+                    chromiumoxide::cdp::browser_protocol::log::LogEntryLevel::Error
+                ) {
                     seen.lock().unwrap().push(entry.entry.text.clone());
                 }
             }
