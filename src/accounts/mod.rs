@@ -1,7 +1,115 @@
 //! Accounts: who a person is, how they sign in, and how long they stay signed in.
+//!
+//! A sign-in is one device. It holds a family of refresh tokens of which only the newest is good, and gives out
+//! access tokens that nobody has to look up. Unknown accounts and wrong passwords look and take the same.
 
+mod cookie;
+mod passwords;
 mod random;
+mod refresh;
+mod routes;
+mod rules;
+mod seed;
+mod sign_in;
+mod store;
 mod tokens;
 
+use std::sync::Arc;
+
+use deadpool_postgres::{Client, Pool};
+use greenroom_actors::domain::UserId;
+use greenroom_actors::protocol::{Refusal, RefusalCode};
+use jiff::Timestamp;
+
+use crate::config::{Config, ConfigError};
+use crate::postgres::refusal;
+
+pub use passwords::{PasswordSettingsError, Passwords, Verdict};
 pub use random::random_hex;
+pub use refresh::RefreshToken;
+pub use routes::routes;
+pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, Seeded};
+pub use sign_in::{NewUser, Opened};
+pub use store::Origin;
 pub use tokens::{AccessTokens, Claims, Role, TokenError};
+
+/// A person's account as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub id: UserId,
+    pub username: String,
+    pub display_name: String,
+    pub email: Option<String>,
+    pub role: Role,
+    /// Name of the plan.
+    pub plan: String,
+    /// IANA name: where the user's days begin.
+    pub time_zone: String,
+    pub created_at: Timestamp,
+}
+
+/// Why the accounts cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountsError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Passwords(#[from] PasswordSettingsError),
+}
+
+/// Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub struct Accounts(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    config: Arc<Config>,
+    tokens: AccessTokens,
+    passwords: Passwords,
+}
+
+impl Accounts {
+    /// Reads or makes the signing secret.
+    pub fn open(pool: Pool, config: Arc<Config>) -> Result<Self, AccountsError> {
+        use secrecy::ExposeSecret;
+        let secret = config.signing_secret()?;
+        let tokens = AccessTokens::new(secret.expose_secret().as_bytes(), config.auth.access_ttl());
+        let passwords = Passwords::new(&config.auth)?;
+        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords })))
+    }
+
+    /// Signs and checks access tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &AccessTokens {
+        &self.0.tokens
+    }
+
+    /// The account; `not_found` if it is gone, `forbidden` if it is blocked.
+    pub async fn profile(&self, user: UserId) -> Result<Profile, Refusal> {
+        let client = self.client().await?;
+        let account = store::by_id(&client, user).await.map_err(|error| refusal(&error))?;
+        match account {
+            Some(account) if account.blocked => {
+                Err(Refusal::new(RefusalCode::Forbidden, "this account is blocked"))
+            }
+            Some(account) if !account.deactivated => Ok(account.profile),
+            _ => Err(Refusal::new(RefusalCode::NotFound, "there is no such account")),
+        }
+    }
+
+    /// Whether the account exists and is neither blocked nor deactivated.
+    pub async fn is_active(&self, user: UserId) -> Result<bool, Refusal> {
+        let client = self.client().await?;
+        store::is_active(&client, user).await.map_err(|error| refusal(&error))
+    }
+
+    /// Removes refresh tokens that ran out long ago; answers how many. To be called now and then.
+    pub async fn sweep(&self) -> Result<u64, Refusal> {
+        let client = self.client().await?;
+        store::sweep(&client).await.map_err(|error| refusal(&error))
+    }
+
+    async fn client(&self) -> Result<Client, Refusal> {
+        self.0.pool.get().await.map_err(|error| refusal(&error))
+    }
+}

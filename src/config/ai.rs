@@ -83,6 +83,8 @@ impl ProviderSettings {
 pub struct AiSettings {
     /// For characters that name no provider: a name of `providers`, or `auto`.
     pub default_provider: String,
+    /// Between two words of the offline provider.
+    pub offline_word_delay_ms: u64,
     pub providers: BTreeMap<String, ProviderSettings>,
 }
 
@@ -121,6 +123,7 @@ impl Default for AiSettings {
         ];
         Self {
             default_provider: AUTO.to_owned(),
+            offline_word_delay_ms: 25,
             providers: providers.into_iter().map(|(name, provider)| (name.to_owned(), provider)).collect(),
         }
     }

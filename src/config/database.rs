@@ -1,9 +1,12 @@
 //! Which PostgreSQL, and how it is used.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+
+use crate::postgres::Options;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DatabaseSettings {
@@ -12,8 +15,6 @@ pub struct DatabaseSettings {
     pub url: SecretString,
     /// Folder with `postgres` and `initdb` for the private cluster; empty finds them.
     pub pg_bin: String,
-    /// PEM file with the authority that signed the database's certificate; empty takes the system's.
-    pub ca_file: String,
     pub pool_size: usize,
     /// For a free connection of the pool.
     pub acquire_timeout_ms: u64,
@@ -30,7 +31,6 @@ impl Default for DatabaseSettings {
         Self {
             url: SecretString::default(),
             pg_bin: String::new(),
-            ca_file: String::new(),
             pool_size: 16,
             acquire_timeout_ms: 3_000,
             connect_timeout_ms: 5_000,
@@ -48,18 +48,27 @@ impl DatabaseSettings {
         Some(self.url.expose_secret()).filter(|url| !url.is_empty())
     }
 
+    /// The same, as the database takes it.
     #[must_use]
-    pub fn statement_timeout(&self) -> Duration {
-        Duration::from_millis(self.statement_timeout_ms)
+    pub fn options(&self) -> Options {
+        Options {
+            url: self.url().map(|_| self.url.clone()),
+            pg_bin: Some(&self.pg_bin).filter(|folder| !folder.is_empty()).map(PathBuf::from),
+            pool_size: self.pool_size,
+            wait_timeout: Duration::from_millis(self.acquire_timeout_ms),
+            create_timeout: Duration::from_millis(self.connect_timeout_ms),
+            statement_timeout: Duration::from_millis(self.statement_timeout_ms),
+            ..Options::default()
+        }
     }
 
     #[must_use]
-    pub fn acquire_timeout(&self) -> Duration {
-        Duration::from_millis(self.acquire_timeout_ms)
+    pub fn node_beat(&self) -> Duration {
+        Duration::from_millis(self.node_beat_ms)
     }
 
     #[must_use]
-    pub fn connect_timeout(&self) -> Duration {
-        Duration::from_millis(self.connect_timeout_ms)
+    pub fn node_dead_after(&self) -> Duration {
+        Duration::from_millis(self.node_dead_after_ms)
     }
 }

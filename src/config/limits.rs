@@ -32,6 +32,8 @@ impl Default for RateSettings {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitSettings {
+    /// False lifts all of them, for tests and load tests.
+    pub enabled: bool,
     /// Users and addresses that one limit remembers at a time.
     pub keys_max: usize,
     /// Tries to sign in or up, per e-mail address or username.
@@ -53,6 +55,7 @@ pub struct LimitSettings {
 impl Default for LimitSettings {
     fn default() -> Self {
         Self {
+            enabled: true,
             keys_max: 100_000,
             auth_identity: RateSettings::new(5, 900),
             auth_address: RateSettings::new(20, 900),
@@ -66,6 +69,23 @@ impl Default for LimitSettings {
 }
 
 impl LimitSettings {
+    /// The limits that hold: none of them where all are lifted.
+    #[must_use]
+    pub fn effective(&self) -> Self {
+        let held = |limit: RateSettings| RateSettings { enabled: limit.enabled && self.enabled, ..limit };
+        Self {
+            enabled: self.enabled,
+            keys_max: self.keys_max,
+            auth_identity: held(self.auth_identity),
+            auth_address: held(self.auth_address),
+            api: held(self.api),
+            api_premium: held(self.api_premium),
+            messages: held(self.messages),
+            typing: held(self.typing),
+            commands: held(self.commands),
+        }
+    }
+
     /// All limits by their names, for validation and for the command line.
     #[must_use]
     pub fn named(&self) -> [(&'static str, RateSettings); 7] {

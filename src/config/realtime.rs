@@ -15,8 +15,20 @@ pub struct RealtimeSettings {
     pub max_sockets_per_user: usize,
     /// Rooms that one socket may have joined.
     pub max_joined_rooms: usize,
-    /// Commands of one socket that wait for their answer.
+    /// Commands of one socket that wait for the engine's answer.
     pub max_pending_commands: usize,
+    /// Calls of one socket to create, list, join and page that are under way.
+    pub max_feature_calls: usize,
+    /// Live frames held back for one socket while it joins a room.
+    pub max_held_frames: usize,
+    /// Frames of any kind of one socket; 0 is no limit.
+    pub max_frames_per_minute: u32,
+    /// How long a user whose last socket went is still shown as online.
+    pub offline_grace_ms: u64,
+    /// Deliveries that wait for one worker thread.
+    pub shard_queue_max: usize,
+    /// Between two looks for what is due.
+    pub tick_ms: u64,
     /// Missed messages that are given again; who missed more gets a fresh snapshot.
     pub resume_max_messages: u32,
     /// Larger rooms tell nobody who is online.
@@ -43,8 +55,14 @@ impl Default for RealtimeSettings {
             max_frame_bytes: 65_536,
             bad_frames_max: 20,
             max_sockets_per_user: 20,
-            max_joined_rooms: 200,
+            max_joined_rooms: 100,
             max_pending_commands: 64,
+            max_feature_calls: 8,
+            max_held_frames: 1_000,
+            max_frames_per_minute: 1_200,
+            offline_grace_ms: 3_000,
+            shard_queue_max: 4_096,
+            tick_ms: 1_000,
             resume_max_messages: 500,
             presence_max_members: 50,
             mailbox_max_frames: 1_024,

@@ -76,7 +76,8 @@ impl Config {
         }
         if let Some(url) = self.database.url() {
             broken.unless(
-                url.starts_with("postgres://") || url.starts_with("postgresql://"),
+                // The other form that libpq takes: host=… user=… dbname=…
+                url.starts_with("postgres://") || url.starts_with("postgresql://") || url.contains("dbname="),
                 "database.url",
                 "takes postgres://user:password@host:5432/name",
             );
@@ -95,6 +96,9 @@ impl Config {
             ("realtime.max_sockets_per_user", self.realtime.max_sockets_per_user),
             ("realtime.max_joined_rooms", self.realtime.max_joined_rooms),
             ("realtime.max_pending_commands", self.realtime.max_pending_commands),
+            ("realtime.max_feature_calls", self.realtime.max_feature_calls),
+            ("realtime.max_held_frames", self.realtime.max_held_frames),
+            ("realtime.shard_queue_max", self.realtime.shard_queue_max),
             ("realtime.mailbox_max_frames", self.realtime.mailbox_max_frames),
             ("realtime.mailbox_max_bytes", self.realtime.mailbox_max_bytes),
             ("engine.content_max_chars", self.engine.content_max_chars),
@@ -121,6 +125,7 @@ impl Config {
             ("database.node_beat_ms", self.database.node_beat_ms),
             ("realtime.heartbeat_interval_ms", self.realtime.heartbeat_interval_ms),
             ("realtime.auth_timeout_ms", self.realtime.auth_timeout_ms),
+            ("realtime.tick_ms", self.realtime.tick_ms),
             ("engine.idle_ms", self.engine.idle_ms),
             ("engine.commit_deadline_ms", self.engine.commit_deadline_ms),
             ("pool.ageing_step_ms", self.pool.ageing_step_ms),

@@ -1,11 +1,36 @@
 //! HTTP around the features: who calls, what a body may be, limits, headers, health and documentation.
 //!
-//! It owns no business rule. Features hand it their `routes`; it mounts them under `/api` and `/api/v1`.
+//! It owns no business rule. Features hand it their `routes`; [`app`] mounts them under `/api` and `/api/v1`.
+//! Around each request, from the outside in: [envelope] (id, log, metrics, headers, errors, panics), CORS, compression,
+//! [throttle] (rate limits), the route.
 
+mod address;
 mod caller;
+mod console;
+mod envelope;
+mod headers;
+mod health;
+mod info;
 mod json;
+mod metrics;
+mod openapi;
 mod paging;
+mod process;
+mod rate;
+mod site;
+mod throttle;
 
+pub use address::client_address;
 pub use caller::{AdminCaller, Caller, OptionalCaller};
+pub use health::{DependencyState, Finding, Health, Probe};
 pub use json::{BodyLimit, Json};
+pub use metrics::Metrics;
+pub use openapi::document;
 pub use paging::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page, PageParams, PageQuery};
+pub use process::ProcessUsage;
+pub use rate::{Exceeded, RateKey, RateLimit, Standing};
+pub use site::{ClientAddress, Routes, Site, app};
+pub use throttle::RateLimits;
+
+#[cfg(test)]
+mod tests;

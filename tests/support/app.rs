@@ -48,7 +48,7 @@ impl TestApp {
         config.server.engine_threads = 2;
         config.database.url = SecretString::from(database.url());
         config.database.pool_size = 8;
-        config.limits.enabled = false;
+        unlimited(&mut config);
         quick(&mut config);
         change(&mut config);
         let app = App::start(config).await.expect("the server starts");
@@ -64,7 +64,13 @@ impl TestApp {
         format!("http://{}{path}", self.address)
     }
 
-    pub async fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Response {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<Value>,
+    ) -> Response {
         let mut request = self.http.request(method, self.url(path));
         if let Some(token) = token {
             request = request.bearer_auth(token);
@@ -76,7 +82,13 @@ impl TestApp {
     }
 
     /// Status and body; an empty body is null.
-    pub async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let response = self.send(method, path, token, body).await;
         let status = response.status().as_u16();
         let text = response.text().await.expect("a body");
@@ -95,7 +107,8 @@ impl TestApp {
     pub async fn user(&self) -> TestUser {
         let n = NEXT_USER.fetch_add(1, Relaxed);
         let (username, email) = (format!("person{n}"), format!("person{n}@example.com"));
-        let body = json!({ "email": email, "password": PASSWORD, "username": username, "displayName": "Mira" });
+        let body =
+            json!({ "email": email, "password": PASSWORD, "username": username, "displayName": "Mira" });
         let (status, answer) = self.post("/api/auth/register", None, body).await;
         assert_eq!(status, 201, "{answer}");
         from_session(&answer, username, email)
@@ -142,9 +155,28 @@ impl TestApp {
         let app = self.app.take().expect("running");
         assert_eq!(app.stop().await, 0, "a drain leaves no reply unfinished");
         let client = self.database.pool().get().await.expect("a connection");
-        let open: i64 =
-            client.query_one("SELECT count(*) FROM turns WHERE state = 0", &[]).await.expect("a count").get(0);
+        let open: i64 = client
+            .query_one("SELECT count(*) FROM turns WHERE state = 0", &[])
+            .await
+            .expect("a count")
+            .get(0);
         assert_eq!(open, 0, "no open turn is left");
+    }
+}
+
+/// Tests ask more often than people; the limits have tests of their own.
+fn unlimited(config: &mut Config) {
+    let limits = &mut config.limits;
+    for limit in [
+        &mut limits.auth_identity,
+        &mut limits.auth_address,
+        &mut limits.api,
+        &mut limits.api_premium,
+        &mut limits.messages,
+        &mut limits.typing,
+        &mut limits.commands,
+    ] {
+        limit.enabled = false;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Headless Chromium, and a page in it that is driven by `data-testid`.
 
-use chromiumoxide::browser::{Browser, BrowserConfig, HeadlessMode};
+use chromiumoxide::browser::{Browser, BrowserConfig};
 use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
 use chromiumoxide::page::ScreenshotParams;
 use futures_util::StreamExt;
@@ -35,7 +35,7 @@ impl Tab {
         ];
         let config = BrowserConfig::builder()
             .no_sandbox()
-            .headless_mode(HeadlessMode::New)
+            .new_headless_mode()
             .window_size(width, height)
             .viewport(None)
             .user_data_dir(profile.path())
@@ -52,7 +52,10 @@ impl Tab {
         let seen = errors.clone();
         tokio::spawn(async move {
             while let Some(entry) = log.next().await {
-                if matches!(entry.entry.level, chromiumoxide::cdp::browser_protocol::log::LogEntryLevel::Error) {
+                if matches!(
+                    entry.entry.level,
+                    chromiumoxide::cdp::browser_protocol::log::LogEntryLevel::Error
+                ) {
                     seen.lock().unwrap().push(entry.entry.text.clone());
                 }
             }

@@ -85,7 +85,8 @@ impl Socket {
 
     /// The next event of that name: its data.
     pub async fn event(&mut self, name: &str) -> Value {
-        self.find(|frame| frame["event"] == name).await.unwrap_or_else(|closed| panic!("{name}: {closed:?}"))["data"]
+        self.find(|frame| frame["event"] == name).await.unwrap_or_else(|closed| panic!("{name}: {closed:?}"))
+            ["data"]
             .take()
     }
 

@@ -1,0 +1,155 @@
+//! Accounts that nobody signed up for: the first admin, the demo accounts, and crowds for load tests.
+
+use greenroom_actors::protocol::{Refusal, RefusalCode};
+use secrecy::ExposeSecret;
+
+use super::{Accounts, NewUser, Role, store};
+use crate::error::FieldError;
+use crate::postgres::refusal;
+
+/// An account for trying things out, in development only.
+#[derive(Clone, Copy, Debug)]
+pub struct DemoAccount {
+    pub email: &'static str,
+    pub username: &'static str,
+    pub display_name: &'static str,
+    pub password: &'static str,
+    pub role: Role,
+    /// `None`: the default plan.
+    pub plan: Option<&'static str>,
+}
+
+pub const DEMO_ACCOUNTS: [DemoAccount; 3] = [
+    DemoAccount {
+        email: "testuser1@example.com",
+        username: "testuser1",
+        display_name: "Test User",
+        password: "TestPassword123!",
+        role: Role::User,
+        plan: None,
+    },
+    DemoAccount {
+        email: "testadmin@example.com",
+        username: "testadmin",
+        display_name: "Test Admin",
+        password: "AdminPassword123!",
+        role: Role::Admin,
+        plan: None,
+    },
+    DemoAccount {
+        email: "premium@example.com",
+        username: "premium",
+        display_name: "Premium User",
+        password: "PremiumPassword123!",
+        role: Role::User,
+        plan: Some("premium"),
+    },
+];
+
+/// A crowd: users 0 to `users`-1, and rooms of which room r holds the users r*M to r*M+M-1, counted round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadPlan {
+    pub users: u32,
+    pub rooms: u32,
+    pub members: u32,
+    /// The users' plan.
+    pub plan: String,
+}
+
+/// What seeding did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seeded {
+    pub users: u64,
+    pub rooms: u64,
+    pub characters: u64,
+}
+
+impl Accounts {
+    /// Makes the demo accounts that are not there; answers how many. Refused in production.
+    pub async fn seed_demo(&self) -> Result<u64, Refusal> {
+        self.refuse_in_production()?;
+        let mut made = 0;
+        for demo in &DEMO_ACCOUNTS {
+            let plan = demo.plan.unwrap_or(&self.0.config.default_plan);
+            let new = NewUser::check(demo.email, demo.username, Some(demo.display_name), demo.password);
+            made += u64::from(self.make_if_missing(new, demo.password, demo.role, plan, true).await?);
+        }
+        Ok(made)
+    }
+
+    /// Makes the first admin of the settings, if one is set and no account has its e-mail address; answers whether.
+    pub async fn ensure_admin(&self) -> Result<bool, Refusal> {
+        let admin = &self.0.config.admin;
+        if !admin.is_set() {
+            return Ok(false);
+        }
+        let password = admin.password.expose_secret();
+        let new = NewUser::check(&admin.email, &admin.username, None, password);
+        let made =
+            self.make_if_missing(new, password, Role::Admin, &self.0.config.default_plan, false).await?;
+        if made {
+            tracing::info!(email = admin.email, "the first admin was made");
+        }
+        Ok(made)
+    }
+
+    async fn make_if_missing(
+        &self,
+        new: Result<NewUser, Vec<FieldError>>,
+        password: &str,
+        role: Role,
+        plan: &str,
+        seeded: bool,
+    ) -> Result<bool, Refusal> {
+        let new = new.map_err(|wrong| {
+            let wrong: Vec<String> = wrong.iter().map(|it| format!("{} {}", it.field, it.message)).collect();
+            Refusal::new(RefusalCode::BadRequest, format!("the account cannot be made: {}", wrong.join("; ")))
+        })?;
+        let client = self.client().await?;
+        let known = store::by_email(&client, new.identity()).await.map_err(|error| refusal(&error))?;
+        drop(client);
+        if known.is_some() {
+            return Ok(false);
+        }
+        let hash = self.0.passwords.hash(password).await?;
+        match self.insert(&new, role, plan, &hash, seeded).await {
+            Ok(_) => Ok(true),
+            // Another node was faster, or somebody has the username: neither is worth stopping a start for.
+            Err(refusal) if refusal.code == RefusalCode::Conflict => {
+                tracing::warn!(email = new.identity(), "the account was not made: {}", refusal.message);
+                Ok(false)
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Makes a crowd for load tests; repeating it changes nothing but the users' plan. Refused in production.
+    pub async fn seed_load(&self, load: &LoadPlan) -> Result<Seeded, Refusal> {
+        self.refuse_in_production()?;
+        let wrong = |message: &str| Err(Refusal::new(RefusalCode::BadRequest, message));
+        if !self.0.config.plans.contains_key(&load.plan) {
+            return wrong("there is no such plan in the settings");
+        }
+        if load.users == 0 || load.members > load.users {
+            return wrong("there must be at least one user, and as many as a room has members");
+        }
+        let mut client = self.client().await?;
+        store::seed::load(&mut client, load).await.map_err(|error| refusal(&error))
+    }
+
+    /// Removes all that was seeded: accounts with their rooms, and characters that no other room has.
+    pub async fn clean_seeded(&self) -> Result<Seeded, Refusal> {
+        let mut client = self.client().await?;
+        store::seed::clean(&mut client).await.map_err(|error| refusal(&error))
+    }
+
+    fn refuse_in_production(&self) -> Result<(), Refusal> {
+        if self.0.config.is_production() {
+            return Err(Refusal::new(
+                RefusalCode::Forbidden,
+                "production is not seeded: the passwords are known",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! `greenroom seed`: the demo accounts and the characters; with `--clean` they go; with `--load` a crowd for the load generator.
+//!
+//! The crowd's ids are by number, so that a load generator that signs its own tokens knows them: user k is
+//! `00000000-0000-7000-8000-<k>`, room r `00000000-0000-7001-8000-<r>` with the members `r*M … r*M+M-1` (modulo the users),
+//! the character `00000000-0000-7002-8000-000000000000`; numbers are twelve hexadecimal digits.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::accounts::{Accounts, LoadPlan};
+use crate::app;
+use crate::config::Config;
+
+#[derive(Debug, Args)]
+pub struct Seed {
+    /// Take away what seeding made: demo accounts, the crowd, and the characters that no conversation uses.
+    #[arg(long, conflicts_with = "load")]
+    clean: bool,
+    /// Make so many users for load tests, without passwords.
+    #[arg(long, value_name = "USERS")]
+    load: Option<u32>,
+    /// Rooms of the crowd.
+    #[arg(long, value_name = "ROOMS", default_value_t = 0, requires = "load")]
+    rooms: u32,
+    /// Members of each such room.
+    #[arg(long, value_name = "MEMBERS", default_value_t = 1, requires = "load")]
+    members: u32,
+    /// Plan of the crowd.
+    #[arg(long, value_name = "PLAN", default_value = "free", requires = "load")]
+    plan: String,
+}
+
+pub async fn run(config: Config, seed: Seed) -> anyhow::Result<ExitCode> {
+    let config = Arc::new(config);
+    let database = super::open(&config).await?;
+    database.migrate().await?;
+    let accounts = Accounts::open(database.pool(), config.clone())?;
+    let said = if seed.clean {
+        app::unseed(&accounts, &database.pool()).await?
+    } else if let Some(users) = seed.load {
+        let crowd = LoadPlan { users, rooms: seed.rooms, members: seed.members, plan: seed.plan };
+        let made = accounts.seed_load(&crowd).await?;
+        format!("{} users, {} rooms of {}", made.users, made.rooms, crowd.members)
+    } else {
+        app::seed(&config, &accounts, &database.pool()).await?
+    };
+    println!("{said}");
+    database.close().await;
+    Ok(ExitCode::SUCCESS)
+}
