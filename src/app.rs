@@ -1,1 +1,243 @@
+//! The composition root: the only place where ports meet adapters. What starts here ends here, in the other order.
 
+mod settings;
+mod seeding;
+mod tasks;
+mod stubs;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle as Thread;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{HttpServer, web};
+use anyhow::Context;
+use greenroom_actors::domain::NodeId;
+use greenroom_actors::engine::{Engine, Ports};
+use greenroom_actors::ports::SystemClock;
+use secrecy::ExposeSecret;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::accounts::AccessTokens;
+use stubs::{Accounts, Providers, Tokens};
+use crate::characters::Characters;
+use crate::config::{Config, Logging};
+use crate::control::{Control, Switches};
+use crate::conversations::Conversations;
+use crate::http::{Health, Routes, Site};
+use crate::postgres::archive::{OtherNodes, PostgresArchive};
+use crate::postgres::journal::PostgresJournal;
+use crate::postgres::nodes::NodeLease;
+use crate::postgres::Database;
+use crate::realtime::{Hub, LiveBackend};
+use greenroom_actors::session::CloseCode;
+use crate::{characters, control, conversations, http, realtime};
+
+pub use seeding::{seed, unseed};
+
+/// What is mounted at `/api` and `/api/v1`.
+const API: &[Routes] = &[characters::routes, conversations::routes, control::routes];
+/// What is mounted at `/`.
+const ROOT: &[Routes] = &[realtime::routes];
+
+/// The OpenAPI description of all routes, as JSON.
+pub fn openapi() -> anyhow::Result<String> {
+    Ok(http::document(ROOT, API).to_pretty_json()?)
+}
+
+/// A running server.
+pub struct App {
+    address: SocketAddr,
+    config: Arc<Config>,
+    database: Database,
+    engine: Engine,
+    hub: Hub,
+    health: Health,
+    lease: NodeLease,
+    recovery: JoinHandle<()>,
+    http: ServerHandle,
+    http_thread: Thread<()>,
+    drain_asked: watch::Receiver<bool>,
+}
+
+/// Serves until it is asked to end (SIGTERM, Ctrl-C, an admin), then drains. The exit code is 0 when no reply was cut.
+pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let mut app = App::start(config).await?;
+    tracing::info!("Greenroom is ready: http://{}", app.address);
+    app.until_asked().await;
+    let unfinished = app.stop().await;
+    if unfinished > 0 {
+        tracing::warn!(unfinished, "replies were cut by the deadline; the next start takes them up");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl App {
+    /// Starts everything and returns when requests are answered. Call it on a multi-thread runtime: the engine's.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let config = Arc::new(config);
+        let secret = config.signing_secret()?;
+        let node = NodeId::new();
+        let database = Database::open(&config.database.options(), &config.data_dir).await?;
+        database.migrate().await?;
+        let pool = database.pool();
+        if config.has_demo_accounts() || config.admin.is_set() {
+            seed(&config, &pool).await?;
+        }
+
+        // The engine and its outside.
+        let settings = config.engine_settings();
+        let plans = settings.plans.clone();
+        let name = format!("{}:{}", config.server.host, config.server.port);
+        let beat = config.database.node_beat();
+        let lease = NodeLease::start(&database.connector(), node, &name, beat).await?;
+        let others = match database.private_cluster() {
+            Some(_) => OtherNodes::Gone,
+            None => OtherNodes::Leased(config.database.node_dead_after()),
+        };
+        let hub = Hub::new(config.realtime_settings());
+        let providers = Providers::new(&config.ai)?;
+        let ports = Ports {
+            archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
+            journal: Arc::new(PostgresJournal::new(database.connector(), node)),
+            generator: Arc::new(providers.clone()),
+            tokens: Arc::new(Tokens::default()),
+            fanout: Arc::new(hub.clone()),
+            clock: Arc::new(SystemClock),
+        };
+        let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
+
+        // The features around it.
+        let tokens = AccessTokens::new(secret.expose_secret().as_bytes(), config.auth.access_ttl());
+        let accounts = Accounts::new(pool.clone(), tokens.clone(), engine.clone(), &config);
+        let characters = Characters::new(pool.clone());
+        let told = hub.clone();
+        let conversations = Conversations::new(
+            pool.clone(),
+            database.epoch(),
+            engine.clone(),
+            characters.clone(),
+            config.conversation_settings(),
+            Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
+        );
+        hub.attach(Arc::new(LiveBackend {
+            epoch: database.epoch(),
+            engine: engine.clone(),
+            conversations: conversations.clone(),
+            tokens: tokens.clone(),
+            profiles: tasks::profiles(&accounts),
+            plans,
+        }));
+        let (drain, drain_asked) = watch::channel(false);
+        let switches = Switches::new(drain, Arc::new(set_log_level));
+        let control = Control::new(engine.clone(), hub.clone(), pool.clone(), switches);
+        let health = Health::new(tasks::probes(&database, &engine, &providers));
+        let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
+        let recovery = tasks::recover(engine.clone(), config.database.node_beat());
+
+        // HTTP has threads of its own; what all workers share goes in by clone.
+        let options = config.socket_options();
+        let app = {
+            let (hub, engine) = (hub.clone(), engine.clone());
+            move || {
+                http::app(&site)
+                    .app_data(web::Data::new(hub.clone()))
+                    .app_data(web::Data::new(engine.clone()))
+                    .app_data(web::Data::new(accounts.clone()))
+                    .app_data(web::Data::new(characters.clone()))
+                    .app_data(web::Data::new(conversations.clone()))
+                    .app_data(web::Data::new(providers.clone()))
+                    .app_data(web::Data::new(control.clone()))
+            }
+        };
+        let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
+        let address = listener.local_addr()?;
+        let server = config.server.clone();
+        let (started, handle) = oneshot::channel();
+        let http_thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {
+            let result = actix_web::rt::System::new().block_on(async move {
+                let server = HttpServer::new(app)
+                    .workers(server.worker_threads())
+                    .max_connections(server.connections_max)
+                    .keep_alive(server.keep_alive())
+                    .client_request_timeout(server.request_timeout())
+                    .shutdown_timeout(1)
+                    .disable_signals()
+                    .on_connect(realtime::on_connect(options))
+                    .listen(listener)?
+                    .run();
+                // Whoever waits for it is gone only if the start was given up.
+                drop(started.send(server.handle()));
+                server.await
+            });
+            if let Err(error) = result {
+                tracing::error!(%error, "the HTTP server ended");
+            }
+        })?;
+        let http = handle.await.context("the HTTP server did not start")?;
+        Ok(Self {
+            address,
+            config,
+            database,
+            engine,
+            hub,
+            health,
+            lease,
+            recovery,
+            http,
+            http_thread,
+            drain_asked,
+        })
+    }
+
+    /// Where it listens; with port 0 in the settings, the port that it got.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Waits for SIGTERM, Ctrl-C or an admin's drain.
+    pub async fn until_asked(&mut self) {
+        let asked = self.drain_asked.wait_for(|asked| *asked);
+        tokio::select! {
+            () = tasks::signal() => {}
+            _ = asked => {}
+        }
+    }
+
+    /// Drains: no new sockets and messages, replies finish within the deadline, sockets are told to reconnect, then all
+    /// ends, the database last. Answers how many replies did not finish.
+    pub async fn stop(self) -> usize {
+        tracing::info!("draining");
+        self.health.set_draining();
+        self.engine.begin_drain();
+        self.recovery.abort();
+        let unfinished = self.engine.drain(self.config.server.drain_timeout()).await;
+        self.hub.close_all(CloseCode::Draining);
+        self.http.stop(true).await;
+        let _ = tokio::task::spawn_blocking(move || self.http_thread.join()).await;
+        self.lease.close().await;
+        self.database.close().await;
+        tracing::info!("ended");
+        unfinished
+    }
+}
+
+fn set_log_level(level: &str) -> Result<(), String> {
+    match Logging::running() {
+        Some(logging) => logging.set_level(level).map_err(|error| error.to_string()),
+        None => Err("this process has no log".to_owned()),
+    }
+}

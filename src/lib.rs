@@ -12,3 +12,4 @@ pub mod ai;
 pub mod control;
 pub mod postgres;
 pub mod app;
+pub mod cli;

@@ -6,12 +6,14 @@ mod database;
 mod stage;
 #[path = "conversations/log.rs"]
 mod log;
+#[path = "conversations/resume.rs"]
+mod resume;
 #[path = "conversations/http.rs"]
 mod http;
 
 use std::collections::BTreeSet;
 
-use greenroom::characters::{CharacterFilter, SeedReport};
+use greenroom::characters::{CharacterFilter, SeedReport, seed_characters};
 use greenroom::conversations::view::{MessageView, SenderKind};
 use greenroom::conversations::{MessageRange, NewConversation};
 use greenroom::http::PageQuery;
@@ -55,6 +57,23 @@ async fn a_character_that_an_admin_took_over_or_deleted_is_left_alone_by_seeding
     assert_eq!(report, SeedReport { unchanged: 2, ..SeedReport::default() });
     assert_eq!(stage.characters.get("ada").await.unwrap().tagline, "mine");
     assert_eq!(stage.characters.get("bo").await.unwrap_err().code, RefusalCode::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unseeding_takes_away_the_seeded_characters_that_nobody_met() {
+    let stage = stage().await;
+    let shipped = seed_characters().unwrap();
+    let report = stage.characters.seed(&shipped).await.unwrap();
+    assert_eq!(report, SeedReport { made: shipped.len(), ..SeedReport::default() });
+    let (met, own) = (shipped[0].slug.clone(), shipped[1].slug.clone());
+    let user = stage.user("mira").await;
+    let met_id = CharacterId::from_uuid(stage.characters.get(&met).await.unwrap().id);
+    stage.conversations.default_room(user, met_id).await.unwrap();
+    stage.execute("update characters set seeded = false where slug = $1", &[&own]).await;
+    assert_eq!(stage.characters.unseed().await.unwrap(), shipped.len() as u64 - 2);
+    let left = stage.characters.list(&CharacterFilter::default(), &PageQuery::default()).await.unwrap();
+    let left: BTreeSet<String> = left.items.into_iter().map(|character| character.slug).collect();
+    assert_eq!(left, BTreeSet::from([met, own]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ pub use view::CharacterView;
 use crate::error::FieldError;
 use crate::http::{Page, PageQuery};
 use crate::postgres::refusal;
-use seed::SeedCharacter;
+use seed::{SeedCharacter, SeedError};
 
 /// Longest slug that is looked up.
 const SLUG_MAX: usize = 80;
@@ -65,6 +65,11 @@ pub struct CastMember {
     pub id: CharacterId,
     pub name: String,
     pub greeting: String,
+}
+
+/// The characters that come with Greenroom.
+pub fn seed_characters() -> Result<Vec<SeedCharacter>, SeedError> {
+    seed::parse(seed::SHIPPED)
 }
 
 /// What seeding did.
@@ -139,6 +144,12 @@ impl Characters {
     pub async fn seed(&self, characters: &[SeedCharacter]) -> Result<SeedReport, Refusal> {
         let mut client = self.client().await?;
         store::seed(&mut client, characters).await.map_err(|error| refusal(&error))
+    }
+
+    /// Takes away the seeded characters that no conversation ever had; answers how many.
+    pub async fn unseed(&self) -> Result<u64, Refusal> {
+        let client = self.client().await?;
+        store::unseed(&client).await.map_err(|error| refusal(&error))
     }
 
     async fn client(&self) -> Result<deadpool_postgres::Client, Refusal> {

@@ -4,6 +4,9 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+/// The file as it is built into the program.
+pub const SHIPPED: &str = include_str!("seed.toml");
+
 /// Longest name, in characters.
 pub const NAME_MAX: usize = 80;
 const LINE_MAX: usize = 200;
@@ -154,6 +157,11 @@ mod tests {
         personality = "Dry and kind."
         examples = [{ from = "user", text = "Hello" }, { from = "character", text = "Mind the step." }]
     "##;
+
+    #[test]
+    fn the_shipped_characters_are_valid() {
+        assert!(parse(SHIPPED).unwrap().len() >= 8);
+    }
 
     #[test]
     fn a_character_is_read_with_its_defaults() {

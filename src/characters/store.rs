@@ -191,6 +191,16 @@ pub async fn seed(client: &mut Client, characters: &[SeedCharacter]) -> Stored<S
     Ok(report)
 }
 
+// A conversation that was deleted still names its characters.
+const UNSEED: &str = "delete from characters c where c.seeded
+    and not exists (select from room_characters where character_id = c.id)
+    and not exists (select from rooms where default_character_id = c.id)";
+
+pub async fn unseed(client: &impl GenericClient) -> Stored<u64> {
+    let statement = client.prepare_cached(UNSEED).await?;
+    Ok(client.execute(&statement, &[]).await?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 //! All of it is behind an admin's token, and every act is logged with who did it.
 
 mod routes;
+mod sockets;
 mod store;
 mod switches;
 mod view;
@@ -16,10 +17,13 @@ use jiff::Timestamp;
 pub use routes::routes;
 pub use switches::{SetLogLevel, Switches};
 
+use crate::realtime::Hub;
+
 /// What the admin's routes look at and act on. Cheap to clone.
 #[derive(Clone)]
 pub struct Control {
     engine: Engine,
+    hub: Hub,
     database: Pool,
     switches: Switches,
     started_at: Timestamp,
@@ -29,7 +33,7 @@ pub struct Control {
 impl Control {
     /// Made when the server starts: its uptime counts from here.
     #[must_use]
-    pub fn new(engine: Engine, database: Pool, switches: Switches) -> Self {
-        Self { engine, database, switches, started_at: Timestamp::now(), running: Instant::now() }
+    pub fn new(engine: Engine, database: Pool, switches: Switches, hub: Hub) -> Self {
+        Self { engine, hub, database, switches, started_at: Timestamp::now(), running: Instant::now() }
     }
 }

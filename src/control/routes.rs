@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::sockets::{self, SocketsView};
 use super::view::{
     ActorView, ConnectionsView, JournalView, KindView, LiveRoomView, PoolView, TreeView, milliseconds,
 };
@@ -17,7 +18,16 @@ use crate::http::{AdminCaller, Json, Page, PageParams, PageQuery};
 use crate::postgres::refusal;
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(overview).service(rooms).service(actors).service(pool).service(drain).service(log_level);
+    config
+        .service(overview)
+        .service(sockets::sessions)
+        .service(sockets::kick)
+        .service(sockets::broadcast)
+        .service(rooms)
+        .service(actors)
+        .service(pool)
+        .service(drain)
+        .service(log_level);
 }
 
 /// The server at a glance.
@@ -30,6 +40,7 @@ struct OverviewView {
     uptime_ms: u64,
     /// New messages are refused; the server ends when its replies have.
     draining: bool,
+    sockets: SocketsView,
     actors: Vec<KindView>,
     /// Replies running or waiting.
     turns: usize,
@@ -58,6 +69,7 @@ async fn overview(_: AdminCaller, control: web::Data<Control>) -> ApiResult<web:
         started_at: wire_time(control.started_at),
         uptime_ms: milliseconds(control.running.elapsed()),
         draining: control.engine.is_draining() || control.switches.drain_asked(),
+        sockets: control.hub.counts().into(),
         actors: engine.branches.iter().map(KindView::from).collect(),
         turns: engine.turns,
         pool: PoolView::from(&engine.pool),

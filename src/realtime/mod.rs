@@ -1,1 +1,27 @@
+//! Realtime: sockets and what goes over them.
+//!
+//! `ws` upgrades; `session` hosts one socket's state machine; `shard` has a worker thread's sockets; `hub` is the way
+//! from the engine to the shards; `wire` is the protocol's format; `backend` is what sockets ask of the server.
+//!
+//! actix-web-actors has one flaw that shapes all of this: a session is polled only while less than 32 KiB wait to be
+//! written, so that a peer which stops reading stops its session's timers and its close as well. Hence: only bounded
+//! `try_send`s into a session, no timer of a session's own, no future of a session's own, and a shard that ends the
+//! connection of a socket that takes nothing.
 
+mod settings;
+mod backend;
+mod live;
+pub mod wire;
+mod ws;
+mod socket;
+mod session;
+mod delivery;
+mod shard;
+mod hub;
+
+pub use backend::{Answer, Backend, Profile, Verified};
+pub use hub::{Hub, HubCounts, SessionInfo};
+pub use live::{LiveBackend, Profiles};
+pub use settings::Settings;
+pub use socket::{SocketOptions, on_connect};
+pub use ws::routes;

@@ -9,6 +9,7 @@ use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, web};
 use greenroom::accounts::{AccessTokens, Role};
 use greenroom::control::{Control, Switches};
+use greenroom::realtime::{self, Hub};
 use greenroom_actors::domain::{MessageId, RoomId, SessionId, UserId};
 use greenroom_actors::protocol::RoomEvent;
 use greenroom_actors::testsuite::Script;
@@ -17,13 +18,21 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::scope::scope;
+use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::stage::{Stage, lone, stage};
 
+fn routes(config: &mut ServiceConfig<'_>) {
+    greenroom::characters::routes(config);
+    greenroom::conversations::routes(config);
+    greenroom::control::routes(config);
+}
+
 /// The routes over a stage, and tokens to call them with.
 struct Site {
     stage: Stage,
+    hub: Hub,
     tokens: AccessTokens,
     drain: watch::Sender<bool>,
     levels: Arc<Mutex<Vec<String>>>,
@@ -33,7 +42,13 @@ impl Site {
     async fn open() -> Self {
         let tokens =
             AccessTokens::new(b"a secret of at least thirty-two characters", Duration::from_secs(900));
-        Self { stage: stage().await, tokens, drain: watch::Sender::new(false), levels: Arc::default() }
+        Self {
+            stage: stage().await,
+            hub: Hub::new(realtime::Settings::default()),
+            tokens,
+            drain: watch::Sender::new(false),
+            levels: Arc::default(),
+        }
     }
 
     fn bearer(&self, user: UserId, role: Role) -> String {
@@ -53,19 +68,15 @@ impl Site {
             Ok(())
         };
         let switches = Switches::new(self.drain.clone(), Arc::new(set_level));
-        let control = Control::new(self.stage.engine.clone(), self.stage.pool.clone(), switches);
+        let control =
+            Control::new(self.stage.engine.clone(), self.stage.pool.clone(), switches, self.hub.clone());
         let (app, _) = App::new()
             .app_data(web::Data::new(self.tokens.clone()))
             .app_data(web::Data::new(self.stage.characters.clone()))
             .app_data(web::Data::new(self.stage.conversations.clone()))
             .app_data(web::Data::new(control))
             .into_utoipa_app()
-            .service(
-                scope("/api")
-                    .configure(greenroom::characters::routes)
-                    .configure(greenroom::conversations::routes)
-                    .configure(greenroom::control::routes),
-            )
+            .service(scope("/api").configure(routes))
             .split_for_parts();
         let service = init_service(app).await;
         let mut request = TestRequest::default().method(method).uri(path);
@@ -115,6 +126,14 @@ async fn every_route_asks_for_the_right_caller() {
         (get.clone(), "/api/admin/rooms", None, 200),
         (get.clone(), "/api/admin/actors", None, 200),
         (get.clone(), "/api/admin/pool", None, 200),
+        (get.clone(), "/api/admin/sessions", None, 200),
+        (Method::DELETE, "/api/admin/sessions/0198c0de-0000-7000-8000-000000000000", None, 404),
+        (
+            post.clone(),
+            "/api/admin/broadcast",
+            Some(json!({"title": "Tonight", "body": "We move house."})),
+            202,
+        ),
         (Method::PUT, "/api/admin/log-level", Some(json!({"level": "debug"})), 200),
         (post, "/api/admin/drain", None, 202),
     ];
@@ -205,6 +224,14 @@ async fn what_is_wrong_with_a_request_is_told_by_field() {
         (Method::GET, "/api/characters?cursor=nonsense".to_owned(), Value::Null, "cursor"),
         (Method::GET, format!("/api/characters?q={}", "x".repeat(101)), Value::Null, "q"),
         (Method::GET, "/api/admin/rooms?cursor=x".to_owned(), Value::Null, "cursor"),
+        (Method::GET, "/api/admin/sessions?cursor=x".to_owned(), Value::Null, "cursor"),
+        (Method::POST, "/api/admin/broadcast".to_owned(), json!({"title": " ", "body": "x"}), "title"),
+        (
+            Method::POST,
+            "/api/admin/broadcast".to_owned(),
+            json!({"title": "x", "body": "x", "level": "shrill"}),
+            "body",
+        ),
         (Method::PUT, "/api/admin/log-level".to_owned(), json!({"level": "loud"}), "level"),
     ] {
         let body = (!body.is_null()).then_some(body);
@@ -322,4 +349,25 @@ async fn a_reply_under_way_is_told_as_it_is_now() {
     assert_eq!((&overview["turns"], &overview["pool"]["running"]), (&json!(1), &json!(1)));
     site.stage.generator.let_go(10);
     assert_eq!(site.stage.fanout.end_of(room, reply).await.unwrap(), "One two.");
+}
+
+#[test]
+fn each_operation_is_documented_once_and_each_schema_is_there() {
+    let (_, api) = App::new().into_utoipa_app().service(scope("/api").configure(routes)).split_for_parts();
+    let api = serde_json::to_value(api).unwrap();
+    let mut names = Vec::new();
+    for (path, operations) in api["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            assert!(operation["summary"].is_string(), "{method} {path}");
+            names.push(operation["operationId"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(names.len(), 18);
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 18, "{names:?}");
+    for reference in api.to_string().split("\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(api["components"]["schemas"][name].is_object(), "{name}");
+    }
 }

@@ -138,6 +138,8 @@ pub struct Machine {
     pub cores: usize,
     pub memory_gigabytes: u64,
     pub kernel: String,
+    /// Processes that wanted a core in the minute before the run: above 0.3 or so, others were at work too.
+    pub load_before: f64,
     /// Share of the time that the hypervisor took away since the start of the run, in percent.
     pub steal_percent: f64,
     #[serde(skip)]
@@ -158,6 +160,10 @@ impl Machine {
             cores: fs::read_to_string("/proc/cpuinfo").unwrap_or_default().matches("processor\t").count(),
             memory_gigabytes: kilobytes / (1024 * 1024),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+            load_before: fs::read_to_string("/proc/loadavg")
+                .ok()
+                .and_then(|text| text.split(' ').next()?.parse().ok())
+                .unwrap_or(0.0),
             steal_percent: 0.0,
             ticks_at_start: machine_ticks(),
         }

@@ -28,7 +28,7 @@ impl Report {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
              <title>Greenroom load: {0}</title><style>{STYLE}</style></head><body><main>\n\
              <h1>{0}</h1><p>{1}</p><p class=\"badge {passed}\">{word}</p>\n<p><code>{2}</code></p>\
-             <p>{3}, {4} cores, {5} GB, Linux {6}, {7:.1}% stolen</p>",
+             <p>{3}, {4} cores, {5} GB, Linux {6}, load before {8:.1}, {7:.1}% stolen</p>",
             escape(&self.scenario),
             escape(&self.about),
             escape(&self.command),
@@ -36,7 +36,8 @@ impl Report {
             machine.cores,
             machine.memory_gigabytes,
             escape(&machine.kernel),
-            machine.steal_percent
+            machine.steal_percent,
+            machine.load_before
         )?;
         let settings: Vec<_> =
             self.settings.iter().map(|(name, value)| escape(&format!("{name} {value}"))).collect();

@@ -19,8 +19,13 @@ impl Report {
         let machine = &self.machine;
         writeln!(
             out,
-            "  {} ({} cores, {} GB), Linux {}, {:.1}% stolen\n",
-            machine.processor, machine.cores, machine.memory_gigabytes, machine.kernel, machine.steal_percent
+            "  {} ({} cores, {} GB), Linux {}, load before {:.1}, {:.1}% stolen\n",
+            machine.processor,
+            machine.cores,
+            machine.memory_gigabytes,
+            machine.kernel,
+            machine.load_before,
+            machine.steal_percent
         )?;
         let widest = self.figures.iter().map(|figure| figure.name.chars().count()).max().unwrap_or(0);
         for figure in &self.figures {

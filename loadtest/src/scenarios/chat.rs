@@ -36,6 +36,9 @@ pub struct Options {
     /// The simulator that the server uses as its provider.
     #[arg(long, value_name = "URL")]
     pub sim_url: String,
+    /// The simulator's process, for its CPU.
+    #[arg(long, value_name = "PID")]
+    pub sim_pid: Option<u32>,
     /// Streams to hold open.
     #[arg(long, default_value_t = 500)]
     pub concurrent: usize,
@@ -252,15 +255,15 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     // The longest stream is a fifth longer than the mean.
     let build_up = Duration::from_secs_f64(stream_seconds * 1.25);
     let total = build_up + Duration::from_secs_f64(options.seconds);
-    let (server, postgres) = (options.server.server_process(), options.server.postgres_processes());
-    let usage = || [&server, &postgres].map(|group| group.as_ref().map(|group| group.usage()));
     let mut recorder = options.server.recorder("deltas");
     let (begun, mut number, mut starved) = (Moment::now(), 0u32, 0u64);
-    let (mut before, mut before_counts, mut running) = (usage(), (0, 0), (0u64, 0u64));
+    let mut meter = options.server.cpu_meter(&[("simulator", options.sim_pid)]);
+    let (mut before_counts, mut running) = ((0, 0), (0u64, 0u64));
     while begun.elapsed() < total {
         if !chat.measuring && begun.elapsed() >= build_up {
             chat.measuring = true;
-            (before, before_counts) = (usage(), (chat.deltas, chat.finished));
+            meter.restart();
+            before_counts = (chat.deltas, chat.finished);
         }
         let due = begun.plus(interval * number);
         if due <= Moment::now() {
@@ -279,7 +282,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         }
         recorder.tick(Moment::now(), chat.deltas);
     }
-    let (after, counts) = (usage(), (chat.deltas - before_counts.0, chat.finished - before_counts.1));
+    let (cpu, counts) = (meter.read(), (chat.deltas - before_counts.0, chat.finished - before_counts.1));
     let stopped = Moment::now();
     while chat.running() > 0 && stopped.elapsed() < build_up + Duration::from_secs(20) {
         crew.turn(TURN, &mut chat)?;
@@ -312,12 +315,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     report.figure("streams open, mean", running.0 as f64 / running.1.max(1) as f64, "");
     report.figure("replies finished", counts.1 as f64 / options.seconds, "/s");
     report.figure("deltas", counts.0 as f64 / options.seconds, "/s");
-    for (name, before, after) in [("server", before[0], after[0]), ("Postgres", before[1], after[1])] {
-        let (Some(before), Some(after)) = (before, after) else { continue };
-        let cpu = after.cpu_seconds - before.cpu_seconds;
-        report.figure(format!("CPU of {name}"), cpu / options.seconds * 100.0, "%");
-        report.figure(format!("CPU of {name} per reply"), cpu / counts.1.max(1) as f64 * 1e3, "ms");
-    }
+    cpu.describe(&mut report, counts.1, "reply");
     if starved > 0 {
         report.note(format!("at {starved} turns every user was waiting for a reply: use more --users"));
     }

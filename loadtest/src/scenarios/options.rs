@@ -4,7 +4,7 @@ use std::net::{SocketAddr, SocketAddrV4, ToSocketAddrs};
 
 use anyhow::Context;
 
-use crate::measure::{ProcessGroup, Recorder};
+use crate::measure::{CpuMeter, ProcessGroup, Recorder};
 use crate::native::{Crew, CrewOptions, Dialect, SignIn, Signer, ids};
 use crate::net::{Sources, raise_descriptor_limit};
 use crate::report::Report;
@@ -113,6 +113,18 @@ impl ServerOptions {
             Some(pid) => Some(ProcessGroup::tree(pid)),
             None => self.server_pid.and_then(ProcessGroup::postgres_below),
         }
+    }
+
+    /// The CPU of the server, its Postgres and this process, from now on.
+    pub fn cpu_meter(&self, others: &[(&'static str, Option<u32>)]) -> CpuMeter {
+        let own = Some(ProcessGroup::single(std::process::id()));
+        let known = [
+            ("server", self.server_process()),
+            ("Postgres", self.postgres_processes()),
+            ("load generator", own),
+        ];
+        let others = others.iter().map(|(name, pid)| (*name, pid.map(ProcessGroup::single)));
+        CpuMeter::new(known.into_iter().chain(others))
     }
 
     /// A recorder that watches the server, its Postgres and this process.

@@ -172,11 +172,10 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     crew.bring_up(0..seats, BRING_UP, &mut senders)?;
     one_each(&mut crew, &mut senders, Act::First)?;
 
-    let (server, postgres) = (options.server.server_process(), options.server.postgres_processes());
-    let usage = || [&server, &postgres].map(|group| group.as_ref().map(|group| group.usage()));
     let mut recorder = options.server.recorder("acked messages");
     senders.act = Act::Running;
-    let (begun, before, acked_before) = (Moment::now(), usage(), senders.acked);
+    let mut meter = options.server.cpu_meter(&[]);
+    let (begun, acked_before) = (Moment::now(), senders.acked);
     let mut intended = 0u64;
     crew.act(|stage| {
         for seat in 0..seats {
@@ -200,7 +199,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         crew.turn(wait, &mut senders)?;
         recorder.tick(Moment::now(), senders.acked);
     }
-    let (seconds, after, acked) = (begun.elapsed().as_secs_f64(), usage(), senders.acked - acked_before);
+    let (seconds, cpu, acked) = (begun.elapsed().as_secs_f64(), meter.read(), senders.acked - acked_before);
     senders.act = Act::Draining;
     let draining = Moment::now();
     while senders.in_flight() > 0 && draining.elapsed() < DRAIN && senders.endings.is_empty() {
@@ -223,12 +222,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         None => report.aimed("acked", rate, "/s", Target::AtLeast(TARGET_RATE)),
         Some(_) => report.figure("acked", rate, "/s"),
     }
-    for (name, before, after) in [("server", before[0], after[0]), ("Postgres", before[1], after[1])] {
-        let (Some(before), Some(after)) = (before, after) else { continue };
-        let cpu = after.cpu_seconds - before.cpu_seconds;
-        report.figure(format!("CPU of {name} per message"), cpu / acked.max(1) as f64 * 1e6, "µs");
-        report.figure(format!("CPU of {name}"), cpu / seconds * 100.0, "%");
-    }
+    cpu.describe(&mut report, acked, "message");
     report.latencies.push(senders.ack.summary());
     report.series = recorder.series();
     judge(options, &mut crew, &senders, unanswered, &mut report)?;

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# Runs one scenario of the load generator and starts all that it needs: a seeded server on a private database in a
+# temporary folder, the simulator where replies are wanted, and the generator. Ends all of it again.
+#
+#   loadtest/run.sh idle|fanout|send|chat|slow|storm|chaos [arguments of the scenario]
+#
+# The server runs on one core, the generator, Postgres and the simulator on another. Results: target/loadtest/.
+#   SERVER_CORE=0 LOAD_CORE=1   the two cores
+#   SERVER=double               the generator's own stand-in in place of the server, to try a scenario
+#   BUILD=0                     take the binaries in target/release as they are
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scenario=${1:-}
+case $scenario in
+  idle)   users=10000 rooms=0 members=0 ;;
+  fanout) users=1000 rooms=10 members=100 ;;
+  send)   users=1000 rooms=1000 members=1 ;;
+  chat)   users=1000 rooms=1000 members=1 ;;
+  slow)   users=200 rooms=10 members=20 ;;
+  storm)  users=5000 rooms=100 members=50 ;;
+  chaos)  users=40 rooms=10 members=4 ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
+shift
+
+# The population is seeded, so it is taken out of the arguments here.
+arguments=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --users) users=$2; shift 2 ;;
+    --rooms) rooms=$2; shift 2 ;;
+    --members) members=$2; shift 2 ;;
+    *) arguments+=("$1"); shift ;;
+  esac
+done
+[ "$scenario" != chat ] || { rooms=$users; members=1; }
+
+server_core=${SERVER_CORE:-0}
+load_core=${LOAD_CORE:-1}
+target=${CARGO_TARGET_DIR:-$PWD/target}
+greenroom=$target/release/greenroom
+loadtest=$target/release/loadtest
+results=$target/loadtest
+if [ "${BUILD:-1}" = 1 ]; then
+  [ "${SERVER:-greenroom}" = double ] || cargo build --release --package greenroom --bin greenroom
+  cargo build --release --package loadtest
+fi
+mkdir -p "$results"
+ulimit -n "$(ulimit -Hn)"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/greenroom-load.XXXXXX")
+simulator=
+clean_up() {
+  local status=$? pid
+  trap - EXIT
+  for pid in $(cat "$work/server.pid" 2>/dev/null) $simulator; do
+    kill -TERM "$pid" 2>/dev/null || true
+  done
+  for _ in $(seq 300); do
+    pid=$(cat "$work/server.pid" 2>/dev/null || true)
+    [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || true
+  if [ "$status" -ne 0 ] && [ -s "$work/server.log" ]; then
+    cp "$work/server.log" "$results/$scenario.server.log"
+    echo "run.sh: the server's log is $results/$scenario.server.log" >&2
+  fi
+  rm -rf "$work"
+  exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 10000))
+    # Nobody answers there, so it is free.
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+  done
+}
+
+port=$(free_port)
+url=http://127.0.0.1:$port
+JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+export JWT_SECRET
+export GREENROOM__SERVER__PORT=$port GREENROOM__DATA_DIR=$work/data
+
+if [ "$scenario" = chat ] || [ "$scenario" = chaos ]; then
+  taskset -c "$load_core" "$loadtest" sim --first-token-delay-ms 50 --tokens 20 >"$work/sim.log" &
+  simulator=$!
+  for _ in $(seq 100); do grep -q 'simulator on' "$work/sim.log" && break; sleep 0.05; done
+  sim_url=http://$(sed -n 's/simulator on //p' "$work/sim.log")
+  export GREENROOM__AI__PROVIDERS__SIM__BASE_URL=$sim_url/v1
+  [ "$scenario" != chat ] || arguments+=(--sim-url "$sim_url" --sim-pid "$simulator")
+fi
+
+# The server writes its process id, so that it can be ended whoever started it.
+if [ "${SERVER:-greenroom}" = double ]; then
+  serve="$loadtest double --port $port --data $work/double.log ${sim_url:+--provider $sim_url}"
+else
+  serve="$greenroom serve --config $PWD/loadtest/config.toml"
+fi
+cat >"$work/serve.sh" <<SERVE
+echo \$\$ >"$work/server.pid"
+exec taskset -c $server_core $serve
+SERVE
+
+if [ "${SERVER:-greenroom}" != double ]; then
+  seeding=(--load "$users")
+  [ "$rooms" -eq 0 ] || seeding+=(--rooms "$rooms" --members "$members")
+  "$greenroom" seed --config loadtest/config.toml "${seeding[@]}" >"$work/seed.log" 2>&1 ||
+    { cat "$work/seed.log" >&2; echo "run.sh: seeding failed" >&2; exit 2; }
+fi
+
+is_ready() {
+  local answer
+  # The inner shell owns the connection, so that it is closed in every case.
+  answer=$( (exec 3<>"/dev/tcp/127.0.0.1/$port"
+    printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3
+    head -1 <&3) 2>/dev/null) || return 1
+  case $answer in *" 200 "*) return 0 ;; *) return 1 ;; esac
+}
+
+# The server's children began on the server's core; Postgres belongs to the other one. What it starts later follows it.
+pin_children() {
+  local child
+  for child in $(pgrep -P "$1" || true); do
+    taskset -acp "$load_core" "$child" >/dev/null 2>&1 || true
+    pin_children "$child"
+  done
+}
+
+arguments+=(--json "$results/$scenario.json" --html "$results/$scenario.html")
+if [ "$scenario" = chaos ]; then
+  arguments+=(--server-cmd "sh $work/serve.sh" --server-log "$work/server.log")
+else
+  sh "$work/serve.sh" >>"$work/server.log" 2>&1 &
+  for _ in $(seq 600); do is_ready && break; sleep 0.1; done
+  is_ready || { cat "$work/server.log" >&2; echo "run.sh: the server was not ready in 60 s" >&2; exit 2; }
+  server=$(cat "$work/server.pid")
+  pin_children "$server"
+  arguments+=(--server-pid "$server")
+fi
+case $scenario in
+  idle | chat) population=(--users "$users") ;;
+  *) population=(--users "$users" --rooms "$rooms" --members "$members") ;;
+esac
+
+status=0
+taskset -c "$load_core" "$loadtest" "$scenario" --url "$url" "${population[@]}" "${arguments[@]}" || status=$?
+echo "report: $results/$scenario.html"
+exit "$status"

@@ -1,0 +1,72 @@
+//! From the settings' form to what each part takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenroom_actors::session::SessionSettings;
+
+use crate::config::{Config, RateSettings, ServerSettings};
+use crate::conversations::ConversationSettings;
+use crate::realtime::{Settings, SocketOptions};
+
+impl ServerSettings {
+    pub(super) fn keep_alive(&self) -> Duration {
+        Duration::from_millis(self.keep_alive_ms)
+    }
+
+    pub(super) fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+}
+
+impl Config {
+    pub(super) fn conversation_settings(&self) -> ConversationSettings {
+        ConversationSettings {
+            resume_max_messages: self.realtime.resume_max_messages as usize,
+            content_max_chars: self.engine.content_max_chars,
+            ..ConversationSettings::default()
+        }
+    }
+
+    pub(super) fn socket_options(&self) -> SocketOptions {
+        SocketOptions {
+            user_timeout: Duration::from_millis(u64::from(self.realtime.tcp_user_timeout_ms)),
+            send_buffer_bytes: self.realtime.send_buffer_bytes,
+        }
+    }
+
+    pub(super) fn realtime_settings(&self) -> Settings {
+        let (realtime, limits) = (&self.realtime, &self.limits);
+        Settings {
+            session: Arc::new(SessionSettings {
+                auth_timeout: realtime.auth_timeout(),
+                heartbeat_interval: realtime.heartbeat_interval(),
+                expiry_notice: Duration::from_millis(realtime.token_warning_ms),
+                bad_frames_max: realtime.bad_frames_max,
+                rooms_max: realtime.max_joined_rooms,
+                messages_per_minute: per_minute(limits.messages),
+                typing_per_minute: per_minute(limits.typing),
+                commands_per_minute: per_minute(limits.commands),
+                ..SessionSettings::default()
+            }),
+            max_frame_bytes: realtime.max_frame_bytes,
+            content_max_chars: self.engine.content_max_chars,
+            sockets_per_user_max: realtime.max_sockets_per_user,
+            engine_calls_max: realtime.max_pending_commands,
+            presence_members_max: realtime.presence_max_members,
+            mailbox_max_frames: realtime.mailbox_max_frames,
+            mailbox_max_bytes: realtime.mailbox_max_bytes,
+            slow_socket_grace: Duration::from_millis(realtime.slow_socket_grace_ms),
+            ..Settings::default()
+        }
+    }
+}
+
+/// A socket's limits count by the minute; zero is no limit.
+fn per_minute(rate: RateSettings) -> u32 {
+    if !rate.enabled {
+        return 0;
+    }
+    let per_minute = u64::from(rate.max) * 60 / u64::from(rate.window_s.max(1));
+    u32::try_from(per_minute).unwrap_or(u32::MAX).max(1)
+}

@@ -1,0 +1,105 @@
+//! What goes on beside the requests, and the small bridges between parts that do not know each other.
+
+use std::net::{TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use greenroom_actors::engine::Engine;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::signal::unix::{SignalKind, signal as on_signal};
+use tokio::task::JoinHandle;
+
+use super::stubs::Accounts;
+use super::stubs::Providers;
+use crate::config::ServerSettings;
+use crate::http::{Finding, Probe};
+use crate::postgres::{Database, HealthState};
+use crate::realtime::{Profile, Profiles};
+
+/// A database that gives no answer by then is down.
+const PROBE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Connections that the kernel keeps for a server that is busy: after a restart all clients come at once.
+const BACKLOG: i32 = 4_096;
+
+/// Binds the address, before anything that would have to be undone.
+pub fn listen(server: &ServerSettings) -> std::io::Result<TcpListener> {
+    let address = (server.host.as_str(), server.port)
+        .to_socket_addrs()?
+        .next()
+        .ok_or_else(|| std::io::Error::other("the host has no address"))?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Resolves when the process is asked to end: SIGTERM by a supervisor, SIGINT by Ctrl-C.
+pub async fn signal() {
+    let (Ok(mut term), Ok(mut interrupt)) = (on_signal(SignalKind::terminate()), on_signal(SignalKind::interrupt())) else {
+        tracing::error!("signals cannot be listened to");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Takes up the replies of dead nodes, now and again.
+pub fn recover(engine: Engine, every: Duration) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            match engine.recover().await {
+                Ok(0) => {}
+                Ok(taken) => tracing::info!(taken, "replies of a dead node were taken up"),
+                // The journal and the health tell of a database that is away.
+                Err(error) => tracing::debug!(%error, "dead nodes cannot be looked for"),
+            }
+            tokio::time::sleep(every).await;
+        }
+    })
+}
+
+/// How a socket learns who it speaks for.
+pub fn profiles(accounts: &Accounts) -> Profiles {
+    let accounts = accounts.clone();
+    Arc::new(move |user| {
+        let accounts = accounts.clone();
+        async move {
+            let profile = accounts.profile(user).await?;
+            Ok(Profile { username: profile.username, display_name: profile.display_name, role: profile.role })
+        }
+        .boxed()
+    })
+}
+
+/// How each thing that the server depends on is asked.
+pub fn probes(database: &Database, engine: &Engine, providers: &Providers) -> Vec<Probe> {
+    let (database, engine, providers) = (database.clone(), engine.clone(), providers.clone());
+    vec![
+        Probe::required("database", move || {
+            let database = database.clone();
+            async move {
+                match database.health(PROBE_DEADLINE).await.state {
+                    HealthState::Up => Finding::up(),
+                    HealthState::Down => Finding::down("it cannot be reached"),
+                }
+            }
+            .boxed()
+        }),
+        Probe::required("journal", move || {
+            let journal = engine.snapshot().journal;
+            let finding = if journal.down {
+                Finding::down(format!("{} entries wait for the database", journal.queued))
+            } else {
+                Finding::up()
+            };
+            std::future::ready(finding).boxed()
+        }),
+        Probe::optional("ai", move || std::future::ready(providers.finding()).boxed()),
+    ]
+}

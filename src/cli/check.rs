@@ -1,0 +1,97 @@
+//! `greenroom check`: the settings hold (or the loading said why not), and this is what they switch on.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::config::{Config, PlanSettings, ProviderKind};
+use crate::postgres::HealthState;
+
+const DEADLINE: Duration = Duration::from_secs(5);
+
+pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
+    println!("The settings hold. Environment: {}", config.environment.as_str());
+    println!("  address       http://{}:{}", config.server.host, config.server.port);
+    let database = match config.database.url() {
+        Some(_) => "the one of DATABASE_URL".to_owned(),
+        None => format!("a private PostgreSQL in {}", config.data_dir.display()),
+    };
+    println!("  database      {database}");
+    println!("  demo accounts {}", on(config.has_demo_accounts()));
+    println!("  registration  {}", on(config.auth.registration));
+    println!("  first admin   {}", on(config.admin.is_set()));
+    println!("  API for pages of {}", or_none(&config.server.cors_origins.join(", ")));
+    println!("  AI: characters speak through \u{201c}{}\u{201d}", config.ai.default_name());
+    for (name, provider) in &config.ai.providers {
+        let state = if provider.is_active() {
+            on(true).to_owned()
+        } else if provider.enabled {
+            format!("off: set {}", provider.api_key_env.join(" or "))
+        } else {
+            "off: enabled = false".to_owned()
+        };
+        println!("    {name:<12} {state} {}", provider.model);
+    }
+    for (name, limit) in config.limits.named() {
+        let limit = if limit.enabled { format!("{} in {} s", limit.max, limit.window_s) } else { on(false).to_owned() };
+        println!("  limit {name:<14} {limit}");
+    }
+    for (name, plan) in &config.plans {
+        let default = if *name == config.default_plan { " (of new accounts)" } else { "" };
+        let lines = plan_lines(plan);
+        println!("  plan {name}{default}: {lines}");
+    }
+    if connect { connect_all(&config).await } else { Ok(ExitCode::SUCCESS) }
+}
+
+async fn connect_all(config: &Config) -> anyhow::Result<ExitCode> {
+    println!("Connecting:");
+    let mut good = true;
+    match super::open(config).await {
+        Ok(database) => {
+            let health = database.health(DEADLINE).await;
+            good &= health.state == HealthState::Up;
+            println!("  database      {:?} in {:.1} ms", health.state, health.latency.as_secs_f64() * 1_000.0);
+            database.close().await;
+        }
+        Err(error) => {
+            good = false;
+            println!("  database      {error:#}");
+        }
+    }
+    let client = reqwest::Client::builder().timeout(DEADLINE).build()?;
+    for (name, provider) in config.ai.active().filter(|(_, it)| it.kind == ProviderKind::OpenAiCompatible) {
+        let mut request = client.get(format!("{}/models", provider.base_url.trim_end_matches('/')));
+        if let Some(key) = provider.key() {
+            request = request.bearer_auth(key);
+        }
+        match request.send().await {
+            Ok(answer) => {
+                good &= answer.status().is_success();
+                println!("  {name:<13} answers {}", answer.status());
+            }
+            Err(error) => {
+                good = false;
+                println!("  {name:<13} {}", error.without_url());
+            }
+        }
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn plan_lines(plan: &PlanSettings) -> String {
+    let or_unlimited = |limit: u32| if limit == 0 { "no limit".to_owned() } else { limit.to_string() };
+    format!(
+        "{} messages a day, {} texts to a character, priority {}",
+        or_unlimited(plan.messages_per_day),
+        or_unlimited(plan.per_character.text),
+        plan.priority
+    )
+}
+
+fn on(is_on: bool) -> &'static str {
+    if is_on { "on" } else { "off" }
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "no other origin" } else { text }
+}

@@ -1,0 +1,82 @@
+//! What the sockets ask of the rest of the server. `live.rs` answers with the real services; tests answer by hand.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use greenroom_actors::domain::{CharacterId, MessageId, Revision, RoomId, SessionId, UserId};
+use greenroom_actors::protocol::{OpenReply, Refusal, Responder, Send as SendMessage, Sent, Typing};
+use greenroom_actors::session::{self, Identity};
+use uuid::Uuid;
+
+use crate::accounts::{Role, TokenError};
+use crate::conversations::view::{ConversationView, MessageView};
+use crate::conversations::{MessageRange, NewConversation, Snapshot};
+use crate::http::{Page, PageQuery};
+
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Refusal>>;
+
+impl From<session::Role> for Role {
+    fn from(role: session::Role) -> Self {
+        match role {
+            session::Role::User => Self::User,
+            session::Role::Admin => Self::Admin,
+        }
+    }
+}
+
+impl From<Role> for session::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::User => Self::User,
+            Role::Admin => Self::Admin,
+        }
+    }
+}
+
+/// What a token that holds says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    pub identity: Identity,
+    /// The sign-in that the token belongs to.
+    pub sign_in: SessionId,
+}
+
+/// The user of a socket, as its `auth` ack names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub username: String,
+    pub display_name: String,
+    pub role: Role,
+}
+
+/// Calls that take a [`Responder`] go to the engine and never block; the others go to features and may wait for the
+/// database. Features check membership themselves.
+pub trait Backend: Send + Sync + 'static {
+    /// Names the database; see `docs/PROTOCOL.md` §1.
+    fn epoch(&self) -> Uuid;
+    fn is_draining(&self) -> bool;
+    fn verify(&self, token: &str) -> Result<Verified, TokenError>;
+    /// Refused for a user who is gone or blocked.
+    fn profile(&self, user: UserId) -> Answer<'_, Profile>;
+
+    fn send(&self, send: SendMessage, responder: Responder<Sent>);
+    fn read(&self, room: RoomId, user: UserId, offset: Revision, responder: Responder<Revision>);
+    fn typing(&self, room: RoomId, user: UserId, typing: Typing, responder: Responder<()>);
+    fn stop_reply(&self, room: RoomId, user: UserId, reply: Option<MessageId>, responder: Responder<u32>);
+    fn delete_room(&self, room: RoomId, user: UserId, responder: Responder<Revision>);
+    fn open_replies(&self, room: RoomId) -> BoxFuture<'_, Vec<OpenReply>>;
+
+    fn create(&self, user: UserId, new: NewConversation) -> Answer<'_, ConversationView>;
+    fn list(&self, user: UserId, page: PageQuery) -> Answer<'_, Page<ConversationView>>;
+    fn messages(
+        &self,
+        user: UserId,
+        room: RoomId,
+        range: MessageRange,
+        limit: usize,
+    ) -> Answer<'_, (Vec<MessageView>, bool)>;
+    fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot>;
+    fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId>;
+}
+
+pub type SharedBackend = Arc<dyn Backend>;

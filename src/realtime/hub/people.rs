@@ -1,0 +1,260 @@
+//! Who is connected: the signed-in sockets by user and by session, and the rooms in which a user was shown as online.
+//! Touched when a socket comes, goes or joins, never on the way of a message.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use greenroom_actors::domain::{RoomId, SessionId, UserId};
+use greenroom_actors::protocol::Presence;
+
+use super::{SessionInfo, ShardIndex};
+
+/// Rooms in which one user is shown as online; beyond, the oldest are no longer told.
+const SHOWN_MAX: usize = 256;
+
+#[derive(Default)]
+pub(in crate::realtime) struct People(Mutex<Registry>);
+
+#[derive(Default)]
+struct Registry {
+    sessions: BTreeMap<SessionId, Entry>,
+    users: HashMap<UserId, Person>,
+}
+
+struct Entry {
+    info: SessionInfo,
+    shard: ShardIndex,
+}
+
+#[derive(Default)]
+struct Person {
+    sessions: Vec<SessionId>,
+    /// Where others were told of this user, to be told of changes.
+    shown: Vec<RoomId>,
+}
+
+/// The user has as many sockets as is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::realtime) struct TooMany;
+
+impl People {
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A socket signed in.
+    pub(in crate::realtime) fn add(
+        &self,
+        info: SessionInfo,
+        shard: ShardIndex,
+        per_user_max: usize,
+    ) -> Result<(), TooMany> {
+        let mut registry = self.lock();
+        let person = registry.users.entry(info.user).or_default();
+        if person.sessions.len() >= per_user_max {
+            return Err(TooMany);
+        }
+        person.sessions.push(info.id);
+        registry.sessions.insert(info.id, Entry { info, shard });
+        Ok(())
+    }
+
+    /// A socket went. True when it was its user's last one: the user is [`forget`](Self::forget)-able.
+    pub(in crate::realtime) fn remove(&self, session: SessionId) -> bool {
+        let mut registry = self.lock();
+        let Some(entry) = registry.sessions.remove(&session) else { return false };
+        let Some(person) = registry.users.get_mut(&entry.info.user) else { return false };
+        person.sessions.retain(|known| *known != session);
+        if person.sessions.is_empty() && person.shown.is_empty() {
+            registry.users.remove(&entry.info.user);
+            return false;
+        }
+        person.sessions.is_empty()
+    }
+
+    /// The rooms in which the user was shown, once no socket of theirs is left; `None` if one is, again.
+    pub(in crate::realtime) fn forget(&self, user: UserId) -> Option<Vec<RoomId>> {
+        let mut registry = self.lock();
+        if !registry.users.get(&user)?.sessions.is_empty() {
+            return None;
+        }
+        registry.users.remove(&user).map(|person| person.shown)
+    }
+
+    /// Changes what is known of a session.
+    pub(in crate::realtime) fn update(&self, session: SessionId, change: impl FnOnce(&mut SessionInfo)) {
+        if let Some(entry) = self.lock().sessions.get_mut(&session) {
+            change(&mut entry.info);
+        }
+    }
+
+    /// The user is shown in this room from now on. True when they were not before.
+    pub(super) fn show(&self, user: UserId, room: RoomId) -> bool {
+        let mut registry = self.lock();
+        let Some(person) = registry.users.get_mut(&user) else { return false };
+        if person.shown.contains(&room) {
+            return false;
+        }
+        if person.shown.len() == SHOWN_MAX {
+            person.shown.remove(0);
+        }
+        person.shown.push(room);
+        true
+    }
+
+    pub(super) fn shown_in(&self, user: UserId) -> Vec<RoomId> {
+        self.lock().users.get(&user).map(|person| person.shown.clone()).unwrap_or_default()
+    }
+
+    /// Those of `users` who are shown in this room and connected.
+    pub(super) fn present(
+        &self,
+        room: RoomId,
+        users: impl Iterator<Item = UserId>,
+    ) -> Vec<(UserId, Presence)> {
+        let registry = self.lock();
+        users
+            .filter_map(|user| {
+                let person = registry.users.get(&user)?;
+                let presence = registry.presence(person);
+                (presence != Presence::Offline && person.shown.contains(&room)).then_some((user, presence))
+            })
+            .collect()
+    }
+
+    pub(super) fn presence(&self, user: UserId) -> Presence {
+        let registry = self.lock();
+        registry.users.get(&user).map_or(Presence::Offline, |person| registry.presence(person))
+    }
+
+    pub(super) fn shard_of(&self, session: SessionId) -> Option<ShardIndex> {
+        self.lock().sessions.get(&session).map(|entry| entry.shard)
+    }
+
+    /// The user's sockets by worker: all, or those of one sign-in, without `except`.
+    pub(super) fn sessions_of(
+        &self,
+        user: UserId,
+        sign_in: Option<SessionId>,
+        except: Option<SessionId>,
+    ) -> Vec<(ShardIndex, Vec<SessionId>)> {
+        let registry = self.lock();
+        let mut places: Vec<(ShardIndex, Vec<SessionId>)> = Vec::new();
+        for session in registry.users.get(&user).into_iter().flat_map(|person| &person.sessions) {
+            let Some(entry) = registry.sessions.get(session) else { continue };
+            if except == Some(*session) || sign_in.is_some_and(|sign_in| sign_in != entry.info.sign_in) {
+                continue;
+            }
+            match places.iter_mut().find(|(shard, _)| *shard == entry.shard) {
+                Some((_, sessions)) => sessions.push(*session),
+                None => places.push((entry.shard, vec![*session])),
+            }
+        }
+        places
+    }
+
+    pub(super) fn list(&self, limit: usize, cursor: Option<SessionId>) -> Vec<SessionInfo> {
+        let from = cursor.map_or(Bound::Unbounded, Bound::Excluded);
+        let registry = self.lock();
+        registry
+            .sessions
+            .range((from, Bound::Unbounded))
+            .take(limit)
+            .map(|(_, entry)| entry.info.clone())
+            .collect()
+    }
+
+    /// Signed-in sockets, and users.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let registry = self.lock();
+        let users = registry.users.values().filter(|person| !person.sessions.is_empty()).count();
+        (registry.sessions.len() as u64, users as u64)
+    }
+
+    pub(in crate::realtime) fn name(&self, session: SessionId, username: Arc<str>) {
+        self.update(session, |info| info.username = Some(username));
+    }
+}
+
+impl Registry {
+    /// Online with one socket that is; away when all are.
+    fn presence(&self, person: &Person) -> Presence {
+        let mut sessions = person.sessions.iter().filter_map(|session| self.sessions.get(session)).peekable();
+        if sessions.peek().is_none() {
+            Presence::Offline
+        } else if sessions.any(|entry| entry.info.presence == Presence::Online) {
+            Presence::Online
+        } else {
+            Presence::Away
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenroom_actors::domain::UserId;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::accounts::Role;
+
+    fn info(user: UserId) -> SessionInfo {
+        SessionInfo {
+            id: SessionId::new(),
+            user,
+            username: None,
+            role: Role::User,
+            sign_in: SessionId::new(),
+            address: None,
+            connected_at: Timestamp::UNIX_EPOCH,
+            presence: Presence::Online,
+            rooms: 0,
+        }
+    }
+
+    #[test]
+    fn a_user_is_away_when_all_their_sockets_are_and_offline_without_one() {
+        let (people, user) = (People::default(), UserId::new());
+        let (one, two) = (info(user), info(user));
+        people.add(one.clone(), 0, 2).unwrap();
+        people.add(two.clone(), 1, 2).unwrap();
+        assert_eq!(people.add(info(user), 0, 2), Err(TooMany));
+        people.update(one.id, |info| info.presence = Presence::Away);
+        assert_eq!(people.presence(user), Presence::Online);
+        people.update(two.id, |info| info.presence = Presence::Away);
+        assert_eq!(people.presence(user), Presence::Away);
+        assert!(!people.remove(one.id));
+        people.remove(two.id);
+        assert_eq!((people.presence(user), people.counts()), (Presence::Offline, (0, 0)));
+    }
+
+    #[test]
+    fn who_comes_back_in_time_was_never_gone() {
+        let (people, user, room) = (People::default(), UserId::new(), RoomId::new());
+        let one = info(user);
+        people.add(one.clone(), 0, 2).unwrap();
+        assert!(people.show(user, room));
+        assert!(!people.show(user, room));
+        assert!(people.remove(one.id));
+        let two = info(user);
+        people.add(two.clone(), 0, 2).unwrap();
+        assert_eq!(people.forget(user), None);
+        assert!(people.remove(two.id));
+        assert_eq!(people.forget(user), Some(vec![room]));
+        assert_eq!(people.forget(user), None);
+    }
+
+    #[test]
+    fn a_users_sockets_are_found_by_worker_and_by_sign_in() {
+        let (people, user) = (People::default(), UserId::new());
+        let (one, two) = (info(user), info(user));
+        people.add(one.clone(), 0, 9).unwrap();
+        people.add(two.clone(), 1, 9).unwrap();
+        assert_eq!(people.sessions_of(user, None, Some(one.id)), [(1, vec![two.id])]);
+        assert_eq!(people.sessions_of(user, Some(one.sign_in), None), [(0, vec![one.id])]);
+        assert_eq!(people.list(1, None).len(), 1);
+        let first = people.list(1, None)[0].id;
+        assert_eq!(people.list(9, Some(first)).len(), 1);
+    }
+}

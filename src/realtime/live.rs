@@ -1,0 +1,105 @@
+//! The backend of a running server: the engine, the conversations and the accounts.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use greenroom_actors::domain::{CharacterId, MessageId, Plans, Revision, RoomId, UserId};
+use greenroom_actors::engine::Engine;
+use greenroom_actors::protocol::{OpenReply, Responder, Send as SendMessage, Sent, Typing};
+use greenroom_actors::session::Identity;
+use uuid::Uuid;
+
+use super::backend::{Answer, Backend, Profile, Verified};
+use crate::accounts::{AccessTokens, TokenError};
+use crate::conversations::view::{ConversationView, MessageView};
+use crate::conversations::{Conversations, MessageRange, NewConversation, Snapshot};
+use crate::http::{Page, PageQuery};
+
+/// Reads a user's profile; refused for one who is gone or blocked.
+pub type Profiles = Arc<dyn Fn(UserId) -> Answer<'static, Profile> + Send + Sync>;
+
+pub struct LiveBackend {
+    pub epoch: Uuid,
+    pub engine: Engine,
+    pub conversations: Conversations,
+    pub tokens: AccessTokens,
+    pub profiles: Profiles,
+    /// Tell whose plan is premium.
+    pub plans: Plans,
+}
+
+impl Backend for LiveBackend {
+    fn epoch(&self) -> Uuid {
+        self.epoch
+    }
+
+    fn is_draining(&self) -> bool {
+        self.engine.is_draining()
+    }
+
+    fn verify(&self, token: &str) -> Result<Verified, TokenError> {
+        let claims = self.tokens.verify(token)?;
+        let identity = Identity {
+            user: claims.sub,
+            role: claims.role.into(),
+            premium: self.plans.get(&claims.plan).premium,
+            expires_at: claims.expires_at(),
+        };
+        Ok(Verified { identity, sign_in: claims.sid })
+    }
+
+    fn profile(&self, user: UserId) -> Answer<'_, Profile> {
+        (self.profiles)(user)
+    }
+
+    fn send(&self, send: SendMessage, responder: Responder<Sent>) {
+        self.engine.send(send, responder);
+    }
+
+    fn read(&self, room: RoomId, user: UserId, offset: Revision, responder: Responder<Revision>) {
+        self.engine.read(room, user, offset, responder);
+    }
+
+    fn typing(&self, room: RoomId, user: UserId, typing: Typing, responder: Responder<()>) {
+        self.engine.typing(room, user, typing, responder);
+    }
+
+    fn stop_reply(&self, room: RoomId, user: UserId, reply: Option<MessageId>, responder: Responder<u32>) {
+        self.engine.stop_reply(room, user, reply, responder);
+    }
+
+    fn delete_room(&self, room: RoomId, user: UserId, responder: Responder<Revision>) {
+        self.engine.delete_room(room, user, responder);
+    }
+
+    fn open_replies(&self, room: RoomId) -> BoxFuture<'_, Vec<OpenReply>> {
+        self.engine.open_replies(room).boxed()
+    }
+
+    fn create(&self, user: UserId, new: NewConversation) -> Answer<'_, ConversationView> {
+        self.conversations.create(user, new).boxed()
+    }
+
+    fn list(&self, user: UserId, page: PageQuery) -> Answer<'_, Page<ConversationView>> {
+        async move { self.conversations.list(user, &page).await }.boxed()
+    }
+
+    fn messages(
+        &self,
+        user: UserId,
+        room: RoomId,
+        range: MessageRange,
+        limit: usize,
+    ) -> Answer<'_, (Vec<MessageView>, bool)> {
+        self.conversations.messages(user, room, range, limit).boxed()
+    }
+
+    fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot> {
+        self.conversations.snapshot(user, room, from).boxed()
+    }
+
+    fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId> {
+        self.conversations.default_room(user, character).boxed()
+    }
+}

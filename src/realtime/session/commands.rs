@@ -1,0 +1,134 @@
+//! Carrying out a client's command, after it was read and admitted.
+
+use actix::AsyncContext;
+use greenroom_actors::domain::{Revision, UserId};
+use greenroom_actors::protocol::{Presence, Refusal, Responder, Send as SendMessage, Sent};
+
+use super::calls::{run, too_many};
+use super::{SessionActor, SocketContext};
+use crate::realtime::delivery::ToSession;
+use crate::realtime::wire::{self, Command, CommandId, Request, SendTo};
+
+impl SessionActor {
+    pub(super) fn on_command(&mut self, request: Request, context: &mut SocketContext) {
+        let Request { id, command } = request;
+        let name = command.name();
+        let command = match command {
+            Command::Auth { token } => return self.on_token(&token, id, false, context),
+            Command::Ping => {
+                let time = crate::conversations::view::wire_time(self.hub.now());
+                return self.acknowledge(id.as_ref(), &wire::TimeAck { time }, context);
+            }
+            command => command,
+        };
+        // All others were admitted only because the socket is signed in.
+        let Some(user) = self.core.identity().map(|identity| identity.user) else { return };
+        match command {
+            Command::Auth { .. } | Command::Ping => {}
+            Command::Send { .. } => self.send(user, id, command, context),
+            Command::Join { room, from } => self.join(user, room, from, id, context),
+            Command::Leave { room } => {
+                self.leave(room);
+                self.acknowledge(id.as_ref(), &wire::Nothing {}, context);
+            }
+            Command::Status(presence) => {
+                self.set_presence(user, presence);
+                self.acknowledge(id.as_ref(), &wire::Nothing {}, context);
+            }
+            Command::Read { room, offset } => {
+                let encode = |id: &CommandId, offset: Revision| wire::ack(id, &wire::OffsetAck { offset });
+                if let Some(responder) = self.engine_call(id, name, encode, context) {
+                    self.backend.read(room, user, offset, responder);
+                }
+            }
+            Command::Typing { room, typing } => {
+                let encode = |id: &CommandId, ()| wire::ack(id, &wire::Nothing {});
+                if let Some(responder) = self.engine_call(id, name, encode, context) {
+                    self.backend.typing(room, user, typing, responder);
+                }
+            }
+            Command::StopReply { room, reply } => {
+                let encode = |id: &CommandId, stopped: u32| wire::ack(id, &wire::StoppedAck { stopped });
+                if let Some(responder) = self.engine_call(id, name, encode, context) {
+                    self.backend.stop_reply(room, user, reply, responder);
+                }
+            }
+            Command::Delete { room } => {
+                let encode = |id: &CommandId, _: Revision| wire::ack(id, &wire::Nothing {});
+                if let Some(responder) = self.engine_call(id, name, encode, context) {
+                    self.backend.delete_room(room, user, responder);
+                }
+            }
+            Command::Create(new) => {
+                let encode =
+                    |id: &CommandId, conversation| wire::ack(id, &wire::ConversationAck { conversation });
+                if let Some(responder) = self.feature_call(id, name, encode, context) {
+                    let backend = self.backend.clone();
+                    run(responder, async move { backend.create(user, new).await });
+                }
+            }
+            Command::List(page) => {
+                let encode = |id: &CommandId, page: crate::http::Page<_>| {
+                    wire::ack(id, &wire::ListAck { items: page.items, next_cursor: page.next_cursor })
+                };
+                if let Some(responder) = self.feature_call(id, name, encode, context) {
+                    let backend = self.backend.clone();
+                    run(responder, async move { backend.list(user, page).await });
+                }
+            }
+            Command::Messages { room, range, limit } => {
+                let encode =
+                    |id: &CommandId, (items, has_more)| wire::ack(id, &wire::MessagesAck { items, has_more });
+                if let Some(responder) = self.feature_call(id, name, encode, context) {
+                    let backend = self.backend.clone();
+                    run(responder, async move { backend.messages(user, room, range, limit).await });
+                }
+            }
+        }
+    }
+
+    fn acknowledge(&self, id: Option<&CommandId>, data: &impl serde::Serialize, context: &mut SocketContext) {
+        if let Some(id) = id {
+            context.text(wire::ack(id, data));
+        }
+    }
+
+    /// A message goes to the engine; where it names a character, that room is found or made first.
+    fn send(&mut self, user: UserId, id: Option<CommandId>, command: Command, context: &mut SocketContext) {
+        let name = command.name();
+        let Command::Send { to, content, kind, client_id, reply_to, reply } = command else { return };
+        let encode = |id: &CommandId, sent: Sent| wire::sent(id, &sent);
+        let Some(responder) = self.engine_call(id, name, encode, context) else { return };
+        let session = Some(self.core.id());
+        let in_room =
+            move |room| SendMessage { room, user, session, content, kind, client_id, reply_to, reply };
+        match to {
+            SendTo::Room(room) => self.backend.send(in_room(room), responder),
+            SendTo::Character(character) => {
+                if self.feature_calls >= self.hub.settings().feature_calls_max {
+                    return responder.refuse(too_many());
+                }
+                self.feature_calls += 1;
+                let (address, backend) = (context.address(), self.backend.clone());
+                let done = Responder::new(move |_: Result<(), Refusal>| {
+                    drop(address.try_send(ToSession::FeatureAnswer(None)));
+                });
+                actix_web::rt::spawn(async move {
+                    match backend.default_room(user, character).await {
+                        Ok(room) => backend.send(in_room(room), responder),
+                        Err(refusal) => responder.refuse(refusal),
+                    }
+                    done.answer(Ok(()));
+                });
+            }
+        }
+    }
+
+    fn set_presence(&mut self, user: UserId, presence: Presence) {
+        let before = self.hub.online(user);
+        if self.core.set_presence(presence) {
+            self.hub.people().update(self.core.id(), |info| info.presence = presence);
+            self.hub.presence_changed(user, before);
+        }
+    }
+}

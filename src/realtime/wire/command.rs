@@ -1,0 +1,113 @@
+//! What a client can ask for, checked as far as it can be without the database.
+
+use greenroom_actors::domain::{CharacterId, ClientId, Content, MessageId, MessageKind, Revision, RoomId};
+use greenroom_actors::protocol::{Presence, ReplyWish, Typing};
+use greenroom_actors::session::CommandClass;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::conversations::{MessageRange, NewConversation};
+use crate::http::PageQuery;
+
+/// The client's name for a command; it comes back as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum CommandId {
+    Text(Box<str>),
+    Integer(i64),
+    Unsigned(u64),
+}
+
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// `None`: no ack is wanted.
+    pub id: Option<CommandId>,
+    pub command: Command,
+}
+
+/// Where a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendTo {
+    Room(RoomId),
+    /// The caller's own room with that character, found or made.
+    Character(CharacterId),
+}
+
+#[derive(Clone, Debug)]
+pub enum Command {
+    Auth {
+        token: String,
+    },
+    Ping,
+    Create(NewConversation),
+    List(PageQuery),
+    Join {
+        room: RoomId,
+        from: Option<(Uuid, Revision)>,
+    },
+    Leave {
+        room: RoomId,
+    },
+    Messages {
+        room: RoomId,
+        range: MessageRange,
+        limit: usize,
+    },
+    Delete {
+        room: RoomId,
+    },
+    Send {
+        to: SendTo,
+        content: Content,
+        kind: MessageKind,
+        client_id: Option<ClientId>,
+        reply_to: Option<MessageId>,
+        reply: ReplyWish,
+    },
+    Read {
+        room: RoomId,
+        offset: Revision,
+    },
+    Typing {
+        room: RoomId,
+        typing: Typing,
+    },
+    StopReply {
+        room: RoomId,
+        reply: Option<MessageId>,
+    },
+    Status(Presence),
+}
+
+impl Command {
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Auth { .. } => "auth",
+            Self::Ping => "ping",
+            Self::Create(_) => "conversation:create",
+            Self::List(_) => "conversation:list",
+            Self::Join { .. } => "conversation:join",
+            Self::Leave { .. } => "conversation:leave",
+            Self::Messages { .. } => "conversation:messages",
+            Self::Delete { .. } => "conversation:delete",
+            Self::Send { .. } => "message:send",
+            Self::Read { .. } => "message:read",
+            Self::Typing { typing: Typing::Started, .. } => "typing:start",
+            Self::Typing { typing: Typing::Stopped, .. } => "typing:stop",
+            Self::StopReply { .. } => "reply:stop",
+            Self::Status(_) => "user:status",
+        }
+    }
+
+    /// The rate limit that holds for it.
+    #[must_use]
+    pub fn class(&self) -> CommandClass {
+        match self {
+            Self::Auth { .. } | Self::Ping => CommandClass::Opening,
+            Self::Send { .. } => CommandClass::Message,
+            Self::Typing { .. } => CommandClass::Typing,
+            _ => CommandClass::Other,
+        }
+    }
+}
