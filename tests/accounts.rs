@@ -10,15 +10,13 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web;
 use database::TestDatabase;
 use futures_util::future::join_all;
-use greenroom::accounts::{AccessTokens, Accounts, Crowd, NewUser, Origin, RefreshToken, Role, routes};
+use greenroom::accounts::{Accounts, LoadPlan, NewUser, Origin, RefreshToken, Role, routes};
 use greenroom::config::{Config, Environment};
 use greenroom::http::{Health, Site, app};
 use greenroom_actors::protocol::RefusalCode;
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "a long enough Passphrase 7";
-
-const SECRET: &[u8] = b"a signing secret for the tests alone";
 
 struct World {
     database: TestDatabase,
@@ -29,13 +27,13 @@ struct World {
 async fn world_with(change: impl FnOnce(&mut Config)) -> World {
     let database = TestDatabase::create().await;
     let mut config = Config::default();
+    config.auth.jwt_secret = "a signing secret for the tests alone".into();
     config.auth.argon2_memory_kib = 64;
     config.auth.argon2_iterations = 1;
     config.limits.enabled = false;
     change(&mut config);
     let config = Arc::new(config);
-    let tokens = AccessTokens::new(SECRET, config.auth.access_ttl());
-    let accounts = Accounts::new(database.pool(), tokens, &config);
+    let accounts = Accounts::open(database.pool(), Arc::clone(&config)).unwrap();
     let site = Site::new(config, accounts.tokens().clone(), Health::new(Vec::new()), &[routes], &[]);
     World { database, accounts, site }
 }
@@ -216,7 +214,7 @@ async fn a_password_hashed_with_older_settings_is_hashed_anew() {
         },
         ..Config::default()
     });
-    let accounts = Accounts::new(world.database.pool(), world.accounts.tokens().clone(), &newer);
+    let accounts = Accounts::open(world.database.pool(), newer).unwrap();
     accounts.login("mira", PASSWORD, origin()).await.unwrap();
     assert_eq!(world.count("select count(*) from users where password_hash like '%m=128,%'").await, 1);
     accounts.login("mira", PASSWORD, origin()).await.unwrap();
@@ -393,9 +391,8 @@ async fn without_a_database_the_answer_is_to_come_back_later() {
 async fn demo_accounts_are_made_once_and_taken_away_again() {
     let world = world().await;
     world.register("mira").await;
-    let (config, pool) = (world.site.config(), world.database.pool());
-    assert_eq!(Accounts::seed(config, &pool).await.unwrap().users, 3);
-    assert_eq!(Accounts::seed(config, &pool).await.unwrap().users, 0);
+    assert_eq!(world.accounts.seed_demo().await.unwrap(), 3);
+    assert_eq!(world.accounts.seed_demo().await.unwrap(), 0);
     for (email, password, role, plan) in [
         ("testuser1@example.com", "TestPassword123!", "user", "free"),
         ("testadmin@example.com", "AdminPassword123!", "admin", "free"),
@@ -408,35 +405,35 @@ async fn demo_accounts_are_made_once_and_taken_away_again() {
             (200, Some(role), Some(plan))
         );
     }
-    assert_eq!(Accounts::unseed(&pool).await.unwrap(), 3);
+    assert_eq!(world.accounts.clean_seeded().await.unwrap().users, 3);
     assert_eq!(world.count("select count(*) from users").await, 1, "who signed up stays");
 }
 
 #[actix_web::test]
-async fn production_has_no_demo_accounts_but_gets_its_first_admin() {
+async fn production_is_never_seeded_but_gets_its_first_admin() {
     let world = world_with(|config| {
         config.environment = Environment::Production;
         config.admin.email = "boss@example.com".to_owned();
         config.admin.password = "a password for the boss".into();
     })
     .await;
-    let (config, pool) = (world.site.config(), world.database.pool());
-    assert_eq!(Accounts::seed(config, &pool).await.unwrap().users, 1);
-    assert_eq!(Accounts::seed(config, &pool).await.unwrap().users, 0, "once");
+    assert_eq!(world.accounts.seed_demo().await.unwrap_err().code, RefusalCode::Forbidden);
+    let load = LoadPlan { users: 1, rooms: 0, members: 0, plan: "free".to_owned() };
+    assert_eq!(world.accounts.seed_load(&load).await.unwrap_err().code, RefusalCode::Forbidden);
+    assert!(world.accounts.ensure_admin().await.unwrap());
+    assert!(!world.accounts.ensure_admin().await.unwrap(), "once");
     let boss = json!({"email": "boss@example.com", "password": "a password for the boss"});
     assert_eq!(world.post("/api/auth/login", boss).await.body["user"]["role"], "admin");
-    assert_eq!(Accounts::unseed(&pool).await.unwrap(), 0, "the admin is no demo");
 }
 
 #[actix_web::test]
 async fn a_crowd_has_ids_that_a_load_generator_can_compute() {
     let world = world().await;
-    let (config, pool) = (world.site.config(), world.database.pool());
-    let crowd = Crowd { users: 10_000, rooms: 1_000, members: 20, plan: "pro".to_owned() };
-    let made = Accounts::seed_crowd(config, &pool, &crowd).await.unwrap();
-    assert_eq!((made.users, made.rooms), (10_000, 1_000));
-    let same = Accounts::seed_crowd(config, &pool, &crowd).await.unwrap();
-    assert_eq!((same.users, same.rooms), (0, 0));
+    let load = LoadPlan { users: 10_000, rooms: 1_000, members: 20, plan: "pro".to_owned() };
+    let made = world.accounts.seed_load(&load).await.unwrap();
+    assert_eq!((made.users, made.rooms, made.characters), (10_000, 1_000, 1));
+    let same = world.accounts.seed_load(&load).await.unwrap();
+    assert_eq!((same.users, same.rooms, same.characters), (0, 0, 0));
     assert_eq!(world.count("select count(*) from users where plan = 'pro' and seeded").await, 10_000);
     assert_eq!(world.count("select count(*) from room_members").await, 20_000);
     assert_eq!(world.count("select count(*) from heads where last_revision = 0").await, 1_000);
@@ -452,19 +449,19 @@ async fn a_crowd_has_ids_that_a_load_generator_can_compute() {
     let owner = "select count(*) from rooms where id = '00000000-0000-7001-8000-0000000001f7'
         and owner_id = '00000000-0000-7000-8000-00000000003c'";
     assert_eq!(world.count(owner).await, 1);
-    assert_eq!(Accounts::unseed(&pool).await.unwrap(), 10_000);
+    let gone = world.accounts.clean_seeded().await.unwrap();
+    assert_eq!((gone.users, gone.rooms, gone.characters), (10_000, 1_000, 1));
     assert_eq!(world.count("select count(*) from heads").await, 0);
 }
 
 #[actix_web::test]
 async fn a_crowd_that_cannot_be_is_refused() {
     let world = world().await;
-    for (users, rooms, members, plan) in
-        [(0, 1, 1, "free"), (5, 1, 6, "free"), (5, 1, 0, "free"), (5, 1, 2, "gold")]
-    {
-        let crowd = Crowd { users, rooms, members, plan: plan.to_owned() };
-        let refused =
-            Accounts::seed_crowd(world.site.config(), &world.database.pool(), &crowd).await.unwrap_err();
-        assert_eq!(refused.code, RefusalCode::BadRequest);
+    for load in [
+        LoadPlan { users: 0, rooms: 1, members: 1, plan: "free".to_owned() },
+        LoadPlan { users: 5, rooms: 1, members: 6, plan: "free".to_owned() },
+        LoadPlan { users: 5, rooms: 1, members: 2, plan: "gold".to_owned() },
+    ] {
+        assert_eq!(world.accounts.seed_load(&load).await.unwrap_err().code, RefusalCode::BadRequest);
     }
 }

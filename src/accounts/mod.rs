@@ -21,14 +21,14 @@ use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::postgres::refusal;
 
-pub use passwords::{Passwords, Verdict};
+pub use passwords::{PasswordSettingsError, Passwords, Verdict};
 pub use random::random_hex;
 pub use refresh::RefreshToken;
 pub use routes::routes;
-pub use seed::{Crowd, DEMO_ACCOUNTS, DemoAccount, Seeded};
+pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, Seeded};
 pub use sign_in::{NewUser, Opened};
 pub use store::Origin;
 pub use tokens::{AccessTokens, Claims, Role, TokenError};
@@ -48,6 +48,15 @@ pub struct Profile {
     pub created_at: Timestamp,
 }
 
+/// Why the accounts cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountsError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Passwords(#[from] PasswordSettingsError),
+}
+
 /// Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Accounts(Arc<Inner>);
@@ -60,10 +69,13 @@ struct Inner {
 }
 
 impl Accounts {
-    #[must_use]
-    pub fn new(pool: Pool, tokens: AccessTokens, config: &Arc<Config>) -> Self {
-        let passwords = Passwords::new(&config.auth);
-        Self(Arc::new(Inner { pool, config: Arc::clone(config), tokens, passwords }))
+    /// Reads or makes the signing secret.
+    pub fn open(pool: Pool, config: Arc<Config>) -> Result<Self, AccountsError> {
+        use secrecy::ExposeSecret;
+        let secret = config.signing_secret()?;
+        let tokens = AccessTokens::new(secret.expose_secret().as_bytes(), config.auth.access_ttl());
+        let passwords = Passwords::new(&config.auth)?;
+        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords })))
     }
 
     /// Signs and checks access tokens.

@@ -1,6 +1,5 @@
 //! Signing up, in and out, and staying signed in.
 
-use deadpool_postgres::Client;
 use greenroom_actors::domain::{SessionId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 
@@ -52,35 +51,6 @@ impl NewUser {
     pub fn identity(&self) -> &str {
         &self.email.key
     }
-
-    /// Makes the account; `conflict` says what is taken.
-    pub(super) async fn store(
-        &self,
-        client: &Client,
-        role: Role,
-        plan: &str,
-        password_hash: &str,
-        seeded: bool,
-    ) -> Result<Profile, Refusal> {
-        let new = NewAccount {
-            id: UserId::new(),
-            email: &self.email,
-            username: &self.username,
-            display_name: &self.display_name,
-            role,
-            plan,
-            password_hash,
-            seeded,
-        };
-        let inserted = store::insert(client, &new).await.map_err(|error| refusal(&error))?;
-        inserted.map_err(|taken| {
-            let message = match taken {
-                Taken::Email => "this e-mail address has an account already",
-                Taken::Username => "this username is taken",
-            };
-            Refusal::new(RefusalCode::Conflict, message)
-        })
-    }
 }
 
 /// A sign-in that was opened or renewed.
@@ -109,11 +79,39 @@ impl Accounts {
             return Err(Refusal::new(RefusalCode::Forbidden, "this server takes no new accounts"));
         }
         let hash = self.0.passwords.hash(&new.password).await?;
-        let client = self.client().await?;
-        let profile = new.store(&client, Role::User, &self.0.config.default_plan, &hash, false).await?;
-        drop(client);
+        let plan = self.0.config.default_plan.clone();
+        let profile = self.insert(new, Role::User, &plan, &hash, false).await?;
         tracing::info!(user = %profile.id, "an account was made");
         self.open_sign_in(profile, origin).await
+    }
+
+    pub(super) async fn insert(
+        &self,
+        new: &NewUser,
+        role: Role,
+        plan: &str,
+        password_hash: &str,
+        seeded: bool,
+    ) -> Result<Profile, Refusal> {
+        let client = self.client().await?;
+        let new = NewAccount {
+            id: UserId::new(),
+            email: &new.email,
+            username: &new.username,
+            display_name: &new.display_name,
+            role,
+            plan,
+            password_hash,
+            seeded,
+        };
+        let inserted = store::insert(&client, &new).await.map_err(|error| refusal(&error))?;
+        inserted.map_err(|taken| {
+            let message = match taken {
+                Taken::Email => "this e-mail address has an account already",
+                Taken::Username => "this username is taken",
+            };
+            Refusal::new(RefusalCode::Conflict, message)
+        })
     }
 
     /// Signs in by e-mail address or username. What is wrong is not told, and takes as long as what is right.

@@ -3,7 +3,7 @@
 use deadpool_postgres::Client;
 
 use super::{Stored, execute};
-use crate::accounts::{Crowd, Seeded};
+use crate::accounts::{LoadPlan, Seeded};
 
 /// Ids that a load generator can compute: a fixed part for the kind, then the number in hexadecimal.
 const USER_ID: &str = "('00000000-0000-7000-8000-' || lpad(to_hex(k), 12, '0'))::uuid";
@@ -11,8 +11,8 @@ const ROOM_ID: &str = "('00000000-0000-7001-8000-' || lpad(to_hex(r), 12, '0')):
 const CHARACTER_ID: &str = "'00000000-0000-7002-8000-000000000000'::uuid";
 
 /// Makes users, one character, rooms with their members, and the rooms' heads, in one transaction.
-pub async fn crowd(client: &mut Client, crowd: &Crowd) -> Stored<Seeded> {
-    let (users, rooms, members) = (i64::from(crowd.users), i64::from(crowd.rooms), i64::from(crowd.members));
+pub async fn load(client: &mut Client, load: &LoadPlan) -> Stored<Seeded> {
+    let (users, rooms, members) = (i64::from(load.users), i64::from(load.rooms), i64::from(load.members));
     let transaction = client.transaction().await?;
     // A crowd may take longer than any request is allowed to.
     transaction.batch_execute("set local statement_timeout = 0").await?;
@@ -24,10 +24,10 @@ pub async fn crowd(client: &mut Client, crowd: &Crowd) -> Stored<Seeded> {
             from generate_series(0, $1::bigint - 1) k
             on conflict (id) do update set plan = excluded.plan where users.plan <> excluded.plan"
         ),
-        &[&users, &crowd.plan],
+        &[&users, &load.plan],
     )
     .await?;
-    execute(
+    let made_characters = execute(
         &transaction,
         &format!(
             "insert into characters (id, slug, name, tagline, description, category, color, greeting, personality, \
@@ -84,11 +84,11 @@ pub async fn crowd(client: &mut Client, crowd: &Crowd) -> Stored<Seeded> {
     transaction.commit().await?;
     // The planner has never seen these tables so full.
     client.batch_execute("analyze users, rooms, room_members, room_characters, heads").await?;
-    Ok(Seeded { users: made_users, rooms: made_rooms })
+    Ok(Seeded { users: made_users, rooms: made_rooms, characters: made_characters })
 }
 
-/// Removes seeded accounts and what hangs on them; answers how many they were. The log has no foreign keys, so what hangs on a room is removed by name.
-pub async fn clean(client: &mut Client) -> Stored<u64> {
+/// Removes all that was seeded. The log has no foreign keys, so what hangs on a room is removed by name.
+pub async fn clean(client: &mut Client) -> Stored<Seeded> {
     let transaction = client.transaction().await?;
     transaction.batch_execute("set local statement_timeout = 0").await?;
     transaction
@@ -105,8 +105,16 @@ pub async fn clean(client: &mut Client) -> Stored<u64> {
     transaction
         .execute("delete from usage where user_id in (select id from users where seeded)", &[])
         .await?;
-    transaction.execute("delete from rooms where id in (select id from gone)", &[]).await?;
+    let rooms = transaction.execute("delete from rooms where id in (select id from gone)", &[]).await?;
     let users = transaction.execute("delete from users where seeded", &[]).await?;
+    let characters = transaction
+        .execute(
+            "delete from characters c where c.seeded
+                and not exists (select from room_characters rc where rc.character_id = c.id)
+                and not exists (select from rooms r where r.default_character_id = c.id)",
+            &[],
+        )
+        .await?;
     transaction.commit().await?;
-    Ok(users)
+    Ok(Seeded { users, rooms, characters })
 }
