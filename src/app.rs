@@ -16,29 +16,28 @@ use anyhow::Context;
 use greenroom_actors::domain::NodeId;
 use greenroom_actors::engine::{Engine, Ports};
 use greenroom_actors::ports::SystemClock;
-use secrecy::ExposeSecret;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::accounts::AccessTokens;
-use stubs::{Accounts, Providers, Tokens};
+use crate::accounts::Accounts;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
 use crate::http::{Health, Routes, Site};
+use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
-use crate::postgres::Database;
 use crate::realtime::{Hub, LiveBackend};
+use crate::{accounts, characters, control, conversations, http, realtime};
 use greenroom_actors::session::CloseCode;
-use crate::{characters, control, conversations, http, realtime};
+use stubs::{Providers, Tokens};
 
 pub use seeding::{seed, unseed};
 
 /// What is mounted at `/api` and `/api/v1`.
-const API: &[Routes] = &[characters::routes, conversations::routes, control::routes];
+const API: &[Routes] = &[accounts::routes, characters::routes, conversations::routes, control::routes];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[realtime::routes];
 
@@ -56,7 +55,8 @@ pub struct App {
     hub: Hub,
     health: Health,
     lease: NodeLease,
-    recovery: JoinHandle<()>,
+    /// What goes on beside the requests.
+    chores: [JoinHandle<()>; 2],
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -78,14 +78,12 @@ impl App {
     /// Starts everything and returns when requests are answered. Call it on a multi-thread runtime: the engine's.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let config = Arc::new(config);
-        let secret = config.signing_secret()?;
         let node = NodeId::new();
         let database = Database::open(&config.database.options(), &config.data_dir).await?;
         database.migrate().await?;
         let pool = database.pool();
-        if config.has_demo_accounts() || config.admin.is_set() {
-            seed(&config, &pool).await?;
-        }
+        let accounts = Accounts::open(pool.clone(), config.clone())?;
+        tracing::info!("{}", seed(&config, &accounts, &pool).await?);
 
         // The engine and its outside.
         let settings = config.engine_settings();
@@ -110,8 +108,7 @@ impl App {
         let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
 
         // The features around it.
-        let tokens = AccessTokens::new(secret.expose_secret().as_bytes(), config.auth.access_ttl());
-        let accounts = Accounts::new(pool.clone(), tokens.clone(), engine.clone(), &config);
+        let tokens = accounts.tokens().clone();
         let characters = Characters::new(pool.clone());
         let told = hub.clone();
         let conversations = Conversations::new(
@@ -132,10 +129,11 @@ impl App {
         }));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
-        let control = Control::new(engine.clone(), hub.clone(), pool.clone(), switches);
+        let control = Control::new(engine.clone(), pool.clone(), switches, hub.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
+        let sweep = tasks::sweep(accounts.clone());
 
         // HTTP has threads of its own; what all workers share goes in by clone.
         let options = config.socket_options();
@@ -185,7 +183,7 @@ impl App {
             hub,
             health,
             lease,
-            recovery,
+            chores: [recovery, sweep],
             http,
             http_thread,
             drain_asked,
@@ -223,7 +221,7 @@ impl App {
         tracing::info!("draining");
         self.health.set_draining();
         self.engine.begin_drain();
-        self.recovery.abort();
+        self.chores.iter().for_each(JoinHandle::abort);
         let unfinished = self.engine.drain(self.config.server.drain_timeout()).await;
         self.hub.close_all(CloseCode::Draining);
         self.http.stop(true).await;

@@ -22,7 +22,10 @@ use crate::postgres::Database;
 /// Without a command it serves: http://127.0.0.1:7070, with a private database in ./data and, in development, demo
 /// accounts. Settings are in config.toml; `greenroom env` lists the environment variables that are understood.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "First steps:\n  greenroom check     see what is on and what is off\n  greenroom           serve, then open http://127.0.0.1:7070")]
+#[command(
+    version,
+    after_help = "First steps:\n  greenroom check     see what is on and what is off\n  greenroom           serve, then open http://127.0.0.1:7070"
+)]
 pub struct Arguments {
     /// Settings to read instead of ./config.toml.
     #[arg(long, global = true, value_name = "FILE")]

@@ -161,8 +161,11 @@ impl World {
                 .filter(|message| matches!(message.sender, Sender::Character(_)))
                 .map(|message| message.id)
                 .collect();
-            let answered: HashSet<Option<MessageId>> =
-                messages.iter().filter(|message| message.reply_to.is_some()).map(|message| message.reply_to).collect();
+            let answered: HashSet<Option<MessageId>> = messages
+                .iter()
+                .filter(|message| message.reply_to.is_some())
+                .map(|message| message.reply_to)
+                .collect();
             assert_eq!(answered.len(), replies.len(), "one reply to each message that has one");
             let changed: Revision =
                 messages.iter().map(|message| message.revision.max(message.offset)).max().unwrap_or(0);
@@ -175,7 +178,8 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_invariants_hold_under_random_operations() {
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    let seed =
+        std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
     eprintln!("SEED={seed}");
     let mut world = World::start(seed).await;
     for _ in 0..LIVES {

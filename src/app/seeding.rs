@@ -2,20 +2,26 @@
 
 use deadpool_postgres::Pool;
 
-use super::stubs::Accounts;
+use crate::accounts::Accounts;
 use crate::characters::{Characters, seed_characters};
 use crate::config::Config;
 
-/// Makes what is missing and says so. Safe to repeat.
-pub async fn seed(config: &Config, pool: &Pool) -> anyhow::Result<String> {
-    let accounts = Accounts::seed(config, pool).await?;
+/// Makes what is missing and says so. Safe to repeat, and by two nodes at once.
+pub async fn seed(config: &Config, accounts: &Accounts, pool: &Pool) -> anyhow::Result<String> {
+    let demo = if config.has_demo_accounts() { accounts.seed_demo().await? } else { 0 };
+    let admin = u64::from(accounts.ensure_admin().await?);
     let characters = Characters::new(pool.clone()).seed(&seed_characters()?).await?;
-    Ok(format!("{accounts}; characters: {characters:?}"))
+    Ok(format!(
+        "accounts made: {}; characters made: {}, brought up to date: {}",
+        demo + admin,
+        characters.made,
+        characters.changed
+    ))
 }
 
-/// Takes away what seeding made and nobody uses.
-pub async fn unseed(pool: &Pool) -> anyhow::Result<String> {
-    let accounts = Accounts::unseed(pool).await?;
-    let characters = Characters::new(pool.clone()).unseed().await?;
-    Ok(format!("{accounts} accounts and {characters} characters are gone"))
+/// Takes away what seeding made and nobody else uses.
+pub async fn unseed(accounts: &Accounts, pool: &Pool) -> anyhow::Result<String> {
+    let gone = accounts.clean_seeded().await?;
+    let characters = gone.characters + Characters::new(pool.clone()).unseed().await?;
+    Ok(format!("gone: {} accounts, {} rooms, {characters} characters", gone.users, gone.rooms))
 }

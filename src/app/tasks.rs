@@ -10,8 +10,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal as on_signal};
 use tokio::task::JoinHandle;
 
-use super::stubs::Accounts;
 use super::stubs::Providers;
+use crate::accounts::Accounts;
 use crate::config::ServerSettings;
 use crate::http::{Finding, Probe};
 use crate::postgres::{Database, HealthState};
@@ -20,6 +20,7 @@ use crate::realtime::{Profile, Profiles};
 /// A database that gives no answer by then is down.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// Connections that the kernel keeps for a server that is busy: after a restart all clients come at once.
 const BACKLOG: i32 = 4_096;
 
@@ -39,7 +40,9 @@ pub fn listen(server: &ServerSettings) -> std::io::Result<TcpListener> {
 
 /// Resolves when the process is asked to end: SIGTERM by a supervisor, SIGINT by Ctrl-C.
 pub async fn signal() {
-    let (Ok(mut term), Ok(mut interrupt)) = (on_signal(SignalKind::terminate()), on_signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut interrupt)) =
+        (on_signal(SignalKind::terminate()), on_signal(SignalKind::interrupt()))
+    else {
         tracing::error!("signals cannot be listened to");
         return std::future::pending().await;
     };
@@ -60,6 +63,18 @@ pub fn recover(engine: Engine, every: Duration) -> JoinHandle<()> {
                 Err(error) => tracing::debug!(%error, "dead nodes cannot be looked for"),
             }
             tokio::time::sleep(every).await;
+        }
+    })
+}
+
+/// Forgets refresh tokens that ran out long ago.
+pub fn sweep(accounts: Accounts) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            if let Err(error) = accounts.sweep().await {
+                tracing::debug!(%error, "old refresh tokens stay for now");
+            }
+            tokio::time::sleep(SWEEP_EVERY).await;
         }
     })
 }

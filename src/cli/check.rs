@@ -32,7 +32,11 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
         println!("    {name:<12} {state} {}", provider.model);
     }
     for (name, limit) in config.limits.named() {
-        let limit = if limit.enabled { format!("{} in {} s", limit.max, limit.window_s) } else { on(false).to_owned() };
+        let limit = if limit.enabled {
+            format!("{} in {} s", limit.max, limit.window_s)
+        } else {
+            on(false).to_owned()
+        };
         println!("  limit {name:<14} {limit}");
     }
     for (name, plan) in &config.plans {
@@ -50,7 +54,11 @@ async fn connect_all(config: &Config) -> anyhow::Result<ExitCode> {
         Ok(database) => {
             let health = database.health(DEADLINE).await;
             good &= health.state == HealthState::Up;
-            println!("  database      {:?} in {:.1} ms", health.state, health.latency.as_secs_f64() * 1_000.0);
+            println!(
+                "  database      {:?} in {:.1} ms",
+                health.state,
+                health.latency.as_secs_f64() * 1_000.0
+            );
             database.close().await;
         }
         Err(error) => {

@@ -5,11 +5,12 @@
 //! the character `00000000-0000-7002-8000-000000000000`; numbers are twelve hexadecimal digits.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
-use tokio_postgres::Client;
-use uuid::Uuid;
 
+use crate::accounts::{Accounts, LoadPlan};
+use crate::app;
 use crate::config::Config;
 
 #[derive(Debug, Args)]
@@ -31,69 +32,21 @@ pub struct Seed {
     plan: String,
 }
 
-const CROWD: &str = "
-    INSERT INTO users (id, username, username_key, display_name, plan, seeded)
-    SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(k), 12, '0'))::uuid, 'load-' || k, 'load-' || k, 'Load ' || k, $2, true
-    FROM generate_series(0, $1::bigint - 1) k
-    ON CONFLICT (id) DO UPDATE SET plan = excluded.plan";
-const CHARACTER: &str = "
-    INSERT INTO characters (id, slug, name, tagline, description, category, color, greeting, personality, seeded, deleted_at)
-    VALUES ($1, 'load-test', 'Load', 'For load tests.', 'Answers under load.', 'test', '#345e4a', 'Hello.', 'terse', true, NULL)
-    ON CONFLICT (id) DO NOTHING";
-const ROOMS: &str = "
-    INSERT INTO rooms (id, slug, title, owner_id)
-    SELECT ('00000000-0000-7001-8000-' || lpad(to_hex(r), 12, '0'))::uuid, 'load-' || r, 'Load ' || r,
-        ('00000000-0000-7000-8000-' || lpad(to_hex((r * $2::bigint) % $3::bigint), 12, '0'))::uuid
-    FROM generate_series(0, $1::bigint - 1) r
-    ON CONFLICT (id) DO NOTHING";
-const HEADS: &str = "
-    INSERT INTO heads (room_id)
-    SELECT ('00000000-0000-7001-8000-' || lpad(to_hex(r), 12, '0'))::uuid FROM generate_series(0, $1::bigint - 1) r
-    ON CONFLICT (room_id) DO NOTHING";
-const MEMBERS: &str = "
-    INSERT INTO room_members (room_id, user_id)
-    SELECT ('00000000-0000-7001-8000-' || lpad(to_hex(r), 12, '0'))::uuid,
-        ('00000000-0000-7000-8000-' || lpad(to_hex((r * $2::bigint + m) % $3::bigint), 12, '0'))::uuid
-    FROM generate_series(0, $1::bigint - 1) r, generate_series(0, $2::bigint - 1) m
-    ON CONFLICT DO NOTHING";
-const CASTS: &str = "
-    INSERT INTO room_characters (room_id, character_id, position)
-    SELECT ('00000000-0000-7001-8000-' || lpad(to_hex(r), 12, '0'))::uuid, $2, 0 FROM generate_series(0, $1::bigint - 1) r
-    ON CONFLICT DO NOTHING";
-
 pub async fn run(config: Config, seed: Seed) -> anyhow::Result<ExitCode> {
+    let config = Arc::new(config);
     let database = super::open(&config).await?;
     database.migrate().await?;
-    let pool = database.pool();
+    let accounts = Accounts::open(database.pool(), config.clone())?;
     let said = if seed.clean {
-        crate::app::unseed(&pool).await?
+        app::unseed(&accounts, &database.pool()).await?
     } else if let Some(users) = seed.load {
-        anyhow::ensure!(config.plans.contains_key(&seed.plan), "there is no plan `{}`", seed.plan);
-        anyhow::ensure!(users > 0 && seed.members > 0, "a crowd has users, and rooms have members");
-        let mut client = pool.get().await?;
-        crowd(&mut client, users, &seed).await?;
-        format!("{users} users, {} rooms of {}", seed.rooms, seed.members)
+        let crowd = LoadPlan { users, rooms: seed.rooms, members: seed.members, plan: seed.plan };
+        let made = accounts.seed_load(&crowd).await?;
+        format!("{} users, {} rooms of {}", made.users, made.rooms, crowd.members)
     } else {
-        crate::app::seed(&config, &pool).await?
+        app::seed(&config, &accounts, &database.pool()).await?
     };
     println!("{said}");
     database.close().await;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn crowd(client: &mut Client, users: u32, seed: &Seed) -> anyhow::Result<()> {
-    let character = Uuid::from_u64_pair(0x0000_0000_0000_7002, 0x8000_0000_0000_0000);
-    let (users, rooms, members) = (i64::from(users), i64::from(seed.rooms), i64::from(seed.members));
-    let transaction = client.transaction().await?;
-    // More than a request may take: a crowd is large.
-    transaction.batch_execute("SET LOCAL statement_timeout = '10min'").await?;
-    transaction.execute(CROWD, &[&users, &seed.plan]).await?;
-    transaction.execute(CHARACTER, &[&character]).await?;
-    transaction.execute(ROOMS, &[&rooms, &members, &users]).await?;
-    transaction.execute(HEADS, &[&rooms]).await?;
-    transaction.execute(MEMBERS, &[&rooms, &members, &users]).await?;
-    transaction.execute(CASTS, &[&rooms, &character]).await?;
-    transaction.commit().await?;
-    client.batch_execute("VACUUM ANALYZE users, rooms, heads, room_members, room_characters").await?;
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Headless Chromium, and a page in it that is driven by `data-testid`.
 
-use chromiumoxide::browser::{Browser, BrowserConfig, HeadlessMode};
+use chromiumoxide::browser::{Browser, BrowserConfig};
 use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
 use chromiumoxide::page::ScreenshotParams;
 use futures_util::StreamExt;
@@ -35,7 +35,7 @@ impl Tab {
         ];
         let config = BrowserConfig::builder()
             .no_sandbox()
-            .headless_mode(HeadlessMode::New)
+            .new_headless_mode()
             .window_size(width, height)
             .viewport(None)
             .user_data_dir(profile.path())

@@ -208,8 +208,9 @@ fn decide_close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes: &m
 
 fn decide_read(room: RoomId, mark: ReadMark, locked: &mut Locked, writes: &mut Writes) -> Outcome {
     let key = (room, mark.user);
-    if locked.reads.get(&key).copied().unwrap_or_default() >= mark.read_offset {
-        return Outcome::Unchanged;
+    let standing = locked.reads.get(&key).copied().unwrap_or_default();
+    if standing >= mark.read_offset {
+        return Outcome::Unchanged { standing };
     }
     if !open(locked, room) {
         return Outcome::NoRoom;

@@ -85,8 +85,8 @@ pub enum Outcome {
     NoRoom,
     /// Another holder took the turn up, or it has ended. Nothing was stored.
     FenceLost,
-    /// The mark was not ahead of the one that stands. Nothing was stored.
-    Unchanged,
+    /// The mark was not ahead of the one that stands, which this is. Nothing was stored.
+    Unchanged { standing: Revision },
     /// The database refuses the data of this very entry.
     Rejected,
 }

@@ -84,7 +84,7 @@ impl Room {
                 events.push(RoomEvent::Read { offset: *revision, user, read_offset });
                 Ok(read_offset)
             }
-            Outcome::Unchanged => Ok(mark.read_offset),
+            Outcome::Unchanged { standing } => Ok(*standing),
             _ => Err(super::no_room()),
         };
         for responder in responders {

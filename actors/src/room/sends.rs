@@ -268,7 +268,7 @@ impl Room {
                     committing.responder.refuse(super::no_room());
                 }
             }
-            Outcome::Rejected | Outcome::FenceLost | Outcome::Unchanged => {
+            Outcome::Rejected | Outcome::FenceLost | Outcome::Unchanged { .. } => {
                 if let Some(committing) = committing {
                     committing.responder.refuse(Refusal::new(
                         RefusalCode::Internal,
