@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use greenroom_actors::ports::{GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream};
+use greenroom_actors::ports::{
+    GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream,
+};
 
 use super::offline::Offline;
 use super::openai::OpenAi;
 use super::status::{Health, ProviderState, ProviderStatus};
 use crate::config::{AiSettings, ProviderKind};
 use crate::http::Finding;
-
-/// The pace at which the offline provider speaks: about that of a quick typist.
-const WORD_DELAY: Duration = Duration::from_millis(45);
 
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
@@ -50,7 +49,9 @@ impl Providers {
         let mut by_name = BTreeMap::new();
         for (name, provider) in settings.active() {
             let voice = match provider.kind {
-                ProviderKind::Offline => Voice::Offline(Offline::new(WORD_DELAY)),
+                ProviderKind::Offline => {
+                    Voice::Offline(Offline::new(Duration::from_millis(settings.offline_word_delay_ms)))
+                }
                 ProviderKind::OpenAiCompatible => {
                     let failed = |cause| ProviderError::Settings { name: name.to_owned(), cause };
                     Voice::OpenAi(OpenAi::new(provider).map_err(failed)?)
@@ -63,17 +64,6 @@ impl Providers {
             return Err(ProviderError::NoDefault { name: default.to_owned() });
         }
         Ok(Self { by_name: Arc::new(by_name), default: default.into() })
-    }
-
-    /// Lets the offline provider speak one word per `word_delay`; zero is at once.
-    #[must_use]
-    pub fn with_word_delay(mut self, word_delay: Duration) -> Self {
-        for provider in Arc::make_mut(&mut self.by_name).values_mut() {
-            if let Voice::Offline(offline) = &mut provider.voice {
-                *offline = Offline::new(word_delay);
-            }
-        }
-        self
     }
 
     /// The provider of characters that name none.
@@ -136,7 +126,10 @@ impl Provider {
 }
 
 impl Generator for Providers {
-    fn generate(&self, request: Arc<GenerateRequest>) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
+    fn generate(
+        &self,
+        request: Arc<GenerateRequest>,
+    ) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
         let (provider, model) = self.route(&request);
         let health = provider.health.clone();
         let answer = match &provider.voice {
