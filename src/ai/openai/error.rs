@@ -1,0 +1,194 @@
+//! What went wrong upstream, in the engine's terms. Texts are cut short and never hold the key.
+
+use std::time::Duration;
+
+use async_openai::error::OpenAIError;
+use greenroom_actors::ports::{GenerateError, GenerateErrorKind};
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+
+const DETAIL_MAX_CHARS: usize = 400;
+
+/// An answer with a status other than success.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{status}: {message}")]
+pub(super) struct Refusal {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    message: String,
+    param: Option<String>,
+    code: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Told {
+    #[serde(default)]
+    message: String,
+    param: Option<String>,
+    /// A text at OpenAI, a number elsewhere.
+    code: Option<Value>,
+    #[serde(rename = "type")]
+    kind: Option<Value>,
+}
+
+impl Refusal {
+    pub fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let value: Option<Value> = serde_json::from_slice(body).ok();
+        let told = value.as_ref().and_then(error_object).unwrap_or_else(|| Told {
+            message: String::from_utf8_lossy(body).into_owned(),
+            ..Told::default()
+        });
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        Self {
+            status,
+            retry_after: retry_after(headers, Timestamp::now()),
+            message: told.message,
+            param: told.param,
+            code: told.code.or(told.kind).map(text),
+        }
+    }
+
+    /// The one inside the client's error, where there is one.
+    pub fn of(error: &OpenAIError) -> Option<&Self> {
+        match error {
+            OpenAIError::Boxed(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is this field of the request that is refused.
+    pub fn names(&self, field: &str) -> bool {
+        let quoted = || ['\'', '"', '`'].iter().any(|quote| self.message.contains(&format!("{quote}{field}{quote}")));
+        matches!(self.status.as_u16(), 400 | 422) && (self.param.as_deref() == Some(field) || quoted())
+    }
+
+    fn kind(&self) -> GenerateErrorKind {
+        let code = self.code.as_deref().unwrap_or_default();
+        match self.status.as_u16() {
+            // Out of money is no matter of waiting.
+            429 if code == "insufficient_quota" => GenerateErrorKind::Refused,
+            429 => GenerateErrorKind::RateLimited,
+            408 => GenerateErrorKind::Timeout,
+            409 | 425 | 500..=599 => GenerateErrorKind::Unavailable,
+            _ => GenerateErrorKind::Refused,
+        }
+    }
+}
+
+fn error_object(value: &Value) -> Option<Told> {
+    // Gemini wraps its error object in a list.
+    let value = value.as_array().and_then(|list| list.first()).unwrap_or(value);
+    let error = value.get("error").unwrap_or(value);
+    match error {
+        Value::String(message) => Some(Told { message: message.clone(), ..Told::default() }),
+        error => serde_json::from_value(error.clone()).ok(),
+    }
+}
+
+/// `retry-after` in seconds or as a date, or the finer `retry-after-ms` that some send.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    if let Some(millis) = text("retry-after-ms").and_then(|value| value.parse::<f64>().ok()) {
+        return Duration::try_from_secs_f64(millis / 1_000.0).ok();
+    }
+    let value = text(RETRY_AFTER.as_str())?;
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
+}
+
+/// Takes the key out of texts that a provider or a library wrote.
+pub(super) struct Redact {
+    key: SecretString,
+}
+
+impl Redact {
+    pub fn new(key: &SecretString) -> Self {
+        Self { key: key.clone() }
+    }
+
+    fn text(&self, text: &str) -> String {
+        let key = self.key.expose_secret();
+        let text = if key.is_empty() { text.to_owned() } else { text.replace(key, "[key]") };
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(DETAIL_MAX_CHARS).collect()
+    }
+}
+
+pub(super) fn mapped(error: &OpenAIError, redact: &Redact) -> GenerateError {
+    if let Some(refusal) = Refusal::of(error) {
+        let mut mapped = GenerateError::new(refusal.kind(), redact.text(&refusal.to_string()));
+        mapped.retry_after = refusal.retry_after;
+        return mapped;
+    }
+    let (kind, detail) = match error {
+        OpenAIError::Reqwest(error) if error.is_timeout() => (GenerateErrorKind::Timeout, chain(error)),
+        OpenAIError::Reqwest(error) if error.is_builder() => (GenerateErrorKind::Refused, chain(error)),
+        OpenAIError::Reqwest(error) => (GenerateErrorKind::Unavailable, chain(error)),
+        // What it was is the provider's text, or a person's that came back: not for the log.
+        OpenAIError::JSONDeserialize(error, _) => (GenerateErrorKind::Broken, format!("no chunk: {error}")),
+        OpenAIError::StreamError(error) => (GenerateErrorKind::Broken, error.to_string()),
+        error => (GenerateErrorKind::Broken, error.to_string()),
+    };
+    GenerateError::new(kind, redact.text(&detail))
+}
+
+/// The error with its causes, without the address: that may hold a secret.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = if error.is_connect() { "cannot connect".to_owned() } else { "the request failed".to_owned() };
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// An error told in the middle of the stream.
+pub(super) fn in_stream(error: &Value, redact: &Redact) -> GenerateError {
+    let told = error_object(error).unwrap_or_default();
+    let code = told.code.map(|code| code.to_string()).unwrap_or_default();
+    let kind = match code.trim_matches('"') {
+        "429" | "rate_limit_exceeded" => GenerateErrorKind::RateLimited,
+        "400" | "401" | "403" | "content_filter" | "content_policy_violation" => GenerateErrorKind::Refused,
+        _ => GenerateErrorKind::Broken,
+    };
+    GenerateError::new(kind, redact.text(&format!("in the stream: {code} {}", told.message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(name: &'static str, value: &'static str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        retry_after(&headers, "1994-11-06T08:49:07Z".parse().unwrap())
+    }
+
+    #[test]
+    fn retry_after_comes_in_seconds_milliseconds_or_as_a_date() {
+        assert_eq!(after("retry-after", "7"), Some(Duration::from_secs(7)));
+        assert_eq!(after("retry-after-ms", "1500"), Some(Duration::from_millis(1_500)));
+        assert_eq!(after("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(30)));
+        assert_eq!(after("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(after("retry-after", "soon"), None);
+        assert_eq!(after("retry-after", "-1"), None);
+    }
+
+    #[test]
+    fn the_key_is_taken_out_of_what_a_provider_says() {
+        let redact = Redact::new(&"sk-secret".to_owned().into());
+        let body = br#"{"error":{"message":"bad key sk-secret\n","code":"invalid_api_key"}}"#;
+        let refusal = Refusal::new(StatusCode::UNAUTHORIZED, &HeaderMap::new(), body);
+        let error = mapped(&OpenAIError::Boxed(Box::new(refusal)), &redact);
+        assert_eq!(error.kind, GenerateErrorKind::Refused);
+        assert_eq!(error.detail, "401 Unauthorized: bad key [key] ");
+    }
+}

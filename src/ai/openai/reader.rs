@@ -1,0 +1,174 @@
+//! From the events of a stream to the pieces of a reply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_openai::types::stream::StreamResponse;
+use futures_util::{FutureExt, Stream, StreamExt, stream};
+use greenroom_actors::domain::{Finish, TokenUsage};
+use greenroom_actors::ports::{GenerateError, GenerateErrorKind, GenerateRequest, Piece, TokenCounter};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::error::{Redact, in_stream, mapped};
+use super::flow::Flow;
+use crate::ai::Tokens;
+
+/// After the last word the usage follows at once, or not at all.
+const USAGE_PATIENCE: Duration = Duration::from_secs(2);
+/// A token has fewer bytes than this on average, in any script: a server that passes `max_tokens` by far is cut.
+const TOKEN_MAX_BYTES: usize = 16;
+
+/// One event. Providers differ in nearly all of it, so nothing is required and nothing unknown is refused.
+#[derive(Debug, Deserialize)]
+pub(super) struct Chunk {
+    #[serde(default)]
+    choices: Option<Vec<Choice>>,
+    #[serde(default)]
+    usage: Option<Usage>,
+    #[serde(default)]
+    error: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice {
+    #[serde(default)]
+    delta: Option<Delta>,
+    #[serde(default)]
+    finish_reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Delta {
+    #[serde(default)]
+    content: Option<String>,
+    /// Said in place of content by a model that declines.
+    #[serde(default)]
+    refusal: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Usage {
+    #[serde(default)]
+    prompt_tokens: Option<u32>,
+    #[serde(default)]
+    completion_tokens: Option<u32>,
+    #[serde(default)]
+    prompt_tokens_details: Option<PromptDetails>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct PromptDetails {
+    #[serde(default)]
+    cached_tokens: Option<u32>,
+}
+
+pub(super) struct Reader {
+    events: StreamResponse<Chunk>,
+    flow: Arc<Flow>,
+    request: Arc<GenerateRequest>,
+    redact: Redact,
+    text: String,
+    finish: Option<Finish>,
+    usage: Option<Usage>,
+    ended: bool,
+}
+
+type Next = Result<Piece, GenerateError>;
+
+impl Reader {
+    pub fn new(
+        events: StreamResponse<Chunk>,
+        flow: Arc<Flow>,
+        request: &Arc<GenerateRequest>,
+        redact: Redact,
+    ) -> Self {
+        let request = request.clone();
+        Self { events, flow, request, redact, text: String::new(), finish: None, usage: None, ended: false }
+    }
+
+    pub fn pieces(self) -> impl Stream<Item = Next> + Send {
+        stream::unfold(self, |mut reader| async {
+            if reader.ended {
+                return None;
+            }
+            let next = reader.next().await;
+            reader.ended = !matches!(next, Ok(Piece::Text(_)));
+            Some((next, reader))
+        })
+    }
+
+    async fn next(&mut self) -> Next {
+        loop {
+            let Some(event) = self.event().await else { return self.end() };
+            let chunk = event.map_err(|error| mapped(&error, &self.redact))?;
+            if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
+                return Err(in_stream(&error, &self.redact));
+            }
+            // Some count along in every event: the last count is the whole.
+            self.usage = chunk.usage.or(self.usage);
+            let Some(choice) = chunk.choices.unwrap_or_default().into_iter().next() else { continue };
+            if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
+                self.finish = Some(self.finished(&reason)?);
+            }
+            let said = choice.delta.and_then(|delta| delta.content.filter(|text| !text.is_empty()).or(delta.refusal));
+            if let Some(text) = said.filter(|text| !text.is_empty()) {
+                self.text.push_str(&text);
+                if self.text.len() > self.request.max_tokens as usize * TOKEN_MAX_BYTES + 1_024 {
+                    self.finish = Some(Finish::Length);
+                    return self.end();
+                }
+                return Ok(Piece::Text(text));
+            }
+        }
+    }
+
+    /// The next event; `None` at the end, which is also when nothing follows the last word.
+    async fn event(&mut self) -> Option<Result<Chunk, async_openai::error::OpenAIError>> {
+        if let Some(event) = self.events.next().now_or_never() {
+            return event;
+        }
+        self.flow.hungry();
+        if self.finish.is_none() {
+            return self.events.next().await;
+        }
+        tokio::time::timeout(USAGE_PATIENCE, self.events.next()).await.unwrap_or(None)
+    }
+
+    fn finished(&self, reason: &str) -> Result<Finish, GenerateError> {
+        match reason {
+            "length" | "max_tokens" | "MAX_TOKENS" => Ok(Finish::Length),
+            "content_filter" | "safety" | "SAFETY" => {
+                Err(GenerateError::new(GenerateErrorKind::Refused, "its content filter stopped the reply"))
+            }
+            "error" => Err(GenerateError::new(GenerateErrorKind::Broken, "it gave up in the middle")),
+            _ => Ok(Finish::Complete),
+        }
+    }
+
+    fn end(&self) -> Next {
+        let broken = |detail| Err(GenerateError::new(GenerateErrorKind::Broken, detail));
+        match self.finish {
+            None => broken("the stream ended in the middle"),
+            Some(_) if self.text.trim().is_empty() => broken("the reply is empty"),
+            Some(finish) => Ok(Piece::End { finish, usage: self.usage() }),
+        }
+    }
+
+    /// As the provider said, or as counted here.
+    fn usage(&self) -> TokenUsage {
+        let told = self.usage.and_then(|usage| {
+            Some(TokenUsage {
+                prompt_tokens: usage.prompt_tokens?,
+                completion_tokens: usage.completion_tokens?,
+                cached_tokens: usage.prompt_tokens_details.and_then(|it| it.cached_tokens).unwrap_or(0),
+            })
+        });
+        told.unwrap_or_else(|| {
+            let counter = Tokens::default();
+            let prompt: usize = self.request.messages.iter().map(|it| counter.count(&it.content) + 4).sum();
+            let completion = counter.count(&self.text);
+            TokenUsage { prompt_tokens: prompt as u32, completion_tokens: completion as u32, cached_tokens: 0 }
+        })
+    }
+}
