@@ -3,7 +3,6 @@
 mod settings;
 mod seeding;
 mod tasks;
-mod stubs;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -20,6 +19,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
+use crate::ai::{Providers, Tokens};
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
@@ -30,14 +30,14 @@ use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, characters, control, conversations, http, realtime};
+use crate::{accounts, ai, characters, control, conversations, http, realtime};
 use greenroom_actors::session::CloseCode;
-use stubs::{Providers, Tokens};
 
 pub use seeding::{seed, unseed};
 
 /// What is mounted at `/api` and `/api/v1`.
-const API: &[Routes] = &[accounts::routes, characters::routes, conversations::routes, control::routes];
+const API: &[Routes] =
+    &[accounts::routes, characters::routes, conversations::routes, ai::routes, control::routes];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[realtime::routes];
 

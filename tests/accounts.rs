@@ -2,92 +2,20 @@
 
 #[path = "support/database.rs"]
 mod database;
+#[path = "accounts/seeding.rs"]
+mod seeding;
+#[path = "accounts/world.rs"]
+mod world;
 
 use std::sync::Arc;
 
-use actix_web::cookie::Cookie;
-use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use actix_web::web;
-use database::TestDatabase;
+use actix_web::test::TestRequest;
 use futures_util::future::join_all;
-use greenroom::accounts::{Accounts, LoadPlan, NewUser, Origin, RefreshToken, Role, routes};
-use greenroom::config::{Config, Environment};
-use greenroom::http::{Health, Site, app};
+use greenroom::accounts::{Accounts, NewUser, Origin, RefreshToken, Role};
+use greenroom::config::Config;
 use greenroom_actors::protocol::RefusalCode;
 use serde_json::{Value, json};
-
-const PASSWORD: &str = "a long enough Passphrase 7";
-
-struct World {
-    database: TestDatabase,
-    accounts: Accounts,
-    site: Site,
-}
-
-async fn world_with(change: impl FnOnce(&mut Config)) -> World {
-    let database = TestDatabase::create().await;
-    let mut config = Config::default();
-    config.auth.jwt_secret = "a signing secret for the tests alone".into();
-    config.auth.argon2_memory_kib = 64;
-    config.auth.argon2_iterations = 1;
-    config.limits.enabled = false;
-    change(&mut config);
-    let config = Arc::new(config);
-    let accounts = Accounts::open(database.pool(), Arc::clone(&config)).unwrap();
-    let site = Site::new(config, accounts.tokens().clone(), Health::new(Vec::new()), &[routes], &[]);
-    World { database, accounts, site }
-}
-
-async fn world() -> World {
-    world_with(|_| ()).await
-}
-
-/// What came back.
-struct Answer {
-    status: u16,
-    body: Value,
-    cookie: Option<Cookie<'static>>,
-}
-
-impl Answer {
-    fn text(&self, name: &str) -> &str {
-        self.body[name].as_str().unwrap_or_default()
-    }
-}
-
-impl World {
-    async fn send(&self, request: TestRequest) -> Answer {
-        let service = init_service(app(&self.site).app_data(web::Data::new(self.accounts.clone()))).await;
-        let response = call_service(&service, request.to_request()).await;
-        let status = response.status().as_u16();
-        let cookie = response.response().cookies().next().map(Cookie::into_owned);
-        let body = read_body(response).await;
-        Answer { status, body: serde_json::from_slice(&body).unwrap_or(Value::Null), cookie }
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(TestRequest::post().uri(path).set_json(body)).await
-    }
-
-    async fn register(&self, name: &str) -> Answer {
-        let body = json!({"email": format!("{name}@example.com"), "password": PASSWORD, "username": name});
-        let answer = self.post("/api/auth/register", body).await;
-        assert_eq!(answer.status, 201, "{}", answer.body);
-        answer
-    }
-
-    async fn refresh(&self, token: &str) -> Answer {
-        self.post("/api/auth/refresh-token", json!({"refreshToken": token})).await
-    }
-
-    async fn execute(&self, sql: &str) -> u64 {
-        self.database.pool().get().await.unwrap().execute(sql, &[]).await.unwrap()
-    }
-
-    async fn count(&self, sql: &str) -> i64 {
-        self.database.pool().get().await.unwrap().query_one(sql, &[]).await.unwrap().get(0)
-    }
-}
+use world::{Answer, PASSWORD, world, world_with};
 
 fn origin() -> Origin {
     Origin::default()
@@ -136,7 +64,7 @@ async fn of_many_that_want_a_name_at_once_one_gets_it() {
     let results = join_all(tries).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     assert!(
-        results.iter().flat_map(|result| result.as_ref().err()).all(|it| it.code == RefusalCode::Conflict)
+        results.iter().filter_map(|result| result.as_ref().err()).all(|it| it.code == RefusalCode::Conflict)
     );
 }
 
@@ -385,83 +313,4 @@ async fn without_a_database_the_answer_is_to_come_back_later() {
     let login = world.post("/api/auth/login", json!({"username": "mira", "password": PASSWORD})).await;
     assert_eq!((login.status, login.text("error")), (503, "dependency_down"));
     assert_eq!(world.refresh(mira.text("refreshToken")).await.status, 503);
-}
-
-#[actix_web::test]
-async fn demo_accounts_are_made_once_and_taken_away_again() {
-    let world = world().await;
-    world.register("mira").await;
-    assert_eq!(world.accounts.seed_demo().await.unwrap(), 3);
-    assert_eq!(world.accounts.seed_demo().await.unwrap(), 0);
-    for (email, password, role, plan) in [
-        ("testuser1@example.com", "TestPassword123!", "user", "free"),
-        ("testadmin@example.com", "AdminPassword123!", "admin", "free"),
-        ("premium@example.com", "PremiumPassword123!", "user", "premium"),
-    ] {
-        let answer = world.post("/api/auth/login", json!({"email": email, "password": password})).await;
-        let user = &answer.body["user"];
-        assert_eq!(
-            (answer.status, user["role"].as_str(), user["plan"].as_str()),
-            (200, Some(role), Some(plan))
-        );
-    }
-    assert_eq!(world.accounts.clean_seeded().await.unwrap().users, 3);
-    assert_eq!(world.count("select count(*) from users").await, 1, "who signed up stays");
-}
-
-#[actix_web::test]
-async fn production_is_never_seeded_but_gets_its_first_admin() {
-    let world = world_with(|config| {
-        config.environment = Environment::Production;
-        config.admin.email = "boss@example.com".to_owned();
-        config.admin.password = "a password for the boss".into();
-    })
-    .await;
-    assert_eq!(world.accounts.seed_demo().await.unwrap_err().code, RefusalCode::Forbidden);
-    let load = LoadPlan { users: 1, rooms: 0, members: 0, plan: "free".to_owned() };
-    assert_eq!(world.accounts.seed_load(&load).await.unwrap_err().code, RefusalCode::Forbidden);
-    assert!(world.accounts.ensure_admin().await.unwrap());
-    assert!(!world.accounts.ensure_admin().await.unwrap(), "once");
-    let boss = json!({"email": "boss@example.com", "password": "a password for the boss"});
-    assert_eq!(world.post("/api/auth/login", boss).await.body["user"]["role"], "admin");
-}
-
-#[actix_web::test]
-async fn a_crowd_has_ids_that_a_load_generator_can_compute() {
-    let world = world().await;
-    let load = LoadPlan { users: 10_000, rooms: 1_000, members: 20, plan: "pro".to_owned() };
-    let made = world.accounts.seed_load(&load).await.unwrap();
-    assert_eq!((made.users, made.rooms, made.characters), (10_000, 1_000, 1));
-    let same = world.accounts.seed_load(&load).await.unwrap();
-    assert_eq!((same.users, same.rooms, same.characters), (0, 0, 0));
-    assert_eq!(world.count("select count(*) from users where plan = 'pro' and seeded").await, 10_000);
-    assert_eq!(world.count("select count(*) from room_members").await, 20_000);
-    assert_eq!(world.count("select count(*) from heads where last_revision = 0").await, 1_000);
-    assert_eq!(world.count("select count(*) from room_characters").await, 1_000);
-    // Room 503 (0x1f7) holds users 10060 to 10079, counted round: 60 (0x3c) is the first.
-    let members = world
-        .count(
-            "select count(*) from room_members where room_id = '00000000-0000-7001-8000-0000000001f7'
-                and user_id between '00000000-0000-7000-8000-00000000003c' and '00000000-0000-7000-8000-00000000004f'",
-        )
-        .await;
-    assert_eq!(members, 20);
-    let owner = "select count(*) from rooms where id = '00000000-0000-7001-8000-0000000001f7'
-        and owner_id = '00000000-0000-7000-8000-00000000003c'";
-    assert_eq!(world.count(owner).await, 1);
-    let gone = world.accounts.clean_seeded().await.unwrap();
-    assert_eq!((gone.users, gone.rooms, gone.characters), (10_000, 1_000, 1));
-    assert_eq!(world.count("select count(*) from heads").await, 0);
-}
-
-#[actix_web::test]
-async fn a_crowd_that_cannot_be_is_refused() {
-    let world = world().await;
-    for load in [
-        LoadPlan { users: 0, rooms: 1, members: 1, plan: "free".to_owned() },
-        LoadPlan { users: 5, rooms: 1, members: 6, plan: "free".to_owned() },
-        LoadPlan { users: 5, rooms: 1, members: 2, plan: "gold".to_owned() },
-    ] {
-        assert_eq!(world.accounts.seed_load(&load).await.unwrap_err().code, RefusalCode::BadRequest);
-    }
 }

@@ -162,17 +162,21 @@ async fn a_characters_own_provider_and_model_are_used_where_they_are_on() {
 
 #[tokio::test]
 async fn how_the_reply_ended_is_told() {
-    for (reason, finish) in [("stop", Finish::Complete), ("length", Finish::Length), ("eos", Finish::Complete)] {
+    for (reason, finish) in
+        [("stop", Finish::Complete), ("length", Finish::Length), ("eos", Finish::Complete)]
+    {
         let (heard, _) = heard([Act::Say { texts: vec!["So".into()], finish: reason, usage: true }]).await;
         assert_eq!(heard.end.unwrap().0, finish, "{reason}");
     }
-    let (heard, _) = heard([Act::Say { texts: vec!["So".into()], finish: "content_filter", usage: true }]).await;
+    let (heard, _) =
+        heard([Act::Say { texts: vec!["So".into()], finish: "content_filter", usage: true }]).await;
     assert_eq!(kind(&heard), GenerateErrorKind::Refused);
 }
 
 #[tokio::test]
 async fn without_a_usage_from_the_provider_it_is_counted() {
-    let (heard, _) = heard([Act::Say { texts: vec!["Good evening".into()], finish: "stop", usage: false }]).await;
+    let (heard, _) =
+        heard([Act::Say { texts: vec!["Good evening".into()], finish: "stop", usage: false }]).await;
     let (_, usage) = heard.end.unwrap();
     assert!(usage.prompt_tokens > 5 && (1..10).contains(&usage.completion_tokens), "{usage:?}");
 }
@@ -225,7 +229,9 @@ async fn a_stream_that_breaks_is_broken_and_keeps_what_was_said() {
 
 #[tokio::test]
 async fn what_makes_no_sense_is_broken() {
-    for body in ["data: {\"choices\": [garbage\n\n", "<html>Bad gateway</html>", "", "data: 7\n\ndata: [DONE]\n\n"] {
+    for body in
+        ["data: {\"choices\": [garbage\n\n", "<html>Bad gateway</html>", "", "data: 7\n\ndata: [DONE]\n\n"]
+    {
         let (heard, _) = heard([Act::Raw(body.into())]).await;
         assert_eq!(kind(&heard), GenerateErrorKind::Broken, "{body}");
         assert_eq!(heard.text, "");
@@ -335,7 +341,8 @@ async fn the_status_follows_real_requests() {
 
 #[tokio::test]
 async fn without_any_key_the_offline_provider_speaks_and_says_that_it_is_offline() {
-    let providers = Providers::new(&AiSettings { offline_word_delay_ms: 0, ..AiSettings::default() }).unwrap();
+    let providers =
+        Providers::new(&AiSettings { offline_word_delay_ms: 0, ..AiSettings::default() }).unwrap();
     assert_eq!(providers.default_name(), "offline");
     let status = providers.status();
     assert_eq!(status.len(), 1);

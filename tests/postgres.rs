@@ -1,12 +1,20 @@
 //! The private cluster, the pool and the migrations, on a real PostgreSQL.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use greenroom::postgres::{Database, DatabaseError, HealthState, Options, refusal};
 use greenroom_actors::protocol::RefusalCode;
+
+#[path = "support/database.rs"]
+mod database;
+#[path = "postgres/elsewhere.rs"]
+mod elsewhere;
+#[path = "postgres/encrypted.rs"]
+mod encrypted;
 
 const DATA_DIR: &str = "GREENROOM_TEST_SERVER_DATA";
 
@@ -156,4 +164,51 @@ async fn a_killed_postgres_is_started_again_and_calls_are_refused_meanwhile() {
     eprintln!("back {:?} after kill -9 of postgres", start.elapsed());
     assert_ne!(pid_of(&database), pid);
     database.close().await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_another_account_owns_is_run_as_that_account() {
+    let data = tempfile::tempdir().unwrap();
+    open(data.path()).await.unwrap().close().await;
+    let cluster = data.path().join("postgres");
+    let given = Command::new("chown").arg("-R").arg("postgres").arg(&cluster).stderr(Stdio::null()).status();
+    if !given.is_ok_and(|status| status.success()) {
+        return; // Only root can give files away, and only to an account that exists.
+    }
+    std::fs::remove_dir(data.path().join("run")).unwrap();
+    let database = open(data.path()).await.unwrap();
+    let owner = std::fs::metadata(format!("/proc/{}", pid_of(&database))).unwrap().uid();
+    assert_eq!(owner, std::fs::metadata(&cluster).unwrap().uid());
+    database.migrate().await.unwrap();
+    database.close().await;
+}
+
+#[tokio::test]
+async fn ctrl_c_at_the_terminal_does_not_reach_postgres() {
+    let data = tempfile::tempdir().unwrap();
+    let database = open(data.path()).await.unwrap();
+    let session = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let after_name = stat.rsplit_once(") ").unwrap().1;
+        after_name.split(' ').nth(3).unwrap().to_owned()
+    };
+    if cfg!(target_os = "linux") {
+        let postmaster = pid_of(&database).cast_unsigned();
+        assert_eq!(session(postmaster), postmaster.to_string());
+        assert_ne!(session(postmaster), session(std::process::id()));
+    }
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_cluster_of_another_version_is_not_touched() {
+    let data = tempfile::tempdir().unwrap();
+    open(data.path()).await.unwrap().close().await;
+    let version = data.path().join("postgres/PG_VERSION");
+    let was = std::fs::read_to_string(&version).unwrap();
+    std::fs::write(&version, "99\n").unwrap();
+    let refused = open(data.path()).await.err().unwrap();
+    assert!(matches!(refused, DatabaseError::WrongVersion { wanted: 99, .. }), "{refused}");
+    std::fs::write(&version, was).unwrap();
+    open(data.path()).await.unwrap().close().await;
 }

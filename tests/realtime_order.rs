@@ -12,7 +12,8 @@ use futures_util::future::join_all;
 use greenroom::realtime::Settings;
 use greenroom_actors::domain::{RoomId, Sender, UserId, utf16_len};
 use greenroom_actors::ports::Fanout;
-use realtime_support::{Client, Closed, Server};
+use realtime_support::Server;
+use realtime_support::client::{Client, Closed};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -329,7 +330,7 @@ async fn whoever_comes_and_goes_while_the_room_talks_ends_with_all_of_it() {
     let mira = server.stage.user("mira");
     let seed =
         std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
+    eprintln!("SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let (room, total) = (server.stage.room(&[mira, UserId::new()]), 400);
     let stage = server.stage.clone();

@@ -9,7 +9,8 @@ use greenroom::realtime::Settings;
 use greenroom_actors::domain::{CharacterId, RoomId, Sender, UserId};
 use greenroom_actors::protocol::{Notification, NotificationLevel, Presence};
 use greenroom_actors::session::{CloseCode, SessionSettings};
-use realtime_support::{Client, Server};
+use realtime_support::Server;
+use realtime_support::client::Client;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 

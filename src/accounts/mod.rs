@@ -20,11 +20,12 @@ use deadpool_postgres::{Client, Pool};
 use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 
 use crate::config::{Config, ConfigError};
 use crate::postgres::refusal;
 
-pub use passwords::{PasswordSettingsError, Passwords, Verdict};
+pub use passwords::{Passwords, Verdict};
 pub use random::random_hex;
 pub use refresh::RefreshToken;
 pub use routes::routes;
@@ -48,15 +49,6 @@ pub struct Profile {
     pub created_at: Timestamp,
 }
 
-/// Why the accounts cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum AccountsError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Passwords(#[from] PasswordSettingsError),
-}
-
 /// Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Accounts(Arc<Inner>);
@@ -70,11 +62,10 @@ struct Inner {
 
 impl Accounts {
     /// Reads or makes the signing secret.
-    pub fn open(pool: Pool, config: Arc<Config>) -> Result<Self, AccountsError> {
-        use secrecy::ExposeSecret;
+    pub fn open(pool: Pool, config: Arc<Config>) -> Result<Self, ConfigError> {
         let secret = config.signing_secret()?;
         let tokens = AccessTokens::new(secret.expose_secret().as_bytes(), config.auth.access_ttl());
-        let passwords = Passwords::new(&config.auth)?;
+        let passwords = Passwords::new(&config.auth);
         Ok(Self(Arc::new(Inner { pool, config, tokens, passwords })))
     }
 

@@ -17,10 +17,6 @@ use crate::config::AuthSettings;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("argon2 does not take these settings: {0}")]
-pub struct PasswordSettingsError(String);
-
 /// Cheap to clone; all clones share the bound.
 #[derive(Clone)]
 pub struct Passwords(Arc<Inner>);
@@ -44,18 +40,18 @@ pub enum Verdict {
 }
 
 impl Passwords {
-    pub fn new(settings: &AuthSettings) -> Result<Self, PasswordSettingsError> {
-        let params = Params::new(settings.argon2_memory_kib, settings.argon2_iterations, 1, None)
-            .map_err(|error| PasswordSettingsError(error.to_string()))?;
-        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy = hash(&argon, &super::random_hex::<16>()).map_err(PasswordSettingsError)?;
-        Ok(Self(Arc::new(Inner {
-            argon,
-            dummy,
+    /// Settings that argon2 does not take were refused when they were read; here they fall back to its own.
+    #[must_use]
+    pub fn new(settings: &AuthSettings) -> Self {
+        let params =
+            Params::new(settings.argon2_memory_kib, settings.argon2_iterations, 1, None).unwrap_or_default();
+        Self(Arc::new(Inner {
+            dummy: dummy(&params),
+            argon: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             permits: Arc::new(Semaphore::new(settings.hash_concurrency.max(1))),
             waiting: AtomicUsize::new(0),
             waiting_max: settings.hash_queue_max,
-        })))
+        }))
     }
 
     /// The hash to keep, as a PHC string. Refused with `overloaded` when too many wait.
@@ -144,6 +140,14 @@ impl Inner {
     }
 }
 
+/// A hash of no password: random in place of what a password would give. Making it costs nothing, checking it the same.
+fn dummy(params: &Params) -> String {
+    // Hexadecimal digits are also digits of base 64; the last one leaves no bits over.
+    let digits = super::random_hex::<32>();
+    let (salt, output) = (&digits[..21], &digits[21..63]);
+    format!("$argon2id$v=19$m={},t={},p=1${salt}A${output}A", params.m_cost(), params.t_cost())
+}
+
 fn hash(argon: &Argon2<'_>, password: &str) -> Result<String, String> {
     argon.hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(|error| error.to_string())
 }
@@ -160,7 +164,15 @@ mod tests {
             hash_queue_max: queue,
             ..AuthSettings::default()
         })
-        .unwrap()
+    }
+
+    #[test]
+    fn what_stands_in_for_a_missing_account_is_a_whole_hash() {
+        let inner = passwords(64, 1, 1).0;
+        let parsed = PasswordHash::new(&inner.dummy).unwrap();
+        assert_eq!(Params::try_from(&parsed).unwrap().m_cost(), 64);
+        assert_eq!(parsed.hash.unwrap().as_bytes().len(), 32);
+        assert!(parsed.salt.is_some());
     }
 
     #[tokio::test]

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use greenroom_actors::ports::{GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream};
+use greenroom_actors::ports::{
+    GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream,
+};
 
 use super::offline::Offline;
 use super::openai::OpenAi;
@@ -44,11 +46,12 @@ enum Voice {
 impl Providers {
     /// Makes a client for each provider that is on. Connects to none.
     pub fn new(settings: &AiSettings) -> Result<Self, ProviderError> {
-        let word_delay = Duration::from_millis(settings.offline_word_delay_ms);
         let mut by_name = BTreeMap::new();
         for (name, provider) in settings.active() {
             let voice = match provider.kind {
-                ProviderKind::Offline => Voice::Offline(Offline::new(word_delay)),
+                ProviderKind::Offline => {
+                    Voice::Offline(Offline::new(Duration::from_millis(settings.offline_word_delay_ms)))
+                }
                 ProviderKind::OpenAiCompatible => {
                     let failed = |cause| ProviderError::Settings { name: name.to_owned(), cause };
                     Voice::OpenAi(OpenAi::new(provider).map_err(failed)?)
@@ -123,7 +126,10 @@ impl Provider {
 }
 
 impl Generator for Providers {
-    fn generate(&self, request: Arc<GenerateRequest>) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
+    fn generate(
+        &self,
+        request: Arc<GenerateRequest>,
+    ) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
         let (provider, model) = self.route(&request);
         let health = provider.health.clone();
         let answer = match &provider.voice {

@@ -10,8 +10,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal as on_signal};
 use tokio::task::JoinHandle;
 
-use super::stubs::Providers;
 use crate::accounts::Accounts;
+use crate::ai::Providers;
 use crate::config::ServerSettings;
 use crate::http::{Finding, Probe};
 use crate::postgres::{Database, HealthState};

@@ -123,7 +123,7 @@ impl Default for AiSettings {
         ];
         Self {
             default_provider: AUTO.to_owned(),
-            offline_word_delay_ms: 25,
+            offline_word_delay_ms: 40,
             providers: providers.into_iter().map(|(name, provider)| (name.to_owned(), provider)).collect(),
         }
     }

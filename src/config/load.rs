@@ -82,7 +82,7 @@ impl Config {
     /// Reads the settings of this process: defaults, then `file` (or `config.toml` in the present folder, where there
     /// is one), then the environment. Answers all problems at once.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        Self::from_layers(file.or_else(|| present_file()), &process_env())
+        Self::from_layers(file.or_else(present_file), &process_env())
     }
 
     /// The same with the layers given; without a file none is read.
@@ -98,9 +98,9 @@ impl Config {
             return Err(ConfigError { problems });
         }
         let merged = layers.into_iter().fold(Figment::new(), Figment::merge);
-        let mut config: Self = merged
-            .extract()
-            .map_err(|error| ConfigError { problems: error.into_iter().map(explain).collect() })?;
+        let mut config: Self = merged.extract().map_err(|error| ConfigError {
+            problems: error.into_iter().map(|error| explain(&error)).collect(),
+        })?;
         config.take_keys(env);
         config.validate()?;
         Ok(config)
@@ -131,7 +131,7 @@ impl Config {
 }
 
 /// The file that is read where none is named.
-fn present_file() -> Option<&'static Path> {
+fn present_file<'a>() -> Option<&'a Path> {
     Some(Path::new(CONFIG_FILE)).filter(|path| path.is_file())
 }
 
@@ -216,7 +216,7 @@ fn put(dict: &mut Dict, path: &[&str], value: Value) {
 }
 
 /// Says what figment found, without the value where that is a secret.
-fn explain(error: figment::Error) -> Problem {
+fn explain(error: &figment::Error) -> Problem {
     use figment::error::Kind;
     let source = error.metadata.as_ref().map(|metadata| metadata.name.to_string()).unwrap_or_default();
     let name = error.path.join(".");

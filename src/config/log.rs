@@ -1,5 +1,6 @@
 //! Logs: what is written, in which form, and the handle that changes the level of a running server.
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,8 @@ impl Default for LogSettings {
     }
 }
 
+const QUIET_INFO: &str = "info,actix_server=warn,refinery_core=warn";
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("takes error, warn, info, debug, trace, or directives such as info,greenroom=debug")]
 pub struct LevelError;
@@ -43,7 +46,9 @@ pub(super) fn parse_level(text: &str) -> Result<EnvFilter, LevelError> {
     if text.trim().is_empty() || !text.split(',').all(known) {
         return Err(LevelError);
     }
-    EnvFilter::try_new(text).map_err(|_| LevelError)
+    // Who asks for `info` wants to hear of this server; the framework's own starting and stopping comes with `debug`.
+    let directives = if text.trim().eq_ignore_ascii_case("info") { QUIET_INFO } else { text };
+    EnvFilter::try_new(directives).map_err(|_| LevelError)
 }
 
 /// The running log of this process.
@@ -57,13 +62,15 @@ static RUNNING: OnceLock<Logging> = OnceLock::new();
 impl Logging {
     /// Starts the log, to standard error. Only the first call of a process has an effect.
     pub fn start(settings: &LogSettings, json: bool) {
-        let level = parse_level(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
+        let level = parse_level(&settings.level).unwrap_or_else(|_| EnvFilter::new(QUIET_INFO));
         let (filter, handle) = reload::Layer::new(level);
         let registry = tracing_subscriber::registry().with(filter);
         let started = if json {
             registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
         } else {
-            registry.with(fmt::layer().with_writer(std::io::stderr)).try_init()
+            registry
+                .with(fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr))
+                .try_init()
         };
         if started.is_ok() {
             // Whoever was first stays: nobody else can have started a log.

@@ -39,11 +39,18 @@ fn the_documented_file_says_the_defaults() {
 }
 
 #[test]
+fn the_load_tests_settings_hold() {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/loadtest/config.toml"));
+    let config = Config::from_layers(Some(path), &env(&[])).unwrap();
+    assert_eq!(config.ai.default_name(), "sim");
+}
+
+#[test]
 fn the_documented_file_names_every_setting() {
     fn names(value: &Value, at: &str, found: &mut Vec<String>) {
         match value {
             Value::Dict(_, dict) => {
-                dict.iter().for_each(|(key, value)| names(value, &format!("{at}.{key}"), found))
+                dict.iter().for_each(|(key, value)| names(value, &format!("{at}.{key}"), found));
             }
             _ => found.push(at.trim_start_matches('.').to_owned()),
         }

@@ -91,7 +91,7 @@ pub(super) async fn envelope<B: MessageBody + 'static>(
     let took = start.elapsed();
     metrics::count(&method, route.as_deref().unwrap_or("none"), status.as_u16(), took);
     span.in_scope(|| {
-        let (status, took_ms) = (status.as_u16(), took.as_secs_f64() * 1_000.0);
+        let (status, took_ms) = (status.as_u16(), (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0);
         // The path without its query: there may be a token in it.
         if status >= 500 {
             tracing::warn!(target: "greenroom::access", %method, path, status, took_ms, %address, "answered");
@@ -101,22 +101,22 @@ pub(super) async fn envelope<B: MessageBody + 'static>(
             tracing::info!(target: "greenroom::access", %method, path, status, took_ms, %address, "answered");
         }
     });
-    result.map_err(|response| InternalError::from_response("refused", response).into())
+    result.map_err(|response| InternalError::from_response("refused", *response).into())
 }
 
 /// Brings every error into the one form: those of the framework have bodies of their own.
 fn settle<B: MessageBody + 'static>(
     result: Result<ServiceResponse<B>, Error>,
-) -> Result<ServiceResponse<EitherBody<B>>, HttpResponse> {
+) -> Result<ServiceResponse<EitherBody<B>>, Box<HttpResponse>> {
     let response = match result {
         Ok(response) => response,
         Err(error) => {
             let response = error.error_response();
-            return Err(if is_json(response.headers()) {
+            return Err(Box::new(if is_json(response.headers()) {
                 response
             } else {
                 in_form(response.status(), response.headers())
-            });
+            }));
         }
     };
     let status = response.status();

@@ -17,6 +17,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::caller::is_admin;
 use super::metrics::Metrics;
 use super::process::ProcessUsage;
+use crate::conversations::view::wire_time;
 
 /// A probe that takes longer counts as down.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -140,7 +141,7 @@ impl HealthView {
     fn new(status: &'static str) -> Self {
         Self {
             status,
-            timestamp: Timestamp::now(),
+            timestamp: wire_time(Timestamp::now()),
             uptime_s: None,
             version: None,
             dependencies: None,
@@ -210,7 +211,11 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 /// Say that the server answers
-#[utoipa::path(tag = "health", responses((status = 200, description = "It does", body = HealthView)))]
+#[utoipa::path(
+    operation_id = "getHealth",
+    tag = "health",
+    responses((status = 200, description = "It does", body = HealthView)),
+)]
 #[get("/health")]
 async fn answers() -> HttpResponse {
     answer(HealthView::new("OK"))
@@ -219,7 +224,11 @@ async fn answers() -> HttpResponse {
 /// Say that the process lives
 ///
 /// For supervisors: if this gives no answer, restart it. It asks nothing else.
-#[utoipa::path(tag = "health", responses((status = 200, description = "It does", body = HealthView)))]
+#[utoipa::path(
+    operation_id = "getLiveness",
+    tag = "health",
+    responses((status = 200, description = "It does", body = HealthView)),
+)]
 #[get("/health/live")]
 async fn live() -> HttpResponse {
     answer(HealthView::new("OK"))
@@ -229,6 +238,7 @@ async fn live() -> HttpResponse {
 ///
 /// For load balancers: not while the database is away or the node drains.
 #[utoipa::path(
+    operation_id = "getReadiness",
     tag = "health",
     responses(
         (status = 200, description = "It can", body = HealthView),
@@ -245,6 +255,7 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
 ///
 /// With an admin's token also latencies and details.
 #[utoipa::path(
+    operation_id = "getDependencies",
     tag = "health",
     security((), ("bearer" = [])),
     responses(
@@ -276,6 +287,7 @@ async fn detailed(request: HttpRequest, health: web::Data<Health>) -> HttpRespon
 ///
 /// Numbers for an admin's token only.
 #[utoipa::path(
+    operation_id = "getProcess",
     tag = "health",
     security((), ("bearer" = [])),
     responses((status = 200, description = "Memory, CPU, threads and files", body = HealthView)),
@@ -298,6 +310,7 @@ async fn process_metrics(request: HttpRequest, health: web::Data<Health>) -> Htt
 
 /// Show all metrics to Prometheus
 #[utoipa::path(
+    operation_id = "getMetrics",
     tag = "health",
     responses((status = 200, description = "In Prometheus' text format", body = String, content_type = "text/plain")),
 )]

@@ -43,7 +43,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 /// Say what this server is
-#[utoipa::path(tag = "info", responses((status = 200, description = "Name, version and links", body = InfoView)))]
+#[utoipa::path(operation_id = "getInfo", tag = "info", responses((status = 200, description = "Name, version and links", body = InfoView)))]
 #[get("")]
 async fn info(site: web::Data<Site>) -> HttpResponse {
     let config = site.config();

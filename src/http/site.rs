@@ -170,7 +170,7 @@ pub fn app(
         )
         .wrap(from_fn(throttle))
         .wrap(Condition::new(config.server.compression, Compress::default()))
-        .wrap(cors(config))
+        .wrap(Condition::new(!config.server.cors_origins.is_empty(), cors(config)))
         .wrap(from_fn(envelope))
 }
 

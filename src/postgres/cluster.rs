@@ -178,7 +178,7 @@ const SETTINGS: [(&str, &str); 20] = [
     ("shared_buffers", "128MB"),
     ("wal_buffers", "16MB"),
     // Bounds what a start after a crash has to replay; lower, and checkpoints would come too often under load.
-    ("max_wal_size", "1GB"),
+    ("max_wal_size", "256MB"),
     ("min_wal_size", "128MB"),
     ("checkpoint_timeout", "5min"),
     ("jit", "off"),

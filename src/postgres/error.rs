@@ -160,6 +160,13 @@ pub(super) fn is_connection_lost(error: &tokio_postgres::Error) -> bool {
         || code.code().starts_with("53")
 }
 
+/// True when TLS failed because of the server's certificate: that does not pass by itself.
+pub(super) fn is_untrusted(error: &tokio_postgres::Error) -> bool {
+    let inner =
+        error.source().and_then(|source| source.downcast_ref::<io::Error>()).and_then(io::Error::get_ref);
+    inner.is_some_and(|inner| matches!(inner.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
+}
+
 /// True for a conflict or a time limit: deadlock, serialisation, lock or statement timeout, failover to a read-only node.
 fn is_passing(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| {

@@ -21,6 +21,8 @@ const ADVISORY_LOCK: i64 = 0x6772_6565_6e72_6d00;
 /// For the node that migrates first; the others wait as long.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// What a run found and did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
@@ -33,7 +35,10 @@ pub struct Migrated {
 pub(super) async fn migrate(connector: &Connector) -> Result<Migrated, DatabaseError> {
     let timeout_ms = TIMEOUT.as_millis();
     let setup = format!("SET statement_timeout = 0; SET lock_timeout = {timeout_ms}");
-    let (mut client, driver) = connector.with_setup("migrations", &setup).connect().await?;
+    let connector = connector.with_setup("migrations", &setup);
+    let connected = tokio::time::timeout(CONNECT_TIMEOUT, connector.connect()).await;
+    let (mut client, driver) =
+        connected.map_err(|_| DatabaseError::Unreachable("no answer in time".into()))??;
     client.execute("SELECT pg_advisory_lock($1)", &[&ADVISORY_LOCK]).await?;
     let applied = embedded::migrations::runner().run_async(&mut client).await.map_err(|error| {
         let cause = std::error::Error::source(&error).and_then(|source| source.downcast_ref());

@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
 use secrecy::{ExposeSecret, SecretString};
-use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 pub use cluster::{ClusterOptions, Durability, PrivateCluster};
@@ -189,18 +188,20 @@ async fn await_answer(connector: &Connector, timeout: Duration) -> Result<(), Da
     let start = Instant::now();
     let mut pause = RETRY_MIN;
     loop {
-        let Err(error) = connector.connect().await else { return Ok(()) };
-        let refused = error
-            .code()
-            .is_some_and(|code| code.code().starts_with("28") || *code == SqlState::INVALID_CATALOG_NAME);
-        if refused || !error::is_connection_lost(&error) || start.elapsed() + pause > timeout {
-            return Err(DatabaseError::Unreachable(error::describe(&error)));
+        // The driver's own limit ends with the TCP connection: a peer that then says nothing would hold us for ever.
+        let left = timeout.saturating_sub(start.elapsed()).max(RETRY_MIN);
+        let cause = match tokio::time::timeout(left, connector.connect()).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) if error::is_connection_lost(&error) && !error::is_untrusted(&error) => {
+                error::describe(&error)
+            }
+            Ok(Err(error)) => return Err(DatabaseError::Unreachable(error::describe(&error))),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        if start.elapsed() + pause > timeout {
+            return Err(DatabaseError::Unreachable(cause));
         }
-        tracing::warn!(
-            cause = error::describe(&error),
-            pause_ms = pause.as_millis(),
-            "the database does not answer"
-        );
+        tracing::warn!(cause, pause_ms = pause.as_millis(), "the database does not answer");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(RETRY_MAX);
     }

@@ -103,12 +103,30 @@ impl Board {
 
 /// A snapshot, and the replies that were under way just after it.
 #[derive(Debug)]
-pub(super) struct JoinAnswer {
+pub(super) struct RoomNow {
     pub(super) snapshot: Snapshot,
     pub(super) replies: Vec<OpenReply>,
 }
 
-/// The session's mailbox.
+/// What a join came to.
+#[derive(Debug)]
+pub(super) struct JoinedAnswer {
+    pub(super) room: RoomId,
+    pub(super) ticket: JoinTicket,
+    pub(super) id: Option<CommandId>,
+    pub(super) result: Result<RoomNow, Refusal>,
+}
+
+/// Whose socket it is, for the answer to `auth`.
+#[derive(Debug)]
+pub(super) struct ProfileAnswer {
+    pub(super) id: Option<CommandId>,
+    /// The token came with the upgrade: `ready` is the answer.
+    pub(super) ready: bool,
+    pub(super) result: Result<Profile, Refusal>,
+}
+
+/// The session's mailbox. Small, since each delivery is one: what is large and rare is boxed.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub(super) enum ToSession {
@@ -128,17 +146,8 @@ pub(super) enum ToSession {
     EngineAnswer(Option<ByteString>),
     /// A feature answered a command.
     FeatureAnswer(Option<ByteString>),
-    Profile {
-        id: Option<CommandId>,
-        ready: bool,
-        result: Result<Profile, Refusal>,
-    },
-    Joined {
-        room: RoomId,
-        ticket: JoinTicket,
-        id: Option<CommandId>,
-        result: Box<Result<JoinAnswer, Refusal>>,
-    },
+    Profile(Box<ProfileAnswer>),
+    Joined(Box<JoinedAnswer>),
     Replies {
         room: RoomId,
         replies: Vec<OpenReply>,

@@ -24,8 +24,8 @@ use greenroom_actors::protocol::{Notification, NotificationLevel, Refusal, Refus
 use greenroom_actors::session::{CloseCode, Session, SignIn};
 use jiff::Timestamp;
 
-use super::backend::{Profile, SharedBackend};
-use super::delivery::{ToSession, text_cost};
+use super::backend::SharedBackend;
+use super::delivery::{ProfileAnswer, ToSession, text_cost};
 use super::hub::{Hub, SessionInfo};
 use super::shard::{Local, Shard};
 use super::socket::Connection;
@@ -169,13 +169,9 @@ impl SessionActor {
         self.ask_profile(user, id, ready, context);
     }
 
-    fn on_profile(
-        &mut self,
-        id: Option<&CommandId>,
-        ready: bool,
-        result: Result<Profile, Refusal>,
-        context: &mut SocketContext,
-    ) {
+    fn on_profile(&mut self, answer: ProfileAnswer, context: &mut SocketContext) {
+        let ProfileAnswer { id, ready, result } = answer;
+        let id = id.as_ref();
         let Some(identity) = self.core.identity() else { return };
         let profile = match result {
             Ok(profile) => profile,
@@ -206,7 +202,9 @@ impl SessionActor {
             Err(DecodeError::NotProtocol) => return self.close(CloseCode::NotProtocol, context),
             Err(DecodeError::Refused { id, command, refusal }) => {
                 self.refuse(id.as_ref(), &command, &refusal, context);
-                if let Some(code) = self.core.on_bad_frame() {
+                // A text that is not taken is a person's doing, the rest a client's.
+                let bad = matches!(refusal.code, RefusalCode::BadRequest | RefusalCode::UnknownCommand);
+                if bad && let Some(code) = self.core.on_bad_frame() {
                     self.close(code, context);
                 }
                 return;
@@ -336,13 +334,13 @@ impl Handler<ToSession> for SessionActor {
                     context.text(text);
                 }
             }
-            ToSession::Profile { id, ready, result } => {
+            ToSession::Profile(answer) => {
                 self.feature_calls -= 1;
-                self.on_profile(id.as_ref(), ready, result, context);
+                self.on_profile(*answer, context);
             }
-            ToSession::Joined { room, ticket, id, result } => {
+            ToSession::Joined(answer) => {
                 self.feature_calls -= 1;
-                self.on_joined(room, ticket, id.as_ref(), *result, context);
+                self.on_joined(*answer, context);
             }
             ToSession::Replies { room, replies } => self.on_replies(room, &replies, context),
         }

@@ -285,8 +285,8 @@ impl Shard {
                 local.connection.shut();
             } else if local.told_at.get().is_none() && now >= local.due_at.get() {
                 local.told_at.set(Some(now));
-                // A full mailbox will have refused deliveries too; a closed one needs no time.
-                drop(local.address.try_send(ToSession::Tick));
+                // One at a time, each by an address of its own, which a full mailbox still has a place for.
+                drop(local.address.clone().try_send(ToSession::Tick));
             }
         }
         let (closing, leaving) = self.roster.borrow_mut().take_due(now);
@@ -316,7 +316,11 @@ impl Actor for ShardActor {
         context.run_interval(self.shard.hub.settings().tick, |actor, _| actor.shard.on_tick());
     }
 
+    /// The worker ends; or something here panicked, and sockets that nobody serves any more are to find another shard.
     fn stopped(&mut self, _: &mut Self::Context) {
+        if let Ok(roster) = self.shard.roster.try_borrow() {
+            roster.all().for_each(|local| local.connection.shut());
+        }
         // The thread may be ending, and its locals with it.
         let forget = |shards: &RefCell<Vec<(u64, Rc<Shard>)>>| {
             shards.borrow_mut().retain(|(id, _)| *id != self.shard.hub.id());

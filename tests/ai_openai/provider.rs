@@ -15,7 +15,11 @@ use tokio::task::JoinSet;
 /// How one request is answered.
 #[derive(Clone, Debug)]
 pub enum Act {
-    Say { texts: Vec<String>, finish: &'static str, usage: bool },
+    Say {
+        texts: Vec<String>,
+        finish: &'static str,
+        usage: bool,
+    },
     /// An error with this status and `Retry-After`; its text holds the key that was sent.
     Status(u16, Option<&'static str>),
     /// The field is not known to the model.
@@ -213,7 +217,9 @@ async fn answer(writer: &mut OwnedWriteHalf, act: Act, key: &str, state: &State)
                 false
             }
         }
-        Act::EndEarly(texts) => begin(writer, state).await && say(writer, &texts, state).await && last(writer).await,
+        Act::EndEarly(texts) => {
+            begin(writer, state).await && say(writer, &texts, state).await && last(writer).await
+        }
         Act::Stall(texts) => {
             let _ = begin(writer, state).await && say(writer, &texts, state).await;
             std::future::pending().await
@@ -227,7 +233,9 @@ async fn answer(writer: &mut OwnedWriteHalf, act: Act, key: &str, state: &State)
             }
             false
         }
-        Act::Raw(body) => begin(writer, state).await && chunk(writer, &body, state).await && last(writer).await,
+        Act::Raw(body) => {
+            begin(writer, state).await && chunk(writer, &body, state).await && last(writer).await
+        }
     }
 }
 

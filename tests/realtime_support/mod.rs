@@ -17,7 +17,6 @@ use greenroom::realtime::{Hub, HubCounts, Settings, SocketOptions, on_connect, r
 use greenroom_actors::testsuite::TestClock;
 use utoipa_actix_web::AppExt;
 
-pub use client::{Client, Closed};
 pub use stage::Stage;
 
 /// Longer than any machine needs: a test that waits this long has failed.

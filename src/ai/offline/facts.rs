@@ -34,13 +34,38 @@ const MANY_MAX: usize = 8;
 const VALUE_MAX_WORDS: usize = 8;
 
 pub const PETS: [&str; 20] = [
-    "dog", "cat", "puppy", "kitten", "rabbit", "parrot", "hamster", "horse", "goldfish", "fish", "bird", "tortoise",
-    "turtle", "snake", "budgie", "pony", "ferret", "lizard", "rat", "mouse",
+    "dog", "cat", "puppy", "kitten", "rabbit", "parrot", "hamster", "horse", "goldfish", "fish", "bird",
+    "tortoise", "turtle", "snake", "budgie", "pony", "ferret", "lizard", "rat", "mouse",
 ];
 pub const KIN: [&str; 28] = [
-    "sister", "brother", "mother", "mum", "mom", "father", "dad", "wife", "husband", "partner", "girlfriend",
-    "boyfriend", "son", "daughter", "grandmother", "grandma", "grandfather", "grandad", "friend", "boss", "teacher",
-    "aunt", "uncle", "cousin", "neighbour", "neighbor", "baby", "fiancée",
+    "sister",
+    "brother",
+    "mother",
+    "mum",
+    "mom",
+    "father",
+    "dad",
+    "wife",
+    "husband",
+    "partner",
+    "girlfriend",
+    "boyfriend",
+    "son",
+    "daughter",
+    "grandmother",
+    "grandma",
+    "grandfather",
+    "grandad",
+    "friend",
+    "boss",
+    "teacher",
+    "aunt",
+    "uncle",
+    "cousin",
+    "neighbour",
+    "neighbor",
+    "baby",
+    "fiancée",
 ];
 
 /// All that was told in `lines`, oldest first, corrected by what was told later.
@@ -56,7 +81,9 @@ fn learn(known: &mut Vec<Fact>, fact: Fact) {
     match fact.key {
         Key::Like | Key::Dislike | Key::Pastime => {
             // What is liked now is not disliked any more, and the other way round.
-            known.retain(|old| !(old.value == fact.value && matches!(old.key, Key::Like | Key::Dislike | Key::Pastime)));
+            known.retain(|old| {
+                !(old.value == fact.value && matches!(old.key, Key::Like | Key::Dislike | Key::Pastime))
+            });
             if known.iter().filter(|old| old.key == fact.key).count() == MANY_MAX {
                 if let Some(oldest) = known.iter().position(|old| old.key == fact.key) {
                     known.remove(oldest);
@@ -93,16 +120,26 @@ fn read(words: &[Word]) -> Vec<Fact> {
     let mut add = |key: Key, value: Option<String>| {
         facts.extend(value.filter(|value| !value.is_empty()).map(|value| Fact { key, value }));
     };
-    let after = |phrases: &[&str]| phrases.iter().find_map(|phrase| find(words, phrase)).map(|place| &words[place..]);
+    let after =
+        |phrases: &[&str]| phrases.iter().find_map(|phrase| find(words, phrase)).map(|place| &words[place..]);
 
-    add(Key::Name, after(&["my name is", "call me", "i am called", "they call me", "i go by"]).and_then(name));
+    add(
+        Key::Name,
+        after(&["my name is", "call me", "i am called", "they call me", "i go by"]).and_then(name),
+    );
     if let Some(rest) = after(&["i am"]) {
         add(Key::Name, introduced(rest));
         add(Key::Age, age(rest));
     }
-    add(Key::Home, after(&["i live in", "i am living in", "i moved to", "i now live in", "i live near"]).map(place));
+    add(
+        Key::Home,
+        after(&["i live in", "i am living in", "i moved to", "i now live in", "i live near"]).map(place),
+    );
     let from = ["i am from", "i come from", "i grew up in", "i was born in"];
-    add(Key::Origin, after(&from).or_else(|| introduced_from(words)).map(place).filter(|v| !v.starts_with(['1', '2'])));
+    add(
+        Key::Origin,
+        after(&from).or_else(|| introduced_from(words)).map(place).filter(|v| !v.starts_with(['1', '2'])),
+    );
     add(Key::Birthday, after(&["my birthday is", "my birthday is on", "i was born on"]).map(value));
     add(Key::Job, job(words));
     likings(words, &mut facts);
@@ -113,8 +150,12 @@ fn read(words: &[Word]) -> Vec<Fact> {
 /// A name: the next word, and further ones as long as they are written like names.
 fn name(rest: &[Word]) -> Option<String> {
     let first = rest.first()?;
-    let no_name = ["not", "a", "an", "the", "what", "later", "back", "when", "maybe", "crazy", "on", "at", "your", "my"];
-    if no_name.contains(&first.low.as_str()) || !first.raw.chars().all(|c| c.is_alphabetic() || c == '-' || c == '\'') {
+    let no_name = [
+        "not", "a", "an", "the", "what", "later", "back", "when", "maybe", "crazy", "on", "at", "your", "my",
+    ];
+    if no_name.contains(&first.low.as_str())
+        || !first.raw.chars().all(|c| c.is_alphabetic() || c == '-' || c == '\'')
+    {
         return None;
     }
     let more = rest[1..].iter().take(2).take_while(|word| capitalised(word));
@@ -130,11 +171,60 @@ fn capitalised(word: &Word) -> bool {
 fn introduced(rest: &[Word]) -> Option<String> {
     let first = rest.first().filter(|word| capitalised(word))?;
     let peoples = [
-        "german", "french", "italian", "spanish", "english", "british", "scottish", "irish", "american", "canadian",
-        "norwegian", "swedish", "danish", "finnish", "dutch", "polish", "russian", "ukrainian", "chinese", "japanese",
-        "korean", "indian", "turkish", "greek", "portuguese", "brazilian", "mexican", "african", "nigerian", "asian",
-        "european", "australian", "christian", "muslim", "jewish", "hindu", "buddhist", "catholic", "sorry", "fine",
-        "here", "not", "so", "just", "still", "in", "at", "very", "good", "okay", "ok", "back", "glad", "happy",
+        "german",
+        "french",
+        "italian",
+        "spanish",
+        "english",
+        "british",
+        "scottish",
+        "irish",
+        "american",
+        "canadian",
+        "norwegian",
+        "swedish",
+        "danish",
+        "finnish",
+        "dutch",
+        "polish",
+        "russian",
+        "ukrainian",
+        "chinese",
+        "japanese",
+        "korean",
+        "indian",
+        "turkish",
+        "greek",
+        "portuguese",
+        "brazilian",
+        "mexican",
+        "african",
+        "nigerian",
+        "asian",
+        "european",
+        "australian",
+        "christian",
+        "muslim",
+        "jewish",
+        "hindu",
+        "buddhist",
+        "catholic",
+        "sorry",
+        "fine",
+        "here",
+        "not",
+        "so",
+        "just",
+        "still",
+        "in",
+        "at",
+        "very",
+        "good",
+        "okay",
+        "ok",
+        "back",
+        "glad",
+        "happy",
     ];
     if peoples.contains(&first.low.as_str()) || first.low.ends_with("'s") {
         return None;
@@ -152,7 +242,8 @@ fn introduced_from(words: &[Word]) -> Option<&[Word]> {
 }
 
 fn age(rest: &[Word]) -> Option<String> {
-    let number = rest.first().filter(|word| word.raw.parse::<u8>().is_ok_and(|age| (3..=120).contains(&age)))?;
+    let number =
+        rest.first().filter(|word| word.raw.parse::<u8>().is_ok_and(|age| (3..=120).contains(&age)))?;
     let next = rest.get(1).map_or("years", |word| word.low.as_str());
     ["years", "year", ",", "and", "now", "today"].contains(&next).then(|| number.raw.clone())
 }
@@ -172,18 +263,54 @@ fn job(words: &[Word]) -> Option<String> {
     }
     let rest = after("i am a").or_else(|| after("i am an"))?;
     let no_job = [
-        "bit", "little", "lot", "fan", "huge", "big", "person", "human", "man", "woman", "girl", "boy", "mess", "very",
-        "vegetarian", "vegan", "morning", "night", "cat", "dog", "happy", "sad", "great", "terrible", "failure", "total",
-        "real", "good", "bad", "friend", "stranger", "visitor", "parent", "mother", "father", "lover", "believer",
+        "bit",
+        "little",
+        "lot",
+        "fan",
+        "huge",
+        "big",
+        "person",
+        "human",
+        "man",
+        "woman",
+        "girl",
+        "boy",
+        "mess",
+        "very",
+        "vegetarian",
+        "vegan",
+        "morning",
+        "night",
+        "cat",
+        "dog",
+        "happy",
+        "sad",
+        "great",
+        "terrible",
+        "failure",
+        "total",
+        "real",
+        "good",
+        "bad",
+        "friend",
+        "stranger",
+        "visitor",
+        "parent",
+        "mother",
+        "father",
+        "lover",
+        "believer",
     ];
     let first = rest.first()?;
     let article = if "aeiou".contains(first.low.chars().next()?) { "an" } else { "a" };
     let job = value(rest);
-    (!no_job.contains(&first.low.as_str()) && job.split(' ').count() <= 4).then(|| format!("are {article} {job}"))
+    (!no_job.contains(&first.low.as_str()) && job.split(' ').count() <= 4)
+        .then(|| format!("are {article} {job}"))
 }
 
 fn likings(words: &[Word], facts: &mut Vec<Fact>) {
-    let adverbs = ["really", "also", "just", "still", "do", "absolutely", "truly", "always", "quite", "so", "secretly"];
+    let adverbs =
+        ["really", "also", "just", "still", "do", "absolutely", "truly", "always", "quite", "so", "secretly"];
     for (place, _) in words.iter().enumerate().filter(|(_, word)| word.low == "i") {
         let rest = &words[place + 1..];
         let skipped = rest.iter().take_while(|word| adverbs.contains(&word.low.as_str())).count();
@@ -193,7 +320,9 @@ fn likings(words: &[Word], facts: &mut Vec<Fact>) {
         let [verb, object @ ..] = &starts[skipped..] else { continue };
         let key = match (verb.low.as_str(), negated) {
             ("like" | "love" | "adore" | "enjoy", false) | ("mind" | "hate", true) => Key::Like,
-            ("like" | "love" | "enjoy", true) | ("hate" | "dislike" | "loathe" | "detest", false) => Key::Dislike,
+            ("like" | "love" | "enjoy", true) | ("hate" | "dislike" | "loathe" | "detest", false) => {
+                Key::Dislike
+            }
             ("can", false) if find(object, "not stand") == Some(2) => {
                 facts.extend(liked(Key::Dislike, &object[2..]));
                 continue;
@@ -206,14 +335,16 @@ fn likings(words: &[Word], facts: &mut Vec<Fact>) {
                 continue;
             }
             ("am", false) if find(object, "learning") == Some(1) => {
-                facts.push(Fact { key: Key::Pastime, value: format!("are learning {}", value(&object[1..])) });
+                facts
+                    .push(Fact { key: Key::Pastime, value: format!("are learning {}", value(&object[1..])) });
                 continue;
             }
             ("am", false) => {
                 let fond = ["fond of", "a fan of", "a big fan of", "into", "crazy about", "a huge fan of"];
-                let Some(end) = fond.iter().find_map(|fond| {
-                    find(object, fond).filter(|end| *end == fond.split(' ').count())
-                }) else {
+                let Some(end) = fond
+                    .iter()
+                    .find_map(|fond| find(object, fond).filter(|end| *end == fond.split(' ').count()))
+                else {
                     continue;
                 };
                 facts.extend(liked(Key::Like, &object[end..]));
@@ -226,7 +357,9 @@ fn likings(words: &[Word], facts: &mut Vec<Fact>) {
     for word in ["favourite", "favorite"] {
         if let Some(place) = find(words, &format!("my {word}")) {
             let rest = &words[place..];
-            if let Some(is) = rest.iter().position(|word| word.low == "is" || word.low == "are").filter(|is| *is <= 3) {
+            if let Some(is) =
+                rest.iter().position(|word| word.low == "is" || word.low == "are").filter(|is| *is <= 3)
+            {
                 let kind = rest[..is].iter().map(|word| word.low.as_str()).collect::<Vec<_>>().join(" ");
                 let thing = value(&rest[is + 1..]);
                 if !kind.is_empty() && !thing.is_empty() {
@@ -239,7 +372,9 @@ fn likings(words: &[Word], facts: &mut Vec<Fact>) {
 
 fn liked(key: Key, object: &[Word]) -> Option<Fact> {
     let first = object.first()?.low.as_str();
-    let vague = ["you", "it", "that", "this", "them", "him", "her", "how", "what", "when", "your", "we", "where", ","];
+    let vague = [
+        "you", "it", "that", "this", "them", "him", "her", "how", "what", "when", "your", "we", "where", ",",
+    ];
     if vague.contains(&first) {
         return None;
     }
@@ -262,13 +397,16 @@ fn companions(words: &[Word], facts: &mut Vec<Fact>) {
         let mine = before.clone().next() == Some("my")
             || before.clone().any(|word| word == "my")
                 && before.clone().all(|word| !["her", "his", "their", "your", ","].contains(&word));
-        let had = before.clone().any(|word| word == "have" || word == "got") && before.clone().any(|word| word == "i");
+        let had = before.clone().any(|word| word == "have" || word == "got")
+            && before.clone().any(|word| word == "i");
         if !mine && !had {
             continue;
         }
         let rest = &words[place + 1..];
         let named = ["is called", "is named", "called", "named", "name is"].iter().find_map(|phrase| {
-            find(rest, phrase).filter(|end| *end <= phrase.split(' ').count()).and_then(|end| name(&rest[end..]))
+            find(rest, phrase)
+                .filter(|end| *end <= phrase.split(' ').count())
+                .and_then(|end| name(&rest[end..]))
         });
         let shown = rest.first().filter(|next| capitalised(next) && !owned).and_then(|_| name(rest));
         let value = named.or(shown).unwrap_or_default();
@@ -292,8 +430,10 @@ fn value(rest: &[Word]) -> String {
     while let Some(word) = rest.get(end).filter(|_| end < VALUE_MAX_WORDS) {
         let next = rest.get(end + 1).map_or("", |next| next.low.as_str());
         let turns = match word.low.as_str() {
-            "," | "but" | "because" | "so" | "which" | "though" | "although" | "since" | "while" | "unless" => true,
-            "and" => ["i", "my", "am", "he", "she", "we", "it", "you", "have", "do", "what", "work", "live"].contains(&next),
+            "," | "but" | "because" | "so" | "which" | "though" | "although" | "since" | "while"
+            | "unless" => true,
+            "and" => ["i", "my", "am", "he", "she", "we", "it", "you", "have", "do", "what", "work", "live"]
+                .contains(&next),
             "i" | "when" | "if" | "as" | "by" => end > 0,
             _ => false,
         };
@@ -303,8 +443,28 @@ fn value(rest: &[Word]) -> String {
         end += 1;
     }
     let trailing = [
-        "too", "very", "much", "lot", "really", "now", "actually", "please", "though", "well", "a", "the", "most", "more",
-        "than", "anything", "anymore", "and", "currently", "myself", "for", "in",
+        "too",
+        "very",
+        "much",
+        "lot",
+        "really",
+        "now",
+        "actually",
+        "please",
+        "though",
+        "well",
+        "a",
+        "the",
+        "most",
+        "more",
+        "than",
+        "anything",
+        "anymore",
+        "and",
+        "currently",
+        "myself",
+        "for",
+        "in",
     ];
     while end > 0 && trailing.contains(&rest[end - 1].low.as_str()) {
         end -= 1;

@@ -58,7 +58,10 @@ impl Offline {
 }
 
 impl Generator for Offline {
-    fn generate(&self, request: Arc<GenerateRequest>) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
+    fn generate(
+        &self,
+        request: Arc<GenerateRequest>,
+    ) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
         let offline = *self;
         Box::pin(async move {
             let text = reply(&request);

@@ -49,7 +49,15 @@ fn question(words: &[Word]) -> Option<Ask> {
     if any(&["my name", "who am i", "who i am", "am i called", "you call me", "i am called"]) {
         return about(Key::Name);
     }
-    if any(&["am i from", "i am from", "i come from", "i grow up", "i grew up", "my home town", "my hometown"]) {
+    if any(&[
+        "am i from",
+        "i am from",
+        "i come from",
+        "i grow up",
+        "i grew up",
+        "my home town",
+        "my hometown",
+    ]) {
         return about(Key::Origin);
     }
     if any(&["i live", "i am living", "am i living", "my home", "my city", "my town", "my house"]) {
@@ -69,7 +77,8 @@ fn question(words: &[Word]) -> Option<Ask> {
     }
     if let Some(place) = find(words, "my favourite").or_else(|| find(words, "my favorite")) {
         let ends = ["is", "was", "again", ",", "are"];
-        let kind = words[place..].iter().map(|word| word.low.as_str()).take_while(|word| !ends.contains(word));
+        let kind =
+            words[place..].iter().map(|word| word.low.as_str()).take_while(|word| !ends.contains(word));
         return about(Key::Favourite(kind.take(3).collect::<Vec<_>>().join(" ")));
     }
     if let Some(key) = companion(words) {
@@ -86,10 +95,14 @@ fn question(words: &[Word]) -> Option<Ask> {
 
 /// "What is my dog called?", "who is my sister?", "do I have a cat?"
 fn companion(words: &[Word]) -> Option<Key> {
-    let wanted = has_any(words, &["name", "called", "remember", "who is", "what is", "recall", "do i have", "have i got"]);
+    let wanted = has_any(
+        words,
+        &["name", "called", "remember", "who is", "what is", "recall", "do i have", "have i got"],
+    );
     words.iter().enumerate().filter(|_| wanted).find_map(|(place, word)| {
         let low = word.low.strip_suffix("'s").unwrap_or(&word.low);
-        let mine = place > 0 && words[..place].iter().rev().take(3).any(|word| word.low == "my" || word.low == "i");
+        let mine =
+            place > 0 && words[..place].iter().rev().take(3).any(|word| word.low == "my" || word.low == "i");
         let known = |list: &[&str]| mine && list.contains(&low);
         if known(&PETS) {
             Some(Key::Pet(low.to_owned()))
@@ -103,19 +116,38 @@ fn companion(words: &[Word]) -> Option<Key> {
 
 fn likings(words: &[Word]) -> Option<Ask> {
     let any = |phrases: &[&str]| has_any(words, phrases);
-    if any(&["do i hate", "i hate", "do i dislike", "i dislike", "do i not like", "i do not like", "i can not stand"]) {
+    if any(&[
+        "do i hate",
+        "i hate",
+        "do i dislike",
+        "i dislike",
+        "do i not like",
+        "i do not like",
+        "i can not stand",
+    ]) {
         return Some(Ask::About(Key::Dislike));
     }
-    if any(&["do i play", "i play", "do i collect", "i collect", "am i learning", "my hobby", "my hobbies", "my pastime"]) {
+    if any(&[
+        "do i play",
+        "i play",
+        "do i collect",
+        "i collect",
+        "am i learning",
+        "my hobby",
+        "my hobbies",
+        "my pastime",
+    ]) {
         return Some(Ask::About(Key::Pastime));
     }
     for verb in ["like", "love", "enjoy", "adore"] {
-        let Some(place) = find(words, &format!("do i {verb}")).or_else(|| find(words, &format!("i {verb}"))) else {
+        let Some(place) = find(words, &format!("do i {verb}")).or_else(|| find(words, &format!("i {verb}")))
+        else {
             continue;
         };
         let open = has_any(words, &["what", "which", "things", "everything", "anything"]);
         let object: Vec<&str> = words[place..].iter().map(|word| word.low.as_str()).collect();
-        let vague = object.is_empty() || ["most", "best", "again", "to", "doing", "eating"].contains(&object[0]);
+        let vague =
+            object.is_empty() || ["most", "best", "again", "to", "doing", "eating"].contains(&object[0]);
         return Some(if open || vague { Ask::About(Key::Like) } else { Ask::Liking(object.join(" ")) });
     }
     any(&["my likes", "my taste", "my passion", "my passions"]).then_some(Ask::About(Key::Like))
@@ -123,7 +155,8 @@ fn likings(words: &[Word]) -> Option<Ask> {
 
 /// The answer from what is known. `account_name` is what the person is signed in as.
 pub fn answer(ask: &Ask, known: &[Fact], account_name: &str) -> Answer {
-    let of = |wanted: &dyn Fn(&Key) -> bool| known.iter().filter(|fact| wanted(&fact.key)).collect::<Vec<_>>();
+    let of =
+        |wanted: &dyn Fn(&Key) -> bool| known.iter().filter(|fact| wanted(&fact.key)).collect::<Vec<_>>();
     let found = match ask {
         Ask::About(Key::Origin) => {
             let origin = of(&|key| *key == Key::Origin);
@@ -131,14 +164,19 @@ pub fn answer(ask: &Ask, known: &[Fact], account_name: &str) -> Answer {
         }
         Ask::About(Key::Favourite(kind)) => {
             let same = of(&|key| matches!(key, Key::Favourite(known) if same_kind(known, kind)));
-            if same.is_empty() && kind.is_empty() { of(&|key| matches!(key, Key::Favourite(_))) } else { same }
+            if same.is_empty() && kind.is_empty() {
+                of(&|key| matches!(key, Key::Favourite(_)))
+            } else {
+                same
+            }
         }
         Ask::About(Key::Like) => of(&|key| matches!(key, Key::Like | Key::Favourite(_))),
         Ask::About(key) => of(&|known| known == key),
         Ask::Pets => of(&|key| matches!(key, Key::Pet(_))),
         Ask::Liking(object) => {
             let touches = |fact: &&Fact| {
-                matches!(fact.key, Key::Like | Key::Dislike | Key::Favourite(_)) && overlaps(&fact.value, object)
+                matches!(fact.key, Key::Like | Key::Dislike | Key::Favourite(_))
+                    && overlaps(&fact.value, object)
             };
             known.iter().filter(touches).collect()
         }

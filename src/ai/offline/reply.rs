@@ -99,7 +99,8 @@ impl<'a> Reply<'a> {
         }
         if let Some(fact) = told.last() {
             let noted = recall::noted(&told[0]);
-            let said = if told.len() == 1 { noted } else { format!("{noted}, and {}", recall::noted_also(fact)) };
+            let said =
+                if told.len() == 1 { noted } else { format!("{noted}, and {}", recall::noted_also(fact)) };
             self.voice.fill("said", &said);
             self.say("learned");
         }
@@ -261,7 +262,9 @@ fn topic(asked: &str) -> Option<String> {
     let sentences = sentences(asked);
     let sentence = sentences.iter().find(|sentence| sentence.asks())?;
     let words = &sentence.words;
-    for sign in ["about", "think of", "do you like", "do you love", "believe in", "what is", "afraid of", "what are"] {
+    for sign in
+        ["about", "think of", "do you like", "do you love", "believe in", "what is", "afraid of", "what are"]
+    {
         if let Some(place) = find(words, sign) {
             return thing(&words[place..]);
         }
@@ -272,7 +275,8 @@ fn topic(asked: &str) -> Option<String> {
 /// The thing named at the beginning of `rest`, in three words at most.
 fn thing(rest: &[Word]) -> Option<String> {
     let small = ["the", "a", "an", "your", "my", "being", "of"];
-    let end = rest.iter().take(4).take_while(|word| small.contains(&word.low.as_str()) || is_content(word)).count();
+    let end =
+        rest.iter().take(4).take_while(|word| small.contains(&word.low.as_str()) || is_content(word)).count();
     let thing = &rest[..end];
     (thing.iter().any(is_content) && end < 4).then(|| turned(thing))
 }

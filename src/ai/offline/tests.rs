@@ -16,10 +16,7 @@ fn cast() -> Vec<Arc<CharacterRecord>> {
 }
 
 fn record(seed: SeedCharacter) -> CharacterRecord {
-    let example = |line: SeedLine| ExampleLine {
-        from_user: line.from == Speaker::User,
-        text: line.text,
-    };
+    let example = |line: SeedLine| ExampleLine { from_user: line.from == Speaker::User, text: line.text };
     CharacterRecord {
         id: CharacterId::new(),
         slug: seed.slug,
@@ -179,7 +176,11 @@ fn what_was_told_ten_turns_ago_is_recalled() {
         ("hi, i'm Bartholomew, nice to meet you", "do you remember who I am?", "Bartholomew"),
         ("Call me Jo", "Tell me my name", "Jo"),
         ("I really love old maps and rainy trains.", "What do I like?", "old maps and rainy trains"),
-        ("I'm a big fan of Portuguese custard tarts", "Do you remember what I like?", "Portuguese custard tarts"),
+        (
+            "I'm a big fan of Portuguese custard tarts",
+            "Do you remember what I like?",
+            "Portuguese custard tarts",
+        ),
         ("I can't stand celery.", "What do I hate?", "celery"),
         ("I live in Lisbon with my sister.", "Where do I live?", "Lisbon"),
         ("I'm from a small town near Graz", "Where am I from?", "a small town near Graz"),
@@ -224,7 +225,9 @@ fn what_was_not_told_is_not_made_up() {
     let answer = chat.say("What's my name?");
     assert!(answer.contains("tester1"), "only the account's name is known: {answer}");
     assert!(super::facts::told("Do you like my dog? What is my name? Where do I live?").is_empty());
-    assert!(super::facts::told("I'm tired. I'm German. I'm so happy. I like you. I'd like a tea.").is_empty());
+    assert!(
+        super::facts::told("I'm tired. I'm German. I'm so happy. I like you. I'd like a tea.").is_empty()
+    );
 }
 
 #[test]
@@ -269,7 +272,18 @@ fn a_question_about_the_character_is_answered_from_what_it_knows() {
 #[test]
 fn an_answer_is_safe_from_any_text() {
     let character = &cast()[4];
-    for text in ["", " ", "?", "...", "my name is", "I like", "{user} {{char}} {", "my favourite is", "é".repeat(5_000).as_str(), "i i i my my"] {
+    for text in [
+        "",
+        " ",
+        "?",
+        "...",
+        "my name is",
+        "I like",
+        "{user} {{char}} {",
+        "my favourite is",
+        "é".repeat(5_000).as_str(),
+        "i i i my my",
+    ] {
         assert!(!Chat::with(character).say(text).trim().is_empty(), "{text}");
     }
 }

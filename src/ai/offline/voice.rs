@@ -9,40 +9,150 @@ use super::words::{capital, lower_start};
 
 type Phrases = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
-static PHRASES: LazyLock<Phrases> =
-    LazyLock::new(|| toml::from_str(include_str!("phrases.toml")).expect("phrases.toml is checked by a test"));
+static PHRASES: LazyLock<Phrases> = LazyLock::new(|| {
+    toml::from_str(include_str!("phrases.toml")).expect("phrases.toml is checked by a test")
+});
 
 /// Manners, and the traits that show each.
 const MANNERS: [(&str, &[&str]); 6] = [
     (
         "warm",
-        &["warm", "kind", "gentle", "mother", "caring", "patient", "tender", "hospitable", "nurturing", "calm",
-          "compassion", "loving", "friendly", "generous", "soft", "attentive", "empath", "loyal", "sweet", "wise"],
+        &[
+            "warm",
+            "kind",
+            "gentle",
+            "mother",
+            "caring",
+            "patient",
+            "tender",
+            "hospitable",
+            "nurturing",
+            "calm",
+            "compassion",
+            "loving",
+            "friendly",
+            "generous",
+            "soft",
+            "attentive",
+            "empath",
+            "loyal",
+            "sweet",
+            "wise",
+        ],
     ),
     (
         "wry",
-        &["wry", "dry", "sardonic", "iron", "witty", "sly", "teasing", "mischiev", "deadpan", "clever", "playful",
-          "sarcas", "theatrical", "flirt", "cunning", "humor", "funny", "vain", "cynic"],
+        &[
+            "wry",
+            "dry",
+            "sardonic",
+            "iron",
+            "witty",
+            "sly",
+            "teasing",
+            "mischiev",
+            "deadpan",
+            "clever",
+            "playful",
+            "sarcas",
+            "theatrical",
+            "flirt",
+            "cunning",
+            "humor",
+            "funny",
+            "vain",
+            "cynic",
+        ],
     ),
     (
         "blunt",
-        &["blunt", "gruff", "terse", "stern", "practical", "stubborn", "stoic", "tough", "direct", "laconic", "grump",
-          "plain", "unsentimental", "fierce", "rebel", "hard", "serious", "honest"],
+        &[
+            "blunt",
+            "gruff",
+            "terse",
+            "stern",
+            "practical",
+            "stubborn",
+            "stoic",
+            "tough",
+            "direct",
+            "laconic",
+            "grump",
+            "plain",
+            "unsentimental",
+            "fierce",
+            "rebel",
+            "hard",
+            "serious",
+            "honest",
+        ],
     ),
     (
         "formal",
-        &["formal", "courteous", "precise", "scholar", "polite", "proper", "dignified", "meticulous", "pedant",
-          "old-fashioned", "exact", "discreet", "analytic", "logical", "elegant", "noble", "honourable", "intellect"],
+        &[
+            "formal",
+            "courteous",
+            "precise",
+            "scholar",
+            "polite",
+            "proper",
+            "dignified",
+            "meticulous",
+            "pedant",
+            "old-fashioned",
+            "exact",
+            "discreet",
+            "analytic",
+            "logical",
+            "elegant",
+            "noble",
+            "honourable",
+            "intellect",
+        ],
     ),
     (
         "dreamy",
-        &["dream", "poetic", "melanchol", "wistful", "mystic", "thoughtful", "quiet", "lyrical", "shy", "myster",
-          "contemplat", "romantic", "pensive", "philosoph", "introvert", "sad", "lonely"],
+        &[
+            "dream",
+            "poetic",
+            "melanchol",
+            "wistful",
+            "mystic",
+            "thoughtful",
+            "quiet",
+            "lyrical",
+            "shy",
+            "myster",
+            "contemplat",
+            "romantic",
+            "pensive",
+            "philosoph",
+            "introvert",
+            "sad",
+            "lonely",
+        ],
     ),
     (
         "bright",
-        &["cheer", "bright", "excit", "energetic", "enthusias", "curious", "bubbl", "optimis", "adventur", "bold",
-          "boister", "chatty", "confident", "creative", "nerdy", "extrovert", "lively"],
+        &[
+            "cheer",
+            "bright",
+            "excit",
+            "energetic",
+            "enthusias",
+            "curious",
+            "bubbl",
+            "optimis",
+            "adventur",
+            "bold",
+            "boister",
+            "chatty",
+            "confident",
+            "creative",
+            "nerdy",
+            "extrovert",
+            "lively",
+        ],
     ),
 ];
 
@@ -81,8 +191,10 @@ impl<'a> Voice<'a> {
     pub fn phrase(&self, situation: &str) -> Option<String> {
         let turn = self.seed ^ hash(situation);
         // A third of the time the other side of the character speaks.
-        let (manner, other) = if turn % 3 == 0 { (self.second, self.first) } else { (self.first, self.second) };
-        let of = |manner: &str| PHRASES.get(manner).and_then(|m| m.get(situation)).map_or(&[][..], Vec::as_slice);
+        let (manner, other) =
+            if turn % 3 == 0 { (self.second, self.first) } else { (self.first, self.second) };
+        let of =
+            |manner: &str| PHRASES.get(manner).and_then(|m| m.get(situation)).map_or(&[][..], Vec::as_slice);
         let rotated = |list: &'static [String]| {
             let from = if list.is_empty() { 0 } else { (turn / 3) as usize % list.len() };
             list[from..].iter().chain(&list[..from]).filter_map(|phrase| self.filled(phrase))

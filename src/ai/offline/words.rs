@@ -16,12 +16,13 @@ pub struct Sentence {
 
 /// Words that only lead in: they do not decide what a sentence is.
 const FILLERS: [&str; 16] = [
-    "so", "and", "but", "well", "ok", "okay", "hey", "hi", "hello", "then", "now", "oh", "please", "hmm", "also", "dear",
+    "so", "and", "but", "well", "ok", "okay", "hey", "hi", "hello", "then", "now", "oh", "please", "hmm",
+    "also", "dear",
 ];
 const ASKING: [&str; 9] = ["what", "who", "whom", "where", "when", "why", "how", "which", "whose"];
 const HELPERS: [&str; 22] = [
-    "is", "are", "was", "were", "do", "does", "did", "can", "could", "will", "would", "am", "have", "has", "had",
-    "should", "may", "might", "many", "much", "old", "about",
+    "is", "are", "was", "were", "do", "does", "did", "can", "could", "will", "would", "am", "have", "has",
+    "had", "should", "may", "might", "many", "much", "old", "about",
 ];
 /// Openings of a sentence that asks for something without a question word.
 const REQUESTS: [&str; 8] = ["remember", "tell", "guess", "recall", "remind", "say", "explain", "describe"];
@@ -115,7 +116,9 @@ pub fn opens_question(part: &[Word], marked: bool) -> bool {
         [first, ..] if REQUESTS.contains(&first) => true,
         [first, ..] if marked => ASKING.contains(&first) || HELPERS.contains(&first) || first == "you",
         [first, second] if ASKING.contains(&first) => HELPERS.contains(&second),
-        [first, second] => HELPERS.contains(&first) && ["you", "i", "we", "it", "there", "my"].contains(&second),
+        [first, second] => {
+            HELPERS.contains(&first) && ["you", "i", "we", "it", "there", "my"].contains(&second)
+        }
         [first] => ASKING.contains(&first),
         [_, _, ..] => false,
     }

@@ -62,7 +62,8 @@ impl Refusal {
 
     /// Whether it is this field of the request that is refused.
     pub fn names(&self, field: &str) -> bool {
-        let quoted = || ['\'', '"', '`'].iter().any(|quote| self.message.contains(&format!("{quote}{field}{quote}")));
+        let quoted =
+            || ['\'', '"', '`'].iter().any(|quote| self.message.contains(&format!("{quote}{field}{quote}")));
         matches!(self.status.as_u16(), 400 | 422) && (self.param.as_deref() == Some(field) || quoted())
     }
 
@@ -140,7 +141,8 @@ pub(super) fn mapped(error: &OpenAIError, redact: &Redact) -> GenerateError {
 
 /// The error with its causes, without the address: that may hold a secret.
 fn chain(error: &reqwest::Error) -> String {
-    let mut text = if error.is_connect() { "cannot connect".to_owned() } else { "the request failed".to_owned() };
+    let mut text =
+        if error.is_connect() { "cannot connect".to_owned() } else { "the request failed".to_owned() };
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         text.push_str(": ");

@@ -51,7 +51,8 @@ impl Flow {
 pub(super) fn service(
     http: reqwest::Client,
     flow: Arc<Flow>,
-) -> impl Service<HttpRequestFactory, Response = Response, Error = OpenAIError, Future: Send> + Clone + Send + Sync {
+) -> impl Service<HttpRequestFactory, Response = Response, Error = OpenAIError, Future: Send> + Clone + Send + Sync
+{
     tower::service_fn(move |request: HttpRequestFactory| {
         let (http, flow) = (http.clone(), flow.clone());
         async move {

@@ -111,7 +111,9 @@ impl Reader {
             if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
                 self.finish = Some(self.finished(&reason)?);
             }
-            let said = choice.delta.and_then(|delta| delta.content.filter(|text| !text.is_empty()).or(delta.refusal));
+            let said = choice
+                .delta
+                .and_then(|delta| delta.content.filter(|text| !text.is_empty()).or(delta.refusal));
             if let Some(text) = said.filter(|text| !text.is_empty()) {
                 self.text.push_str(&text);
                 if self.text.len() > self.request.max_tokens as usize * TOKEN_MAX_BYTES + 1_024 {
@@ -171,7 +173,11 @@ impl Reader {
             let counter = Tokens::default();
             let prompt: usize = self.request.messages.iter().map(|it| counter.count(&it.content) + 4).sum();
             let completion = counter.count(&self.text);
-            TokenUsage { prompt_tokens: prompt as u32, completion_tokens: completion as u32, cached_tokens: 0 }
+            TokenUsage {
+                prompt_tokens: prompt as u32,
+                completion_tokens: completion as u32,
+                cached_tokens: 0,
+            }
         })
     }
 }

@@ -9,7 +9,7 @@ use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
 
 use super::{SessionActor, SocketContext};
-use crate::realtime::delivery::ToSession;
+use crate::realtime::delivery::{ProfileAnswer, ToSession};
 use crate::realtime::wire::{self, CommandId};
 
 /// What the client is told of a command; nothing where it wants no ack and all went well.
@@ -101,7 +101,7 @@ impl SessionActor {
         }
         let (address, backend) = (context.address(), self.backend.clone());
         let responder = Responder::new(move |result| {
-            drop(address.try_send(ToSession::Profile { id, ready, result }));
+            drop(address.try_send(ToSession::Profile(Box::new(ProfileAnswer { id, ready, result }))));
         });
         run(responder, async move { backend.profile(user).await });
     }

@@ -4,14 +4,14 @@ use actix::AsyncContext;
 use bytestring::ByteString;
 use greenroom_actors::domain::{MessageId, Revision, RoomId, UserId, utf16_len};
 use greenroom_actors::protocol::{OpenReply, Refusal, Responder};
-use greenroom_actors::session::{Frame, JoinTicket, Joined, Repair, ReplyMark, Step};
+use greenroom_actors::session::{Frame, Joined, Repair, ReplyMark, Step};
 use uuid::Uuid;
 
 use super::calls::run;
 use super::{SessionActor, SocketContext};
 use crate::conversations::Snapshot;
 use crate::conversations::view::{ReplyStateView, SenderKind};
-use crate::realtime::delivery::{JoinAnswer, ToSession};
+use crate::realtime::delivery::{JoinedAnswer, RoomNow, ToSession};
 use crate::realtime::wire::{self, CommandId};
 
 const COMMAND: &str = "conversation:join";
@@ -40,25 +40,21 @@ impl SessionActor {
         self.shard.join(&local, room);
         let (address, backend) = (context.address(), self.backend.clone());
         let responder = Responder::new(move |result| {
-            drop(address.try_send(ToSession::Joined { room, ticket, id, result: Box::new(result) }));
+            let answer = JoinedAnswer { room, ticket, id, result };
+            drop(address.try_send(ToSession::Joined(Box::new(answer))));
         });
         run(responder, async move {
             let snapshot = backend.snapshot(user, room, from).await?;
             let replies = if snapshot.more { Vec::new() } else { backend.open_replies(room).await };
-            Ok(JoinAnswer { snapshot, replies })
+            Ok(RoomNow { snapshot, replies })
         });
     }
 
-    pub(super) fn on_joined(
-        &mut self,
-        room: RoomId,
-        ticket: JoinTicket,
-        id: Option<&CommandId>,
-        result: Result<JoinAnswer, Refusal>,
-        context: &mut SocketContext,
-    ) {
+    pub(super) fn on_joined(&mut self, answer: JoinedAnswer, context: &mut SocketContext) {
+        let JoinedAnswer { room, ticket, id, result } = answer;
+        let id = id.as_ref();
         let result = result.and_then(|answer| self.core.check_join(room, ticket).map(|()| answer));
-        let JoinAnswer { snapshot, mut replies } = match result {
+        let RoomNow { snapshot, mut replies } = match result {
             Ok(answer) => answer,
             Err(refusal) => {
                 self.refuse(id, COMMAND, &refusal, context);
