@@ -40,7 +40,8 @@ pub fn compose(
     let user_name = label(user_name);
     let lines = lines(record, &user_name, history, names);
     let offsets: Vec<_> = history.iter().map(|message| message.offset).collect();
-    let lines = budget::latest(lines, &offsets, budget::beside(&system, &lines, budget, counter), counter);
+    let left = budget::beside(&system, &lines, budget, counter);
+    let lines = budget::latest(lines, &offsets, left, counter);
     let mut messages = vec![PromptMessage { role: PromptRole::System, content: system }];
     messages.extend(lines);
     GenerateRequest {

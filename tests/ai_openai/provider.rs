@@ -248,7 +248,7 @@ async fn begin(writer: &mut OwnedWriteHalf, state: &State) -> bool {
 async fn say(writer: &mut OwnedWriteHalf, texts: &[String], state: &State) -> bool {
     for text in texts {
         let delta = json!({ "index": 0, "delta": { "content": text }, "finish_reason": null });
-        if !chunk(writer, &event(json!([delta]), Value::Null), state).await {
+        if !chunk(writer, &event(&json!([delta]), &Value::Null), state).await {
             return false;
         }
     }
@@ -256,7 +256,7 @@ async fn say(writer: &mut OwnedWriteHalf, texts: &[String], state: &State) -> bo
 }
 
 async fn end(writer: &mut OwnedWriteHalf, finish: &str, said: usize, usage: bool, state: &State) -> bool {
-    let mut body = event(json!([{ "index": 0, "delta": {}, "finish_reason": finish }]), Value::Null);
+    let mut body = event(&json!([{ "index": 0, "delta": {}, "finish_reason": finish }]), &Value::Null);
     if usage {
         let usage = json!({
             "prompt_tokens": 42,
@@ -264,13 +264,13 @@ async fn end(writer: &mut OwnedWriteHalf, finish: &str, said: usize, usage: bool
             "total_tokens": 42 + said,
             "prompt_tokens_details": { "cached_tokens": 32 },
         });
-        body.push_str(&event(json!([]), usage));
+        body.push_str(&event(&json!([]), &usage));
     }
     body.push_str("data: [DONE]\n\n");
     chunk(writer, &body, state).await && last(writer).await
 }
 
-fn event(choices: Value, usage: Value) -> String {
+fn event(choices: &Value, usage: &Value) -> String {
     let event = json!({
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",

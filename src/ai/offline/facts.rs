@@ -1,5 +1,6 @@
 //! What people tell of themselves, read from plain sentences.
 
+use super::vocabulary::{VOCABULARY, lists};
 use super::words::{Sentence, Word, capital, find, opens_question, sentences, turned};
 
 /// What a fact is about. One that can be true once (a name, a home) replaces the earlier one.
@@ -33,41 +34,6 @@ pub struct Fact {
 const MANY_MAX: usize = 8;
 const VALUE_MAX_WORDS: usize = 8;
 
-pub const PETS: [&str; 20] = [
-    "dog", "cat", "puppy", "kitten", "rabbit", "parrot", "hamster", "horse", "goldfish", "fish", "bird",
-    "tortoise", "turtle", "snake", "budgie", "pony", "ferret", "lizard", "rat", "mouse",
-];
-pub const KIN: [&str; 28] = [
-    "sister",
-    "brother",
-    "mother",
-    "mum",
-    "mom",
-    "father",
-    "dad",
-    "wife",
-    "husband",
-    "partner",
-    "girlfriend",
-    "boyfriend",
-    "son",
-    "daughter",
-    "grandmother",
-    "grandma",
-    "grandfather",
-    "grandad",
-    "friend",
-    "boss",
-    "teacher",
-    "aunt",
-    "uncle",
-    "cousin",
-    "neighbour",
-    "neighbor",
-    "baby",
-    "fiancée",
-];
-
 /// All that was told in `lines`, oldest first, corrected by what was told later.
 pub fn all<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Fact> {
     let mut known = Vec::new();
@@ -84,10 +50,9 @@ fn learn(known: &mut Vec<Fact>, fact: Fact) {
             known.retain(|old| {
                 !(old.value == fact.value && matches!(old.key, Key::Like | Key::Dislike | Key::Pastime))
             });
-            if known.iter().filter(|old| old.key == fact.key).count() == MANY_MAX {
-                if let Some(oldest) = known.iter().position(|old| old.key == fact.key) {
-                    known.remove(oldest);
-                }
+            let full = known.iter().filter(|old| old.key == fact.key).count() == MANY_MAX;
+            if let Some(oldest) = known.iter().position(|old| full && old.key == fact.key) {
+                known.remove(oldest);
             }
         }
         // "My dog barks" does not forget the dog's name.
@@ -170,63 +135,7 @@ fn capitalised(word: &Word) -> bool {
 /// "I'm Anna": a name only where it is written as one and nothing follows that a name would not have.
 fn introduced(rest: &[Word]) -> Option<String> {
     let first = rest.first().filter(|word| capitalised(word))?;
-    let peoples = [
-        "german",
-        "french",
-        "italian",
-        "spanish",
-        "english",
-        "british",
-        "scottish",
-        "irish",
-        "american",
-        "canadian",
-        "norwegian",
-        "swedish",
-        "danish",
-        "finnish",
-        "dutch",
-        "polish",
-        "russian",
-        "ukrainian",
-        "chinese",
-        "japanese",
-        "korean",
-        "indian",
-        "turkish",
-        "greek",
-        "portuguese",
-        "brazilian",
-        "mexican",
-        "african",
-        "nigerian",
-        "asian",
-        "european",
-        "australian",
-        "christian",
-        "muslim",
-        "jewish",
-        "hindu",
-        "buddhist",
-        "catholic",
-        "sorry",
-        "fine",
-        "here",
-        "not",
-        "so",
-        "just",
-        "still",
-        "in",
-        "at",
-        "very",
-        "good",
-        "okay",
-        "ok",
-        "back",
-        "glad",
-        "happy",
-    ];
-    if peoples.contains(&first.low.as_str()) || first.low.ends_with("'s") {
+    if lists(&VOCABULARY.no_name, &first.low) || first.low.ends_with("'s") {
         return None;
     }
     let follows = rest.iter().skip_while(|word| capitalised(word)).map(|word| word.low.as_str()).next();
@@ -262,49 +171,10 @@ fn job(words: &[Word]) -> Option<String> {
         }
     }
     let rest = after("i am a").or_else(|| after("i am an"))?;
-    let no_job = [
-        "bit",
-        "little",
-        "lot",
-        "fan",
-        "huge",
-        "big",
-        "person",
-        "human",
-        "man",
-        "woman",
-        "girl",
-        "boy",
-        "mess",
-        "very",
-        "vegetarian",
-        "vegan",
-        "morning",
-        "night",
-        "cat",
-        "dog",
-        "happy",
-        "sad",
-        "great",
-        "terrible",
-        "failure",
-        "total",
-        "real",
-        "good",
-        "bad",
-        "friend",
-        "stranger",
-        "visitor",
-        "parent",
-        "mother",
-        "father",
-        "lover",
-        "believer",
-    ];
     let first = rest.first()?;
     let article = if "aeiou".contains(first.low.chars().next()?) { "an" } else { "a" };
     let job = value(rest);
-    (!no_job.contains(&first.low.as_str()) && job.split(' ').count() <= 4)
+    (!lists(&VOCABULARY.no_trade, &first.low) && job.split(' ').count() <= 4)
         .then(|| format!("are {article} {job}"))
 }
 
@@ -386,9 +256,9 @@ fn liked(key: Key, object: &[Word]) -> Option<Fact> {
 fn companions(words: &[Word], facts: &mut Vec<Fact>) {
     for (place, word) in words.iter().enumerate() {
         let (low, owned) = word.low.strip_suffix("'s").map_or((word.low.as_str(), false), |low| (low, true));
-        let key = if PETS.contains(&low) {
+        let key = if lists(&VOCABULARY.pets, low) {
             Key::Pet(low.to_owned())
-        } else if KIN.contains(&low) {
+        } else if lists(&VOCABULARY.kin, low) {
             Key::Kin(low.to_owned())
         } else {
             continue;

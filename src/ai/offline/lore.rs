@@ -4,276 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_actors::domain::CharacterRecord;
 
+use super::vocabulary::{VOCABULARY, lists};
 use super::words::{Word, sentences};
-
-/// Words of one field share a meaning here, so that "family" finds a sister.
-const FIELDS: [(&str, &[&str]); 18] = [
-    (
-        "family",
-        &[
-            "family",
-            "mother",
-            "mum",
-            "mom",
-            "father",
-            "dad",
-            "parent",
-            "sister",
-            "brother",
-            "grandmother",
-            "grandad",
-            "grandfather",
-            "uncle",
-            "aunt",
-            "niece",
-            "nephew",
-            "cousin",
-            "child",
-            "children",
-            "kid",
-            "son",
-            "daughter",
-            "sibling",
-        ],
-    ),
-    (
-        "love",
-        &[
-            "love",
-            "loved",
-            "lover",
-            "husband",
-            "wife",
-            "married",
-            "marry",
-            "girlfriend",
-            "boyfriend",
-            "romance",
-            "heart",
-            "relationship",
-            "partner",
-            "fiancé",
-            "single",
-            "crush",
-            "romantic",
-        ],
-    ),
-    (
-        "origin",
-        &[
-            "born",
-            "grew",
-            "grow",
-            "childhood",
-            "village",
-            "hatched",
-            "origin",
-            "hometown",
-            "foundling",
-            "home",
-        ],
-    ),
-    ("home", &["home", "live", "house", "room", "apartment", "neighbourhood"]),
-    ("work", &["work", "job", "profession", "career", "trade", "living", "craft", "business", "task"]),
-    ("fear", &["fear", "afraid", "scared", "scare", "frightened", "terrified", "fears", "frighten"]),
-    (
-        "food",
-        &[
-            "food",
-            "eat",
-            "cook",
-            "breakfast",
-            "supper",
-            "dinner",
-            "lunch",
-            "meal",
-            "hungry",
-            "dish",
-            "drink",
-            "dine",
-            "kitchen",
-            "recipe",
-            "bread",
-            "soup",
-            "stew",
-        ],
-    ),
-    (
-        "music",
-        &[
-            "music",
-            "song",
-            "sing",
-            "play",
-            "instrument",
-            "piano",
-            "tune",
-            "accordion",
-            "clarinet",
-            "melody",
-            "radio",
-        ],
-    ),
-    (
-        "animal",
-        &[
-            "animal", "pet", "dog", "cat", "bird", "gull", "goat", "parrot", "octopus", "mouse", "toad",
-            "goldfish", "coyote",
-        ],
-    ),
-    ("sleep", &["sleep", "dream", "night", "insomnia", "bed", "asleep", "dreams"]),
-    ("friend", &["friend", "friendship", "colleague", "companion", "company"]),
-    ("future", &["future", "someday", "wish", "hope", "ambition", "plan", "goal", "want", "dream", "old"]),
-    (
-        "past",
-        &["regret", "memory", "remember", "proud", "pride", "achievement", "mistake", "story", "history"],
-    ),
-    ("weather", &["weather", "rain", "storm", "fog", "snow", "wind", "monsoon", "mistral", "hail", "sun"]),
-    ("secret", &["secret", "hide", "hidden", "confess", "drawer", "letter"]),
-    (
-        "school",
-        &["school", "learn", "teach", "study", "taught", "student", "learned", "lesson", "university"],
-    ),
-    ("loss", &["die", "died", "death", "dead", "lose", "lost", "grief", "miss", "buried"]),
-    ("faith", &["god", "believe", "religion", "faith", "pray"]),
-];
-
-const STOP: &[&str] = &[
-    "a",
-    "an",
-    "the",
-    "and",
-    "or",
-    "but",
-    "if",
-    "then",
-    "so",
-    "of",
-    "in",
-    "on",
-    "at",
-    "to",
-    "for",
-    "from",
-    "with",
-    "by",
-    "about",
-    "into",
-    "over",
-    "up",
-    "down",
-    "out",
-    "as",
-    "is",
-    "are",
-    "was",
-    "were",
-    "be",
-    "been",
-    "being",
-    "am",
-    "do",
-    "does",
-    "did",
-    "have",
-    "has",
-    "had",
-    "can",
-    "could",
-    "will",
-    "would",
-    "shall",
-    "should",
-    "may",
-    "might",
-    "must",
-    "not",
-    "no",
-    "yes",
-    "i",
-    "me",
-    "my",
-    "mine",
-    "you",
-    "your",
-    "yours",
-    "he",
-    "him",
-    "his",
-    "she",
-    "her",
-    "it",
-    "its",
-    "we",
-    "us",
-    "our",
-    "they",
-    "them",
-    "their",
-    "this",
-    "that",
-    "these",
-    "those",
-    "there",
-    "here",
-    "what",
-    "who",
-    "whom",
-    "where",
-    "when",
-    "why",
-    "how",
-    "which",
-    "tell",
-    "think",
-    "know",
-    "like",
-    "just",
-    "really",
-    "very",
-    "much",
-    "many",
-    "some",
-    "any",
-    "all",
-    "ever",
-    "never",
-    "always",
-    "get",
-    "got",
-    "go",
-    "going",
-    "thing",
-    "things",
-    "something",
-    "anything",
-    "one",
-    "more",
-    "most",
-    "too",
-    "also",
-    "than",
-    "because",
-    "now",
-    "today",
-    "please",
-    "say",
-    "said",
-    "make",
-    "made",
-    "let",
-    "well",
-    "oh",
-    "other",
-    "only",
-    "own",
-    "good",
-    "feel",
-    "come",
-    "see",
-    "day",
-    "time",
-];
 
 /// A thing that the character can say, and the words that call it up.
 pub struct Line {
@@ -393,8 +125,8 @@ fn cues(text: impl AsRef<str>) -> BTreeSet<String> {
         sentences(text.as_ref()).iter().flat_map(|sentence| &sentence.words).filter(|word| is_content(word))
     {
         let stem = stem(&word.low);
-        for (field, words) in FIELDS {
-            if words.contains(&word.low.as_str()) || words.contains(&stem.as_str()) {
+        for (field, words) in &VOCABULARY.fields {
+            if lists(words, &word.low) || lists(words, &stem) {
                 cues.insert(format!("@{field}"));
             }
         }
@@ -404,16 +136,15 @@ fn cues(text: impl AsRef<str>) -> BTreeSet<String> {
 }
 
 pub fn is_content(word: &Word) -> bool {
-    word.low != "," && word.low.chars().count() > 2 && !STOP.contains(&word.low.as_str())
+    word.low != "," && word.low.chars().count() > 2 && !lists(&VOCABULARY.stop, &word.low)
 }
 
 fn stem(word: &str) -> String {
     let word = word.strip_suffix("'s").unwrap_or(word);
     for (ending, least) in [("ing", 6), ("ies", 5), ("ed", 5), ("es", 6), ("s", 4), ("ly", 6)] {
-        if word.len() >= least && !word.ends_with("ss") {
-            if let Some(stem) = word.strip_suffix(ending) {
-                return stem.to_owned();
-            }
+        let long = word.len() >= least && !word.ends_with("ss");
+        if let Some(stem) = word.strip_suffix(ending).filter(|_| long) {
+            return stem.to_owned();
         }
     }
     word.to_owned()

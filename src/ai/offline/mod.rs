@@ -14,6 +14,7 @@ mod lore;
 mod recall;
 mod reply;
 mod talk;
+mod vocabulary;
 mod voice;
 mod words;
 #[cfg(test)]

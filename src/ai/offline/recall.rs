@@ -1,6 +1,7 @@
 //! Questions about what was told before, and their answers.
 
-use super::facts::{Fact, KIN, Key, PETS};
+use super::facts::{Fact, Key};
+use super::vocabulary::{VOCABULARY, lists};
 use super::words::{Word, capital, find, has_any, lower_start, sentences};
 
 /// What is asked of the memory.
@@ -103,10 +104,10 @@ fn companion(words: &[Word]) -> Option<Key> {
         let low = word.low.strip_suffix("'s").unwrap_or(&word.low);
         let mine =
             place > 0 && words[..place].iter().rev().take(3).any(|word| word.low == "my" || word.low == "i");
-        let known = |list: &[&str]| mine && list.contains(&low);
-        if known(&PETS) {
+        let known = |list: &[String]| mine && lists(list, low);
+        if known(&VOCABULARY.pets) {
             Some(Key::Pet(low.to_owned()))
-        } else if known(&KIN) {
+        } else if known(&VOCABULARY.kin) {
             Some(Key::Kin(low.to_owned()))
         } else {
             None

@@ -159,7 +159,7 @@ impl<'a> Reply<'a> {
                 self.tell(&[]);
             }
             _ => {
-                if !(intent == Intent::Greeting && !told.is_empty()) {
+                if intent != Intent::Greeting || told.is_empty() {
                     self.say(situation(intent));
                 }
                 if let Some(line) = example.filter(|_| intent.is_feeling()) {

@@ -114,29 +114,6 @@ const PROMPTS: [&str; 20] = [
 ];
 
 #[test]
-#[ignore = "for reading"]
-fn print_a_talk() {
-    for character in cast() {
-        let mut chat = Chat::with(&character);
-        println!("\n=== {}: {}", character.name, character.greeting);
-        for prompt in PROMPTS.iter().chain(&[
-            "My name is Anna and I love old maps.",
-            "I live in Lisbon with my dog Rex, and I work as a nurse.",
-            "What's my name?",
-            "Where do I live, and what's my dog called?",
-            "What do I like?",
-            "What do you remember about me?",
-            "What is my favourite colour?",
-            "I feel so lonely tonight",
-            "ok",
-            "are you a real person?",
-        ]) {
-            println!("> {prompt}\n  {}", chat.say(prompt));
-        }
-    }
-}
-
-#[test]
 fn over_twenty_prompts_no_two_characters_share_an_answer_and_none_repeats_itself() {
     let mut characters = cast();
     characters.extend([stranger("Mara"), stranger("Tobin")]);

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use greenroom_actors::domain::CharacterRecord;
 
+use super::vocabulary::VOCABULARY;
 use super::words::{capital, lower_start};
 
 type Phrases = BTreeMap<String, BTreeMap<String, Vec<String>>>;
@@ -13,148 +14,8 @@ static PHRASES: LazyLock<Phrases> = LazyLock::new(|| {
     toml::from_str(include_str!("phrases.toml")).expect("phrases.toml is checked by a test")
 });
 
-/// Manners, and the traits that show each.
-const MANNERS: [(&str, &[&str]); 6] = [
-    (
-        "warm",
-        &[
-            "warm",
-            "kind",
-            "gentle",
-            "mother",
-            "caring",
-            "patient",
-            "tender",
-            "hospitable",
-            "nurturing",
-            "calm",
-            "compassion",
-            "loving",
-            "friendly",
-            "generous",
-            "soft",
-            "attentive",
-            "empath",
-            "loyal",
-            "sweet",
-            "wise",
-        ],
-    ),
-    (
-        "wry",
-        &[
-            "wry",
-            "dry",
-            "sardonic",
-            "iron",
-            "witty",
-            "sly",
-            "teasing",
-            "mischiev",
-            "deadpan",
-            "clever",
-            "playful",
-            "sarcas",
-            "theatrical",
-            "flirt",
-            "cunning",
-            "humor",
-            "funny",
-            "vain",
-            "cynic",
-        ],
-    ),
-    (
-        "blunt",
-        &[
-            "blunt",
-            "gruff",
-            "terse",
-            "stern",
-            "practical",
-            "stubborn",
-            "stoic",
-            "tough",
-            "direct",
-            "laconic",
-            "grump",
-            "plain",
-            "unsentimental",
-            "fierce",
-            "rebel",
-            "hard",
-            "serious",
-            "honest",
-        ],
-    ),
-    (
-        "formal",
-        &[
-            "formal",
-            "courteous",
-            "precise",
-            "scholar",
-            "polite",
-            "proper",
-            "dignified",
-            "meticulous",
-            "pedant",
-            "old-fashioned",
-            "exact",
-            "discreet",
-            "analytic",
-            "logical",
-            "elegant",
-            "noble",
-            "honourable",
-            "intellect",
-        ],
-    ),
-    (
-        "dreamy",
-        &[
-            "dream",
-            "poetic",
-            "melanchol",
-            "wistful",
-            "mystic",
-            "thoughtful",
-            "quiet",
-            "lyrical",
-            "shy",
-            "myster",
-            "contemplat",
-            "romantic",
-            "pensive",
-            "philosoph",
-            "introvert",
-            "sad",
-            "lonely",
-        ],
-    ),
-    (
-        "bright",
-        &[
-            "cheer",
-            "bright",
-            "excit",
-            "energetic",
-            "enthusias",
-            "curious",
-            "bubbl",
-            "optimis",
-            "adventur",
-            "bold",
-            "boister",
-            "chatty",
-            "confident",
-            "creative",
-            "nerdy",
-            "extrovert",
-            "lively",
-        ],
-    ),
-];
+/// Manners, in the order in which a trait that shows several is taken.
+const MANNERS: [&str; 6] = ["warm", "wry", "blunt", "formal", "dreamy", "bright"];
 
 /// One answer's choices: the same seed makes the same ones.
 pub struct Voice<'a> {
@@ -169,7 +30,7 @@ pub struct Voice<'a> {
 impl<'a> Voice<'a> {
     pub fn new(record: &CharacterRecord, seed: u64, said: &'a [&'a str]) -> Self {
         let mut manners = record.traits.iter().filter_map(|word| manner(word));
-        let own = MANNERS[(hash(&record.name) % MANNERS.len() as u64) as usize].0;
+        let own = MANNERS[(hash(&record.name) % MANNERS.len() as u64) as usize];
         let first = manners.next().unwrap_or(own);
         let second = manners.find(|manner| *manner != first).unwrap_or(first);
         let mut blanks = BTreeMap::from([("char", record.name.clone())]);
@@ -192,7 +53,7 @@ impl<'a> Voice<'a> {
         let turn = self.seed ^ hash(situation);
         // A third of the time the other side of the character speaks.
         let (manner, other) =
-            if turn % 3 == 0 { (self.second, self.first) } else { (self.first, self.second) };
+            if turn.is_multiple_of(3) { (self.second, self.first) } else { (self.first, self.second) };
         let of =
             |manner: &str| PHRASES.get(manner).and_then(|m| m.get(situation)).map_or(&[][..], Vec::as_slice);
         let rotated = |list: &'static [String]| {
@@ -235,7 +96,10 @@ impl<'a> Voice<'a> {
 
 fn manner(word: &str) -> Option<&'static str> {
     let word = word.to_lowercase();
-    MANNERS.iter().find(|(_, signs)| signs.iter().any(|sign| word.contains(sign))).map(|(manner, _)| *manner)
+    let shows = |manner: &str| {
+        VOCABULARY.manners.get(manner).is_some_and(|signs| signs.iter().any(|s| word.contains(s)))
+    };
+    MANNERS.into_iter().find(|manner| shows(manner))
 }
 
 /// FNV-1a: the same on every machine and in every version.
@@ -254,7 +118,7 @@ mod tests {
     fn every_manner_has_phrases_for_every_situation_and_only_known_blanks() {
         let situations: Vec<_> = PHRASES["warm"].keys().collect();
         let known = ["char", "user", "topic", "said", "answer", "what", "mirror", "tagline"];
-        for (manner, _) in MANNERS {
+        for manner in MANNERS {
             assert_eq!(PHRASES[manner].keys().collect::<Vec<_>>(), situations, "{manner}");
             for phrase in PHRASES[manner].values().flatten() {
                 for blank in phrase.split('{').skip(1) {

@@ -137,8 +137,8 @@ pub fn has(words: &[Word], phrase: &str) -> bool {
     find(words, phrase).is_some()
 }
 
-pub fn has_any(words: &[Word], phrases: &[&str]) -> bool {
-    phrases.iter().any(|phrase| has(words, phrase))
+pub fn has_any(words: &[Word], phrases: &[impl AsRef<str>]) -> bool {
+    phrases.iter().any(|phrase| has(words, phrase.as_ref()))
 }
 
 /// The words as the other one would say them: I becomes you.
