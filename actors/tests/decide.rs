@@ -5,8 +5,8 @@
 mod model;
 
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, Finish, MessageId, MessageKind, Meter, MeterKey, Priority, ReplyState,
-    Revision, RoomId, Scope, TokenUsage, UserId,
+    CharacterId, ClientId, Content, Finish, MessageKind, Meter, MeterKey, Priority, ReplyState, Revision,
+    RoomId, Scope, TokenUsage, UserId,
 };
 use greenroom_actors::ports::{CloseTurn, Entry, EntryKind, OpenTurn, ReadMark, Say, TurnEnd};
 use jiff::Timestamp;
