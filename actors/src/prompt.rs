@@ -39,10 +39,10 @@ pub fn compose(
     let system = system::within(record, budget, counter);
     let user_name = label(user_name);
     let lines = lines(record, &user_name, history, names);
-    let left = budget.saturating_sub(budget::message_tokens(&system, counter));
     let offsets: Vec<_> = history.iter().map(|message| message.offset).collect();
+    let lines = budget::latest(lines, &offsets, budget::beside(&system, &lines, budget, counter), counter);
     let mut messages = vec![PromptMessage { role: PromptRole::System, content: system }];
-    messages.extend(budget::latest(lines, &offsets, left, counter));
+    messages.extend(lines);
     GenerateRequest {
         character: record.clone(),
         user,

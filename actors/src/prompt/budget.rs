@@ -26,6 +26,22 @@ pub(super) fn message_tokens(text: &str, counter: &dyn TokenCounter) -> usize {
     MESSAGE_TOKENS + counter.count(text)
 }
 
+/// What the system message leaves of `budget` for `lines`. Where all fits by its bytes alone nothing is counted: most
+/// talks are short, and counting takes longer than all else here.
+pub(super) fn beside(
+    system: &str,
+    lines: &[PromptMessage],
+    budget: usize,
+    counter: &dyn TokenCounter,
+) -> usize {
+    let left = budget.saturating_sub(MESSAGE_TOKENS + system.len());
+    if bytes(lines) <= left { left } else { budget.saturating_sub(message_tokens(system, counter)) }
+}
+
+fn bytes(lines: &[PromptMessage]) -> usize {
+    lines.iter().map(|line| MESSAGE_TOKENS + line.content.len()).sum()
+}
+
 /// The latest of `lines` that have at most `budget` tokens together. The last one always gets in, cut where it alone is
 /// too long. `offsets` are the lines' places in the room.
 pub(super) fn latest(
@@ -40,9 +56,8 @@ pub(super) fn latest(
         asked.content = cut(&asked.content, most, counter);
         return lines.split_off(lines.len() - 1);
     }
-    let bytes: usize = lines.iter().map(|line| MESSAGE_TOKENS + line.content.len()).sum();
     let mut first = 0;
-    if bytes > budget {
+    if bytes(&lines) > budget {
         let mut left = budget;
         first = lines.len();
         for line in lines.iter().rev() {

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
@@ -21,16 +22,28 @@ const WINDOW_BYTES: usize = 64 * 1024;
 /// Bytes of an error's body that are looked at.
 const ERROR_MAX_BYTES: usize = 16 * 1024;
 
-/// Lets the connection know when the reader has taken all that came.
+/// Lets the connection know whether the reader has taken all that came.
 #[derive(Default)]
 pub(super) struct Flow {
-    hungry: Notify,
+    waiting: AtomicBool,
+    changed: Notify,
 }
 
 impl Flow {
-    /// The reader has nothing left to read.
+    /// The reader has nothing left to read, until it is [`fed`](Self::fed).
     pub fn hungry(&self) {
-        self.hungry.notify_one();
+        self.waiting.store(true, SeqCst);
+        self.changed.notify_one();
+    }
+
+    pub fn fed(&self) {
+        self.waiting.store(false, SeqCst);
+    }
+
+    async fn until_hungry(&self) {
+        while !self.waiting.load(SeqCst) {
+            self.changed.notified().await;
+        }
     }
 }
 
@@ -86,7 +99,7 @@ fn bounded(
     stream::unfold(Some(source), |source| async {
         let mut source = source?;
         if source.ahead_bytes > WINDOW_BYTES {
-            source.flow.hungry.notified().await;
+            source.flow.until_hungry().await;
             source.ahead_bytes = 0;
         }
         match source.chunks.next().await? {

@@ -131,10 +131,13 @@ impl Reader {
             return event;
         }
         self.flow.hungry();
-        if self.finish.is_none() {
-            return self.events.next().await;
-        }
-        tokio::time::timeout(USAGE_PATIENCE, self.events.next()).await.unwrap_or(None)
+        let event = if self.finish.is_none() {
+            self.events.next().await
+        } else {
+            tokio::time::timeout(USAGE_PATIENCE, self.events.next()).await.unwrap_or(None)
+        };
+        self.flow.fed();
+        event
     }
 
     fn finished(&self, reason: &str) -> Result<Finish, GenerateError> {
