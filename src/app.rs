@@ -56,7 +56,7 @@ pub struct App {
     health: Health,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 2],
+    chores: [JoinHandle<()>; 3],
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -83,7 +83,8 @@ impl App {
         database.migrate().await?;
         let pool = database.pool();
         let accounts = Accounts::open(pool.clone(), config.clone())?;
-        tracing::info!("{}", seed(&config, &accounts, &pool).await?);
+        let seeded = seed(&config, &accounts, &pool).await?;
+        tracing::info!("{seeded}");
 
         // The engine and its outside.
         let settings = config.engine_settings();
@@ -134,6 +135,7 @@ impl App {
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let sweep = tasks::sweep(accounts.clone());
+        let upkeep = tokio::spawn(site.metrics().clone().upkeep());
 
         // HTTP has threads of its own; what all workers share goes in by clone.
         let options = config.socket_options();
@@ -183,7 +185,7 @@ impl App {
             hub,
             health,
             lease,
-            chores: [recovery, sweep],
+            chores: [recovery, sweep, upkeep],
             http,
             http_thread,
             drain_asked,
@@ -215,12 +217,17 @@ impl App {
         }
     }
 
+    /// Refuses new sockets and messages from now on, and says that it is not ready.
+    pub fn begin_drain(&self) {
+        self.health.set_draining();
+        self.engine.begin_drain();
+    }
+
     /// Drains: no new sockets and messages, replies finish within the deadline, sockets are told to reconnect, then all
     /// ends, the database last. Answers how many replies did not finish.
     pub async fn stop(self) -> usize {
         tracing::info!("draining");
-        self.health.set_draining();
-        self.engine.begin_drain();
+        self.begin_drain();
         self.chores.iter().for_each(JoinHandle::abort);
         let unfinished = self.engine.drain(self.config.server.drain_timeout()).await;
         self.hub.close_all(CloseCode::Draining);

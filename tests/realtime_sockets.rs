@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use greenroom::realtime::Settings;
-use greenroom_actors::domain::{CharacterId, RoomId, Sender, UserId};
-use greenroom_actors::protocol::{Notification, NotificationLevel, Presence};
+use greenroom_actors::domain::{Sender, UserId};
 use greenroom_actors::session::{CloseCode, SessionSettings};
 use realtime_support::Server;
 use realtime_support::client::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 fn server() -> Server {
@@ -270,155 +269,6 @@ async fn a_command_whose_room_crashed_is_answered_and_unanswered_ones_are_bounde
     }
     server.stage.set_silent(false);
     assert_eq!(client.ask("message:send", message).await["success"], true);
-    server.stop().await;
-}
-
-#[actix_web::test]
-async fn all_devices_of_a_user_but_the_sending_one_hear_of_its_usage() {
-    let server = server();
-    let user = server.stage.user("mira");
-    server.stage.user("bram");
-    let room = server.stage.room(&[user]);
-    let mut phone = Client::signed_in(server.address, "mira").await;
-    let mut desk = Client::signed_in(server.address, "mira").await;
-    let mut other = Client::signed_in(server.address, "bram").await;
-    let message = json!({ "conversationId": room.to_string(), "content": "hi" });
-    assert_eq!(phone.ask("message:send", message).await["usage"]["plan"], "free");
-    assert_eq!(desk.event("usage").await["plan"], "free");
-    // Whatever were on its way would come before the answer to a ping.
-    phone.ask("ping", json!({})).await;
-    other.ask("ping", json!({})).await;
-    server.hub.broadcast(&Notification {
-        kind: "maintenance".to_owned(),
-        title: "Soon".to_owned(),
-        body: "We restart at noon.".to_owned(),
-        level: NotificationLevel::Info,
-    });
-    for client in [&mut phone, &mut other, &mut desk] {
-        assert_eq!(client.next().await.unwrap()["event"], "system:notification");
-    }
-    server.stop().await;
-}
-
-#[actix_web::test]
-async fn a_new_conversation_is_told_to_its_members_and_can_be_listed_read_and_deleted() {
-    let server = server();
-    server.stage.user("mira");
-    let bram = server.stage.user("bram");
-    let mut mira = Client::signed_in(server.address, "mira").await;
-    let mut friend = Client::signed_in(server.address, "bram").await;
-    let new = json!({ "characterId": CharacterId::new().to_string(), "members": [bram.to_string()] });
-    let made = mira.ask("conversation:create", new).await["conversation"].clone();
-    assert_eq!(friend.event("conversation:create").await["conversation"]["id"], made["id"]);
-    let of_room = json!({ "conversationId": made["id"] });
-    assert_eq!(friend.ask("conversation:list", json!({})).await["items"][0]["id"], made["id"]);
-    friend.join(made["id"].as_str().unwrap(), None).await;
-    for event in ["typing:start", "typing:stop"] {
-        mira.ask(event, of_room.clone()).await;
-        assert!(friend.event(event).await["userId"].is_string());
-    }
-    mira.ask("message:send", json!({ "conversationId": made["id"], "content": "Tea?" })).await;
-    assert_eq!(friend.event("message:receive").await["message"]["content"], "Tea?");
-    mira.ask("message:read", json!({ "conversationId": made["id"], "offset": 1 })).await;
-    assert_eq!(friend.event("message:read").await["readOffset"], 1);
-    let page = mira.ask("conversation:messages", of_room.clone()).await;
-    assert_eq!((&page["items"][0]["content"], &page["hasMore"]), (&json!("Tea?"), &json!(false)));
-    assert_eq!(mira.ask("reply:stop", of_room.clone()).await["stopped"], 0);
-    assert_eq!(mira.ask("conversation:delete", of_room.clone()).await["success"], true);
-    assert_eq!(friend.event("conversation:delete").await["offset"], 3);
-    assert_eq!(mira.ask("conversation:messages", of_room).await["code"], "not_found");
-    server.until("nobody is in a room", |counts| counts.rooms == 0).await;
-    server.stop().await;
-}
-
-#[actix_web::test]
-async fn a_message_to_a_character_finds_or_makes_its_room() {
-    let server = server();
-    server.stage.user("mira");
-    let mut client = Client::signed_in(server.address, "mira").await;
-    let message = json!({ "characterId": CharacterId::new().to_string(), "content": "Good evening" });
-    let first = client.ask("message:send", message.clone()).await;
-    let second = client.ask("message:send", message).await;
-    assert_eq!(first["message"]["conversationId"], second["message"]["conversationId"]);
-    assert_eq!(second["message"]["offset"], 2);
-    server.stop().await;
-}
-
-#[actix_web::test]
-async fn a_strangers_room_does_not_exist() {
-    let server = server();
-    let mira = server.stage.user("mira");
-    server.stage.user("bram");
-    let room = server.stage.room(&[mira]);
-    let mut client = Client::signed_in(server.address, "bram").await;
-    let of_room = json!({ "conversationId": room.to_string() });
-    assert_eq!(client.ask("conversation:join", of_room).await["code"], "not_found");
-    server.until("not in the room", |counts| counts.rooms == 0).await;
-    let message = json!({ "conversationId": RoomId::new().to_string(), "content": "hi" });
-    assert_eq!(client.ask("message:send", message).await["code"], "not_found");
-    server.stop().await;
-}
-
-#[actix_web::test]
-async fn those_who_share_a_room_see_one_another_come_step_away_and_go() {
-    let server = Server::start(Settings { presence_members_max: 3, ..Settings::default() });
-    let (mira, bram) = (server.stage.user("mira"), server.stage.user("bram"));
-    let room = server.stage.room(&[mira, bram]);
-    let mut watcher = Client::signed_in(server.address, "mira").await;
-    watcher.join(room, None).await;
-    let mut friend = Client::signed_in(server.address, "bram").await;
-    let snapshot = friend.join(room, None).await;
-    let mut present: Vec<&Value> =
-        snapshot["presence"].as_array().unwrap().iter().map(|one| &one["status"]).collect();
-    present.dedup();
-    assert_eq!((snapshot["presence"].as_array().unwrap().len(), present), (2, vec![&json!("online")]));
-    let of_friend = async |watcher: &mut Client| {
-        loop {
-            let status = watcher.event("user:status").await;
-            if status["userId"] == json!(bram.uuid()) {
-                return status;
-            }
-        }
-    };
-    assert_eq!(of_friend(&mut watcher).await["status"], "online");
-    friend.ask("user:status", json!({ "status": "away" })).await;
-    assert_eq!(of_friend(&mut watcher).await["status"], "away");
-    assert_eq!(server.hub.online(bram), Presence::Away);
-    // A second device that is online counts for both.
-    let second = Client::signed_in(server.address, "bram").await;
-    server.until("both devices", |counts| counts.signed_in == 3).await;
-    friend.ask("user:status", json!({ "status": "online" })).await;
-    drop((friend, second));
-    server.until("both gone", |counts| counts.signed_in == 1).await;
-    // A moment's absence is not told.
-    server.clock.advance(Duration::from_secs(3));
-    loop {
-        let status = of_friend(&mut watcher).await;
-        if status["status"] == "offline" {
-            assert_eq!(status["lastSeen"], "2026-01-01T12:00:03Z");
-            break;
-        }
-    }
-    server.stop().await;
-}
-
-#[actix_web::test]
-async fn an_admin_sees_the_sessions_and_ends_one() {
-    let server = server();
-    server.stage.user("mira");
-    let mut one = Client::signed_in(server.address, "mira").await;
-    let mut two = Client::signed_in(server.address, "mira").await;
-    two.ask("ping", json!({})).await;
-    let sessions = server.hub.sessions(10, None);
-    assert_eq!(sessions.len(), 2);
-    assert_eq!(sessions[0].username.as_deref(), Some("mira"));
-    assert_eq!(server.hub.sessions(10, Some(sessions[0].id))[0].id, sessions[1].id);
-    assert!(server.hub.kick(sessions[0].id));
-    assert_eq!(one.closed().await, Some(4004));
-    server.until("one gone", |counts| counts.signed_in == 1).await;
-    assert!(!server.hub.kick(sessions[0].id));
-    server.hub.end_sign_ins(sessions[1].user, Some(sessions[1].sign_in));
-    assert_eq!(two.closed().await, Some(4001));
     server.stop().await;
 }
 

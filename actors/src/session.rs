@@ -9,6 +9,7 @@
 
 mod settings;
 mod close;
+mod identity;
 mod rate;
 mod frame;
 mod place;
@@ -18,45 +19,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::{Revision, RoomId, SessionId, UserId};
+use crate::domain::{Revision, RoomId, SessionId};
 use crate::protocol::{Presence, Refusal, RefusalCode};
+use identity::Standing;
 use place::{Joining, Live, Place, Taken};
 use rate::Bucket;
 
 pub use close::CloseCode;
 pub use frame::{Frame, Mark};
+pub use identity::{Identity, Role, SignIn};
 pub use place::{Joined, Repair, ReplyMark};
 pub use settings::SessionSettings;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    User,
-    Admin,
-}
-
-/// What a verified token says of its holder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    pub user: UserId,
-    pub role: Role,
-    /// Not limited in messages per minute.
-    pub premium: bool,
-    pub expires_at: Timestamp,
-}
-
-#[derive(Clone, Debug)]
-enum Standing {
-    Anonymous { deadline: Timestamp },
-    SignedIn { identity: Identity, told_of_end: bool },
-}
-
-/// What a good token did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignIn {
-    First,
-    /// The same user's newer token: the sign-in lasts longer now.
-    Prolonged,
-}
 
 /// Commands by the limit that holds for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

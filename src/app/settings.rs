@@ -36,7 +36,7 @@ impl Config {
     }
 
     pub(super) fn realtime_settings(&self) -> Settings {
-        let (realtime, limits) = (&self.realtime, &self.limits);
+        let (realtime, limits) = (&self.realtime, self.limits.effective());
         Settings {
             session: Arc::new(SessionSettings {
                 auth_timeout: realtime.auth_timeout(),
@@ -47,17 +47,21 @@ impl Config {
                 messages_per_minute: per_minute(limits.messages),
                 typing_per_minute: per_minute(limits.typing),
                 commands_per_minute: per_minute(limits.commands),
-                ..SessionSettings::default()
+                held_frames_max: realtime.max_held_frames,
+                frames_per_minute: realtime.max_frames_per_minute,
             }),
             max_frame_bytes: realtime.max_frame_bytes,
             content_max_chars: self.engine.content_max_chars,
             sockets_per_user_max: realtime.max_sockets_per_user,
+            feature_calls_max: realtime.max_feature_calls,
             engine_calls_max: realtime.max_pending_commands,
             presence_members_max: realtime.presence_max_members,
             mailbox_max_frames: realtime.mailbox_max_frames,
             mailbox_max_bytes: realtime.mailbox_max_bytes,
             slow_socket_grace: Duration::from_millis(realtime.slow_socket_grace_ms),
-            ..Settings::default()
+            offline_grace: Duration::from_millis(realtime.offline_grace_ms),
+            shard_queue_max: realtime.shard_queue_max,
+            tick: Duration::from_millis(realtime.tick_ms),
         }
     }
 }

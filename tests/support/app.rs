@@ -48,7 +48,8 @@ impl TestApp {
         config.server.engine_threads = 2;
         config.database.url = SecretString::from(database.url());
         config.database.pool_size = 8;
-        unlimited(&mut config);
+        // Tests ask more often than people; the limits have tests of their own.
+        config.limits.enabled = false;
         quick(&mut config);
         change(&mut config);
         let app = App::start(config).await.expect("the server starts");
@@ -161,22 +162,6 @@ impl TestApp {
             .expect("a count")
             .get(0);
         assert_eq!(open, 0, "no open turn is left");
-    }
-}
-
-/// Tests ask more often than people; the limits have tests of their own.
-fn unlimited(config: &mut Config) {
-    let limits = &mut config.limits;
-    for limit in [
-        &mut limits.auth_identity,
-        &mut limits.auth_address,
-        &mut limits.api,
-        &mut limits.api_premium,
-        &mut limits.messages,
-        &mut limits.typing,
-        &mut limits.commands,
-    ] {
-        limit.enabled = false;
     }
 }
 

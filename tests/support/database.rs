@@ -128,7 +128,8 @@ fn cluster() -> String {
     CLUSTER
         .get_or_init(|| {
             let base = base();
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&base).expect("a temporary folder");
+            // Others may pass: PostgreSQL may have to run as another account.
+            std::fs::DirBuilder::new().recursive(true).mode(0o711).create(&base).expect("a temporary folder");
             let user = lock_file(&base, "users.lock");
             user.lock_shared().expect("a share in the cluster");
             (start_if_needed(&base), user)

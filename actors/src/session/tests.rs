@@ -1,7 +1,7 @@
 //! The session without a runtime: its sign-in and limits, and the order of frames under every interleaving.
 
 use super::*;
-use crate::domain::{MessageId, ReplyState};
+use crate::domain::{MessageId, ReplyState, UserId};
 
 mod order;
 

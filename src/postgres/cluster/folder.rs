@@ -99,7 +99,13 @@ impl Folder {
         process::prepare(&mut command, account, None);
         let output = command.output().map_err(DatabaseError::io("running initdb"))?;
         if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            let mut words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            if let Account::Other { user, .. } = account {
+                let folder = self.root.display();
+                words += &format!(
+                    " (it runs as user {user}, who must be able to reach {folder}; root itself it refuses)"
+                );
+            }
             return Err(DatabaseError::Initdb(words));
         }
         let syncing = || DatabaseError::io("writing the data folder to disk");

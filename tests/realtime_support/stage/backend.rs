@@ -1,0 +1,170 @@
+//! The stage as sockets see it.
+
+use super::*;
+
+impl Backend for Stage {
+    fn epoch(&self) -> Uuid {
+        self.epoch
+    }
+
+    fn is_draining(&self) -> bool {
+        false
+    }
+
+    fn verify(&self, token: &str) -> Result<Verified, TokenError> {
+        let state = self.state();
+        let identity = state.tokens.get(token).ok_or(TokenError::Invalid)?;
+        if identity.expires_at <= self.clock.now() {
+            return Err(TokenError::Expired);
+        }
+        Ok(Verified { identity: *identity, sign_in: SessionId::new() })
+    }
+
+    fn profile(&self, user: UserId) -> Answer<'_, Profile> {
+        let name = self.state().names.get(&user).cloned();
+        let profile = name.map(|username| Profile {
+            display_name: username.to_uppercase(),
+            username,
+            role: Role::User,
+        });
+        async { profile.ok_or_else(|| Refusal::new(RefusalCode::Forbidden, "this account is blocked")) }
+            .boxed()
+    }
+
+    fn send(&self, send: SendMessage, responder: Responder<Sent>) {
+        let mut state = self.state();
+        if state.silent {
+            state.unanswered.push(responder);
+            return;
+        }
+        let now = self.clock.now();
+        let sender = Sender::User(send.user);
+        let result = state.room(send.user, send.room).map(|room| {
+            room.commit(send.room, MessageId::new(), sender, send.client_id, send.content.as_str(), now)
+        });
+        match result {
+            Err(refusal) => responder.refuse(refusal),
+            Ok(message) => {
+                let message = Arc::new(message);
+                let usage = Some(Self::usage());
+                responder.answer(Ok(Sent {
+                    message: message.clone(),
+                    replies: Vec::new(),
+                    usage: usage.clone(),
+                    duplicate: false,
+                }));
+                self.hub.to_room(send.room, vec![RoomEvent::Received(message)]);
+                self.hub.to_user(send.user, UserEvent::Usage(Self::usage()), send.session);
+            }
+        }
+    }
+
+    fn read(&self, room: RoomId, user: UserId, offset: Revision, responder: Responder<Revision>) {
+        let mut state = self.state();
+        match state.room(user, room) {
+            Err(refusal) => responder.refuse(refusal),
+            Ok(on_stage) => {
+                on_stage.head += 1;
+                let event = RoomEvent::Read { offset: on_stage.head, user, read_offset: offset };
+                responder.answer(Ok(offset));
+                self.hub.to_room(room, vec![event]);
+            }
+        }
+    }
+
+    fn typing(&self, room: RoomId, user: UserId, typing: Typing, responder: Responder<()>) {
+        responder.answer(self.state().room(user, room).map(|_| ()));
+        self.hub.to_room(room, vec![RoomEvent::Typing { who: Typist::User(user), active: typing }]);
+    }
+
+    fn stop_reply(&self, room: RoomId, user: UserId, _: Option<MessageId>, responder: Responder<u32>) {
+        responder.answer(self.state().room(user, room).map(|room| room.open.len() as u32));
+    }
+
+    fn delete_room(&self, room: RoomId, user: UserId, responder: Responder<Revision>) {
+        let mut state = self.state();
+        let result = state.room(user, room).map(|on_stage| on_stage.head + 1);
+        if let Ok(offset) = result {
+            state.rooms.remove(&room);
+            self.hub.to_room(room, vec![RoomEvent::Deleted { offset }]);
+        }
+        responder.answer(result);
+    }
+
+    fn open_replies(&self, room: RoomId) -> BoxFuture<'_, Vec<OpenReply>> {
+        let mut state = self.state();
+        state.replies_asked += 1;
+        let open = state.rooms.get(&room).map(|room| room.open.clone()).unwrap_or_default();
+        async { open }.boxed()
+    }
+
+    fn create(&self, user: UserId, new: NewConversation) -> Answer<'_, ConversationView> {
+        let members: Vec<UserId> = std::iter::once(user).chain(new.members).collect();
+        let room = self.room(&members);
+        let view = self.state().rooms[&room].view(room, self.clock.now());
+        self.hub.conversation_created(&members, &view);
+        async { Ok(view) }.boxed()
+    }
+
+    fn list(&self, user: UserId, page: PageQuery) -> Answer<'_, Page<ConversationView>> {
+        let now = self.clock.now();
+        let state = self.state();
+        let rooms = state.rooms.iter().filter(|(_, room)| room.members.contains(&user));
+        let items = rooms.map(|(id, room)| room.view(*id, now)).collect();
+        async move { Ok(Page::new(&page, items, None, None)) }.boxed()
+    }
+
+    fn messages(
+        &self,
+        user: UserId,
+        room: RoomId,
+        _: MessageRange,
+        limit: usize,
+    ) -> Answer<'_, (Vec<MessageView>, bool)> {
+        let found = self.state().room(user, room).map(|room| {
+            let skip = room.log.len().saturating_sub(limit);
+            (room.log[skip..].iter().map(MessageView::from).collect(), skip > 0)
+        });
+        async { found }.boxed()
+    }
+
+    fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot> {
+        async move {
+            drop(self.before_snapshot.read().await);
+            let snapshot = {
+                let mut state = self.state();
+                let now = self.clock.now();
+                let on_stage = state.room(user, room)?;
+                let from = from.filter(|(epoch, from)| *epoch == self.epoch && *from <= on_stage.head);
+                let mut messages: Vec<&Message> = match from {
+                    Some((_, from)) => {
+                        on_stage.log.iter().filter(|message| message.revision > from).collect()
+                    }
+                    None => on_stage.log.iter().skip(on_stage.log.len().saturating_sub(50)).collect(),
+                };
+                let more = messages.len() > PAGE;
+                messages.truncate(PAGE);
+                let offset = if more { messages[PAGE - 1].revision } else { on_stage.head };
+                Snapshot {
+                    conversation: on_stage.view(room, now),
+                    epoch: self.epoch,
+                    offset,
+                    recovered: from.is_some(),
+                    more,
+                    messages: messages.into_iter().map(MessageView::from).collect(),
+                    reads: Vec::new(),
+                }
+            };
+            drop(self.after_snapshot.read().await);
+            Ok(snapshot)
+        }
+        .boxed()
+    }
+
+    fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId> {
+        let known = self.state().defaults.get(&(user, character)).copied();
+        let room = known.unwrap_or_else(|| self.room(&[user]));
+        self.state().defaults.insert((user, character), room);
+        async move { Ok(room) }.boxed()
+    }
+}
