@@ -261,7 +261,7 @@ impl Room {
             }
             match entry.kind {
                 EntryKind::Say(say) => self.on_said(state, ticket, say, outcome, &mut events, &mut begin),
-                EntryKind::Close(close) => self.on_closed(state, close, outcome, &mut events, &mut begin),
+                EntryKind::Close(close) => self.on_closed(state, close, &outcome, &mut events, &mut begin),
                 EntryKind::Read(mark) => self.on_marked(state, mark, &outcome, &mut events),
                 EntryKind::Delete { .. } => self.on_deleted(state, &outcome, &mut events),
             }

@@ -35,7 +35,7 @@ impl Default for TestClock {
 impl TestClock {
     pub fn advance(&self, by: Duration) {
         let mut now = lock(&self.0);
-        *now = *now + by;
+        *now += by;
     }
 }
 

@@ -265,7 +265,7 @@ impl Room {
         &self,
         state: &mut State,
         close: CloseTurn,
-        outcome: Outcome,
+        outcome: &Outcome,
         events: &mut Vec<RoomEvent>,
         begin: &mut Vec<OpenTurn>,
     ) {
@@ -287,8 +287,8 @@ impl Room {
                     let message = Message {
                         id: close.turn,
                         room: state.id,
-                        offset: revision,
-                        revision,
+                        offset: *revision,
+                        revision: *revision,
                         sender: Sender::Character(close.character),
                         client_id: ClientId::of_message(close.turn),
                         kind: MessageKind::Text,
@@ -307,7 +307,7 @@ impl Room {
                     else {
                         return;
                     };
-                    let offset = Some(revision);
+                    let offset = Some(*revision);
                     let state = ending;
                     events.push(RoomEvent::Status {
                         message,
