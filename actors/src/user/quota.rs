@@ -232,7 +232,7 @@ mod tests {
             let (mut open, mut settled) = (0_u32, 0_u32);
             for step in steps {
                 match step {
-                    0 => if quota.reserve(&meters).is_ok() { open += 1 },
+                    0 => open += u32::from(quota.reserve(&meters).is_ok()),
                     1 if open > 0 => { quota.settle(&keys); open -= 1; settled += 1 }
                     2 if open > 0 => { quota.release(&keys); open -= 1 }
                     _ => {}
