@@ -250,26 +250,34 @@ impl Actor for Room {
     }
 }
 
+/// What follows from one commit, once all of it has been looked at.
+#[derive(Default)]
+struct Aftermath {
+    events: Vec<RoomEvent>,
+    begin: Vec<OpenTurn>,
+    /// Kept until the replies have begun and count for themselves.
+    promises: Vec<replies::Promised>,
+}
+
 impl Room {
     /// The journal's answers, in revision order: ack, fan out, then wake what was waiting for the commit.
     fn on_committed(&self, myself: &ActorRef<RoomMsg>, state: &mut State, committed: Committed) {
-        let mut events: Vec<RoomEvent> = Vec::with_capacity(committed.len());
-        let mut begin: Vec<OpenTurn> = Vec::new();
+        let mut after = Aftermath::default();
         for (ticket, entry, outcome) in committed {
             if let (Outcome::Stored { revision }, Ok(record)) = (&outcome, &mut state.record) {
                 record.head = record.head.max(*revision);
             }
             match entry.kind {
-                EntryKind::Say(say) => self.on_said(state, ticket, say, outcome, &mut events, &mut begin),
-                EntryKind::Close(close) => self.on_closed(state, close, &outcome, &mut events, &mut begin),
-                EntryKind::Read(mark) => self.on_marked(state, mark, &outcome, &mut events),
-                EntryKind::Delete { .. } => self.on_deleted(state, &outcome, &mut events),
+                EntryKind::Say(say) => self.on_said(state, ticket, say, outcome, &mut after),
+                EntryKind::Close(close) => self.on_closed(state, close, &outcome, &mut after),
+                EntryKind::Read(mark) => self.on_marked(state, mark, &outcome, &mut after.events),
+                EntryKind::Delete { .. } => self.on_deleted(state, &outcome, &mut after.events),
             }
         }
-        if !events.is_empty() {
-            self.context.ports.fanout.to_room(state.id, events);
+        if !after.events.is_empty() {
+            self.context.ports.fanout.to_room(state.id, after.events);
         }
-        for turn in begin {
+        for turn in after.begin {
             self.begin(myself, state, turn);
         }
     }

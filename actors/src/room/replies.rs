@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use ractor::{ActorId, ActorRef};
 use tokio_util::sync::CancellationToken;
 
-use super::{Room, RoomMsg, State};
+use super::{Aftermath, Room, RoomMsg, State};
 use crate::domain::{
     CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, ReplyState, Sender,
     UserId, utf16_len,
@@ -115,6 +115,26 @@ impl Replies {
 impl Drop for Replies {
     fn drop(&mut self) {
         self.open_on_node.fetch_sub(self.open_here, Relaxed);
+    }
+}
+
+/// Replies that a message on its way to the journal asks for: they count as open before they begin, so that a drain
+/// which sees none open has truly nothing to wait for.
+pub(super) struct Promised {
+    open_on_node: Arc<AtomicUsize>,
+    replies: usize,
+}
+
+impl Promised {
+    pub fn new(open_on_node: &Arc<AtomicUsize>, replies: usize) -> Self {
+        open_on_node.fetch_add(replies, Relaxed);
+        Self { open_on_node: open_on_node.clone(), replies }
+    }
+}
+
+impl Drop for Promised {
+    fn drop(&mut self) {
+        self.open_on_node.fetch_sub(self.replies, Relaxed);
     }
 }
 
@@ -266,15 +286,14 @@ impl Room {
         state: &mut State,
         close: CloseTurn,
         outcome: &Outcome,
-        events: &mut Vec<RoomEvent>,
-        begin: &mut Vec<OpenTurn>,
+        after: &mut Aftermath,
     ) {
         let Some(line) = state.replies.by_character.get_mut(&close.character) else { return };
         let Some(turn) = line.take(close.turn) else { return };
         if line.running.is_none()
             && let Some(next) = line.waiting.pop_front()
         {
-            begin.push(next);
+            after.begin.push(next);
             // It was counted when it came to wait, and is again when it begins.
             state.replies.closed();
         } else if line.is_empty() {
@@ -298,8 +317,8 @@ impl Room {
                         replies: Vec::new(),
                         created_at: close.created_at,
                     };
-                    events.push(RoomEvent::Received(Arc::new(message)));
-                    events.push(status(&turn, ReplyState::Done));
+                    after.events.push(RoomEvent::Received(Arc::new(message)));
+                    after.events.push(status(&turn, ReplyState::Done));
                 }
                 TurnEnd::Nothing { state: ending, code, refund } => {
                     let RoomEvent::Status { message, character, in_reply_to, attempt, .. } =
@@ -309,7 +328,7 @@ impl Room {
                     };
                     let offset = Some(*revision);
                     let state = ending;
-                    events.push(RoomEvent::Status {
+                    after.events.push(RoomEvent::Status {
                         message,
                         character,
                         in_reply_to,
@@ -329,7 +348,7 @@ impl Room {
             Outcome::NoRoom => {}
             _ => tracing::error!(turn = %close.turn, ?outcome, "the end of a reply was not stored"),
         }
-        events.push(typing(&turn, Typing::Stopped));
+        after.events.push(typing(&turn, Typing::Stopped));
     }
 
     /// Stops what runs, and takes back what waits. The part that was said stands.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ractor::ActorRef;
 use tokio::time::Instant;
 
-use super::{Room, RoomMsg, State, Ticket};
+use super::replies::Promised;
+use super::{Aftermath, Room, RoomMsg, State, Ticket};
 use crate::directory::NotTaken;
 use crate::domain::{
     CharacterId, ClientId, Finish, Message, MessageId, Reply, ReplyState, Sender, SessionId, Usage, UserId,
@@ -42,6 +43,7 @@ struct Committing {
     /// Given when it is a message that memory let through no more: only one stored before may still be answered.
     full: Option<Refusal>,
     since: Instant,
+    promised: Promised,
 }
 
 impl Sends {
@@ -184,12 +186,14 @@ impl Room {
             meters,
             turns,
         };
+        let promised = Promised::new(&self.context.turns_open, say.turns.len());
         let entry = Entry { room: state.id, kind: EntryKind::Say(say) };
         let envelope = Envelope { entry, ticket, answer: myself.clone(), reservation };
         match self.context.journal.append(envelope) {
             Ok(()) => {
                 let since = Instant::now();
-                let committing = Committing { responder, session: send.session, usage, full, since };
+                let committing =
+                    Committing { responder, session: send.session, usage, full, since, promised };
                 state.sends.committing.insert(ticket, committing);
                 self.watch(myself, state);
             }
@@ -203,8 +207,7 @@ impl Room {
         ticket: Ticket,
         say: Say,
         outcome: Outcome,
-        events: &mut Vec<RoomEvent>,
-        begin: &mut Vec<OpenTurn>,
+        after: &mut Aftermath,
     ) {
         // Without one: it was overdue, and its sender has been told that the outcome is unknown.
         let committing = state.sends.committing.remove(&ticket);
@@ -214,7 +217,7 @@ impl Room {
                 let user = say.sender;
                 for mut turn in say.turns {
                     turn.asked_offset = revision;
-                    begin.push(turn);
+                    after.begin.push(turn);
                 }
                 let message = Arc::new(Message {
                     id: say.id,
@@ -230,10 +233,11 @@ impl Room {
                     replies: replies.clone(),
                     created_at: say.created_at,
                 });
-                events.push(RoomEvent::Received(message.clone()));
+                after.events.push(RoomEvent::Received(message.clone()));
                 if let Some(committing) = committing {
                     self.tell_other_devices(user, &committing);
-                    let Committing { responder, usage, .. } = committing;
+                    let Committing { responder, usage, promised, .. } = committing;
+                    after.promises.push(promised);
                     responder.answer(Ok(Sent { message, replies, usage, duplicate: false }));
                 }
             }
