@@ -18,6 +18,8 @@ pub struct Settings {
 pub struct RoomSettings {
     /// Characters (Unicode) of one message.
     pub content_max_chars: usize,
+    /// Messages that one user may send in a minute, over all sockets and rooms; 0 is no limit. Premium plans have none.
+    pub messages_per_minute: u32,
     /// Commands that a room holds unanswered (reserving, committing) before it refuses.
     pub pending_max: usize,
     /// Replies of one character that wait in one room behind the running one.
@@ -109,6 +111,7 @@ impl Default for RoomSettings {
     fn default() -> Self {
         Self {
             content_max_chars: CONTENT_MAX_CHARS,
+            messages_per_minute: 0,
             pending_max: 256,
             waiting_replies_max: 8,
             idle: Duration::from_secs(300),

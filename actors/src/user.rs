@@ -1,10 +1,11 @@
-//! One actor per user who sends: plan and quota. It starts at the first send, not at sign-in.
+//! One actor per user who sends: plan, pace and quota. It starts at the first send, not at sign-in.
 //!
 //! A room asks for a [`Reservation`] and gets it in a [`Grant`]; the journal settles it when the message commits and
 //! drops it (which releases it) when not. Memory refuses first; before it does it reads the meters once more, since
 //! another node, a refund or a new plan may have changed them.
 
 mod quota;
+mod pace;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::engine::Context;
 use crate::ports::{StoreError, UserRecord};
 use crate::protocol::{Refusal, RefusalCode};
 use crate::room::{RoomMsg, Ticket};
+use pace::Pace;
 use quota::Quota;
 
 pub(crate) enum UserMsg {
@@ -99,6 +101,7 @@ pub(crate) struct State {
     /// Loaded at first use, and again after a change.
     record: Option<UserRecord>,
     quota: Quota,
+    pace: Pace,
     /// The day whose meters are loaded, in the user's time zone.
     loaded_for: Option<Date>,
 }
@@ -131,6 +134,7 @@ impl Actor for User {
             mailbox: lodging.mailbox,
             record: None,
             quota: Quota::default(),
+            pace: Pace::default(),
             loaded_for: None,
         })
     }
@@ -187,6 +191,15 @@ impl User {
             return ReserveOutcome::Refused(Refusal::new(RefusalCode::NotFound, "there is no such account"));
         };
         let record = record.clone();
+        if !record.plan.premium
+            && let Err(wait) = state
+                .pace
+                .take(self.context.settings.room.messages_per_minute, self.context.ports.clock.now())
+        {
+            let slower =
+                Refusal::temporary(RefusalCode::RateLimited, "too many messages: wait a little", wait);
+            return ReserveOutcome::Refused(slower);
+        }
         let meters = Quota::meters(&record.plan, state.id, ask.character, ask.kind, day);
         if state.quota.reserve(&meters).is_err() {
             if let Err(error) = self.load_meters(state, &record, day).await {

@@ -69,6 +69,27 @@ async fn a_new_day_brings_a_new_quota() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_is_paced_over_all_rooms_together_but_not_on_a_premium_plan() {
+    let test = TestEngine::start(|settings| settings.room.messages_per_minute = 2).await;
+    let (user, ada) = (test.store.add_user("basic"), test.store.add_character(character("Ada")));
+    let rooms = [test.store.add_room(&[user], &[ada]), test.store.add_room(&[user], &[ada])];
+    for room in rooms {
+        test.say(room, user, "hello", ReplyWish::None).await.unwrap();
+    }
+    let refusal = test.say(rooms[0], user, "too fast", ReplyWish::None).await.unwrap_err();
+    assert_eq!(
+        (refusal.code, refusal.retry_after),
+        (RefusalCode::RateLimited, Some(Duration::from_secs(30)))
+    );
+    test.clock.advance(Duration::from_secs(30));
+    test.say(rooms[0], user, "slower", ReplyWish::None).await.unwrap();
+    let (room, premium) = one_room(&test, "premium").await;
+    for _ in 0..5 {
+        test.say(room, premium, "as fast as I like", ReplyWish::None).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_another_node_counted_is_counted() {
     let test = TestEngine::start(|_| {}).await;
     let (room, user) = one_room(&test, "free").await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greenroom_actors::session::SessionSettings;
 
-use crate::config::{Config, RateSettings, ServerSettings};
+use crate::config::{Config, ServerSettings};
 use crate::conversations::ConversationSettings;
 use crate::realtime::{Settings, SocketOptions};
 
@@ -44,9 +44,9 @@ impl Config {
                 expiry_notice: Duration::from_millis(realtime.token_warning_ms),
                 bad_frames_max: realtime.bad_frames_max,
                 rooms_max: realtime.max_joined_rooms,
-                messages_per_minute: per_minute(limits.messages),
-                typing_per_minute: per_minute(limits.typing),
-                commands_per_minute: per_minute(limits.commands),
+                messages_per_minute: limits.messages.per_minute(),
+                typing_per_minute: limits.typing.per_minute(),
+                commands_per_minute: limits.commands.per_minute(),
                 held_frames_max: realtime.max_held_frames,
                 frames_per_minute: realtime.max_frames_per_minute,
             }),
@@ -64,13 +64,4 @@ impl Config {
             tick: Duration::from_millis(realtime.tick_ms),
         }
     }
-}
-
-/// A socket's limits count by the minute; zero is no limit.
-fn per_minute(rate: RateSettings) -> u32 {
-    if !rate.enabled {
-        return 0;
-    }
-    let per_minute = u64::from(rate.max) * 60 / u64::from(rate.window_s.max(1));
-    u32::try_from(per_minute).unwrap_or(u32::MAX).max(1)
 }

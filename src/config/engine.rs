@@ -67,6 +67,8 @@ impl EngineSettings {
     pub(super) fn room(&self) -> engine::RoomSettings {
         engine::RoomSettings {
             content_max_chars: self.content_max_chars,
+            // Filled from `limits.messages`.
+            messages_per_minute: 0,
             pending_max: self.pending_max,
             waiting_replies_max: self.waiting_replies_max,
             idle: Duration::from_millis(self.idle_ms),

@@ -18,6 +18,16 @@ impl RateSettings {
         Self { enabled: true, max, window_s }
     }
 
+    /// For limits that count by the minute; 0 is no limit.
+    #[must_use]
+    pub fn per_minute(&self) -> u32 {
+        if !self.enabled {
+            return 0;
+        }
+        let per_minute = u64::from(self.max) * 60 / u64::from(self.window_s.max(1));
+        u32::try_from(per_minute).unwrap_or(u32::MAX).max(1)
+    }
+
     #[must_use]
     pub fn window(&self) -> Duration {
         Duration::from_secs(u64::from(self.window_s))

@@ -48,7 +48,9 @@ pub(super) fn parse_level(text: &str) -> Result<EnvFilter, LevelError> {
     }
     // Who asks for `info` wants to hear of this server; the framework's own starting and stopping comes with `debug`.
     let directives = if text.trim().eq_ignore_ascii_case("info") { QUIET_INFO } else { text };
-    EnvFilter::try_new(directives).map_err(|_| LevelError)
+    // That crate logs what it cannot read of a stream, and so what characters say: never, unless asked for by name.
+    let private = if text.contains("async_openai") { "" } else { ",async_openai=off" };
+    EnvFilter::try_new(format!("{directives}{private}")).map_err(|_| LevelError)
 }
 
 /// The running log of this process.

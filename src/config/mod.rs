@@ -119,7 +119,10 @@ impl Config {
     pub fn engine_settings(&self) -> greenroom_actors::settings::Settings {
         greenroom_actors::settings::Settings {
             plans: self.engine_plans(),
-            room: self.engine.room(),
+            room: greenroom_actors::settings::RoomSettings {
+                messages_per_minute: self.limits.effective().messages.per_minute(),
+                ..self.engine.room()
+            },
             turn: self.engine.turn(),
             pool: self.pool.engine(),
             journal: self.journal.engine(),
