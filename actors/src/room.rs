@@ -6,6 +6,7 @@
 //! Bounds: `pending_max` commands in flight, `waiting_replies_max` replies waiting per character; what is over is refused.
 
 mod sends;
+mod promised;
 mod replies;
 mod marks;
 
@@ -256,7 +257,7 @@ struct Aftermath {
     events: Vec<RoomEvent>,
     begin: Vec<OpenTurn>,
     /// Kept until the replies have begun and count for themselves.
-    promises: Vec<replies::Promised>,
+    promises: Vec<promised::Promised>,
 }
 
 impl Room {

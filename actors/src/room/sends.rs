@@ -7,7 +7,7 @@ use std::time::Duration;
 use ractor::ActorRef;
 use tokio::time::Instant;
 
-use super::replies::Promised;
+use super::promised::Promised;
 use super::{Aftermath, Room, RoomMsg, State, Ticket};
 use crate::directory::NotTaken;
 use crate::domain::{
