@@ -1,12 +1,11 @@
 // @ts-check
 /** Backstage, for admins: live numbers, who is connected, what runs, and the few levers. */
 import { h, icon } from "./dom.js";
-import { facts, label, rowsOf, shown, table, tree } from "./facts.js";
+import { facts, label, rowsOf, table, tree } from "./facts.js";
 import { confirmed, toast, toastError } from "./overlays.js";
-import { duration, formatNumber } from "./time.js";
+import { formatNumber } from "./time.js";
 
 const EVERY_MS = 3000;
-const TILES = ["sessions", "users", "rooms", "personas", "turns", "messagesPerSecond"];
 const LEVELS = ["error", "warn", "info", "debug", "trace"];
 
 export class AdminView {
@@ -91,16 +90,20 @@ export class AdminView {
   }
 
   #overview(answer) {
-    const { node, version, uptimeSeconds, draining, pool, database, ...rest } = answer;
-    const tiles = TILES.filter((key) => rest[key] !== undefined).map((key) => h("div.tile", {}, h("b", {}, typeof rest[key] === "number" ? formatNumber(rest[key]) : shown(rest[key])), h("span", {}, label(key))));
-    const others = Object.fromEntries(Object.entries(rest).filter(([key]) => !TILES.includes(key)));
+    const { version, startedAt, uptimeMs, draining, sockets = {}, actors = [], turns, pool, journal, database, ...rest } = answer;
+    const live = (kind) => actors.find((branch) => branch.kind === kind)?.live;
+    const tiles = { sockets: sockets.open, users: sockets.users, rooms: live("rooms"), personas: live("personas"), replies: turns };
+    const panel = (title, ...content) => h("section.panel", {}, h("h2", {}, title), ...content);
     return [
       draining ? h("p.notice.warn", { role: "status" }, icon("warning"), "This node is draining: it takes no new connection and ends when its replies are done.") : null,
-      h("div.tiles", {}, ...tiles),
+      h("div.tiles", {}, ...Object.entries(tiles).filter(([, count]) => count !== undefined).map(([name, count]) => h("div.tile", {}, h("b", {}, formatNumber(count)), h("span", {}, label(name))))),
       h("div.columns", {},
-        h("section.panel", {}, h("h2", {}, "Server"), facts({ node, version, ...(uptimeSeconds === undefined ? {} : { uptime: duration(uptimeSeconds) }), draining, ...others })),
-        pool ? h("section.panel", {}, h("h2", {}, "Reply pool"), this.#pool(pool)) : null,
-        database ? h("section.panel", {}, h("h2", {}, "Database"), facts(database)) : null),
+        panel("Server", facts({ version, startedAt, uptimeMs, draining, ...rest })),
+        pool ? panel("Reply pool", this.#pool(pool)) : null,
+        database ? panel("Database connections", facts(database)) : null,
+        panel("Sockets", facts(sockets)),
+        journal ? panel("Journal", facts(journal)) : null,
+        actors.length ? panel("Actors", table(actors, { first: ["kind", "live"] })) : null),
     ].filter(Boolean);
   }
 

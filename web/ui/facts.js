@@ -10,6 +10,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}$/i;
 
 /** "latencyMs" -> "Latency (ms)". @param {string} key */
 export function label(key) {
+  if (/^(uptime|age)Ms$/.test(key)) return label(key.slice(0, -2));
   const units = { Ms: " (ms)", Bytes: " (bytes)", Percent: " (%)" };
   const unit = Object.keys(units).find((suffix) => key.endsWith(suffix) && key.length > suffix.length);
   const words = (unit ? key.slice(0, -unit.length) : key).replace(/([a-z\d])([A-Z])/g, "$1 $2").replace(/[_-]+/g, " ").toLowerCase();
@@ -20,7 +21,7 @@ export function label(key) {
 export function shown(value, key = "") {
   if (value === null || value === undefined || value === "") return "–";
   if (typeof value === "boolean") return value ? "Yes" : "No";
-  if (typeof value === "number") return /seconds$/i.test(key) ? duration(value) : formatNumber(value);
+  if (typeof value === "number") return /seconds$/i.test(key) ? duration(value) : /^(uptime|age)Ms$/.test(key) ? duration(value / 1000) : formatNumber(value);
   if (typeof value === "string" && TIME.test(value)) return h("time", { datetime: value }, fullMoment(value));
   if (typeof value === "string" && UUID.test(value)) return h("code", { title: value }, value.slice(-8));
   if (typeof value === "object") return Array.isArray(value) ? `${value.length}` : Object.entries(value).map(([k, v]) => `${label(k)} ${plain(v)}`).join(", ");
@@ -64,12 +65,12 @@ export function table(rows, { first = [], action, empty = "Nothing here now." } 
 
 /** The actor tree as nested lists. @param {any} node */
 export function tree(node) {
-  const { name, kind, id, children, state, ...rest } = node;
+  const { name, kind, id, state, branches, actors, children = branches ?? actors, ...rest } = node;
   const values = Object.entries(rest).filter(([, value]) => value !== null && typeof value !== "object");
   const others = Object.entries(rest).filter(([, value]) => value !== null && typeof value === "object");
   const bad = (key, value) => (/restart/i.test(key) && value > 0) || (/mailbox|depth/i.test(key) && value > 100);
   return h("li", {}, h("div.actor", {},
-    h("span.actor-name", {}, String(name ?? kind ?? id ?? "actor")),
+    h("span.actor-name", {}, name ?? kind ? String(name ?? kind) : id ? shown(id) : "greenroom"),
     kind && name && kind !== name ? h("span.tag", {}, String(kind)) : null,
     state ? h("span.tag", { data: { tone: /run|up|live|ok/i.test(state) ? "good" : "warn" } }, String(state)) : null,
     ...values.map(([key, value]) => h("span.actor-value", { data: { tone: bad(key, value) ? "warn" : "" } }, `${label(key)} `, h("b", {}, shown(value, key)))),
