@@ -219,7 +219,10 @@ impl Actor for Room {
                 state.mailbox.handled();
                 let _ = answer.send(state.replies.open());
             }
-            RoomMsg::TakeUp(turns) => self.on_take_up(&myself, state, turns),
+            RoomMsg::TakeUp(turns) => {
+                state.mailbox.handled();
+                self.on_take_up(&myself, state, turns);
+            }
             RoomMsg::Overdue => self.on_overdue(&myself, state),
             RoomMsg::Passivate => {
                 if !state.has_work() {
