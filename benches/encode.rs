@@ -1,13 +1,16 @@
-//! What one frame costs: encoding what a room sends (once, however many sockets see it) and reading a command.
+//! What one frame costs: encoding what a room sends (once, however many sockets see it), deciding for each session whether
+//! its client may see it, and reading a command: `cargo bench --bench encode`.
 
 use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use greenroom::realtime::wire::{self, CommandId};
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, Finish, Message, MessageId, MessageKind, RoomId, Sender, Usage, UserId,
+    CharacterId, ClientId, Content, Finish, Message, MessageId, MessageKind, RoomId, Sender, SessionId,
+    Usage, UserId,
 };
 use greenroom_actors::protocol::{RoomEvent, Sent};
+use greenroom_actors::session::{Joined, Session};
 
 fn main() {
     divan::main();
@@ -34,6 +37,31 @@ fn message(chars: usize) -> Arc<Message> {
 fn message_receive(bencher: Bencher<'_, '_>, chars: usize) {
     let (room, event) = (RoomId::new(), RoomEvent::Received(message(chars)));
     bencher.bench(|| wire::room_event(black_box(room), black_box(&event)));
+}
+
+/// A message to all sessions of a room: encoded once, and each session's decision. What is left out is the socket's write.
+#[divan::bench(args = [10, 100, 1_000])]
+fn fan_out(bencher: Bencher<'_, '_>, sessions: usize) {
+    let room = RoomId::new();
+    let mut sessions: Vec<Session<bytestring::ByteString>> = (0..sessions)
+        .map(|_| {
+            let mut session = Session::new(SessionId::new(), Arc::default(), jiff::Timestamp::now());
+            let ticket = session.begin_join(room).expect("the first room");
+            session.finish_join(room, ticket, &Joined { position: 0, replies: &[], ended: &[] }, |_| ());
+            session
+        })
+        .collect();
+    let template = message(60);
+    let mut offset = 0;
+    bencher.counter(divan::counter::ItemsCount::new(sessions.len())).bench_local(|| {
+        offset += 1;
+        let message = Message { offset, revision: offset, ..(*template).clone() };
+        let event = RoomEvent::Received(Arc::new(message));
+        let frame = wire::room_event(room, &event);
+        for session in &mut sessions {
+            session.on_frames(room, std::slice::from_ref(&frame), |body| drop(black_box(body.clone())));
+        }
+    });
 }
 
 #[divan::bench]

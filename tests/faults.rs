@@ -4,6 +4,7 @@ mod support;
 
 use std::path::PathBuf;
 
+use greenroom::config::ProviderSettings;
 use secrecy::SecretString;
 use serde_json::json;
 use support::app::{TestApp, eventually};
@@ -29,6 +30,40 @@ async fn behind_a_proxy() -> (TestApp, ChaosProxy) {
     (app, proxy)
 }
 
+/// What `/health/detailed` says of one dependency.
+async fn state_of(app: &TestApp, dependency: &str) -> String {
+    let (_, detailed) = app.get("/health/detailed", None).await;
+    let found = detailed["dependencies"].as_array().unwrap().iter().find(|one| one["name"] == dependency);
+    found.unwrap()["state"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_cannot_be_reached_fails_the_reply_and_shows_in_health_but_not_in_readiness() {
+    let app = TestApp::start_with(|config| {
+        let nobody =
+            ProviderSettings { base_url: "http://127.0.0.1:9/v1".into(), ..ProviderSettings::default() };
+        config.ai.providers.insert("nobody".into(), nobody);
+        config.ai.default_provider = "nobody".into();
+        config.pool.backoff_ms = 1;
+    })
+    .await;
+    let user = app.user().await;
+    let room = app.conversation(&user).await;
+    let mut socket = app.socket(&user).await;
+    socket.ask("conversation:join", json!({ "conversationId": room })).await;
+    socket.ask("message:send", json!({ "conversationId": room, "content": "Good evening" })).await;
+    let failed = socket
+        .find(|frame| frame["event"] == "message:status" && frame["data"]["state"] == "failed")
+        .await
+        .unwrap();
+    assert_eq!(failed["data"]["code"], "provider_unavailable");
+    assert_eq!(state_of(&app, "ai").await, "down");
+    assert_eq!(app.get("/health/ready", None).await.0, 200);
+    let (_, me) = app.get("/api/auth/me", Some(&user.token)).await;
+    assert_eq!(me["usage"]["limits"][0]["used"], 0, "the quota came back: {me}");
+    app.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_postgres_is_away_the_server_says_so_and_then_goes_on() {
     let (app, proxy) = behind_a_proxy().await;
@@ -37,6 +72,7 @@ async fn while_postgres_is_away_the_server_says_so_and_then_goes_on() {
     let path = format!("/api/conversations/{room}/messages");
     let say = |text: &str, id: &str| json!({ "content": text, "reply": "none", "clientId": id });
     assert_eq!(app.post(&path, Some(&user.token), say("before", "1")).await.0, 201);
+    let mut socket = app.socket(&user).await;
 
     proxy.take_down();
     eventually("not ready", async || app.get("/health/ready", None).await.0 == 503).await;
@@ -45,12 +81,16 @@ async fn while_postgres_is_away_the_server_says_so_and_then_goes_on() {
     let (status, refusal) = app.post(&path, Some(&user.token), say("during", "2")).await;
     assert_eq!(status, 503, "{refusal}");
     assert_eq!(app.get("/health/live", None).await.0, 200);
-    let (_, detailed) = app.get("/health/detailed", None).await;
-    let database = detailed["dependencies"].as_array().unwrap().iter().find(|one| one["name"] == "database");
-    assert_eq!(database.unwrap()["state"], "down", "{detailed}");
+    // The room is in memory, so this one gets as far as the journal, which keeps it.
+    let send = json!({ "conversationId": room, "content": "kept", "reply": "none", "clientId": "3" });
+    let kept = socket.tell("message:send", send).await;
+    for dependency in ["database", "journal"] {
+        eventually(dependency, async || state_of(&app, dependency).await == "down").await;
+    }
 
     proxy.restore();
     eventually("ready again", async || app.get("/health/ready", None).await.0 == 200).await;
+    assert_eq!(socket.ack(&kept).await["success"], true);
     eventually("the message goes through", async || {
         matches!(app.post(&path, Some(&user.token), say("during", "2")).await.0, 200 | 201)
     })
@@ -58,7 +98,7 @@ async fn while_postgres_is_away_the_server_says_so_and_then_goes_on() {
     let (_, all) = app.get(&path, Some(&user.token)).await;
     let texts: Vec<&str> =
         all["items"].as_array().unwrap().iter().skip(1).filter_map(|m| m["content"].as_str()).collect();
-    assert_eq!(texts, ["before", "during"]);
+    assert_eq!(texts, ["before", "kept", "during"]);
     app.stop().await;
 }
 
