@@ -49,9 +49,14 @@ pub(crate) struct Lodging<K> {
 pub(crate) struct Mailbox(Arc<AtomicUsize>);
 
 impl Mailbox {
+    /// To be called for a message that an actor sends itself but that others send it too.
+    pub fn announced(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
     /// To be called once for each message handled.
     pub fn handled(&self) {
-        // What an actor sends itself bypasses the directory, so the count may already be zero.
+        // Never below zero, whatever a crash left uncounted.
         let _ = self.0.fetch_update(Relaxed, Relaxed, |depth| depth.checked_sub(1));
     }
 }
@@ -210,6 +215,21 @@ impl<A: Resident> Directory<A> {
         } else {
             // Parked commands are answered by their responders as they drop.
             slot.parked.clear();
+        }
+    }
+
+    /// The actor has nothing to do and wants to leave. True: nothing waits for it and nothing more is sent to it; it is to
+    /// drain itself now. What it asked of others would not be answered any more, so a command that is already on its way
+    /// keeps it.
+    pub fn leave(&self, key: A::Key) -> bool {
+        match lock(&self.slots).get_mut(&key) {
+            Some(slot) if slot.mailbox.0.load(Relaxed) == 0 => {
+                slot.occupant = Occupant::Ending;
+                true
+            }
+            Some(_) => false,
+            // Nobody knows it: it was sent away before.
+            None => true,
         }
     }
 

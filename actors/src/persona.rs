@@ -86,7 +86,9 @@ impl Actor for Persona {
                 state.record = None;
             }
             PersonaMsg::Passivate => {
-                let _ = myself.drain();
+                if self.context.personas.leave(state.id) {
+                    let _ = myself.drain();
+                }
             }
         }
         Ok(())

@@ -166,7 +166,10 @@ impl Actor for Room {
         if let (Ok(record), true) = (&record, lodging.after_crash) {
             self.context.ports.fanout.resync(id, record.head);
             match self.context.ports.archive.take_up(TakeUp::Room(id), replies::TAKE_UP_MAX).await {
-                Ok(turns) => myself.send_message(RoomMsg::TakeUp(turns))?,
+                Ok(turns) => {
+                    lodging.mailbox.announced();
+                    myself.send_message(RoomMsg::TakeUp(turns))?;
+                }
                 Err(error) => {
                     tracing::error!(%error, room = %id, "replies of a crashed room wait for the next start");
                 }
@@ -225,7 +228,7 @@ impl Actor for Room {
             }
             RoomMsg::Overdue => self.on_overdue(&myself, state),
             RoomMsg::Passivate => {
-                if !state.has_work() {
+                if !state.has_work() && self.context.rooms.leave(state.id) {
                     let _ = myself.drain();
                 }
             }

@@ -172,7 +172,7 @@ impl Actor for User {
                 state.loaded_for = None;
             }
             UserMsg::Passivate => {
-                if !state.quota.holds_reservations() {
+                if !state.quota.holds_reservations() && self.context.users.leave(state.id) {
                     let _ = myself.drain();
                 }
             }
