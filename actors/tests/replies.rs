@@ -172,6 +172,10 @@ async fn stopping_all_takes_back_what_waits() {
     test.generator.script(Script::Hang);
     let first = test.say(room, user, "one", ReplyWish::Auto).await.unwrap();
     let second = test.say(room, user, "two", ReplyWish::Auto).await.unwrap();
+    // The first has taken its script; else the third would.
+    while test.generator.open() == 0 {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(stop(&test, room, user, None).await, 2);
     for sent in [&first, &second] {
         assert_eq!(test.fanout.end_of(room, reply(sent)).await, Err(ReplyState::Stopped));
