@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    CharacterId, ClientId, Content, FailureCode, Message, MessageId, MessageKind, Reply, ReplyState,
-    Revision, RoomId, SessionId, Usage, UserId,
+    CharacterId, ClientId, Content, ContentError, FailureCode, Message, MessageId, MessageKind, Reply,
+    ReplyState, Revision, RoomId, SessionId, Usage, UserId,
 };
 
 /// Who is to answer a message.
@@ -224,6 +224,17 @@ impl Refusal {
     #[must_use]
     pub fn temporary(code: RefusalCode, message: impl Into<String>, retry_after: Duration) -> Self {
         Self { code, message: message.into(), retry_after: Some(retry_after) }
+    }
+}
+
+impl From<ContentError> for Refusal {
+    fn from(error: ContentError) -> Self {
+        let code = match error {
+            ContentError::Empty => RefusalCode::ContentEmpty,
+            ContentError::TooLong { .. } => RefusalCode::ContentTooLong,
+            ContentError::Nul => RefusalCode::ContentInvalid,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenroom_actors::domain::{ClientId, Content, ContentError, MessageId, MessageKind, RoomId, UserId};
+use greenroom_actors::domain::{ClientId, Content, MessageId, MessageKind, RoomId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode, ReplyWish, Responder, Send, Sent};
 use tokio::sync::oneshot;
 
@@ -21,8 +21,7 @@ pub struct NewMessage {
 impl Conversations {
     /// Says something in a room; answers when it is stored.
     pub async fn send(&self, user: UserId, room: RoomId, new: NewMessage) -> Result<Sent, Refusal> {
-        let content =
-            Content::parse(&new.content, self.settings.content_max_chars).map_err(refused_content)?;
+        let content = Content::parse(&new.content, self.settings.content_max_chars).map_err(Refusal::from)?;
         let (responder, answer) = Responder::channel();
         self.engine.send(
             Send {
@@ -55,13 +54,4 @@ impl Conversations {
             )),
         }
     }
-}
-
-fn refused_content(error: ContentError) -> Refusal {
-    let code = match error {
-        ContentError::Empty => RefusalCode::ContentEmpty,
-        ContentError::TooLong { .. } => RefusalCode::ContentTooLong,
-        ContentError::Nul => RefusalCode::ContentInvalid,
-    };
-    Refusal::new(code, error.to_string())
 }

@@ -24,7 +24,6 @@ struct Limits {
     auth_address: RateLimit,
     api: RateLimit,
     api_premium: RateLimit,
-    messages: RateLimit,
 }
 
 impl RateLimits {
@@ -37,7 +36,6 @@ impl RateLimits {
             auth_address: limit(&settings.auth_address),
             api: limit(&settings.api),
             api_premium: limit(&settings.api_premium),
-            messages: limit(&settings.messages),
         }))
     }
 
@@ -46,12 +44,6 @@ impl RateLimits {
         self.0.auth_address.check(RateKey::address(address.0))?;
         self.0.auth_identity.check(RateKey::Identity(identity.into()))?;
         Ok(())
-    }
-
-    /// Messages of one user that come by REST or by any of its sockets. Not asked for premium plans.
-    #[must_use]
-    pub fn messages(&self) -> &RateLimit {
-        &self.0.messages
     }
 }
 

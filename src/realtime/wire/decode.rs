@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use greenroom_actors::domain::{ClientId, Content, ContentError, MessageKind};
+use greenroom_actors::domain::{ClientId, Content, MessageKind};
 use greenroom_actors::protocol::{Presence, Refusal, RefusalCode, ReplyWish, Typing};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -160,17 +160,8 @@ fn send(fields: &Fields<'_>, content_max_chars: usize) -> Result<Command, Refusa
         }
     };
     let content = required("content", fields.text("content")?)?;
-    let content = Content::parse(content, content_max_chars).map_err(refused_content)?;
+    let content = Content::parse(content, content_max_chars).map_err(Refusal::from)?;
     Ok(Command::Send { to, content, kind, client_id, reply_to: fields.id("replyTo")?, reply })
-}
-
-fn refused_content(error: ContentError) -> Refusal {
-    let code = match error {
-        ContentError::Empty => RefusalCode::ContentEmpty,
-        ContentError::TooLong { .. } => RefusalCode::ContentTooLong,
-        ContentError::Nul => RefusalCode::ContentInvalid,
-    };
-    Refusal::new(code, error.to_string())
 }
 
 /// The outer object of a frame.
