@@ -210,7 +210,8 @@ pub fn status_of(code: RefusalCode) -> StatusCode {
         RefusalCode::Overloaded
         | RefusalCode::DependencyDown
         | RefusalCode::OutcomeUnknown
-        | RefusalCode::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        | RefusalCode::Draining
+        | RefusalCode::FeatureUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         RefusalCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

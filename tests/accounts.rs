@@ -170,12 +170,13 @@ async fn a_token_used_twice_within_the_grace_gets_another_pair_of_the_same_famil
     let world = world().await;
     let first = world.register("mira").await;
     let token = RefreshToken::parse(first.text("refreshToken")).unwrap();
-    let pairs = join_all((0..10).map(|_| world.accounts.refresh(&token))).await;
+    let here = origin();
+    let pairs = join_all((0..10).map(|_| world.accounts.refresh(&token, &here))).await;
     let sids: std::collections::BTreeSet<_> =
         pairs.iter().map(|pair| pair.as_ref().unwrap().sign_in).collect();
     assert_eq!(sids.len(), 1);
     for pair in pairs {
-        assert!(world.accounts.refresh(&pair.unwrap().refresh_token).await.is_ok());
+        assert!(world.accounts.refresh(&pair.unwrap().refresh_token, &here).await.is_ok());
     }
 }
 

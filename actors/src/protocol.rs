@@ -175,6 +175,8 @@ pub enum RefusalCode {
     DependencyDown,
     OutcomeUnknown,
     Draining,
+    /// Not configured; the message says which setting would switch it on.
+    FeatureUnavailable,
     Internal,
 }
 
@@ -199,6 +201,7 @@ impl RefusalCode {
             Self::DependencyDown => "dependency_down",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Draining => "draining",
+            Self::FeatureUnavailable => "feature_unavailable",
             Self::Internal => "internal",
         }
     }

@@ -224,7 +224,9 @@ impl User {
 
     /// Loads the record and, when the user's day has changed, the meters. Answers the user's day.
     async fn ready(&self, state: &mut State) -> Result<Date, Refusal> {
-        let record = match &state.record {
+        let now = self.context.ports.clock.now();
+        let holds = |record: &&UserRecord| record.valid_until.is_none_or(|until| now < until);
+        let record = match state.record.as_ref().filter(holds) {
             Some(record) => record.clone(),
             None => match self.context.ports.archive.user(state.id).await {
                 Ok(Some(record)) => state.record.insert(record).clone(),
@@ -232,7 +234,7 @@ impl User {
                 Err(error) => return Err(dependency_down(&error)),
             },
         };
-        let day = self.context.ports.clock.now().to_zoned(record.time_zone.clone()).date();
+        let day = now.to_zoned(record.time_zone.clone()).date();
         if state.loaded_for != Some(day) {
             self.load_meters(state, &record, day).await.map_err(|error| dependency_down(&error))?;
         }

@@ -4,6 +4,8 @@
 //! access tokens that nobody has to look up. Unknown accounts and wrong passwords look and take the same.
 
 mod cookie;
+mod history;
+mod origin;
 mod passwords;
 mod random;
 mod refresh;
@@ -25,13 +27,14 @@ use secrecy::ExposeSecret;
 use crate::config::{Config, ConfigError};
 use crate::postgres::refusal;
 
+pub use history::AuthEvent;
+pub use origin::Origin;
 pub use passwords::{Passwords, Verdict};
 pub use random::random_hex;
 pub use refresh::RefreshToken;
-pub use routes::routes;
+pub use routes::{UserView, routes};
 pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, Seeded};
 pub use sign_in::{NewUser, Opened};
-pub use store::Origin;
 pub use tokens::{AccessTokens, Claims, Role, TokenError};
 
 /// A person's account as its owner sees it.
@@ -41,11 +44,22 @@ pub struct Profile {
     pub username: String,
     pub display_name: String,
     pub email: Option<String>,
+    pub email_verified: bool,
+    /// E.164; always proved by a code.
+    pub mobile: Option<String>,
+    pub bio: String,
+    /// BCP 47.
+    pub locale: String,
     pub role: Role,
-    /// Name of the plan.
+    /// Name of the plan that holds now.
     pub plan: String,
+    /// When it ends by itself.
+    pub plan_until: Option<Timestamp>,
     /// IANA name: where the user's days begin.
     pub time_zone: String,
+    /// Counts after the next daily reset.
+    pub next_time_zone: Option<String>,
+    pub has_password: bool,
     pub created_at: Timestamp,
 }
 

@@ -1,17 +1,20 @@
 //! `/api/auth…`: signing up, in and out.
 
-use actix_web::http::{StatusCode, header};
+mod view;
+
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use greenroom_actors::engine::Engine;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
-use uuid::Uuid;
 
-use super::{Accounts, NewUser, Opened, Origin, Profile, RefreshToken, Role, cookie, rules};
+use self::view::{SignInView, answer};
+use super::{Accounts, NewUser, Origin, RefreshToken, cookie, rules};
+
+pub use self::view::UserView;
 use crate::config::Config;
-use crate::conversations::view::{UsageView, wire_time};
+use crate::conversations::view::UsageView;
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
 use crate::http::{Caller, ClientAddress, Json, RateLimits};
 
@@ -51,71 +54,10 @@ struct RefreshBody {
     refresh_token: Option<String>,
 }
 
-/// An account as its owner sees it.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UserView {
-    id: Uuid,
-    username: String,
-    display_name: String,
-    email: Option<String>,
-    role: Role,
-    plan: String,
-    /// IANA name: where the user's days begin.
-    time_zone: String,
-    created_at: Timestamp,
-}
-
-impl From<Profile> for UserView {
-    fn from(profile: Profile) -> Self {
-        Self {
-            id: profile.id.uuid(),
-            username: profile.username,
-            display_name: profile.display_name,
-            email: profile.email,
-            role: profile.role,
-            plan: profile.plan,
-            time_zone: profile.time_zone,
-            created_at: wire_time(profile.created_at),
-        }
-    }
-}
-
-/// A sign-in.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct SignInView {
-    user: UserView,
-    access_token: String,
-    /// Null for the console, whose cookie holds it.
-    refresh_token: Option<String>,
-    /// Seconds that the access token holds.
-    expires_in: u64,
-}
-
 #[derive(Serialize, ToSchema)]
 struct MeView {
     user: UserView,
     usage: UsageView,
-}
-
-fn answer(request: &HttpRequest, config: &Config, status: StatusCode, opened: Opened) -> HttpResponse {
-    let console = cookie::is_console(request);
-    let mut response = HttpResponse::build(status);
-    if console {
-        response.cookie(cookie::keep(&opened.refresh_token, config));
-    }
-    response.json(SignInView {
-        user: opened.profile.into(),
-        access_token: opened.access_token,
-        refresh_token: (!console).then(|| opened.refresh_token.expose().to_owned()),
-        expires_in: opened.expires_in_s,
-    })
-}
-
-fn origin(request: &HttpRequest, address: ClientAddress) -> Origin {
-    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    Origin { user_agent: agent.map(str::to_owned), address: Some(address.0.to_string()) }
 }
 
 /// Make an account
@@ -138,6 +80,7 @@ fn origin(request: &HttpRequest, address: ClientAddress) -> Origin {
 async fn register(
     request: HttpRequest,
     address: ClientAddress,
+    origin: Origin,
     body: Json<RegisterBody>,
     accounts: web::Data<Accounts>,
     limits: web::Data<RateLimits>,
@@ -147,7 +90,7 @@ async fn register(
     let new = NewUser::check(&body.email, &body.username, body.display_name.as_deref(), &body.password)
         .map_err(ApiError::bad_request)?;
     limits.check_auth(address, new.identity())?;
-    let opened = accounts.register(&new, origin(&request, address)).await?;
+    let opened = accounts.register(&new, origin).await?;
     Ok(answer(&request, &config, StatusCode::CREATED, opened))
 }
 
@@ -169,6 +112,7 @@ async fn register(
 async fn login(
     request: HttpRequest,
     address: ClientAddress,
+    origin: Origin,
     body: Json<LoginBody>,
     accounts: web::Data<Accounts>,
     limits: web::Data<RateLimits>,
@@ -183,7 +127,7 @@ async fn login(
         return Err(FieldError::new("password", "is missing or too long").into());
     }
     limits.check_auth(address, &rules::key(&name))?;
-    let opened = accounts.login(&name, &body.password, origin(&request, address)).await?;
+    let opened = accounts.login(&name, &body.password, origin).await?;
     Ok(answer(&request, &config, StatusCode::OK, opened))
 }
 
@@ -203,6 +147,7 @@ async fn login(
 #[post("/auth/refresh-token")]
 async fn refresh_token(
     request: HttpRequest,
+    origin: Origin,
     body: Json<RefreshBody>,
     accounts: web::Data<Accounts>,
     config: web::Data<Config>,
@@ -213,7 +158,7 @@ async fn refresh_token(
         None => cookie::token(&request),
     };
     let refreshed = match token {
-        Some(token) => accounts.refresh(&token).await.map_err(ApiError::from),
+        Some(token) => accounts.refresh(&token, &origin).await.map_err(ApiError::from),
         None => Err(ApiError::unauthenticated("the refresh token is missing or not valid: sign in again")),
     };
     match refreshed {
@@ -240,13 +185,14 @@ async fn refresh_token(
 async fn logout(
     request: HttpRequest,
     caller: Caller,
+    origin: Origin,
     body: Option<Json<RefreshBody>>,
     accounts: web::Data<Accounts>,
     config: web::Data<Config>,
 ) -> ApiResult<HttpResponse> {
     let given = body.and_then(|body| body.into_inner().refresh_token);
     let token = given.as_deref().and_then(RefreshToken::parse).or_else(|| cookie::token(&request));
-    accounts.logout(caller.user, caller.session, token.as_ref()).await?;
+    accounts.logout(caller.user, caller.session, token.as_ref(), &origin).await?;
     let mut response = HttpResponse::NoContent();
     if request.cookie(cookie::NAME).is_some() {
         response.cookie(cookie::forget(&config));

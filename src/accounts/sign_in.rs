@@ -3,22 +3,21 @@
 use greenroom_actors::domain::{SessionId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 
+use super::history::{AuthEvent, Happened};
 use super::passwords::Verdict;
 use super::refresh::{Exchange, RefreshToken, decide};
 use super::rules::{self, Email, Username};
-use super::store::{self, Account, NewAccount, Origin, Taken};
-use super::{Accounts, Profile, Role};
+use super::store::{self, Account, NewAccount, Taken};
+use super::{Accounts, Origin, Profile, Role};
 use crate::error::FieldError;
 use crate::postgres::refusal;
-
-const USER_AGENT_MAX_CHARS: usize = 300;
 
 /// Somebody new, checked.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    email: Email,
-    username: Username,
-    display_name: String,
+    pub(super) email: Email,
+    pub(super) username: Username,
+    pub(super) display_name: String,
     password: String,
 }
 
@@ -79,35 +78,37 @@ impl Accounts {
             return Err(Refusal::new(RefusalCode::Forbidden, "this server takes no new accounts"));
         }
         let hash = self.0.passwords.hash(&new.password).await?;
-        let plan = self.0.config.default_plan.clone();
-        let profile = self.insert(new, Role::User, &plan, &hash, false).await?;
+        let profile = self.insert(new, &hash).await?;
         tracing::info!(user = %profile.id, "an account was made");
-        self.open_sign_in(profile, origin).await
+        self.open_sign_in(profile, &origin).await
     }
 
-    pub(super) async fn insert(
-        &self,
-        new: &NewUser,
-        role: Role,
-        plan: &str,
-        password_hash: &str,
-        seeded: bool,
-    ) -> Result<Profile, Refusal> {
-        let client = self.client().await?;
-        let new = NewAccount {
-            id: UserId::new(),
-            email: &new.email,
+    async fn insert(&self, new: &NewUser, password_hash: &str) -> Result<Profile, Refusal> {
+        let id = UserId::new();
+        self.make(&NewAccount {
+            id,
+            email: Some(&new.email),
+            email_verified: false,
+            mobile: None,
             username: &new.username,
             display_name: &new.display_name,
-            role,
-            plan,
-            password_hash,
-            seeded,
-        };
-        let inserted = store::insert(&client, &new).await.map_err(|error| refusal(&error))?;
-        inserted.map_err(|taken| {
+            role: Role::User,
+            plan: &self.0.config.default_plan,
+            password_hash: Some(password_hash),
+            seeded: false,
+        })
+        .await?;
+        self.profile(id).await
+    }
+
+    /// Stores a new account. `conflict` names what is taken.
+    pub(super) async fn make(&self, new: &NewAccount<'_>) -> Result<(), Refusal> {
+        let client = self.client().await?;
+        let made = store::insert(&client, new).await.map_err(|error| refusal(&error))?;
+        made.map_err(|taken| {
             let message = match taken {
                 Taken::Email => "this e-mail address has an account already",
+                Taken::Mobile => "this mobile number has an account already",
                 Taken::Username => "this username is taken",
             };
             Refusal::new(RefusalCode::Conflict, message)
@@ -133,7 +134,7 @@ impl Accounts {
             let client = self.client().await?;
             store::set_password(&client, account.profile.id, &hash).await.map_err(|error| refusal(&error))?;
         }
-        self.open_sign_in(account.profile, origin).await
+        self.open_sign_in(account.profile, &origin).await
     }
 
     async fn find(&self, key: &str) -> Result<Option<Account>, Refusal> {
@@ -146,10 +147,7 @@ impl Accounts {
         found.map_err(|error| refusal(&error))
     }
 
-    async fn open_sign_in(&self, profile: Profile, mut origin: Origin) -> Result<Opened, Refusal> {
-        let cut =
-            |text: String| text.chars().filter(|c| !c.is_control()).take(USER_AGENT_MAX_CHARS).collect();
-        origin.user_agent = origin.user_agent.map(cut);
+    pub(super) async fn open_sign_in(&self, profile: Profile, origin: &Origin) -> Result<Opened, Refusal> {
         let (sign_in, token) = (SessionId::new(), RefreshToken::make());
         let auth = &self.0.config.auth;
         let mut client = self.client().await?;
@@ -157,7 +155,7 @@ impl Accounts {
             &mut client,
             sign_in,
             profile.id,
-            &origin,
+            origin,
             &token.hash(),
             auth.refresh_ttl().as_secs_f64(),
             i64::from(auth.sign_ins_max.max(1)),
@@ -179,7 +177,7 @@ impl Accounts {
     }
 
     /// Exchanges a refresh token for a new pair, by the rules of [`super::refresh`].
-    pub async fn refresh(&self, token: &RefreshToken) -> Result<Opened, Refusal> {
+    pub async fn refresh(&self, token: &RefreshToken, origin: &Origin) -> Result<Opened, Refusal> {
         let auth = &self.0.config.auth;
         let hash = token.hash();
         let mut client = self.client().await?;
@@ -203,6 +201,11 @@ impl Accounts {
                 store::end_sign_in(&transaction, found.sign_in, profile.id, "token_reused")
                     .await
                     .map_err(|error| refusal(&error))?;
+                let reused = Happened {
+                    sign_in: Some(found.sign_in),
+                    ..Happened::new(profile.id, AuthEvent::TokenReused, origin)
+                };
+                reused.record(&transaction).await.map_err(|error| refusal(&error))?;
                 transaction.commit().await.map_err(|error| refusal(&error))?;
                 Err(bad_refresh_token())
             }
@@ -216,9 +219,14 @@ impl Accounts {
         user: UserId,
         sign_in: SessionId,
         token: Option<&RefreshToken>,
+        origin: &Origin,
     ) -> Result<(), Refusal> {
         let client = self.client().await?;
-        store::end_sign_in(&client, sign_in, user, "logout").await.map_err(|error| refusal(&error))?;
+        if store::end_sign_in(&client, sign_in, user, "logout").await.map_err(|error| refusal(&error))? {
+            let out =
+                Happened { sign_in: Some(sign_in), ..Happened::new(user, AuthEvent::SignedOut, origin) };
+            out.record(&client).await.map_err(|error| refusal(&error))?;
+        }
         if let Some(token) = token {
             store::end_by_token(&client, &token.hash(), user, "logout")
                 .await

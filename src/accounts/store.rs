@@ -1,37 +1,19 @@
 //! The SQL of accounts and sign-ins.
 
+pub(super) mod history;
 pub(super) mod seed;
+mod sign_ins;
 
-use deadpool_postgres::{Client, GenericClient, PoolError, Transaction};
-use greenroom_actors::domain::{SessionId, UserId};
-use jiff::Timestamp;
+use deadpool_postgres::{Client, GenericClient};
+use greenroom_actors::domain::UserId;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::refresh::Kept;
 use super::rules::{Email, Username};
 use super::{Profile, Role};
+use crate::postgres::{Stored, execute, query, query_opt};
 
-/// A connection was not had, or the database said no; `postgres::refusal` says which.
-pub(super) type Stored<T> = Result<T, PoolError>;
-
-pub(super) async fn query(
-    client: &impl GenericClient,
-    statement: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Stored<Vec<Row>> {
-    let statement = client.prepare_cached(statement).await?;
-    Ok(client.query(&statement, parameters).await?)
-}
-
-async fn execute(
-    client: &impl GenericClient,
-    statement: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Stored<u64> {
-    let statement = client.prepare_cached(statement).await?;
-    Ok(client.execute(&statement, parameters).await?)
-}
+pub use sign_ins::{end_by_token, end_sign_in, exchange, find_token, open_sign_in};
 
 /// An account with what a sign-in needs of it.
 pub struct Account {
@@ -41,53 +23,73 @@ pub struct Account {
     pub deactivated: bool,
 }
 
-const COLUMNS: &str = "u.id, u.username, u.display_name, u.email, u.role, u.plan, u.time_zone, u.created_at, \
-    u.password_hash, u.blocked_at is not null, u.deactivated_at is not null";
+/// Of `users u`; [`account`] reads them by name.
+const COLUMNS: &str = "u.id, u.username, u.display_name, u.email, u.email_verified_at is not null as email_verified, \
+    u.mobile, u.bio, u.locale, u.role, u.created_at, u.password_hash, u.blocked_at is not null as blocked, \
+    u.deactivated_at is not null as deactivated, s.plan, s.plan_until, s.time_zone, s.next_time_zone";
+const USERS: &str = "users u join standing s on s.id = u.id";
 
 fn account(row: &Row) -> Account {
+    let password_hash: Option<String> = row.get("password_hash");
     Account {
         profile: Profile {
-            id: UserId::from_uuid(row.get(0)),
-            username: row.get(1),
-            display_name: row.get(2),
-            email: row.get(3),
-            role: Role::from_text(row.get(4)),
-            plan: row.get(5),
-            time_zone: row.get(6),
-            created_at: row.get(7),
+            id: UserId::from_uuid(row.get("id")),
+            username: row.get("username"),
+            display_name: row.get("display_name"),
+            email: row.get("email"),
+            email_verified: row.get("email_verified"),
+            mobile: row.get("mobile"),
+            bio: row.get("bio"),
+            locale: row.get("locale"),
+            role: Role::from_text(row.get("role")),
+            plan: row.get("plan"),
+            plan_until: row.get("plan_until"),
+            time_zone: row.get("time_zone"),
+            next_time_zone: row.get("next_time_zone"),
+            has_password: password_hash.is_some(),
+            created_at: row.get("created_at"),
         },
-        password_hash: row.get(8),
-        blocked: row.get(9),
-        deactivated: row.get(10),
+        password_hash,
+        blocked: row.get("blocked"),
+        deactivated: row.get("deactivated"),
     }
 }
 
-pub async fn by_id(client: &Client, user: UserId) -> Stored<Option<Account>> {
-    let rows =
-        query(client, &format!("select {COLUMNS} from users u where u.id = $1"), &[&user.uuid()]).await?;
-    Ok(rows.first().map(account))
+/// The account that fits this condition on `u`, with `$1`.
+async fn find(
+    client: &impl GenericClient,
+    condition: &str,
+    value: &(dyn ToSql + Sync),
+) -> Stored<Option<Account>> {
+    let sql = format!("select {COLUMNS} from {USERS} where {condition}");
+    Ok(query_opt(client, &sql, &[value]).await?.as_ref().map(account))
 }
 
-pub async fn by_email(client: &Client, key: &str) -> Stored<Option<Account>> {
-    let rows =
-        query(client, &format!("select {COLUMNS} from users u where u.email_key = $1"), &[&key]).await?;
-    Ok(rows.first().map(account))
+pub async fn by_id(client: &impl GenericClient, user: UserId) -> Stored<Option<Account>> {
+    find(client, "u.id = $1", &user.uuid()).await
 }
 
-pub async fn by_username(client: &Client, key: &str) -> Stored<Option<Account>> {
-    let rows =
-        query(client, &format!("select {COLUMNS} from users u where u.username_key = $1"), &[&key]).await?;
-    Ok(rows.first().map(account))
+pub async fn by_email(client: &impl GenericClient, key: &str) -> Stored<Option<Account>> {
+    find(client, "u.email_key = $1", &key).await
 }
 
+pub async fn by_username(client: &impl GenericClient, key: &str) -> Stored<Option<Account>> {
+    find(client, "u.username_key = $1", &key).await
+}
+
+/// Somebody new, by whichever way in.
 pub struct NewAccount<'a> {
     pub id: UserId,
-    pub email: &'a Email,
+    pub email: Option<&'a Email>,
+    /// A provider vouched for the address.
+    pub email_verified: bool,
+    /// In E.164, proved by a code.
+    pub mobile: Option<&'a str>,
     pub username: &'a Username,
     pub display_name: &'a str,
     pub role: Role,
     pub plan: &'a str,
-    pub password_hash: &'a str,
+    pub password_hash: Option<&'a str>,
     pub seeded: bool,
 }
 
@@ -95,22 +97,27 @@ pub struct NewAccount<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
     Email,
+    Mobile,
     Username,
 }
 
-const INSERT: &str = "insert into users (id, email, email_key, username, username_key, display_name, role, plan, \
-    password_hash, seeded) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-    on conflict do nothing returning created_at";
-const TAKEN: &str = "select exists (select from users where email_key = $1)";
+const INSERT: &str = "insert into users (id, email, email_key, email_verified_at, mobile, username, username_key, \
+    display_name, role, plan, password_hash, seeded) \
+    values ($1, $2, $3, case when $4 then now() end, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing";
+const TAKEN: &str = "select exists (select from users where email_key = $1), \
+    exists (select from users where mobile = $2)";
 
-pub async fn insert(client: &impl GenericClient, new: &NewAccount<'_>) -> Stored<Result<Profile, Taken>> {
-    let rows = query(
+pub async fn insert(client: &impl GenericClient, new: &NewAccount<'_>) -> Stored<Result<(), Taken>> {
+    let email_key = new.email.map(|email| &email.key);
+    let inserted = execute(
         client,
         INSERT,
         &[
             &new.id.uuid(),
-            &new.email.typed,
-            &new.email.key,
+            &new.email.map(|email| &email.typed),
+            &email_key,
+            &new.email_verified,
+            &new.mobile,
             &new.username.typed,
             &new.username.key,
             &new.display_name,
@@ -121,19 +128,15 @@ pub async fn insert(client: &impl GenericClient, new: &NewAccount<'_>) -> Stored
         ],
     )
     .await?;
-    let Some(row) = rows.first() else {
-        let email = query(client, TAKEN, &[&new.email.key]).await?.first().is_some_and(|row| row.get(0));
-        return Ok(Err(if email { Taken::Email } else { Taken::Username }));
-    };
-    Ok(Ok(Profile {
-        id: new.id,
-        username: new.username.typed.clone(),
-        display_name: new.display_name.to_owned(),
-        email: Some(new.email.typed.clone()),
-        role: new.role,
-        plan: new.plan.to_owned(),
-        time_zone: "UTC".to_owned(),
-        created_at: row.get(0),
+    if inserted > 0 {
+        return Ok(Ok(()));
+    }
+    let taken = query_opt(client, TAKEN, &[&email_key, &new.mobile]).await?;
+    let is_taken = |column: usize| taken.as_ref().is_some_and(|row| row.get(column));
+    Ok(Err(match (is_taken(0), is_taken(1)) {
+        (true, _) => Taken::Email,
+        (_, true) => Taken::Mobile,
+        _ => Taken::Username,
     }))
 }
 
@@ -146,105 +149,6 @@ pub async fn is_active(client: &Client, user: UserId) -> Stored<bool> {
     let sql =
         "select exists (select from users where id = $1 and blocked_at is null and deactivated_at is null)";
     Ok(query(client, sql, &[&user.uuid()]).await?.first().is_some_and(|row| row.get(0)))
-}
-
-/// Where a sign-in came from, as far as it is known.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    pub user_agent: Option<String>,
-    pub address: Option<String>,
-}
-
-const OPEN_SIGN_IN: &str = "insert into sign_ins (id, user_id, user_agent, address) values ($1, $2, $3, $4)";
-const END_OLDEST: &str = "update sign_ins set ended_at = now(), ended_why = 'too_many' where id in (
-    select id from sign_ins where user_id = $1 and ended_at is null order by created_at desc, id desc offset $2)";
-const INSERT_TOKEN: &str = "insert into refresh_tokens (hash, sign_in_id, expires_at)
-    values ($1, $2, now() + make_interval(secs => $3))";
-
-/// Opens a sign-in with its first token; ends the oldest ones beyond `most`.
-pub async fn open_sign_in(
-    client: &mut Client,
-    id: SessionId,
-    user: UserId,
-    origin: &Origin,
-    token_hash: &[u8],
-    ttl_s: f64,
-    most: i64,
-) -> Stored<()> {
-    let transaction = client.transaction().await?;
-    execute(&transaction, OPEN_SIGN_IN, &[&id.uuid(), &user.uuid(), &origin.user_agent, &origin.address])
-        .await?;
-    execute(&transaction, INSERT_TOKEN, &[&token_hash, &id.uuid(), &ttl_s]).await?;
-    execute(&transaction, END_OLDEST, &[&user.uuid(), &most]).await?;
-    Ok(transaction.commit().await?)
-}
-
-/// A token that was found, locked with its sign-in until the transaction ends.
-pub struct Found {
-    pub kept: Kept,
-    pub sign_in: SessionId,
-    pub account: Account,
-    /// The database's clock.
-    pub now: Timestamp,
-}
-
-/// The sign-in first: all who change a sign-in or its tokens lock it, and so come one after the other.
-const LOCK_SIGN_IN: &str = "select s.id from sign_ins s where s.id =
-    (select sign_in_id from refresh_tokens where hash = $1) for update";
-
-pub async fn find_token(transaction: &Transaction<'_>, hash: &[u8]) -> Stored<Option<Found>> {
-    if query(transaction, LOCK_SIGN_IN, &[&hash]).await?.is_empty() {
-        return Ok(None);
-    }
-    let sql = format!(
-        "select {COLUMNS}, t.expires_at, t.used_at, s.ended_at is not null, s.id, clock_timestamp()
-        from refresh_tokens t join sign_ins s on s.id = t.sign_in_id join users u on u.id = s.user_id
-        where t.hash = $1"
-    );
-    Ok(query(transaction, &sql, &[&hash]).await?.first().map(|row| {
-        let account = account(row);
-        let kept = Kept {
-            expires_at: row.get(11),
-            used_at: row.get(12),
-            sign_in_ended: row.get(13),
-            account_active: !account.blocked && !account.deactivated,
-        };
-        Found { kept, sign_in: SessionId::from_uuid(row.get(14)), account, now: row.get(15) }
-    }))
-}
-
-/// Exchanges a token for another of the same sign-in. The time of its first use stays.
-pub async fn exchange(
-    transaction: &Transaction<'_>,
-    old_hash: &[u8],
-    sign_in: SessionId,
-    new_hash: &[u8],
-    ttl_s: f64,
-) -> Stored<()> {
-    let used = "update refresh_tokens set used_at = coalesce(used_at, clock_timestamp()) where hash = $1";
-    execute(transaction, used, &[&old_hash]).await?;
-    execute(transaction, INSERT_TOKEN, &[&new_hash, &sign_in.uuid(), &ttl_s]).await?;
-    let last = "update sign_ins set last_used_at = now() where id = $1";
-    execute(transaction, last, &[&sign_in.uuid()]).await.map(drop)
-}
-
-/// Ends a sign-in of this user; answers whether it had been open.
-pub async fn end_sign_in(
-    client: &impl GenericClient,
-    sign_in: SessionId,
-    user: UserId,
-    why: &str,
-) -> Stored<bool> {
-    let sql = "update sign_ins set ended_at = now(), ended_why = $3
-        where id = $1 and user_id = $2 and ended_at is null";
-    Ok(execute(client, sql, &[&sign_in.uuid(), &user.uuid(), &why]).await? > 0)
-}
-
-/// Ends the sign-in that a token of this user belongs to.
-pub async fn end_by_token(client: &Client, hash: &[u8], user: UserId, why: &str) -> Stored<()> {
-    let sql = "update sign_ins set ended_at = now(), ended_why = $3
-        where id = (select sign_in_id from refresh_tokens where hash = $1) and user_id = $2 and ended_at is null";
-    execute(client, sql, &[&hash, &user.uuid(), &why]).await.map(drop)
 }
 
 /// Removes tokens that ran out and what is left of ended sign-ins; answers how many tokens. History stays 90 days.

@@ -1,27 +1,15 @@
 //! The SQL of characters.
 
-use deadpool_postgres::{Client, GenericClient, PoolError};
+use deadpool_postgres::{Client, GenericClient};
 use greenroom_actors::domain::CharacterId;
 use serde_json::json;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::cursor::Position;
 use super::seed::SeedCharacter;
 use super::{CastMember, CharacterFilter, CharacterView, SeedReport};
-
-/// A connection was not had, or the database said no; `postgres::refusal` says which.
-type Stored<T> = Result<T, PoolError>;
-
-async fn query(
-    client: &impl GenericClient,
-    statement: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let statement = client.prepare_cached(statement).await?;
-    client.query(&statement, parameters).await
-}
+use crate::postgres::{Stored, query};
 
 pub struct CharacterPage {
     pub characters: Vec<CharacterView>,

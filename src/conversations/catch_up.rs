@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::view::{ConversationView, MessageView, ReadView};
 use super::{Conversations, MESSAGES_DEFAULT, MESSAGES_MAX, end, not_found, paging, reading, store};
-use crate::postgres::refusal;
+use crate::postgres::{Stored, refusal};
 
 /// A room at one moment; `docs/PROTOCOL.md` §4. Replies under way and who is online are not in the database: they
 /// are added by whoever answers the socket.
@@ -91,7 +91,7 @@ impl Conversations {
         room: RoomId,
         from: Revision,
         head: Revision,
-    ) -> store::Stored<Option<Caught>> {
+    ) -> Stored<Option<Caught>> {
         let most = self.settings.resume_max_messages as i64;
         // One change touches one message at most: only a wide gap needs a count.
         if head - from > most && store::count_changed_since(reading, room, from, most).await? > most {
@@ -108,7 +108,7 @@ async fn afresh(
     reading: &deadpool_postgres::Transaction<'_>,
     room: RoomId,
     head: Revision,
-) -> store::Stored<Caught> {
+) -> Stored<Caught> {
     let mut messages = store::latest(reading, room, MESSAGES_DEFAULT as i64).await?;
     paging::cut(&mut messages, MESSAGES_DEFAULT);
     messages.reverse();

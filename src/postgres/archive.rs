@@ -58,8 +58,9 @@ const MEMBERS: &str =
     "SELECT user_id FROM room_members WHERE room_id = $1 AND left_at IS NULL ORDER BY joined_at, user_id";
 const CAST: &str = "SELECT c.id, c.name FROM room_characters r JOIN characters c ON c.id = r.character_id
     WHERE r.room_id = $1 AND c.deleted_at IS NULL ORDER BY r.position, c.id";
-const USER: &str = "SELECT display_name, plan, time_zone FROM users
-    WHERE id = $1 AND deactivated_at IS NULL AND blocked_at IS NULL";
+const USER: &str = "SELECT u.display_name, s.plan, s.time_zone, s.valid_until
+    FROM users u JOIN standing s ON s.id = u.id
+    WHERE u.id = $1 AND u.deactivated_at IS NULL AND u.blocked_at IS NULL";
 const USED: &str =
     "SELECT character_id, kind, period, used FROM usage WHERE user_id = $1 AND period = ANY($2)";
 const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
@@ -114,6 +115,7 @@ impl Archive for PostgresArchive {
                 plan: self.plans.get(row.get(1)),
                 // A zone that this build's tables do not know must not keep anyone from chatting.
                 time_zone: TimeZone::get(row.get(2)).unwrap_or(TimeZone::UTC),
+                valid_until: row.get(3),
             }))
         }
         .boxed()

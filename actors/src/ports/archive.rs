@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -36,6 +37,8 @@ pub struct UserRecord {
     pub display_name: String,
     pub plan: Arc<Plan>,
     pub time_zone: TimeZone,
+    /// When the plan or the time zone ends by itself; the record is read anew then.
+    pub valid_until: Option<Timestamp>,
 }
 
 /// A reply that was asked for and has not ended: a row of `turns`.

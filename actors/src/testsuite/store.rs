@@ -64,7 +64,8 @@ impl MemoryStore {
     pub fn add_user(&self, plan: &str) -> UserId {
         let id = UserId::new();
         let plan = plans().get(plan);
-        let record = UserRecord { id, display_name: "Mira".into(), plan, time_zone: TimeZone::UTC };
+        let record =
+            UserRecord { id, display_name: "Mira".into(), plan, time_zone: TimeZone::UTC, valid_until: None };
         lock(&self.0).users.insert(id, record);
         id
     }

@@ -2,8 +2,8 @@
 
 use deadpool_postgres::Client;
 
-use super::{Stored, execute};
 use crate::accounts::{LoadPlan, Seeded};
+use crate::postgres::{Stored, execute};
 
 /// Ids that a load generator can compute: a fixed part for the kind, then the number in hexadecimal.
 const USER_ID: &str = "('00000000-0000-7000-8000-' || lpad(to_hex(k), 12, '0'))::uuid";

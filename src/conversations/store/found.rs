@@ -4,8 +4,8 @@ use deadpool_postgres::{Client, GenericClient};
 use greenroom_actors::domain::{CharacterId, RoomId, UserId};
 use uuid::Uuid;
 
-use super::{Stored, query};
 use crate::postgres::journal;
+use crate::postgres::{Stored, query};
 
 pub struct Founding {
     pub room: RoomId,

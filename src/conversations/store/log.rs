@@ -7,9 +7,9 @@ use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::{Message, Reply, Revision, RoomId, Sender};
 use uuid::Uuid;
 
-use super::{Stored, query};
 use crate::conversations::view::ReadView;
 use crate::postgres::rows::{self, MESSAGE_COLUMNS};
+use crate::postgres::{Stored, query};
 
 /// Which messages of a room; the bounds are left out themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Stored, log, query};
+use super::log;
 use crate::conversations::view::{
     ConversationCharacterView, ConversationView, MessageView, Visibility, wire_time,
 };
+use crate::postgres::{Stored, query};
 
 /// The last line of a page: the next one begins after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +112,8 @@ pub async fn views(
     let ids: Vec<Uuid> = rooms.iter().map(|room| room.uuid()).collect();
     let user = user.uuid();
     let (heads, characters, last) = try_join3(
-        async { Ok(query(client, HEADS, &[&ids, &user]).await?) },
-        async { Ok(query(client, CHARACTERS, &[&ids]).await?) },
+        query(client, HEADS, &[&ids, &user]),
+        query(client, CHARACTERS, &[&ids]),
         log::last_messages(client, &ids),
     )
     .await?;

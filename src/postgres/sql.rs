@@ -1,0 +1,38 @@
+//! What every `store.rs` runs its statements with.
+
+use deadpool_postgres::{GenericClient, PoolError};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+/// A connection was not had, or the database said no; [`refusal`](super::refusal) says which.
+pub type Stored<T> = Result<T, PoolError>;
+
+/// Runs a prepared statement and answers its rows. Its plan is kept with the connection.
+pub async fn query(
+    client: &impl GenericClient,
+    statement: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Stored<Vec<Row>> {
+    let statement = client.prepare_cached(statement).await?;
+    Ok(client.query(&statement, parameters).await?)
+}
+
+/// The same for a statement that finds one row or none.
+pub async fn query_opt(
+    client: &impl GenericClient,
+    statement: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Stored<Option<Row>> {
+    let statement = client.prepare_cached(statement).await?;
+    Ok(client.query_opt(&statement, parameters).await?)
+}
+
+/// The same for a statement that changes rows; answers how many.
+pub async fn execute(
+    client: &impl GenericClient,
+    statement: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Stored<u64> {
+    let statement = client.prepare_cached(statement).await?;
+    Ok(client.execute(&statement, parameters).await?)
+}
