@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
 use crate::ai::{Providers, Tokens};
+use crate::audit::Audit;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
@@ -30,14 +31,20 @@ use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, ai, characters, control, conversations, http, realtime};
+use crate::{accounts, ai, audit, characters, control, conversations, http, realtime};
 use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
 
 /// What is mounted at `/api` and `/api/v1`.
-const API: &[Routes] =
-    &[accounts::routes, characters::routes, conversations::routes, ai::routes, control::routes];
+const API: &[Routes] = &[
+    accounts::routes,
+    ai::routes,
+    audit::routes,
+    characters::routes,
+    conversations::routes,
+    control::routes,
+];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[realtime::routes];
 
@@ -130,7 +137,8 @@ impl App {
         }));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
-        let control = Control::new(engine.clone(), pool.clone(), switches, hub.clone());
+        let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
+        let audit = Audit::new(pool.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
@@ -146,6 +154,7 @@ impl App {
                     .app_data(web::Data::new(hub.clone()))
                     .app_data(web::Data::new(engine.clone()))
                     .app_data(web::Data::new(accounts.clone()))
+                    .app_data(web::Data::new(audit.clone()))
                     .app_data(web::Data::new(characters.clone()))
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
