@@ -19,6 +19,8 @@ use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
 use crate::http::{Caller, ClientAddress, Json, RateLimits};
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
+    super::people::routes(config);
+    super::privacy::routes(config);
     config.service(register).service(login).service(refresh_token).service(logout).service(me);
 }
 

@@ -24,12 +24,12 @@ pub struct Account {
 }
 
 /// Of `users u`; [`account`] reads them by name.
-const COLUMNS: &str = "u.id, u.username, u.display_name, u.email, u.email_verified_at is not null as email_verified, \
+pub(super) const COLUMNS: &str = "u.id, u.username, u.display_name, u.email, u.email_verified_at is not null as email_verified, \
     u.mobile, u.bio, u.locale, u.role, u.created_at, u.password_hash, u.blocked_at is not null as blocked, \
     u.deactivated_at is not null as deactivated, s.plan, s.plan_until, s.time_zone, s.next_time_zone";
-const USERS: &str = "users u join standing s on s.id = u.id";
+pub(super) const USERS: &str = "users u join standing s on s.id = u.id";
 
-fn account(row: &Row) -> Account {
+pub(super) fn account(row: &Row) -> Account {
     let password_hash: Option<String> = row.get("password_hash");
     Account {
         profile: Profile {
