@@ -6,6 +6,7 @@
 mod cookie;
 mod history;
 mod origin;
+mod otp;
 mod passwords;
 mod random;
 mod refresh;
@@ -29,6 +30,7 @@ use crate::postgres::refusal;
 
 pub use history::AuthEvent;
 pub use origin::Origin;
+pub use otp::{Mobile, is_region};
 pub use passwords::{Passwords, Verdict};
 pub use random::random_hex;
 pub use refresh::RefreshToken;

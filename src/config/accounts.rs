@@ -18,6 +18,10 @@ pub struct AuthSettings {
     pub sign_ins_max: u32,
     /// Whether anybody may make an account.
     pub registration: bool,
+    /// Whether `check-username`, `check-mobile` and `otp-status` tell who is here; else they answer all alike.
+    pub lookups: bool,
+    /// ISO 3166 region of mobile numbers without a country code; empty: they are refused.
+    pub default_region: String,
     /// Whether the console's cookie is for HTTPS only. Development has no HTTPS and ignores it.
     pub cookie_secure: bool,
     /// Passwords hashed at the same time.
@@ -37,6 +41,8 @@ impl Default for AuthSettings {
             refresh_grace_s: 10,
             sign_ins_max: 100,
             registration: true,
+            lookups: true,
+            default_region: String::new(),
             cookie_secure: true,
             hash_concurrency: 2,
             hash_queue_max: 64,

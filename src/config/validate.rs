@@ -163,6 +163,11 @@ impl Config {
             "takes at least twice database.node_beat_ms, or a late beat kills a living node",
         );
         broken.unless(
+            self.auth.default_region.is_empty() || crate::accounts::is_region(&self.auth.default_region),
+            "auth.default_region",
+            "takes the two letters of a region, such as GB, or nothing",
+        );
+        broken.unless(
             self.auth.argon2_memory_kib >= 8 && self.auth.argon2_iterations >= 1,
             "auth.argon2_memory_kib",
             "takes 8 or more, and auth.argon2_iterations 1 or more",
