@@ -33,7 +33,7 @@ impl Mobile {
         }
         let region = region(default_region);
         if !typed.starts_with('+') && region.is_none() {
-            return wrong("needs its country code, as in +44 7700 900123");
+            return wrong("needs its country code, as in +44 7911 123456");
         }
         // The plans' parser has `unwrap` in it; whatever it stumbles over is no number.
         let read = catch_unwind(AssertUnwindSafe(|| read(typed, region)));
@@ -98,11 +98,11 @@ mod tests {
 
     #[test]
     fn however_it_is_written_it_is_one_number() {
-        for text in ["+447700900123", " +44 7700 900123 ", "+44 (7700) 900-123", "+44.7700.900123"] {
-            assert_eq!(e164(text, "").as_deref(), Some("+447700900123"), "{text}");
+        for text in ["+447911123456", " +44 7911 123456 ", "+44 (7911) 123-456", "+44.7911.123456"] {
+            assert_eq!(e164(text, "").as_deref(), Some("+447911123456"), "{text}");
         }
-        for text in ["07700 900123", "+447700900123", "0044 7700 900123"] {
-            assert_eq!(e164(text, "GB").as_deref(), Some("+447700900123"), "{text}");
+        for text in ["07911 123456", "+447911123456", "0044 7911 123456"] {
+            assert_eq!(e164(text, "GB").as_deref(), Some("+447911123456"), "{text}");
         }
         assert_eq!(e164("+49 1512 3456789", "GB").as_deref(), Some("+4915123456789"));
         assert_eq!(e164("+1 202-555-0123", "").as_deref(), Some("+12025550123"));
@@ -111,9 +111,9 @@ mod tests {
 
     #[test]
     fn without_a_region_a_number_needs_its_country_code() {
-        let error = Mobile::parse("07700 900123", "").unwrap_err();
+        let error = Mobile::parse("07911 123456", "").unwrap_err();
         assert_eq!((error.field.as_ref(), error.message.contains("country code")), ("mobile", true));
-        assert!(Mobile::parse("07700 900123", "Atlantis").is_err());
+        assert!(Mobile::parse("07911 123456", "Atlantis").is_err());
     }
 
     #[test]
@@ -131,14 +131,14 @@ mod tests {
             "++44",
             "112",
             "+44",
-            "+999 7700 900123",
-            "+447700900123; drop table users",
-            "+447700900123\r\nBcc: a@example.com",
-            "tel:+447700900123",
-            "+44770090012a",
-            "+44７７00900123",
+            "+999 7911 123456",
+            "+447911123456; drop table users",
+            "+447911123456\r\nBcc: a@example.com",
+            "tel:+447911123456",
+            "+44791112345a",
+            "+44７９11123456",
             "\u{0}",
-            "+44 7700 900123 4567890123",
+            "+44 7911 123456 4567890123",
             &"1".repeat(1_000_000),
             &"(".repeat(40),
         ] {
@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn a_log_gets_two_digits_of_it() {
-        let mobile = Mobile::parse("+447700900123", "").unwrap();
-        assert_eq!(format!("{mobile:?}"), "Mobile(…23)");
+        let mobile = Mobile::parse("+447911123456", "").unwrap();
+        assert_eq!(format!("{mobile:?}"), "Mobile(…56)");
     }
 
     proptest! {
