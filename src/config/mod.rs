@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use accounts::{AdminSettings, AuthSettings};
+pub use accounts::{AdminSettings, AuthSettings, OtpSettings};
 pub use ai::{AiSettings, OFFLINE, ProviderKind, ProviderSettings};
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};

@@ -167,6 +167,12 @@ impl Config {
             "auth.default_region",
             "takes the two letters of a region, such as GB, or nothing",
         );
+        let otp = &self.auth.otp;
+        broken.unless(
+            (1..=100).contains(&otp.tries_max) && (30..=3_600).contains(&otp.ttl_s) && otp.sends_per_hour >= 1,
+            "auth.otp",
+            "takes tries_max of 1 to 100, ttl_s of 30 to 3600 and sends_per_hour of 1 or more",
+        );
         broken.unless(
             self.auth.argon2_memory_kib >= 8 && self.auth.argon2_iterations >= 1,
             "auth.argon2_memory_kib",
