@@ -128,6 +128,8 @@ impl App {
             profiles: tasks::profiles(&accounts),
             plans,
         }));
+        let sockets = hub.clone();
+        accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(engine.clone(), pool.clone(), switches, hub.clone());
