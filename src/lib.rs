@@ -9,6 +9,8 @@ pub mod accounts;
 pub mod characters;
 pub mod conversations;
 pub mod ai;
+pub mod jobs;
+pub mod outbound;
 pub mod control;
 pub mod postgres;
 pub mod app;
