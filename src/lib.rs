@@ -10,6 +10,7 @@ pub mod characters;
 pub mod conversations;
 pub mod ai;
 pub mod jobs;
+pub mod outbound;
 pub mod control;
 pub mod postgres;
 pub mod app;
