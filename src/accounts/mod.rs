@@ -3,6 +3,7 @@
 //! A sign-in is one device. It holds a family of refresh tokens of which only the newest is good, and gives out
 //! access tokens that nobody has to look up. Unknown accounts and wrong passwords look and take the same.
 
+mod api_keys;
 mod cookie;
 mod history;
 mod origin;
@@ -29,9 +30,10 @@ use secrecy::ExposeSecret;
 use crate::config::{Config, ConfigError};
 use crate::postgres::refusal;
 
+pub use api_keys::{ApiKey, Holder, KeyCaller, KeyInfo, NewKey, Scope, Way};
 pub use history::AuthEvent;
 pub use origin::Origin;
-pub use otp::{Mobile, is_region};
+pub use otp::{Code, Mobile, MobileSignUp, OtpStatus, Proved, Sent, is_region};
 pub use passwords::{Passwords, Verdict};
 pub use random::random_hex;
 pub use refresh::RefreshToken;
@@ -77,6 +79,7 @@ struct Inner {
     tokens: AccessTokens,
     passwords: Passwords,
     on_ended: OnceLock<OnEnded>,
+    codes: otp::CodeKey,
 }
 
 impl Accounts {
@@ -85,7 +88,8 @@ impl Accounts {
         let secret = config.signing_secret()?;
         let tokens = AccessTokens::new(secret.expose_secret().as_bytes(), config.auth.access_ttl());
         let passwords = Passwords::new(&config.auth);
-        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, on_ended: OnceLock::new() })))
+        let codes = otp::CodeKey::new(secret.expose_secret().as_bytes());
+        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, on_ended: OnceLock::new(), codes })))
     }
 
     /// Signs and checks access tokens.

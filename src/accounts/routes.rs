@@ -1,6 +1,6 @@
 //! `/api/auth…`: signing up, in and out.
 
-mod view;
+pub(super) mod view;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -19,6 +19,8 @@ use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
 use crate::http::{Caller, ClientAddress, Json, RateLimits};
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
+    super::api_keys::routes(config);
+    super::otp::routes(config);
     config.service(register).service(login).service(refresh_token).service(logout).service(me);
 }
 

@@ -22,7 +22,7 @@ use crate::error::FieldError;
 use crate::http::PageQuery;
 use crate::postgres::refusal;
 
-pub use caller::KeyCaller;
+pub use caller::{KeyCaller, Way};
 pub use key::ApiKey;
 pub use routes::routes;
 
