@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use crate::config::{Config, ConfigError};
+use crate::outbound::Outbound;
 use crate::postgres::refusal;
 
 pub use api_keys::{ApiKey, Holder, KeyCaller, KeyInfo, NewKey, Scope, Way};
@@ -78,18 +79,20 @@ struct Inner {
     config: Arc<Config>,
     tokens: AccessTokens,
     passwords: Passwords,
+    outbound: Outbound,
     on_ended: OnceLock<OnEnded>,
     codes: otp::CodeKey,
 }
 
 impl Accounts {
     /// Reads or makes the signing secret.
-    pub fn open(pool: Pool, config: Arc<Config>) -> Result<Self, ConfigError> {
+    pub fn open(pool: Pool, config: Arc<Config>, outbound: Outbound) -> Result<Self, ConfigError> {
         let secret = config.signing_secret()?;
         let tokens = AccessTokens::new(secret.expose_secret().as_bytes(), config.auth.access_ttl());
         let passwords = Passwords::new(&config.auth);
         let codes = otp::CodeKey::new(secret.expose_secret().as_bytes());
-        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, on_ended: OnceLock::new(), codes })))
+        let on_ended = OnceLock::new();
+        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, outbound, on_ended, codes })))
     }
 
     /// Signs and checks access tokens.

@@ -174,7 +174,9 @@ impl Config {
         );
         let otp = &self.auth.otp;
         broken.unless(
-            (1..=100).contains(&otp.tries_max) && (30..=3_600).contains(&otp.ttl_s) && otp.sends_per_hour >= 1,
+            (1..=100).contains(&otp.tries_max)
+                && (30..=3_600).contains(&otp.ttl_s)
+                && otp.sends_per_hour >= 1,
             "auth.otp",
             "takes tries_max of 1 to 100, ttl_s of 30 to 3600 and sends_per_hour of 1 or more",
         );
