@@ -29,9 +29,8 @@ pub use metrics::Metrics;
 pub use openapi::document;
 pub use paging::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page, PageParams, PageQuery};
 pub use process::ProcessUsage;
-pub use rate::{Exceeded, RateKey, RateLimit, Standing};
+pub use rate::{AuthTry, Class, Exceeded, RateKey, RateLimits, Standing};
 pub use site::{ClientAddress, Routes, Site, app};
-pub use throttle::RateLimits;
 
 #[cfg(test)]
 mod tests;
