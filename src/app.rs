@@ -26,6 +26,7 @@ use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
 use crate::http::{Health, Routes, Site};
+use crate::outbound::Outbound;
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
@@ -89,7 +90,8 @@ impl App {
         let database = Database::open(&config.database.options(), &config.data_dir).await?;
         database.migrate().await?;
         let pool = database.pool();
-        let accounts = Accounts::open(pool.clone(), config.clone())?;
+        let outbound = Outbound::open(&config)?;
+        let accounts = Accounts::open(pool.clone(), config.clone(), outbound)?;
         let seeded = seed(&config, &accounts, &pool).await?;
         tracing::info!("{seeded}");
 

@@ -3,9 +3,11 @@
 //! A sign-in is one device. It holds a family of refresh tokens of which only the newest is good, and gives out
 //! access tokens that nobody has to look up. Unknown accounts and wrong passwords look and take the same.
 
+mod api_keys;
 mod cookie;
 mod history;
 mod origin;
+mod otp;
 mod passwords;
 mod people;
 mod privacy;
@@ -28,10 +30,13 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use crate::config::{Config, ConfigError};
+use crate::outbound::Outbound;
 use crate::postgres::refusal;
 
+pub use api_keys::{ApiKey, Holder, KeyCaller, KeyInfo, NewKey, Scope, Way};
 pub use history::AuthEvent;
 pub use origin::Origin;
+pub use otp::{Code, Mobile, MobileSignUp, OtpStatus, Proved, Sent, is_region};
 pub use passwords::{Passwords, Verdict};
 pub use people::{OnChanged, People};
 pub use privacy::Privacy;
@@ -78,16 +83,20 @@ struct Inner {
     config: Arc<Config>,
     tokens: AccessTokens,
     passwords: Passwords,
+    outbound: Outbound,
     on_ended: OnceLock<OnEnded>,
+    codes: otp::CodeKey,
 }
 
 impl Accounts {
     /// Reads or makes the signing secret.
-    pub fn open(pool: Pool, config: Arc<Config>) -> Result<Self, ConfigError> {
+    pub fn open(pool: Pool, config: Arc<Config>, outbound: Outbound) -> Result<Self, ConfigError> {
         let secret = config.signing_secret()?;
         let tokens = AccessTokens::new(secret.expose_secret().as_bytes(), config.auth.access_ttl());
         let passwords = Passwords::new(&config.auth);
-        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, on_ended: OnceLock::new() })))
+        let codes = otp::CodeKey::new(secret.expose_secret().as_bytes());
+        let on_ended = OnceLock::new();
+        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, outbound, on_ended, codes })))
     }
 
     /// Signs and checks access tokens.

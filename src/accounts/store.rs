@@ -77,6 +77,11 @@ pub async fn by_username(client: &impl GenericClient, key: &str) -> Stored<Optio
     find(client, "u.username_key = $1", &key).await
 }
 
+/// `mobile` in E.164.
+pub async fn by_mobile(client: &impl GenericClient, mobile: &str) -> Stored<Option<Account>> {
+    find(client, "u.mobile = $1", &mobile).await
+}
+
 /// Somebody new, by whichever way in.
 pub struct NewAccount<'a> {
     pub id: UserId,

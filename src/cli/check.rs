@@ -31,13 +31,13 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
         };
         println!("    {name:<12} {state} {}", provider.model);
     }
-    for (name, limit) in config.limits.named() {
+    for (name, limit) in config.limits.effective().named() {
         let limit = if limit.enabled {
             format!("{} in {} s", limit.max, limit.window_s)
         } else {
             on(false).to_owned()
         };
-        println!("  limit {name:<14} {limit}");
+        println!("  limit {name:<16} {limit}");
     }
     for (name, plan) in &config.plans {
         let default = if *name == config.default_plan { " (of new accounts)" } else { "" };

@@ -33,7 +33,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn invalid(name: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(name: &str, message: impl Into<String>) -> Self {
         Self { problems: vec![Problem::new("", name, message)] }
     }
 }
@@ -220,7 +220,8 @@ fn explain(error: &figment::Error) -> Problem {
     use figment::error::Kind;
     let source = error.metadata.as_ref().map(|metadata| metadata.name.to_string()).unwrap_or_default();
     let name = error.path.join(".");
-    let secret = ["jwt_secret", "api_key", "password", "url"].iter().any(|key| name.ends_with(key));
+    let secret =
+        ["jwt_secret", "api_key", "password", "auth_token", "url"].iter().any(|key| name.ends_with(key));
     let message = match &error.kind {
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if secret => {
             format!("takes {expected}")

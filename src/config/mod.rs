@@ -13,6 +13,7 @@ mod limits;
 mod load;
 mod log;
 mod network;
+mod outbound;
 mod plans;
 mod realtime;
 mod secret;
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use accounts::{AdminSettings, AuthSettings};
+pub use accounts::{AdminSettings, AuthSettings, OtpSettings};
 pub use ai::{AiSettings, OFFLINE, ProviderKind, ProviderSettings};
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};
@@ -34,6 +35,7 @@ pub use limits::{LimitSettings, RateSettings};
 pub use load::{CONFIG_FILE, ConfigError, Problem, names_not_understood};
 pub use log::{LogFormat, LogSettings, Logging};
 pub use network::Network;
+pub use outbound::{MailSettings, MailTls, SmsSettings};
 pub use plans::{PerCharacterSettings, PlanSettings, ServiceClass, WindowSetting};
 pub use realtime::RealtimeSettings;
 pub use secret::SIGNING_SECRET_FILE;
@@ -71,6 +73,8 @@ pub struct Config {
     pub auth: AuthSettings,
     pub admin: AdminSettings,
     pub limits: LimitSettings,
+    pub mail: MailSettings,
+    pub sms: SmsSettings,
     pub realtime: RealtimeSettings,
     pub engine: EngineSettings,
     pub pool: PoolSettings,
@@ -91,6 +95,8 @@ impl Default for Config {
             auth: AuthSettings::default(),
             admin: AdminSettings::default(),
             limits: LimitSettings::default(),
+            mail: MailSettings::default(),
+            sms: SmsSettings::default(),
             realtime: RealtimeSettings::default(),
             engine: EngineSettings::default(),
             pool: PoolSettings::default(),
