@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
 use crate::ai::{Providers, Tokens};
+use crate::audit::Audit;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
@@ -31,14 +32,21 @@ use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, ai, characters, control, conversations, http, jobs, realtime};
+use crate::{accounts, ai, audit, characters, control, conversations, http, jobs, realtime};
 use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
 
 /// What is mounted at `/api` and `/api/v1`.
-const API: &[Routes] =
-    &[accounts::routes, characters::routes, conversations::routes, ai::routes, control::routes, jobs::routes];
+const API: &[Routes] = &[
+    accounts::routes,
+    ai::routes,
+    audit::routes,
+    characters::routes,
+    conversations::routes,
+    control::routes,
+    jobs::routes,
+];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[jobs::pages, realtime::routes];
 
@@ -130,6 +138,8 @@ impl App {
             profiles: tasks::profiles(&accounts),
             plans,
         }));
+        let sockets = hub.clone();
+        accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
         let jobs = Jobs::start(
@@ -144,7 +154,8 @@ impl App {
         jobs.repeat(tasks::SWEEP);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
-        let control = Control::new(engine.clone(), pool.clone(), switches, hub.clone());
+        let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
+        let audit = Audit::new(pool.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
@@ -159,6 +170,7 @@ impl App {
                     .app_data(web::Data::new(hub.clone()))
                     .app_data(web::Data::new(engine.clone()))
                     .app_data(web::Data::new(accounts.clone()))
+                    .app_data(web::Data::new(audit.clone()))
                     .app_data(web::Data::new(characters.clone()))
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
