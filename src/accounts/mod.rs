@@ -18,6 +18,7 @@ mod rules;
 mod seed;
 mod sessions;
 mod sign_in;
+mod standing;
 mod store;
 mod tokens;
 
@@ -39,7 +40,7 @@ pub use origin::Origin;
 pub use otp::{Code, Mobile, MobileSignUp, OtpStatus, Proved, Sent, is_region};
 pub use passwords::{Passwords, Verdict};
 pub use people::{OnChanged, People};
-pub use privacy::Privacy;
+pub use privacy::{Erased, Privacy, SWEEP as ERASE_SWEEP};
 pub use random::random_hex;
 pub use refresh::RefreshToken;
 pub use routes::{UserView, routes};

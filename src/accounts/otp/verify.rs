@@ -69,9 +69,7 @@ impl Accounts {
         drop(client);
         match done? {
             Done::Linked(profile) => Ok(Proved::Linked(Box::new(profile))),
-            Done::Found(profile) => {
-                Ok(Proved::SignedIn(Box::new(self.open_sign_in(profile, origin).await?)))
-            }
+            Done::Found(profile) => Ok(Proved::SignedIn(Box::new(self.open_sign_in(profile, origin).await?))),
             Done::Made(user) => {
                 tracing::info!(%user, "an account was made by a mobile number");
                 let profile = self.profile(user).await?;
@@ -184,20 +182,14 @@ enum Done {
 pub(super) async fn may_sign_in(
     client: &impl GenericClient,
     account: &Account,
+    erase_after_days: u32,
     event: AuthEvent,
     origin: &Origin,
 ) -> Result<Result<(), Refusal>, Refusal> {
-    let (why, message) = match (account.blocked, account.deactivated) {
-        (true, _) => ("blocked", "this account is blocked"),
-        (_, true) => ("deactivated", "this account is deactivated: an admin can bring it back for a while"),
-        _ => return Ok(Ok(())),
-    };
-    let refused = Happened {
-        refused_why: Some(why),
-        ..Happened::new(account.profile.id, event, origin)
-    };
+    let Some((why, told)) = standing::refused(account, erase_after_days) else { return Ok(Ok(())) };
+    let refused = Happened { refused_why: Some(why), ..Happened::new(account.profile.id, event, origin) };
     refused.record(client).await.map_err(|error| refusal(&error))?;
-    Ok(Err(Refusal::new(RefusalCode::Forbidden, message)))
+    Ok(Err(told))
 }
 
 fn taken() -> Refusal {

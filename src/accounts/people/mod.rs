@@ -19,12 +19,12 @@ use std::sync::Arc;
 use deadpool_postgres::Transaction;
 use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::history::{AuthEvent, Happened};
-use super::{Accounts, Origin, Profile, Role, Which};
+use super::{Accounts, Origin, Profile, Role, Which, standing};
 use crate::audit::{self, Act};
 use crate::error::FieldError;
 use crate::http::{Caller, Page, PageQuery};
@@ -222,9 +222,8 @@ impl People {
     /// When a deactivated account is to be erased.
     #[must_use]
     pub fn erases_at(&self, person: &Person) -> Option<Timestamp> {
-        let wait = SignedDuration::from_hours(24 * i64::from(self.accounts.0.config.auth.erase_after_days));
         let deactivated_at = person.deactivated_at.filter(|_| person.erased_at.is_none())?;
-        deactivated_at.checked_add(wait).ok()
+        Some(standing::erases_at(deactivated_at, self.accounts.0.config.auth.erase_after_days))
     }
 
     /// Changes an account. What is asked for and holds already is no act and leaves no entry.

@@ -11,16 +11,17 @@ use crate::accounts::Role;
 use crate::accounts::store::{COLUMNS, USERS, account};
 use crate::postgres::{Stored, containing, execute, query, query_opt};
 
-const MORE: &str = "case when u.plan_until > now() then u.plan_after end as plan_after, u.blocked_at, u.blocked_why, \
-    u.deactivated_at, u.erased_at, now() as read_at";
+const MORE: &str = "case when u.plan_until > now() then u.plan_after end as plan_after, u.blocked_at, \
+    u.erased_at, now() as read_at";
 
 fn person(row: &Row) -> Person {
+    let account = account(row);
     Person {
-        profile: account(row).profile,
+        profile: account.profile,
         plan_after: row.get("plan_after"),
         blocked_at: row.get("blocked_at"),
-        blocked_why: row.get("blocked_why"),
-        deactivated_at: row.get("deactivated_at"),
+        blocked_why: account.blocked_why,
+        deactivated_at: account.deactivated_at,
         erased_at: row.get("erased_at"),
         read_at: row.get("read_at"),
     }

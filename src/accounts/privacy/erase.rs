@@ -22,11 +22,18 @@ use uuid::Uuid;
 
 use super::{Privacy, store};
 use crate::accounts::random_hex;
+use crate::accounts::rules::ERASED_PREFIX;
 use crate::audit;
-use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, enqueue};
+use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, Recurring, enqueue};
 use crate::postgres::{journal, refusal};
 
 const ERASE: &str = "account.erase";
+/// Finds accounts whose time is over and whose job was lost, once a day on one of the nodes.
+pub const SWEEP: Recurring = Recurring {
+    queue: QueueName::Maintenance,
+    kind: "account.erase-sweep",
+    every: Duration::from_secs(24 * 3_600),
+};
 /// Accounts that one sweep puts into the queue.
 const SWEEP_MAX: i64 = 500;
 /// Rooms that are looked up at a time.
@@ -68,7 +75,7 @@ impl Privacy {
     /// What does the jobs of this part.
     #[must_use]
     pub fn handlers(&self) -> Handlers {
-        vec![(ERASE, Arc::new(Eraser(self.clone())))]
+        vec![(ERASE, Arc::new(Eraser(self.clone()))), (SWEEP.kind, Arc::new(Sweeper(self.clone())))]
     }
 
     /// Puts a job into the queue for each account whose time is over and that has none; answers how many. To be called
@@ -110,8 +117,8 @@ impl Privacy {
             }
         }
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
-        // Looked at again, under the lock: an admin may have brought it back this very moment.
-        let username = format!("erased-{}", random_hex::<4>());
+        // Looked at again, under the lock: another node may have done it meanwhile.
+        let username = format!("{ERASED_PREFIX}{}", random_hex::<4>());
         let plan = &accounts.0.config.default_plan;
         let erased = store::erase(&transaction, user, days, &username, DISPLAY_NAME, plan)
             .await
@@ -152,6 +159,20 @@ impl Handler for Eraser {
             let user = job.payload.get("user").and_then(|id| Uuid::try_parse(id.as_str()?).ok());
             let user = user.ok_or_else(|| JobError::Never("the job names no account".to_owned()))?;
             match self.0.erase(UserId::from_uuid(user)).await {
+                Ok(_) => Ok(()),
+                Err(refusal) => Err(JobError::Again(refusal.message)),
+            }
+        }
+        .boxed()
+    }
+}
+
+struct Sweeper(Privacy);
+
+impl Handler for Sweeper {
+    fn handle<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Result<(), JobError>> {
+        async move {
+            match self.0.sweep().await {
                 Ok(_) => Ok(()),
                 Err(refusal) => Err(JobError::Again(refusal.message)),
             }

@@ -12,17 +12,20 @@ mod zipped;
 
 use std::sync::Arc;
 
+use deadpool_postgres::Transaction;
 use greenroom_actors::engine::Engine;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 
 use super::history::{AuthEvent, Happened};
 use super::people::{OnChanged, last_admin, lock_active_admins};
-use super::{Accounts, Origin, Verdict, Which};
+use super::{Accounts, Origin, Profile, Verdict, Which};
 use crate::error::FieldError;
 use crate::http::Caller;
 use crate::jobs::enqueue;
+use crate::outbound::{Channel, Letter};
 use crate::postgres::refusal;
 
+pub use erase::{Erased, SWEEP};
 pub use routes::routes;
 
 use export::Exports;
@@ -63,6 +66,8 @@ impl Privacy {
         if admins == [caller.user] {
             return Err(last_admin());
         }
+        let profile =
+            super::store::by_id(&transaction, caller.user).await.map_err(|error| refusal(&error))?;
         let deactivated =
             store::deactivate(&transaction, caller.user, days).await.map_err(|error| refusal(&error))?;
         let Some(deactivated) = deactivated else {
@@ -72,12 +77,30 @@ impl Privacy {
         let happened = Happened::new(caller.user, AuthEvent::Deactivated, origin);
         happened.record(&transaction).await.map_err(|error| refusal(&error))?;
         enqueue(&transaction, &erase::job(&deactivated)).await.map_err(|error| refusal(&error))?;
+        if let Some(profile) = profile.map(|account| account.profile) {
+            self.send_farewell(&transaction, &profile, days).await?;
+        }
         transaction.commit().await.map_err(|error| refusal(&error))?;
         tracing::info!(user = %caller.user, "an account was deactivated by its user");
         // Once more: a socket may have come back between the first word and the commit.
         accounts.tell_ended(caller.user, None);
         (self.0.on_changed)(caller.user);
         Ok(())
+    }
+
+    /// A mail that says so, to whoever has an address and where mail goes out: it may have been somebody else.
+    async fn send_farewell(
+        &self,
+        transaction: &Transaction<'_>,
+        profile: &Profile,
+        days: u32,
+    ) -> Result<(), Refusal> {
+        let outbound = &self.0.accounts.0.outbound;
+        let Some(email) = profile.email.as_deref().filter(|_| outbound.mail() != Channel::Off) else {
+            return Ok(());
+        };
+        let letter = Letter::Deactivated { name: profile.display_name.clone(), days };
+        outbound.send_mail(transaction, email, &profile.locale, &letter).await
     }
 
     async fn check_password(

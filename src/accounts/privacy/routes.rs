@@ -105,9 +105,10 @@ async fn leave(
     config: web::Data<Config>,
 ) -> ApiResult<HttpResponse> {
     // A password is tried here too.
-    limits.check_auth(address, &caller.user.to_string())?;
+    let tried = limits.check_auth(address, &caller.user.to_string()).await?;
     let password = body.and_then(|body| body.into_inner().password);
     privacy.deactivate(&caller, password.as_deref(), &origin).await?;
+    tried.was_right().await;
     let mut response = HttpResponse::NoContent();
     if request.cookie(cookie::NAME).is_some() {
         response.cookie(cookie::forget(&config));
