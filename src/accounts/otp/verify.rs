@@ -10,7 +10,7 @@ use super::{Code, Mobile, Purpose};
 use crate::accounts::history::{AuthEvent, Happened};
 use crate::accounts::rules::{self, Username};
 use crate::accounts::store::{self as accounts, Account, NewAccount, Taken};
-use crate::accounts::{Accounts, Opened, Origin, Profile, Role, random_hex};
+use crate::accounts::{Accounts, Opened, Origin, Profile, Role, random_hex, standing};
 use crate::postgres::refusal;
 
 /// Names that are tried for a new account; that one of them is free is next to certain.
@@ -58,11 +58,15 @@ impl Accounts {
         let done = match (right, caller) {
             (None, _) => Err(wrong_code()),
             (Some(right), Some(user)) => self.link(&transaction, mobile, user, right, origin).await?,
-            (Some(Right { account: Some(account), .. }), None) => {
-                may_sign_in(&transaction, &account, AuthEvent::SignedIn, origin)
-                    .await?
-                    .map(|()| Done::Found(account.profile))
-            }
+            (Some(Right { account: Some(account), .. }), None) => may_sign_in(
+                &transaction,
+                &account,
+                self.0.config.auth.erase_after_days,
+                AuthEvent::SignedIn,
+                origin,
+            )
+            .await?
+            .map(|()| Done::Found(account.profile)),
             (Some(right), None) => self.found(&transaction, mobile, right.sign_up, origin).await?,
         };
         transaction.commit().await.map_err(|error| refusal(&error))?;
