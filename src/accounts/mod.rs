@@ -44,7 +44,7 @@ pub use privacy::{Erased, Privacy, SWEEP as ERASE_SWEEP};
 pub use random::random_hex;
 pub use refresh::RefreshToken;
 pub use routes::{UserView, routes};
-pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, Seeded};
+pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, MadeAdmin, Seeded};
 pub use sessions::{OnEnded, Which};
 pub use sign_in::{NewUser, Opened};
 pub use tokens::{AccessTokens, Claims, Role, TokenError};

@@ -1,6 +1,7 @@
 //! The SQL of seeding: crowds are made inside the database, by sets.
 
-use deadpool_postgres::Client;
+use deadpool_postgres::{Client, Transaction};
+use greenroom_actors::domain::UserId;
 
 use crate::accounts::{LoadPlan, Seeded};
 use crate::postgres::{Stored, execute};
@@ -85,6 +86,11 @@ pub async fn load(client: &mut Client, load: &LoadPlan) -> Stored<Seeded> {
     // The planner has never seen these tables so full.
     client.batch_execute("analyze users, rooms, room_members, room_characters, heads").await?;
     Ok(Seeded { users: made_users, rooms: made_rooms, characters: made_characters })
+}
+
+pub async fn make_admin(transaction: &Transaction<'_>, user: UserId) -> Stored<()> {
+    let sql = "update users set role = 'admin', updated_at = now() where id = $1";
+    execute(transaction, sql, &[&user.uuid()]).await.map(drop)
 }
 
 /// Removes all that was seeded. The log has no foreign keys, so what hangs on a room is removed by name.
