@@ -133,6 +133,8 @@ impl App {
         let control = Control::new(engine.clone(), pool.clone(), switches, hub.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
+        let counted = hub.clone();
+        site.metrics().ask(move || counted.counts().record());
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let sweep = tasks::sweep(accounts.clone());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());

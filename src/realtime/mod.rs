@@ -18,6 +18,7 @@ mod session;
 mod delivery;
 mod shard;
 mod hub;
+mod metrics;
 
 pub use backend::{Answer, Backend, Profile, Verified};
 pub use hub::{Hub, HubCounts, SessionInfo};
