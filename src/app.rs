@@ -25,21 +25,22 @@ use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
 use crate::http::{Health, Routes, Site};
+use crate::jobs::{Handlers, Jobs};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, ai, characters, control, conversations, http, realtime};
+use crate::{accounts, ai, characters, control, conversations, http, jobs, realtime};
 use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
 
 /// What is mounted at `/api` and `/api/v1`.
 const API: &[Routes] =
-    &[accounts::routes, characters::routes, conversations::routes, ai::routes, control::routes];
+    &[accounts::routes, characters::routes, conversations::routes, ai::routes, control::routes, jobs::routes];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[realtime::routes];
+const ROOT: &[Routes] = &[jobs::pages, realtime::routes];
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -54,9 +55,10 @@ pub struct App {
     engine: Engine,
     hub: Hub,
     health: Health,
+    jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 3],
+    chores: [JoinHandle<()>; 2],
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -128,19 +130,30 @@ impl App {
             profiles: tasks::profiles(&accounts),
             plans,
         }));
+        let mut handlers = Handlers::new();
+        handlers.push(tasks::sweep_handler(&accounts));
+        let jobs = Jobs::start(
+            pool.clone(),
+            database.connector(),
+            config.jobs.queue(others),
+            node,
+            handlers,
+            tasks::live_queues(&engine),
+        )
+        .await;
+        jobs.repeat(tasks::SWEEP);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(engine.clone(), pool.clone(), switches, hub.clone());
-        let health = Health::new(tasks::probes(&database, &engine, &providers));
+        let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
-        let sweep = tasks::sweep(accounts.clone());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
 
         // HTTP has threads of its own; what all workers share goes in by clone.
         let options = config.socket_options();
         let app = {
-            let (hub, engine) = (hub.clone(), engine.clone());
+            let (hub, engine, jobs) = (hub.clone(), engine.clone(), jobs.clone());
             move || {
                 http::app(&site)
                     .app_data(web::Data::new(hub.clone()))
@@ -150,6 +163,7 @@ impl App {
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
+                    .app_data(web::Data::new(jobs.clone()))
             }
         };
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
@@ -184,8 +198,9 @@ impl App {
             engine,
             hub,
             health,
+            jobs,
             lease,
-            chores: [recovery, sweep, upkeep],
+            chores: [recovery, upkeep],
             http,
             http_thread,
             drain_asked,
@@ -229,7 +244,8 @@ impl App {
         tracing::info!("draining");
         self.begin_drain();
         self.chores.iter().for_each(JoinHandle::abort);
-        let unfinished = self.engine.drain(self.config.server.drain_timeout()).await;
+        let deadline = self.config.server.drain_timeout();
+        let (unfinished, ()) = tokio::join!(self.engine.drain(deadline), self.jobs.stop(deadline));
         self.hub.close_all(CloseCode::Draining);
         self.http.stop(true).await;
         let _ = tokio::task::spawn_blocking(move || self.http_thread.join()).await;
