@@ -26,19 +26,27 @@ use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
 use crate::http::{Health, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
+use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, ai, characters, control, conversations, http, jobs, realtime};
+use crate::{accounts, ai, characters, control, conversations, http, jobs, outbound, realtime};
 use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
 
 /// What is mounted at `/api` and `/api/v1`.
-const API: &[Routes] =
-    &[accounts::routes, characters::routes, conversations::routes, ai::routes, control::routes, jobs::routes];
+const API: &[Routes] = &[
+    accounts::routes,
+    characters::routes,
+    conversations::routes,
+    ai::routes,
+    control::routes,
+    jobs::routes,
+    outbound::routes,
+];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[jobs::pages, realtime::routes];
 
@@ -84,6 +92,7 @@ impl App {
         let database = Database::open(&config.database.options(), &config.data_dir).await?;
         database.migrate().await?;
         let pool = database.pool();
+        let outbound = Outbound::open(&config)?;
         let accounts = Accounts::open(pool.clone(), config.clone())?;
         let seeded = seed(&config, &accounts, &pool).await?;
         tracing::info!("{seeded}");
@@ -132,6 +141,8 @@ impl App {
         }));
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
+        handlers.extend(outbound.handlers(pool.clone()));
+        let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
             pool.clone(),
             database.connector(),
@@ -164,6 +175,7 @@ impl App {
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
+                    .app_data(web::Data::new(outbox.clone()))
             }
         };
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;

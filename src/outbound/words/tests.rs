@@ -61,7 +61,8 @@ fn a_link_stands_in_both_bodies_and_is_a_button_in_one() {
     let letter = Letter::VerifyEmail { name: "Mira".to_owned(), link: link.clone(), hours: 24 };
     let worded = words().mail("en", &letter).unwrap();
     assert!(worded.text.contains(&format!("\nConfirm my address:\n{link}\n")));
-    let escaped = "https:&#x2f;&#x2f;chat.example.com&#x2f;api&#x2f;auth&#x2f;verify-email&#x2f;abc?x=1&amp;y=2";
+    let escaped =
+        "https:&#x2f;&#x2f;chat.example.com&#x2f;api&#x2f;auth&#x2f;verify-email&#x2f;abc?x=1&amp;y=2";
     assert!(worded.html.contains(&format!("<a class=\"button\" href=\"{escaped}\"")), "{}", worded.html);
     assert!(worded.html.contains(">Confirm my address</a>"));
 }
@@ -94,7 +95,11 @@ fn a_name_injects_nothing() {
         assert_eq!(worded.subject, plain.subject);
         assert_eq!(worded.text.lines().count(), plain.text.lines().count(), "{name:?} adds a line");
         assert_eq!(worded.html.matches('<').count(), plain.html.matches('<').count(), "{name:?} adds a tag");
-        assert_eq!(worded.html.matches('"').count(), plain.html.matches('"').count(), "{name:?} adds a quote");
+        assert_eq!(
+            worded.html.matches('"').count(),
+            plain.html.matches('"').count(),
+            "{name:?} adds a quote"
+        );
     }
 }
 
@@ -111,7 +116,8 @@ fn a_name_that_is_one_is_used() {
 
 #[test]
 fn only_an_address_stands_as_an_address() {
-    let letter = Letter::PasswordChanged { name: "Mira".to_owned(), address: Some("evil.example".to_owned()) };
+    let letter =
+        Letter::PasswordChanged { name: "Mira".to_owned(), address: Some("evil.example".to_owned()) };
     assert!(!words().mail("en", &letter).unwrap().text.contains("evil"));
 }
 
