@@ -27,13 +27,13 @@ use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
 use crate::http::{Health, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, ai, audit, characters, control, conversations, http, jobs, realtime};
+use crate::{accounts, ai, audit, characters, control, conversations, http, jobs, outbound, realtime};
 use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
@@ -47,6 +47,7 @@ const API: &[Routes] = &[
     conversations::routes,
     control::routes,
     jobs::routes,
+    outbound::routes,
 ];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[jobs::pages, realtime::routes];
@@ -94,7 +95,7 @@ impl App {
         database.migrate().await?;
         let pool = database.pool();
         let outbound = Outbound::open(&config)?;
-        let accounts = Accounts::open(pool.clone(), config.clone(), outbound)?;
+        let accounts = Accounts::open(pool.clone(), config.clone(), outbound.clone())?;
         let seeded = seed(&config, &accounts, &pool).await?;
         tracing::info!("{seeded}");
 
@@ -144,6 +145,9 @@ impl App {
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
+        handlers.extend(accounts.handlers());
+        handlers.extend(outbound.handlers(pool.clone()));
+        let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
             pool.clone(),
             database.connector(),
@@ -178,6 +182,7 @@ impl App {
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
+                    .app_data(web::Data::new(outbox.clone()))
             }
         };
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
