@@ -18,7 +18,7 @@ use greenroom_actors::ports::SystemClock;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, ERASE_SWEEP, People, Privacy};
 use crate::ai::{Providers, Tokens};
 use crate::audit::Audit;
 use crate::characters::Characters;
@@ -68,7 +68,7 @@ pub struct App {
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 2],
+    chores: [JoinHandle<()>; 3],
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -143,9 +143,14 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
+        accounts.on_changed(tasks::account_changed(&engine, &hub));
+        let changed = tasks::changed(&accounts);
+        let people = People::new(accounts.clone(), changed.clone());
+        let privacy = Privacy::new(accounts.clone(), engine.clone(), changed);
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
         handlers.extend(accounts.handlers());
+        handlers.extend(privacy.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
         let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
@@ -158,6 +163,7 @@ impl App {
         )
         .await;
         jobs.repeat(tasks::SWEEP);
+        jobs.repeat(ERASE_SWEEP);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
@@ -166,6 +172,7 @@ impl App {
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
+        let news = accounts.listen(&database.connector());
 
         // HTTP has threads of its own; what all workers share goes in by clone.
         let options = config.socket_options();
@@ -183,6 +190,8 @@ impl App {
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(outbox.clone()))
+                    .app_data(web::Data::new(people.clone()))
+                    .app_data(web::Data::new(privacy.clone()))
             }
         };
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
@@ -219,7 +228,7 @@ impl App {
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep],
+            chores: [recovery, upkeep, news],
             http,
             http_thread,
             drain_asked,

@@ -12,6 +12,8 @@ mod news;
 mod origin;
 mod otp;
 mod passwords;
+mod people;
+mod privacy;
 mod profile;
 mod random;
 mod recovery;
@@ -22,6 +24,7 @@ mod rules;
 mod seed;
 mod sessions;
 mod sign_in;
+mod standing;
 mod store;
 mod strength;
 mod tokens;
@@ -44,7 +47,9 @@ pub use links::{LinkPurpose, LinkToken};
 pub use origin::Origin;
 pub use otp::{Code, Mobile, MobileSignUp, OtpStatus, Proved, Sent, is_region};
 pub use passwords::{Passwords, Verdict};
-pub use profile::{OnChanged, ProfileChange, ProfileFields};
+pub use people::{OnChanged, People};
+pub use privacy::{Erased, Privacy, SWEEP as ERASE_SWEEP};
+pub use profile::{ProfileChange, ProfileFields};
 pub use random::random_hex;
 pub use refresh::RefreshToken;
 pub use register::NewUser;
@@ -136,10 +141,12 @@ impl Accounts {
         store::is_active(&client, user).await.map_err(|error| refusal(&error))
     }
 
-    /// Removes what is of no more use: tokens and links that ran out, history of long ago. Answers how many rows. To be
-    /// called now and then.
+    /// Removes what is of no more use: tokens, links, codes and keys that ran out, history of long ago. Answers how many
+    /// rows of tokens, links and history. To be called now and then.
     pub async fn sweep(&self) -> Result<u64, Refusal> {
         let client = self.client().await?;
+        api_keys::sweep(&client).await.map_err(|error| refusal(&error))?;
+        otp::sweep(&client).await.map_err(|error| refusal(&error))?;
         store::sweep(&client).await.map_err(|error| refusal(&error))
     }
 

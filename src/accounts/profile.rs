@@ -3,22 +3,18 @@
 //! A new time zone counts from the next midnight in the present one: nobody gains a day's allowance by travelling. A new
 //! e-mail address is unproved until its link was used, and links to the one before are void.
 
-use std::sync::Arc;
-
 use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::history::{AuthEvent, Happened};
+use super::people::OnChanged;
 use super::rules::{self, Email, Username};
 use super::store::Account;
 use super::{Accounts, Origin, Profile, store};
 use crate::error::FieldError;
 use crate::postgres::refusal;
-
-/// Told that what the engine knows of a user has changed: name, plan, time zone.
-pub type OnChanged = Arc<dyn Fn(UserId) + Send + Sync>;
 
 /// What is to be changed, checked; `None` stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -136,7 +132,7 @@ impl Accounts {
             self.send_verification(&transaction, &after).await?;
         }
         transaction.commit().await.map_err(|error| refusal(&error))?;
-        self.changed(user).await;
+        self.changed(user);
         Ok(after)
     }
 
@@ -147,10 +143,12 @@ impl Accounts {
         }
     }
 
-    /// What the engine knows of a user has changed and is committed: it reads it anew, on every node.
-    pub async fn changed(&self, user: UserId) {
+    /// What the engine knows of a user has changed and is committed: this node reads it anew at once, the others when they
+    /// hear of it. To be called on a runtime.
+    pub fn changed(&self, user: UserId) {
         self.tell_changed(user);
-        self.notify_changed(user).await;
+        let accounts = self.clone();
+        tokio::spawn(async move { accounts.notify_changed(user).await });
     }
 
     pub(super) fn tell_changed(&self, user: UserId) {

@@ -7,7 +7,7 @@ use super::history::{AuthEvent, Happened};
 use super::passwords::Verdict;
 use super::refresh::RefreshToken;
 use super::store::{self, Account};
-use super::{Accounts, Origin, Profile, rules};
+use super::{Accounts, Origin, Profile, rules, standing};
 use crate::postgres::refusal;
 
 /// A sign-in that was opened or renewed.
@@ -41,13 +41,9 @@ impl Accounts {
             self.note_refused(&account, "wrong_password", origin);
             return Err(wrong_credentials());
         }
-        if account.blocked {
-            self.note_refused(&account, "blocked", origin);
-            return Err(Refusal::new(RefusalCode::Forbidden, "this account is blocked"));
-        }
-        if account.deactivated {
-            self.note_refused(&account, "deactivated", origin);
-            return Err(self.deactivated(&account));
+        if let Some((why, refused)) = standing::refused(&account, self.0.config.auth.erase_after_days) {
+            self.note_refused(&account, why, origin);
+            return Err(refused);
         }
         if verdict == Verdict::Outdated {
             let hash = self.0.passwords.hash(password).await?;
