@@ -83,6 +83,7 @@ impl App {
         database.migrate().await?;
         let pool = database.pool();
         let accounts = Accounts::open(pool.clone(), config.clone())?;
+        accounts.load_revoked().await.context("ended sign-ins cannot be read")?;
         let seeded = seed(&config, &accounts, &pool).await?;
         tracing::info!("{seeded}");
 
