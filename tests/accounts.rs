@@ -13,6 +13,7 @@ use actix_web::test::TestRequest;
 use futures_util::future::join_all;
 use greenroom::accounts::{Accounts, NewUser, Origin, RefreshToken, Role};
 use greenroom::config::Config;
+use greenroom::outbound::Outbound;
 use greenroom_actors::protocol::RefusalCode;
 use serde_json::{Value, json};
 use world::{Answer, PASSWORD, world, world_with};
@@ -142,7 +143,8 @@ async fn a_password_hashed_with_older_settings_is_hashed_anew() {
         },
         ..Config::default()
     });
-    let accounts = Accounts::open(world.database.pool(), newer).unwrap();
+    let accounts =
+        Accounts::open(world.database.pool(), newer.clone(), Outbound::open(&newer).unwrap()).unwrap();
     accounts.login("mira", PASSWORD, origin()).await.unwrap();
     assert_eq!(world.count("select count(*) from users where password_hash like '%m=128,%'").await, 1);
     accounts.login("mira", PASSWORD, origin()).await.unwrap();

@@ -3,20 +3,23 @@
 //! A sign-in is one device. It holds a family of refresh tokens of which only the newest is good, and gives out
 //! access tokens that nobody has to look up. Unknown accounts and wrong passwords look and take the same.
 
+mod api_keys;
 mod cookie;
 mod history;
 mod origin;
+mod otp;
 mod passwords;
 mod random;
 mod refresh;
 mod routes;
 mod rules;
 mod seed;
+mod sessions;
 mod sign_in;
 mod store;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use deadpool_postgres::{Client, Pool};
 use greenroom_actors::domain::UserId;
@@ -25,15 +28,19 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use crate::config::{Config, ConfigError};
+use crate::outbound::Outbound;
 use crate::postgres::refusal;
 
+pub use api_keys::{ApiKey, Holder, KeyCaller, KeyInfo, NewKey, Scope, Way};
 pub use history::AuthEvent;
 pub use origin::Origin;
+pub use otp::{Code, Mobile, MobileSignUp, OtpStatus, Proved, Sent, is_region};
 pub use passwords::{Passwords, Verdict};
 pub use random::random_hex;
 pub use refresh::RefreshToken;
 pub use routes::{UserView, routes};
 pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, Seeded};
+pub use sessions::{OnEnded, Which};
 pub use sign_in::{NewUser, Opened};
 pub use tokens::{AccessTokens, Claims, Role, TokenError};
 
@@ -72,18 +79,23 @@ struct Inner {
     config: Arc<Config>,
     tokens: AccessTokens,
     passwords: Passwords,
+    outbound: Outbound,
+    on_ended: OnceLock<OnEnded>,
+    codes: otp::CodeKey,
 }
 
 impl Accounts {
     /// Reads or makes the signing secret.
-    pub fn open(pool: Pool, config: Arc<Config>) -> Result<Self, ConfigError> {
+    pub fn open(pool: Pool, config: Arc<Config>, outbound: Outbound) -> Result<Self, ConfigError> {
         let secret = config.signing_secret()?;
         let previous = &config.auth.jwt_previous_secrets;
         let previous: Vec<&[u8]> = previous.iter().map(|secret| secret.expose_secret().as_bytes()).collect();
-        let secret = secret.expose_secret().as_bytes();
-        let tokens = AccessTokens::rotating(secret, &previous, config.auth.access_ttl());
+        let tokens =
+            AccessTokens::rotating(secret.expose_secret().as_bytes(), &previous, config.auth.access_ttl());
         let passwords = Passwords::new(&config.auth);
-        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords })))
+        let codes = otp::CodeKey::new(secret.expose_secret().as_bytes());
+        let on_ended = OnceLock::new();
+        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, outbound, on_ended, codes })))
     }
 
     /// Signs and checks access tokens.

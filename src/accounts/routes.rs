@@ -1,6 +1,6 @@
 //! `/api/auth…`: signing up, in and out.
 
-mod view;
+pub(super) mod view;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -19,6 +19,8 @@ use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
 use crate::http::{Caller, ClientAddress, Json, RateLimits};
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
+    super::api_keys::routes(config);
+    super::otp::routes(config);
     config.service(register).service(login).service(refresh_token).service(logout).service(me);
 }
 
@@ -89,7 +91,7 @@ async fn register(
     let body = body.into_inner();
     let new = NewUser::check(&body.email, &body.username, body.display_name.as_deref(), &body.password)
         .map_err(ApiError::bad_request)?;
-    limits.check_auth(address, new.identity())?;
+    limits.check_auth(address, new.identity()).await?;
     let opened = accounts.register(&new, origin).await?;
     Ok(answer(&request, &config, StatusCode::CREATED, opened))
 }
@@ -126,8 +128,9 @@ async fn login(
     if body.password.is_empty() || rules::password(&body.password).is_err() && body.password.len() > 1_024 {
         return Err(FieldError::new("password", "is missing or too long").into());
     }
-    limits.check_auth(address, &rules::key(&name))?;
+    let tried = limits.check_auth(address, &rules::key(&name)).await?;
     let opened = accounts.login(&name, &body.password, origin).await?;
+    tried.was_right().await;
     Ok(answer(&request, &config, StatusCode::OK, opened))
 }
 

@@ -14,7 +14,7 @@ use super::rules::{Email, Username};
 use super::{Profile, Role};
 use crate::postgres::{Stored, execute, query, query_opt};
 
-pub use sign_ins::{end_by_token, end_sign_in, exchange, find_token, open_sign_in};
+pub use sign_ins::{end_by_token, end_sign_in, end_sign_ins, exchange, find_token, open_sign_in};
 
 /// An account with what a sign-in needs of it.
 pub struct Account {
@@ -76,6 +76,11 @@ pub async fn by_email(client: &impl GenericClient, key: &str) -> Stored<Option<A
 
 pub async fn by_username(client: &impl GenericClient, key: &str) -> Stored<Option<Account>> {
     find(client, "u.username_key = $1", &key).await
+}
+
+/// `mobile` in E.164.
+pub async fn by_mobile(client: &impl GenericClient, mobile: &str) -> Stored<Option<Account>> {
+    find(client, "u.mobile = $1", &mobile).await
 }
 
 /// Somebody new, by whichever way in.

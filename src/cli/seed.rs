@@ -12,6 +12,7 @@ use clap::Args;
 use crate::accounts::{Accounts, LoadPlan};
 use crate::app;
 use crate::config::Config;
+use crate::outbound::Outbound;
 
 #[derive(Debug, Args)]
 pub struct Seed {
@@ -36,7 +37,7 @@ pub async fn run(config: Config, seed: Seed) -> anyhow::Result<ExitCode> {
     let config = Arc::new(config);
     let database = super::open(&config).await?;
     database.migrate().await?;
-    let accounts = Accounts::open(database.pool(), config.clone())?;
+    let accounts = Accounts::open(database.pool(), config.clone(), Outbound::open(&config)?)?;
     let said = if seed.clean {
         app::unseed(&accounts, &database.pool()).await?
     } else if let Some(users) = seed.load {

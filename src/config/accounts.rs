@@ -21,6 +21,11 @@ pub struct AuthSettings {
     pub sign_ins_max: u32,
     /// Whether anybody may make an account.
     pub registration: bool,
+    /// Whether `check-username`, `check-mobile` and `otp-status` tell who is here; else they answer all alike.
+    pub lookups: bool,
+    /// ISO 3166 region of mobile numbers without a country code; empty: they are refused.
+    pub default_region: String,
+    pub otp: OtpSettings,
     /// Whether the console's cookie is for HTTPS only. Development has no HTTPS and ignores it.
     pub cookie_secure: bool,
     /// Passwords hashed at the same time.
@@ -41,6 +46,9 @@ impl Default for AuthSettings {
             refresh_grace_s: 10,
             sign_ins_max: 100,
             registration: true,
+            lookups: true,
+            default_region: String::new(),
+            otp: OtpSettings::default(),
             cookie_secure: true,
             hash_concurrency: 2,
             hash_queue_max: 64,
@@ -59,6 +67,26 @@ impl AuthSettings {
     #[must_use]
     pub fn refresh_ttl(&self) -> Duration {
         Duration::from_secs(self.refresh_ttl_s)
+    }
+}
+
+/// One-time passwords by text message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OtpSettings {
+    /// How long a code holds.
+    pub ttl_s: u32,
+    /// Guesses that one code stands; the next ones are not compared.
+    pub tries_max: u32,
+    /// Codes that go to one number in an hour.
+    pub sends_per_hour: u32,
+    /// Seconds between two codes to one number.
+    pub send_pause_s: u32,
+}
+
+impl Default for OtpSettings {
+    fn default() -> Self {
+        Self { ttl_s: 300, tries_max: 5, sends_per_hour: 5, send_pause_s: 60 }
     }
 }
 

@@ -46,14 +46,24 @@ pub struct LimitSettings {
     pub enabled: bool,
     /// Users and addresses that one limit remembers at a time.
     pub keys_max: usize,
-    /// Tries to sign in or up, per e-mail address or username.
+    /// Tries to get in, per e-mail address, username or mobile number. A right password is not counted.
     pub auth_identity: RateSettings,
-    /// Tries to sign in or up, per network address.
+    /// Tries to get in, per network address.
     pub auth_address: RateSettings,
-    /// Requests to `/api`, per network address.
+    /// Requests to the API, per user with a token and per network address without.
     pub api: RateSettings,
-    /// Requests to `/api` of a user with a premium plan.
+    /// The same of a user with a premium plan, and of an admin.
     pub api_premium: RateSettings,
+    /// Questions whether an account exists, per network address.
+    pub lookup: RateSettings,
+    /// Searches, per user or network address.
+    pub search: RateSettings,
+    /// Pictures and videos to be made, per user.
+    pub generation: RateSettings,
+    /// Uploads, per user.
+    pub uploads: RateSettings,
+    /// Uploads of a user with a premium plan.
+    pub uploads_premium: RateSettings,
     /// Messages of one user; premium plans have no such limit.
     pub messages: RateSettings,
     /// `typing:*` of one session.
@@ -71,6 +81,11 @@ impl Default for LimitSettings {
             auth_address: RateSettings::new(20, 900),
             api: RateSettings::new(100, 900),
             api_premium: RateSettings::new(1_000, 900),
+            lookup: RateSettings::new(10, 60),
+            search: RateSettings::new(30, 60),
+            generation: RateSettings::new(10, 60),
+            uploads: RateSettings::new(20, 3_600),
+            uploads_premium: RateSettings::new(100, 3_600),
             messages: RateSettings::new(10, 60),
             typing: RateSettings::new(30, 60),
             commands: RateSettings::new(120, 60),
@@ -82,31 +97,31 @@ impl LimitSettings {
     /// The limits that hold: none of them where all are lifted.
     #[must_use]
     pub fn effective(&self) -> Self {
-        let held = |limit: RateSettings| RateSettings { enabled: limit.enabled && self.enabled, ..limit };
-        Self {
-            enabled: self.enabled,
-            keys_max: self.keys_max,
-            auth_identity: held(self.auth_identity),
-            auth_address: held(self.auth_address),
-            api: held(self.api),
-            api_premium: held(self.api_premium),
-            messages: held(self.messages),
-            typing: held(self.typing),
-            commands: held(self.commands),
-        }
+        let mut held = self.clone();
+        held.each().into_iter().for_each(|(_, limit)| limit.enabled &= self.enabled);
+        held
     }
 
     /// All limits by their names, for validation and for the command line.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, RateSettings); 7] {
+    pub fn named(&self) -> Vec<(&'static str, RateSettings)> {
+        self.clone().each().into_iter().map(|(name, limit)| (name, *limit)).collect()
+    }
+
+    fn each(&mut self) -> [(&'static str, &mut RateSettings); 12] {
         [
-            ("auth_identity", self.auth_identity),
-            ("auth_address", self.auth_address),
-            ("api", self.api),
-            ("api_premium", self.api_premium),
-            ("messages", self.messages),
-            ("typing", self.typing),
-            ("commands", self.commands),
+            ("auth_identity", &mut self.auth_identity),
+            ("auth_address", &mut self.auth_address),
+            ("api", &mut self.api),
+            ("api_premium", &mut self.api_premium),
+            ("lookup", &mut self.lookup),
+            ("search", &mut self.search),
+            ("generation", &mut self.generation),
+            ("uploads", &mut self.uploads),
+            ("uploads_premium", &mut self.uploads_premium),
+            ("messages", &mut self.messages),
+            ("typing", &mut self.typing),
+            ("commands", &mut self.commands),
         ]
     }
 }

@@ -33,7 +33,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn invalid(name: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(name: &str, message: impl Into<String>) -> Self {
         Self { problems: vec![Problem::new("", name, message)] }
     }
 }
@@ -222,7 +222,7 @@ fn explain(error: &figment::Error) -> Problem {
     let name = error.path.join(".");
     // An item of a list has its number after the name.
     let setting = name.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
-    let secrets = ["jwt_secret", "jwt_previous_secrets", "api_key", "password", "url"];
+    let secrets = ["jwt_secret", "jwt_previous_secrets", "api_key", "password", "auth_token", "url"];
     let secret = secrets.iter().any(|key| setting.ends_with(key));
     let message = match &error.kind {
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if secret => {

@@ -8,11 +8,13 @@ mod ai;
 mod database;
 mod engine;
 mod environment;
+mod jobs;
 mod known;
 mod limits;
 mod load;
 mod log;
 mod network;
+mod outbound;
 mod plans;
 mod realtime;
 mod secret;
@@ -24,16 +26,18 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use accounts::{AdminSettings, AuthSettings};
+pub use accounts::{AdminSettings, AuthSettings, OtpSettings};
 pub use ai::{AiSettings, OFFLINE, ProviderKind, ProviderSettings};
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};
 pub use environment::{UsualName, usual_names};
+pub use jobs::JobSettings;
 pub use known::{Leaf, env_name};
 pub use limits::{LimitSettings, RateSettings};
 pub use load::{CONFIG_FILE, ConfigError, Problem, names_not_understood};
 pub use log::{LogFormat, LogSettings, Logging};
 pub use network::Network;
+pub use outbound::{MailSettings, MailTls, SmsSettings};
 pub use plans::{PerCharacterSettings, PlanSettings, ServiceClass, WindowSetting};
 pub use realtime::RealtimeSettings;
 pub use secret::SIGNING_SECRET_FILE;
@@ -71,10 +75,13 @@ pub struct Config {
     pub auth: AuthSettings,
     pub admin: AdminSettings,
     pub limits: LimitSettings,
+    pub mail: MailSettings,
+    pub sms: SmsSettings,
     pub realtime: RealtimeSettings,
     pub engine: EngineSettings,
     pub pool: PoolSettings,
     pub journal: JournalSettings,
+    pub jobs: JobSettings,
     pub ai: AiSettings,
     pub log: LogSettings,
     pub plans: BTreeMap<String, PlanSettings>,
@@ -91,10 +98,13 @@ impl Default for Config {
             auth: AuthSettings::default(),
             admin: AdminSettings::default(),
             limits: LimitSettings::default(),
+            mail: MailSettings::default(),
+            sms: SmsSettings::default(),
             realtime: RealtimeSettings::default(),
             engine: EngineSettings::default(),
             pool: PoolSettings::default(),
             journal: JournalSettings::default(),
+            jobs: JobSettings::default(),
             ai: AiSettings::default(),
             log: LogSettings::default(),
             plans: plans::shipped(),

@@ -11,6 +11,8 @@ use super::Network;
 pub struct ServerSettings {
     pub host: String,
     pub port: u16,
+    /// The address that people reach the server at, for links: `https://chat.example.com`, with a path where it has one.
+    pub public_url: String,
     /// HTTP worker threads; 0 is one per core.
     pub workers: usize,
     /// Threads of the engine's runtime; 0 is one per core.
@@ -35,6 +37,7 @@ impl Default for ServerSettings {
         Self {
             host: "127.0.0.1".to_owned(),
             port: 7070,
+            public_url: String::new(),
             workers: 0,
             engine_threads: 0,
             cors_origins: Vec::new(),
@@ -54,6 +57,16 @@ impl ServerSettings {
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.host == "localhost" || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
+    /// What links start with, without a slash at the end: `public_url`, or else the address that is listened on.
+    #[must_use]
+    pub fn public_base(&self) -> String {
+        match self.public_url.trim_end_matches('/') {
+            "" if self.host.contains(':') => format!("http://[{}]:{}", self.host, self.port),
+            "" => format!("http://{}:{}", self.host, self.port),
+            url => url.to_owned(),
+        }
     }
 
     #[must_use]

@@ -1,15 +1,19 @@
 //! What settings must hold together before the server starts with them.
 
+use std::net::IpAddr;
+
 use secrecy::ExposeSecret;
 
 use super::load::Problem;
 use super::log::parse_level;
-use super::{Config, ConfigError, Environment, Network, OFFLINE, ProviderKind};
+use super::{Config, ConfigError, Environment, MailTls, Network, OFFLINE, ProviderKind};
 
 /// Characters of a production server's signing secret.
 const SECRET_MIN_CHARS: usize = 32;
 /// Characters of the first admin's password in production.
 const ADMIN_PASSWORD_MIN_CHARS: usize = 12;
+/// One mail or SMS at most: jobs have a deadline too.
+const SEND_TIMEOUT_MAX_MS: u64 = 60_000;
 
 impl Config {
     /// Checks all rules and answers every one that is broken.
@@ -19,6 +23,7 @@ impl Config {
         self.check_server(&mut broken);
         self.check_bounds(&mut broken);
         self.check_ai(&mut broken);
+        self.check_outbound(&mut broken);
         self.check_plans(&mut broken);
         if broken.0.is_empty() { Ok(()) } else { Err(ConfigError { problems: broken.0 }) }
     }
@@ -121,6 +126,7 @@ impl Config {
             ("journal.lanes", self.journal.lanes),
             ("journal.batch_max", self.journal.batch_max),
             ("journal.queue_max", self.journal.queue_max),
+            ("jobs.workers", self.jobs.workers),
         ];
         for (name, value) in at_least_one {
             broken.unless(value > 0, name, "takes 1 or more");
@@ -139,6 +145,9 @@ impl Config {
             ("pool.ageing_step_ms", self.pool.ageing_step_ms),
             ("pool.first_token_timeout_ms", self.pool.first_token_timeout_ms),
             ("journal.retry_ms", self.journal.retry_ms),
+            ("jobs.poll_ms", self.jobs.poll_ms),
+            ("jobs.deadline_ms", self.jobs.deadline_ms),
+            ("jobs.backoff_ms", self.jobs.backoff_ms),
         ];
         for (name, value) in spans {
             broken.unless(value > 0, name, "takes a span longer than zero");
@@ -166,9 +175,33 @@ impl Config {
             "is longer than journal.retry_max_ms",
         );
         broken.unless(
+            self.jobs.lease_ms >= 1_000,
+            "jobs.lease_ms",
+            "takes 1000 or more: a shorter lease is lost by a database that is only busy",
+        );
+        broken.unless(
+            self.jobs.backoff_ms <= self.jobs.backoff_max_ms,
+            "jobs.backoff_ms",
+            "is longer than jobs.backoff_max_ms",
+        );
+        broken.unless(self.jobs.retries <= 100, "jobs.retries", "takes 100 or less");
+        broken.unless(
             self.database.node_dead_after_ms >= self.database.node_beat_ms.saturating_mul(2),
             "database.node_dead_after_ms",
             "takes at least twice database.node_beat_ms, or a late beat kills a living node",
+        );
+        broken.unless(
+            self.auth.default_region.is_empty() || crate::accounts::is_region(&self.auth.default_region),
+            "auth.default_region",
+            "takes the two letters of a region, such as GB, or nothing",
+        );
+        let otp = &self.auth.otp;
+        broken.unless(
+            (1..=100).contains(&otp.tries_max)
+                && (30..=3_600).contains(&otp.ttl_s)
+                && otp.sends_per_hour >= 1,
+            "auth.otp",
+            "takes tries_max of 1 to 100, ttl_s of 30 to 3600 and sends_per_hour of 1 or more",
         );
         broken.unless(
             self.auth.argon2_memory_kib >= 8 && self.auth.argon2_iterations >= 1,
@@ -208,6 +241,83 @@ impl Config {
         );
     }
 
+    fn check_outbound(&self, broken: &mut Broken) {
+        let (mail, sms) = (&self.mail, &self.sms);
+        broken.unless(
+            self.server.public_url.is_empty() || is_base_url(&self.server.public_url),
+            "server.public_url",
+            "takes an address such as https://chat.example.com, without ? and #",
+        );
+        for (name, value) in [("mail", mail.connections_max), ("sms", sms.connections_max)] {
+            broken.unless(value > 0, &format!("{name}.connections_max"), "takes 1 or more");
+        }
+        for (name, value) in [("mail", mail.timeout_ms), ("sms", sms.timeout_ms)] {
+            let at = format!("{name}.timeout_ms");
+            broken.unless((1..=SEND_TIMEOUT_MAX_MS).contains(&value), &at, "takes 1 to 60000");
+        }
+        if mail.is_set() {
+            self.check_mail(broken);
+        }
+        if sms.is_set() {
+            let url = reqwest::Url::parse(&sms.url()).ok();
+            let scheme = url.as_ref().map(reqwest::Url::scheme);
+            let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
+            broken.unless(
+                !host.is_empty() && matches!(scheme, Some("https" | "http")),
+                "sms.webhook_url",
+                "takes an address such as https://sms.example.com/send",
+            );
+            broken.unless(
+                scheme != Some("http") || !sms.has_token() || is_this_machine(host),
+                "sms.webhook_url",
+                "sms.auth_token is not sent in clear over a network: take https",
+            );
+            broken.unless(!sms.from.is_empty(), "sms.from", "takes the number that SMS come from");
+            broken.unless(
+                sms.account_sid.is_empty() || sms.has_token(),
+                "sms.auth_token",
+                "belongs to sms.account_sid",
+            );
+        }
+    }
+
+    fn check_mail(&self, broken: &mut Broken) {
+        let mail = &self.mail;
+        broken.unless(
+            !self.is_production() || !self.server.public_url.is_empty(),
+            "server.public_url",
+            "production sends mail with links in it: set PUBLIC_URL to the address that people reach this server at",
+        );
+        broken.unless(
+            !mail.host.contains(|c: char| c.is_whitespace() || c == '/' || c == '@'),
+            "mail.host",
+            "takes a name such as smtp.example.com",
+        );
+        let mailbox = |text: &str| text.parse::<lettre::message::Mailbox>().is_ok();
+        broken.unless(mailbox(&mail.from), "mail.from", "takes Name <address>, or an address alone");
+        broken.unless(
+            mail.reply_to.is_empty() || mailbox(&mail.reply_to),
+            "mail.reply_to",
+            "takes Name <address>, or an address alone",
+        );
+        let password = !mail.password.expose_secret().is_empty();
+        broken.unless(
+            password != mail.username.is_empty(),
+            "mail.username",
+            "and mail.password are set together or not at all",
+        );
+        broken.unless(
+            mail.tls != MailTls::None || !password || is_this_machine(&mail.host),
+            "mail.tls",
+            "mail.password is not sent in clear over a network: take starttls or implicit",
+        );
+        broken.unless(
+            mail.tls != MailTls::StartTls || mail.port() != 465,
+            "mail.tls",
+            "port 465 speaks TLS from the first byte: take implicit",
+        );
+    }
+
     fn check_plans(&self, broken: &mut Broken) {
         broken.unless(
             self.plans.contains_key(&self.default_plan),
@@ -227,6 +337,24 @@ impl Config {
 fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     !text.is_empty() && text.len() <= 64 && text.chars().all(plain)
+}
+
+/// Whether links may start with it.
+fn is_base_url(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "https" | "http")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })
+}
+
+/// Whether what goes there never leaves this machine.
+fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 struct Broken(Vec<Problem>);

@@ -22,15 +22,16 @@ mod throttle;
 
 pub use address::client_address;
 pub use caller::{AdminCaller, Caller, OptionalCaller};
+pub(crate) use caller::bearer;
+pub use console::console_page;
 pub use health::{DependencyState, Finding, Health, Probe};
 pub use json::{BodyLimit, Json};
 pub use metrics::Metrics;
 pub use openapi::document;
 pub use paging::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page, PageParams, PageQuery};
 pub use process::ProcessUsage;
-pub use rate::{Exceeded, RateKey, RateLimit, Standing};
+pub use rate::{AuthTry, Class, Exceeded, RateKey, RateLimits, Standing};
 pub use site::{ClientAddress, Routes, Site, app};
-pub use throttle::RateLimits;
 
 #[cfg(test)]
 mod tests;

@@ -1,39 +1,86 @@
-//! How often one may ask: a small face on `governor`, with a bound on what it remembers.
+//! How often one may ask: the one face of all limits of HTTP. Sockets' limits are held by the engine and the sessions.
 //!
-//! A limit lets `max` through at once and then one each `window / max` (GCRA). Beyond `keys_max` keys, keys are put
-//! together into shared buckets: an attacker with many addresses gets less then, not more, and memory stays bounded.
+//! A [`Class`] names a limit of the settings, a [`RateKey`] whom it counts. The limits live in this process; another
+//! side (a store that nodes share) goes behind [`RateLimits`], whose callers wait for an answer already.
+//! What a request was counted by is noted for its answer's `X-RateLimit-*`: see [`watched`].
 
-use std::hash::{BuildHasher, RandomState};
+mod memory;
+mod paths;
+
+use std::cell::RefCell;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use governor::clock::{Clock, DefaultClock};
-use governor::middleware::StateInformationMiddleware;
-use governor::state::keyed::DashMapStateStore;
-use governor::{Quota, RateLimiter};
 use greenroom_actors::domain::UserId;
 
+use self::memory::RateLimit;
+use super::ClientAddress;
 use super::address::limited_part;
-use crate::config::RateSettings;
+use crate::config::LimitSettings;
 use crate::error::ApiError;
 
-/// How often the keys are counted: each so many checks.
-const COUNT_EVERY: u32 = 512;
-const SHARED_BUCKETS: u64 = 1_024;
+pub(super) use paths::{Counts, counts};
 
 pub(super) const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 pub(super) const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 pub(super) const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// What is limited. Each has its section in `[limits]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Requests to the API: by user with a token, by address without.
+    Api,
+    /// The same of users with a premium plan, and of admins.
+    ApiPremium,
+    /// Tries to get in, by address.
+    AuthAddress,
+    /// Tries to get in, by what somebody says to be: an e-mail address, a username, a mobile number.
+    AuthIdentity,
+    /// Pictures and videos to be made.
+    Generation,
+    /// Questions that tell who has an account, by address.
+    Lookup,
+    Search,
+    Uploads,
+    UploadsPremium,
+}
+
+impl Class {
+    const ALL: [Self; 9] = [
+        Self::Api,
+        Self::ApiPremium,
+        Self::AuthAddress,
+        Self::AuthIdentity,
+        Self::Generation,
+        Self::Lookup,
+        Self::Search,
+        Self::Uploads,
+        Self::UploadsPremium,
+    ];
+
+    fn settings(self, of: &LimitSettings) -> &crate::config::RateSettings {
+        match self {
+            Self::Api => &of.api,
+            Self::ApiPremium => &of.api_premium,
+            Self::AuthAddress => &of.auth_address,
+            Self::AuthIdentity => &of.auth_identity,
+            Self::Generation => &of.generation,
+            Self::Lookup => &of.lookup,
+            Self::Search => &of.search,
+            Self::Uploads => &of.uploads,
+            Self::UploadsPremium => &of.uploads_premium,
+        }
+    }
+}
 
 /// Whom a limit counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RateKey {
     Address(IpAddr),
     User(UserId),
-    /// An e-mail address or username, in the form in which it is unique.
+    /// An e-mail address, a username or a mobile number, in the form in which it is unique.
     Identity(Box<str>),
     Shared(u64),
 }
@@ -56,7 +103,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Writes `X-RateLimit-*`.
+    /// Writes `X-RateLimit-*`; the reset in seconds, rounded up.
     pub fn write(&self, headers: &mut HeaderMap) {
         headers.insert(LIMIT, HeaderValue::from(self.limit));
         headers.insert(REMAINING, HeaderValue::from(self.remaining));
@@ -82,175 +129,93 @@ impl From<Exceeded> for ApiError {
     }
 }
 
-type Governor<C> = RateLimiter<RateKey, DashMapStateStore<RateKey>, C, StateInformationMiddleware>;
+/// The limits of HTTP. Cheap to clone; all clones count together.
+#[derive(Clone)]
+pub struct RateLimits(Arc<[RateLimit; Class::ALL.len()]>);
 
-/// One limit for many keys. A limit that is switched off lets all through.
-pub struct RateLimit<C: Clock = DefaultClock> {
-    inner: Option<Inner<C>>,
-}
-
-struct Inner<C: Clock> {
-    governor: Governor<C>,
-    clock: C,
-    max: NonZeroU32,
-    /// Time in which one of `max` comes free.
-    step: Duration,
-    keys_max: usize,
-    checks: AtomicU32,
-    full: AtomicBool,
-    hasher: RandomState,
-}
-
-impl RateLimit {
+impl RateLimits {
     #[must_use]
-    pub fn new(settings: &RateSettings, keys_max: usize) -> Self {
-        Self::with_clock(settings, keys_max, DefaultClock::default())
+    pub fn new(settings: &LimitSettings) -> Self {
+        let settings = settings.effective();
+        Self(Arc::new(Class::ALL.map(|class| RateLimit::new(class.settings(&settings), settings.keys_max))))
+    }
+
+    fn limit(&self, class: Class) -> &RateLimit {
+        &self.0[class as usize]
+    }
+
+    /// Counts one request of `key`. `None`: there is no such limit.
+    pub async fn check(&self, class: Class, key: RateKey) -> Result<Option<Standing>, Exceeded> {
+        Ok(self.count(class, key)?.map(|(standing, _)| standing))
+    }
+
+    fn count(&self, class: Class, key: RateKey) -> Result<Option<(Standing, RateKey)>, Exceeded> {
+        let counted = self.limit(class).check(key)?;
+        if let Some((standing, _)) = &counted {
+            note(class, *standing);
+        }
+        Ok(counted)
+    }
+
+    /// Counts a try to get in: first by address, so that nobody locks out a stranger from one place for long, then by
+    /// `identity`, in the form in which it is unique. Counted before a secret is compared, so that guesses at the same
+    /// moment are not more than guesses one by one.
+    ///
+    /// A try that proved to be right should be given back ([`AuthTry::was_right`]).
+    pub async fn check_auth(&self, address: ClientAddress, identity: &str) -> Result<AuthTry, Exceeded> {
+        self.count(Class::AuthAddress, RateKey::address(address.0))?;
+        let counted = self.count(Class::AuthIdentity, RateKey::Identity(identity.into()))?;
+        Ok(AuthTry { limits: self.clone(), key: counted.map(|(_, key)| key) })
     }
 }
 
-impl<C: Clock + Clone> RateLimit<C> {
-    #[must_use]
-    pub fn with_clock(settings: &RateSettings, keys_max: usize, clock: C) -> Self {
-        let max = NonZeroU32::new(settings.max).filter(|_| settings.enabled && settings.window_s > 0);
-        let inner = max.and_then(|max| {
-            let step = settings.window() / max.get();
-            let quota = Quota::with_period(step)?.allow_burst(max);
-            Some(Inner {
-                governor: Governor::new(quota, DashMapStateStore::default(), clock.clone()),
-                clock,
-                max,
-                step,
-                keys_max,
-                checks: AtomicU32::new(0),
-                full: AtomicBool::new(false),
-                hasher: RandomState::new(),
-            })
-        });
-        Self { inner }
-    }
+/// A try to get in that was let through; dropping it leaves it counted.
+///
+/// A right password takes its try back from the identity, so that a person who signs in and out often, or on many
+/// devices, is not locked out. An attacker gains nothing: only a right secret gives back, only its own try and only
+/// that identity's, so wrong ones are as few as ever. The address's try stays counted: each sign-in costs a password
+/// hash and a row, and whoever has one account could otherwise order as many as he likes from one place.
+pub struct AuthTry {
+    limits: RateLimits,
+    key: Option<RateKey>,
+}
 
-    /// Counts one request of `key`. `None`: there is no limit.
-    pub fn check(&self, key: RateKey) -> Result<Option<Standing>, Exceeded> {
-        self.inner.as_ref().map(|inner| inner.check(key)).transpose()
-    }
-
-    /// Keys that are remembered now.
-    #[must_use]
-    pub fn keys(&self) -> usize {
-        self.inner.as_ref().map_or(0, |inner| inner.governor.len())
+impl AuthTry {
+    /// The secret was right, and the person is in.
+    pub async fn was_right(self) {
+        if let Some(key) = self.key {
+            self.limits.limit(Class::AuthIdentity).give_back(&key);
+            forget(Class::AuthIdentity);
+        }
     }
 }
 
-impl<C: Clock> Inner<C> {
-    fn check(&self, key: RateKey) -> Result<Standing, Exceeded> {
-        if self.checks.fetch_add(1, Ordering::Relaxed) % COUNT_EVERY == COUNT_EVERY - 1 {
-            self.tidy();
-        }
-        let key = if self.full.load(Ordering::Relaxed) {
-            RateKey::Shared(self.hasher.hash_one(&key) % SHARED_BUCKETS)
-        } else {
-            key
-        };
-        let limit = self.max.get();
-        match self.governor.check_key(&key) {
-            Ok(snapshot) => {
-                let remaining = snapshot.remaining_burst_capacity().min(limit);
-                Ok(Standing { limit, remaining, reset_after: self.step * (limit - remaining) })
-            }
-            Err(until) => Err(Exceeded {
-                limit,
-                retry_after: until.wait_time_from(self.clock.now()),
-                reset_after: self.step * limit,
-            }),
-        }
-    }
-
-    /// Forgets keys that stand as if they had never asked, and notes whether there are still too many.
-    fn tidy(&self) {
-        if self.governor.len() > self.keys_max / 2 {
-            self.governor.retain_recent();
-            self.governor.shrink_to_fit();
-        }
-        self.full.store(self.governor.len() >= self.keys_max, Ordering::Relaxed);
-    }
+tokio::task_local! {
+    /// By what the request of this task was counted.
+    static NOTED: RefCell<Vec<(Class, Standing)>>;
 }
 
-#[cfg(test)]
-mod tests {
-    use governor::clock::FakeRelativeClock;
+/// Runs a request so that [`write_standing`] within it knows all that counted it.
+pub(super) async fn watched<F: Future>(request: F) -> F::Output {
+    NOTED.scope(RefCell::default(), request).await
+}
 
-    use super::*;
+fn note(class: Class, standing: Standing) {
+    // Outside of a request nobody asks for it.
+    let _ = NOTED.try_with(|noted| noted.borrow_mut().push((class, standing)));
+}
 
-    fn user() -> RateKey {
-        RateKey::User(UserId::new())
-    }
+fn forget(class: Class) {
+    let _ = NOTED.try_with(|noted| noted.borrow_mut().retain(|(other, _)| *other != class));
+}
 
-    fn limit(max: u32, keys_max: usize) -> (RateLimit<FakeRelativeClock>, FakeRelativeClock) {
-        let clock = FakeRelativeClock::default();
-        let settings = RateSettings { enabled: true, max, window_s: 60 };
-        (RateLimit::with_clock(&settings, keys_max, clock.clone()), clock)
-    }
-
-    #[test]
-    fn a_key_gets_its_allowance_and_then_waits() {
-        let (limit, clock) = limit(3, 100);
-        let key = user();
-        let remaining: Vec<u32> =
-            (0..3).map(|_| limit.check(key.clone()).unwrap().unwrap().remaining).collect();
-        assert_eq!(remaining, [2, 1, 0]);
-        let exceeded = limit.check(key.clone()).unwrap_err();
-        assert_eq!((exceeded.limit, exceeded.retry_after), (3, Duration::from_secs(20)));
-        assert!(limit.check(user()).is_ok(), "another one is not held");
-        clock.advance(Duration::from_secs(20));
-        assert!(limit.check(key.clone()).is_ok());
-        assert!(limit.check(key).is_err());
-    }
-
-    #[test]
-    fn a_limit_that_is_off_lets_all_through() {
-        let settings = RateSettings { enabled: false, max: 1, window_s: 60 };
-        let limit = RateLimit::new(&settings, 10);
-        let key = user();
-        assert!((0..100).all(|_| limit.check(key.clone()) == Ok(None)));
-    }
-
-    #[test]
-    fn many_keys_do_not_grow_without_bound() {
-        let (limit, _) = limit(5, 1_000);
-        for _ in 0..20_000 {
-            // Whether they pass does not matter here.
-            let _ = limit.check(user());
-        }
-        let most = 1_000 + COUNT_EVERY as usize + SHARED_BUCKETS as usize;
-        assert!(limit.keys() <= most, "{} keys", limit.keys());
-    }
-
-    #[test]
-    fn keys_that_rested_are_forgotten() {
-        let (limit, clock) = limit(5, 1_000);
-        for _ in 0..900 {
-            limit.check(user()).unwrap();
-        }
-        clock.advance(Duration::from_secs(120));
-        for _ in 0..COUNT_EVERY {
-            limit.check(user()).unwrap();
-        }
-        assert!(limit.keys() < 900, "{} keys", limit.keys());
-    }
-
-    #[test]
-    fn an_answer_tells_the_limit_and_when_to_come_back() {
-        let (limit, _) = limit(1, 100);
-        let key = user();
-        limit.check(key.clone()).unwrap();
-        let error = ApiError::from(limit.check(key).unwrap_err());
-        let response = actix_web::ResponseError::error_response(&error);
-        let header = |name: &str| response.headers().get(name).unwrap().to_str().unwrap().to_owned();
-        assert_eq!(response.status(), 429);
-        assert_eq!((header("retry-after"), header("x-ratelimit-limit")), ("60".to_owned(), "1".to_owned()));
-        assert_eq!(
-            (header("x-ratelimit-remaining"), header("x-ratelimit-reset")),
-            ("0".to_owned(), "60".to_owned())
-        );
+/// Writes the tightest of the limits that counted this request: the one with the fewest left.
+pub(super) fn write_standing(headers: &mut HeaderMap) {
+    let tightest = NOTED.try_with(|noted| {
+        let key = |standing: &Standing| (standing.remaining, std::cmp::Reverse(standing.reset_after));
+        noted.borrow().iter().map(|(_, standing)| *standing).min_by_key(key)
+    });
+    if let Ok(Some(standing)) = tightest {
+        standing.write(headers);
     }
 }

@@ -15,7 +15,8 @@ use utoipa_actix_web::{AppExt, scope};
 
 use super::envelope::{REQUEST_ID, envelope};
 use super::openapi::KnownPaths;
-use super::throttle::{RateLimits, throttle};
+use super::rate::RateLimits;
+use super::throttle::throttle;
 use super::{BodyLimit, Health, Metrics, console, health, info, openapi, rate};
 use crate::accounts::AccessTokens;
 use crate::config::{Config, Network};
@@ -174,14 +175,10 @@ pub fn app(
         .wrap(from_fn(envelope))
 }
 
+/// Other origins call with a token in a header, never with credentials: the one cookie is the console's, which lives on
+/// our own origin, and no other page shall send it or ask for it (`X-Greenroom-Client`).
 fn cors(config: &Config) -> Cors {
-    let headers = [
-        header::AUTHORIZATION,
-        header::CONTENT_TYPE,
-        header::ACCEPT,
-        REQUEST_ID,
-        header::HeaderName::from_static("x-greenroom-client"),
-    ];
+    let headers = [header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, REQUEST_ID];
     let exposed = [REQUEST_ID, header::RETRY_AFTER, rate::LIMIT, rate::REMAINING, rate::RESET];
     let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     config
@@ -192,6 +189,5 @@ fn cors(config: &Config) -> Cors {
         .allowed_methods(methods)
         .allowed_headers(headers)
         .expose_headers(exposed)
-        .supports_credentials()
         .max_age(3_600)
 }

@@ -205,12 +205,13 @@ async fn only_configured_origins_may_read() {
     };
     let ours = call_service(&service, preflight("https://chat.example")).await;
     assert_eq!(text(&ours, "access-control-allow-origin"), "https://chat.example");
+    assert_eq!(text(&ours, "access-control-allow-credentials"), "", "the console's cookie is not for others");
     let theirs = call_service(&service, preflight("https://evil.example")).await;
     assert_eq!(text(&theirs, "access-control-allow-origin"), "");
 }
 
 #[actix_web::test]
-async fn the_api_is_limited_by_address_and_premium_users_by_themselves() {
+async fn the_api_is_limited_by_address_and_who_signed_in_by_user() {
     let service = service!(|config| {
         config.limits.api = RateSettings { enabled: true, max: 2, window_s: 600 };
         config.limits.api_premium = RateSettings { enabled: true, max: 3, window_s: 600 };
@@ -235,8 +236,16 @@ async fn the_api_is_limited_by_address_and_premium_users_by_themselves() {
         let response = call_service(&service, request).await;
         assert_eq!(text(&response, "x-ratelimit-remaining"), left.to_string());
     }
-    let free = from("9.9.9.9").insert_header(bearer_of(Role::User, "free")).to_request();
-    assert_eq!(call_service(&service, free).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    let free = bearer_of(Role::User, "free");
+    for status in [200, 200, 429] {
+        let request = from("9.9.9.9").insert_header(free.clone()).to_request();
+        assert_eq!(call_service(&service, request).await.status().as_u16(), status);
+    }
+    let bad = from("9.9.9.9").insert_header((header::AUTHORIZATION, "Bearer nonsense")).to_request();
+    assert_eq!(call_service(&service, bad).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    let encoded = TestRequest::with_uri("/%61pi/things/7").peer_addr("9.9.9.9:9".parse().unwrap());
+    let encoded = call_service(&service, encoded.to_request()).await;
+    assert_eq!(encoded.status(), StatusCode::TOO_MANY_REQUESTS, "the same path in other letters");
     let exempt = TestRequest::with_uri("/health").peer_addr("9.9.9.9:9".parse().unwrap()).to_request();
     assert_eq!(call_service(&service, exempt).await.status(), StatusCode::OK);
 }

@@ -1,86 +1,89 @@
-//! The API's rate limit: by address, or by user for premium plans. Health, metrics and the console's files are exempt.
+//! Counts each request to the API, and tells the caller where it stands.
+//!
+//! Who shows a good access token is counted as that user, others by their address: people behind one address do not
+//! take each other's allowance. Premium plans and admins, whose console asks every few seconds, have the larger one.
+//! Health, metrics, webhooks and the console's files are exempt; the table of paths is in [`super::rate`].
 
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 use super::caller::bearer;
 use super::envelope::{keep_streams_open, refuse};
-use super::rate::{Exceeded, RateKey, RateLimit, Standing};
+use super::rate::{self, Class, Counts, Exceeded, RateKey};
 use super::{ClientAddress, Site};
-use crate::config::LimitSettings;
+use crate::accounts::Role;
 use crate::error::ApiError;
 
-/// The limits of REST. Cheap to clone; all clones count together.
-#[derive(Clone)]
-pub struct RateLimits(Arc<Limits>);
-
-struct Limits {
-    auth_identity: RateLimit,
-    auth_address: RateLimit,
-    api: RateLimit,
-    api_premium: RateLimit,
-}
-
-impl RateLimits {
-    #[must_use]
-    pub fn new(settings: &LimitSettings) -> Self {
-        let settings = settings.effective();
-        let limit = |of| RateLimit::new(of, settings.keys_max);
-        Self(Arc::new(Limits {
-            auth_identity: limit(&settings.auth_identity),
-            auth_address: limit(&settings.auth_address),
-            api: limit(&settings.api),
-            api_premium: limit(&settings.api_premium),
-        }))
-    }
-
-    /// Counts a try to sign in or up: first by address, so that nobody locks out a stranger from one place for long.
-    pub fn check_auth(&self, address: ClientAddress, identity: &str) -> Result<(), Exceeded> {
-        self.0.auth_address.check(RateKey::address(address.0))?;
-        self.0.auth_identity.check(RateKey::Identity(identity.into()))?;
-        Ok(())
-    }
-}
-
-/// The middleware that counts requests to `/api`.
+/// The middleware.
 pub(super) async fn throttle<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let standing = match count(&request) {
-        Ok(standing) => standing,
-        Err(exceeded) => return Ok(refuse(request, &ApiError::from(exceeded))),
-    };
-    let mut response = next.call(request).await?.map_into_left_body();
-    keep_streams_open(&mut response);
-    if let Some(standing) = standing
-        && !response.headers().contains_key(super::rate::LIMIT)
-    {
-        standing.write(response.headers_mut());
-    }
-    Ok(response)
+    rate::watched(async move {
+        let counts = counts(&request);
+        let site = request.app_data::<web::Data<Site>>().cloned();
+        if let (Some(counts), Some(site)) = (counts, &site)
+            && let Err(exceeded) = count(&request, site, counts).await
+        {
+            return Ok(refuse(request, &ApiError::from(exceeded)));
+        }
+        let mut response = next.call(request).await?.map_into_left_body();
+        keep_streams_open(&mut response);
+        let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
+        let headers = response.headers_mut();
+        if refused && !headers.contains_key(rate::LIMIT) {
+            // Held by somebody else than these limits, whose standing says nothing then.
+            let messages = site.filter(|_| counts == Some(Counts::Messages));
+            tell_refusal(headers, messages.map(|site| site.config().limits.messages.max));
+        } else if !refused {
+            rate::write_standing(headers);
+        }
+        Ok(response)
+    })
+    .await
 }
 
-fn count(request: &ServiceRequest) -> Result<Option<Standing>, Exceeded> {
-    let path = request.path();
-    let limited = path == "/api" || path.starts_with("/api/");
-    let Some(site) =
-        request.app_data::<web::Data<Site>>().filter(|_| limited && request.method() != Method::OPTIONS)
-    else {
-        return Ok(None);
-    };
-    let limits = &site.limits().0;
-    let premium = bearer(request.request())
-        .and_then(|token| site.tokens().verify(token).ok())
-        .filter(|claims| site.is_premium(&claims.plan));
-    if let Some(claims) = premium {
-        return limits.api_premium.check(RateKey::User(claims.sub));
+/// How the request is counted; `None`: it is not. The path is the one that routes are found by: decoded.
+fn counts(request: &ServiceRequest) -> Option<Counts> {
+    if request.method() == Method::OPTIONS {
+        return None;
     }
-    let address = request.extensions().get::<ClientAddress>().copied();
-    address.map_or(Ok(None), |address| limits.api.check(RateKey::address(address.0)))
+    let counts = rate::counts(request.method(), request.match_info().as_str(), request.query_string())?;
+    (counts != Counts::Exempt).then_some(counts)
+}
+
+async fn count(request: &ServiceRequest, site: &Site, counts: Counts) -> Result<(), Exceeded> {
+    let address = request.extensions().get::<ClientAddress>().map(|address| address.0);
+    let address = RateKey::address(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+    let claims = bearer(request.request()).and_then(|token| site.tokens().verify(token).ok());
+    let premium =
+        claims.as_ref().is_some_and(|claims| claims.role == Role::Admin || site.is_premium(&claims.plan));
+    let caller = claims.map_or_else(|| address.clone(), |claims| RateKey::User(claims.sub));
+    let (general, uploads) =
+        if premium { (Class::ApiPremium, Class::UploadsPremium) } else { (Class::Api, Class::Uploads) };
+    site.limits().check(general, caller.clone()).await?;
+    match counts {
+        Counts::Also(Class::Lookup) => site.limits().check(Class::Lookup, address).await?,
+        Counts::Also(Class::Uploads) => site.limits().check(uploads, caller).await?,
+        Counts::Also(class) => site.limits().check(class, caller).await?,
+        Counts::Api | Counts::Messages | Counts::Exempt => None,
+    };
+    Ok(())
+}
+
+/// Nothing is left until the time to come back.
+fn tell_refusal(headers: &mut HeaderMap, limit: Option<u32>) {
+    headers.insert(rate::REMAINING, HeaderValue::from(0));
+    if let Some(limit) = limit {
+        headers.insert(rate::LIMIT, HeaderValue::from(limit));
+    }
+    if let Some(after) = headers.get(header::RETRY_AFTER).cloned() {
+        headers.insert(rate::RESET, after);
+    }
 }

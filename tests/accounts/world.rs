@@ -8,6 +8,7 @@ use actix_web::web;
 use greenroom::accounts::{Accounts, routes};
 use greenroom::config::Config;
 use greenroom::http::{Health, Site, app};
+use greenroom::outbound::Outbound;
 use serde_json::{Value, json};
 
 use super::database::TestDatabase;
@@ -29,7 +30,8 @@ pub async fn world_with(change: impl FnOnce(&mut Config)) -> World {
     config.limits.enabled = false;
     change(&mut config);
     let config = Arc::new(config);
-    let accounts = Accounts::open(database.pool(), Arc::clone(&config)).unwrap();
+    let accounts =
+        Accounts::open(database.pool(), Arc::clone(&config), Outbound::open(&config).unwrap()).unwrap();
     let site = Site::new(config, accounts.tokens().clone(), Health::new(Vec::new()), &[routes], &[]);
     World { database, accounts, site }
 }

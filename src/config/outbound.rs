@@ -1,0 +1,156 @@
+//! Mail and SMS: where they go out. What is not set up is an outbox in development and off in production.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+/// Where Twilio takes messages, for the account that stands in the place of `{}`.
+const TWILIO: &str = "https://api.twilio.com/2010-04-01/Accounts/{}/Messages.json";
+
+/// How the way to the mail server is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTls {
+    /// Starts in clear and demands TLS before anything is said: port 587.
+    #[default]
+    StartTls,
+    /// TLS from the first byte: port 465.
+    Implicit,
+    /// For a relay on this machine or in a closed network.
+    None,
+}
+
+impl MailTls {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StartTls => "starttls",
+            Self::Implicit => "implicit",
+            Self::None => "none",
+        }
+    }
+
+    fn usual_port(self) -> u16 {
+        match self {
+            Self::StartTls => 587,
+            Self::Implicit => 465,
+            Self::None => 25,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MailSettings {
+    /// Of the SMTP server; empty: no mail is sent.
+    pub host: String,
+    /// 0 is the usual one of `tls`.
+    pub port: u16,
+    pub tls: MailTls,
+    /// PEM file of the authorities that may have signed the server's certificate; empty: the machine's own.
+    pub ca_file: String,
+    pub username: String,
+    #[serde(serialize_with = "super::secret::masked")]
+    pub password: SecretString,
+    /// `Name <address>` or an address alone.
+    pub from: String,
+    /// Where answers go; empty: to `from`.
+    pub reply_to: String,
+    /// From the connection to the server's word that it has the mail.
+    pub timeout_ms: u64,
+    /// Mails on their way at once.
+    pub connections_max: usize,
+}
+
+impl Default for MailSettings {
+    fn default() -> Self {
+        Self {
+            host: String::new(),
+            port: 0,
+            tls: MailTls::default(),
+            ca_file: String::new(),
+            username: String::new(),
+            password: SecretString::default(),
+            from: String::new(),
+            reply_to: String::new(),
+            timeout_ms: 20_000,
+            connections_max: 4,
+        }
+    }
+}
+
+impl MailSettings {
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        !self.host.is_empty()
+    }
+
+    /// The port, with 0 resolved.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        if self.port == 0 { self.tls.usual_port() } else { self.port }
+    }
+
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SmsSettings {
+    /// Takes `To`, `From` and `Body` as a form; empty: Twilio's, if there is an `account_sid`.
+    pub webhook_url: String,
+    /// The user name for it; empty: `auth_token` goes as a Bearer token.
+    pub account_sid: String,
+    #[serde(serialize_with = "super::secret::masked")]
+    pub auth_token: SecretString,
+    /// The number or name that messages come from.
+    pub from: String,
+    /// Language of the texts.
+    pub locale: String,
+    pub timeout_ms: u64,
+    /// Messages on their way at once.
+    pub connections_max: usize,
+}
+
+impl Default for SmsSettings {
+    fn default() -> Self {
+        Self {
+            webhook_url: String::new(),
+            account_sid: String::new(),
+            auth_token: SecretString::default(),
+            from: String::new(),
+            locale: "en".to_owned(),
+            timeout_ms: 10_000,
+            connections_max: 4,
+        }
+    }
+}
+
+impl SmsSettings {
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        !self.webhook_url.is_empty() || !self.account_sid.is_empty()
+    }
+
+    /// Where messages are posted, with Twilio's address filled in.
+    #[must_use]
+    pub fn url(&self) -> String {
+        if self.webhook_url.is_empty() {
+            TWILIO.replace("{}", &self.account_sid)
+        } else {
+            self.webhook_url.clone()
+        }
+    }
+
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        !self.auth_token.expose_secret().is_empty()
+    }
+
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+}
