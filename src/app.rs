@@ -20,27 +20,37 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
 use crate::ai::{Providers, Tokens};
+use crate::audit::Audit;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
 use crate::http::{Health, Routes, Site};
-use crate::outbound::Outbound;
+use crate::jobs::{Handlers, Jobs};
+use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, ai, characters, control, conversations, http, realtime};
+use crate::{accounts, ai, audit, characters, control, conversations, http, jobs, outbound, realtime};
 use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
 
 /// What is mounted at `/api` and `/api/v1`.
-const API: &[Routes] =
-    &[accounts::routes, characters::routes, conversations::routes, ai::routes, control::routes];
+const API: &[Routes] = &[
+    accounts::routes,
+    ai::routes,
+    audit::routes,
+    characters::routes,
+    conversations::routes,
+    control::routes,
+    jobs::routes,
+    outbound::routes,
+];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[realtime::routes];
+const ROOT: &[Routes] = &[jobs::pages, realtime::routes];
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -55,9 +65,10 @@ pub struct App {
     engine: Engine,
     hub: Hub,
     health: Health,
+    jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 3],
+    chores: [JoinHandle<()>; 2],
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -84,7 +95,7 @@ impl App {
         database.migrate().await?;
         let pool = database.pool();
         let outbound = Outbound::open(&config)?;
-        let accounts = Accounts::open(pool.clone(), config.clone(), outbound)?;
+        let accounts = Accounts::open(pool.clone(), config.clone(), outbound.clone())?;
         let seeded = seed(&config, &accounts, &pool).await?;
         tracing::info!("{seeded}");
 
@@ -132,28 +143,46 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
+        let mut handlers = Handlers::new();
+        handlers.push(tasks::sweep_handler(&accounts));
+        handlers.extend(accounts.handlers());
+        handlers.extend(outbound.handlers(pool.clone()));
+        let outbox = Outbox::new(outbound, pool.clone());
+        let jobs = Jobs::start(
+            pool.clone(),
+            database.connector(),
+            config.jobs.queue(others),
+            node,
+            handlers,
+            tasks::live_queues(&engine),
+        )
+        .await;
+        jobs.repeat(tasks::SWEEP);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
-        let control = Control::new(engine.clone(), pool.clone(), switches, hub.clone());
-        let health = Health::new(tasks::probes(&database, &engine, &providers));
+        let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
+        let audit = Audit::new(pool.clone());
+        let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
-        let sweep = tasks::sweep(accounts.clone());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
 
         // HTTP has threads of its own; what all workers share goes in by clone.
         let options = config.socket_options();
         let app = {
-            let (hub, engine) = (hub.clone(), engine.clone());
+            let (hub, engine, jobs) = (hub.clone(), engine.clone(), jobs.clone());
             move || {
                 http::app(&site)
                     .app_data(web::Data::new(hub.clone()))
                     .app_data(web::Data::new(engine.clone()))
                     .app_data(web::Data::new(accounts.clone()))
+                    .app_data(web::Data::new(audit.clone()))
                     .app_data(web::Data::new(characters.clone()))
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
+                    .app_data(web::Data::new(jobs.clone()))
+                    .app_data(web::Data::new(outbox.clone()))
             }
         };
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
@@ -188,8 +217,9 @@ impl App {
             engine,
             hub,
             health,
+            jobs,
             lease,
-            chores: [recovery, sweep, upkeep],
+            chores: [recovery, upkeep],
             http,
             http_thread,
             drain_asked,
@@ -233,7 +263,8 @@ impl App {
         tracing::info!("draining");
         self.begin_drain();
         self.chores.iter().for_each(JoinHandle::abort);
-        let unfinished = self.engine.drain(self.config.server.drain_timeout()).await;
+        let deadline = self.config.server.drain_timeout();
+        let (unfinished, ()) = tokio::join!(self.engine.drain(deadline), self.jobs.stop(deadline));
         self.hub.close_all(CloseCode::Draining);
         self.http.stop(true).await;
         let _ = tokio::task::spawn_blocking(move || self.http_thread.join()).await;

@@ -4,7 +4,8 @@ use std::net::{TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryFutureExt};
 use greenroom_actors::engine::Engine;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal as on_signal};
@@ -14,13 +15,13 @@ use crate::accounts::Accounts;
 use crate::ai::Providers;
 use crate::config::ServerSettings;
 use crate::http::{Finding, Probe};
+use crate::jobs::{Handler, Job, JobError, Jobs, LiveNumbers, LiveQueue, QueueName, Recurring};
 use crate::postgres::{Database, HealthState};
 use crate::realtime::{Profile, Profiles};
 
 /// A database that gives no answer by then is down.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 
-const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// Connections that the kernel keeps for a server that is busy: after a restart all clients come at once.
 const BACKLOG: i32 = 4_096;
 
@@ -67,16 +68,46 @@ pub fn recover(engine: Engine, every: Duration) -> JoinHandle<()> {
     })
 }
 
-/// Forgets refresh tokens that ran out long ago.
-pub fn sweep(accounts: Accounts) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            if let Err(error) = accounts.sweep().await {
-                tracing::debug!(%error, "old refresh tokens stay for now");
-            }
-            tokio::time::sleep(SWEEP_EVERY).await;
+/// Forgets refresh tokens that ran out long ago, once an hour on one of the nodes.
+pub const SWEEP: Recurring =
+    Recurring { queue: QueueName::Maintenance, kind: "accounts.sweep", every: Duration::from_secs(3_600) };
+
+struct Sweep(Accounts);
+
+impl Handler for Sweep {
+    fn handle<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Result<(), JobError>> {
+        let swept = self.0.sweep().map_err(|error| JobError::Again(error.message.to_string()));
+        swept.map_ok(drop).boxed()
+    }
+}
+
+pub fn sweep_handler(accounts: &Accounts) -> (&'static str, Arc<dyn Handler>) {
+    (SWEEP.kind, Arc::new(Sweep(accounts.clone())))
+}
+
+/// The engine's own queues, as admins see them beside the stored ones.
+pub fn live_queues(engine: &Engine) -> Vec<LiveQueue> {
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let (messages, replies) = (engine.clone(), engine.clone());
+    let messages = move || {
+        let journal = messages.snapshot().journal;
+        LiveNumbers { waiting: number(journal.queued), done: journal.committed, ..LiveNumbers::default() }
+    };
+    let replies = move || {
+        let pool = replies.snapshot().pool;
+        let waiting = pool.queued.iter().map(|(_, waiting)| number(*waiting)).sum();
+        LiveNumbers {
+            waiting,
+            running: number(pool.running),
+            oldest_waiting: (waiting > 0).then(|| Duration::from_millis(pool.longest_wait_ms)),
+            done: pool.completed,
+            failed: pool.failed,
         }
-    })
+    };
+    vec![
+        LiveQueue { name: QueueName::Messages, look: Arc::new(messages) },
+        LiveQueue { name: QueueName::AiResponses, look: Arc::new(replies) },
+    ]
 }
 
 /// How a socket learns who it speaks for.
@@ -93,8 +124,9 @@ pub fn profiles(accounts: &Accounts) -> Profiles {
 }
 
 /// How each thing that the server depends on is asked.
-pub fn probes(database: &Database, engine: &Engine, providers: &Providers) -> Vec<Probe> {
+pub fn probes(database: &Database, engine: &Engine, providers: &Providers, jobs: &Jobs) -> Vec<Probe> {
     let (database, engine, providers) = (database.clone(), engine.clone(), providers.clone());
+    let jobs = jobs.clone();
     vec![
         Probe::required("database", move || {
             let database = database.clone();
@@ -115,6 +147,7 @@ pub fn probes(database: &Database, engine: &Engine, providers: &Providers) -> Ve
             };
             std::future::ready(finding).boxed()
         }),
+        Probe::optional("jobs", move || std::future::ready(jobs.finding()).boxed()),
         Probe::optional("ai", move || std::future::ready(providers.finding()).boxed()),
     ]
 }

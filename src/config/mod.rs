@@ -8,6 +8,7 @@ mod ai;
 mod database;
 mod engine;
 mod environment;
+mod jobs;
 mod known;
 mod limits;
 mod load;
@@ -30,6 +31,7 @@ pub use ai::{AiSettings, OFFLINE, ProviderKind, ProviderSettings};
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};
 pub use environment::{UsualName, usual_names};
+pub use jobs::JobSettings;
 pub use known::{Leaf, env_name};
 pub use limits::{LimitSettings, RateSettings};
 pub use load::{CONFIG_FILE, ConfigError, Problem, names_not_understood};
@@ -79,6 +81,7 @@ pub struct Config {
     pub engine: EngineSettings,
     pub pool: PoolSettings,
     pub journal: JournalSettings,
+    pub jobs: JobSettings,
     pub ai: AiSettings,
     pub log: LogSettings,
     pub plans: BTreeMap<String, PlanSettings>,
@@ -101,6 +104,7 @@ impl Default for Config {
             engine: EngineSettings::default(),
             pool: PoolSettings::default(),
             journal: JournalSettings::default(),
+            jobs: JobSettings::default(),
             ai: AiSettings::default(),
             log: LogSettings::default(),
             plans: plans::shipped(),

@@ -118,6 +118,7 @@ impl Config {
             ("journal.lanes", self.journal.lanes),
             ("journal.batch_max", self.journal.batch_max),
             ("journal.queue_max", self.journal.queue_max),
+            ("jobs.workers", self.jobs.workers),
         ];
         for (name, value) in at_least_one {
             broken.unless(value > 0, name, "takes 1 or more");
@@ -136,6 +137,9 @@ impl Config {
             ("pool.ageing_step_ms", self.pool.ageing_step_ms),
             ("pool.first_token_timeout_ms", self.pool.first_token_timeout_ms),
             ("journal.retry_ms", self.journal.retry_ms),
+            ("jobs.poll_ms", self.jobs.poll_ms),
+            ("jobs.deadline_ms", self.jobs.deadline_ms),
+            ("jobs.backoff_ms", self.jobs.backoff_ms),
         ];
         for (name, value) in spans {
             broken.unless(value > 0, name, "takes a span longer than zero");
@@ -162,6 +166,17 @@ impl Config {
             "journal.retry_ms",
             "is longer than journal.retry_max_ms",
         );
+        broken.unless(
+            self.jobs.lease_ms >= 1_000,
+            "jobs.lease_ms",
+            "takes 1000 or more: a shorter lease is lost by a database that is only busy",
+        );
+        broken.unless(
+            self.jobs.backoff_ms <= self.jobs.backoff_max_ms,
+            "jobs.backoff_ms",
+            "is longer than jobs.backoff_max_ms",
+        );
+        broken.unless(self.jobs.retries <= 100, "jobs.retries", "takes 100 or less");
         broken.unless(
             self.database.node_dead_after_ms >= self.database.node_beat_ms.saturating_mul(2),
             "database.node_dead_after_ms",

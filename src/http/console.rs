@@ -28,6 +28,11 @@ async fn asset(request: HttpRequest, path: web::Path<String>) -> ApiResult<HttpR
     serve(&request, &path)
 }
 
+/// A page of the console that has an address of its own: a file of `web/`.
+pub fn console_page(request: &HttpRequest, file: &str) -> ApiResult<HttpResponse> {
+    serve(request, file)
+}
+
 fn serve(request: &HttpRequest, path: &str) -> ApiResult<HttpResponse> {
     // The folder also has the console's own tests.
     let hidden =

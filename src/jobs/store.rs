@@ -1,14 +1,22 @@
-//! The SQL of jobs.
+//! The SQL of jobs: putting in, taking, how they end. What admins see and do is in [`admin`].
+
+pub mod admin;
+
+use std::time::Duration;
 
 use deadpool_postgres::GenericClient;
+use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use super::{JobId, NewJob};
-use crate::postgres::{Stored, query_opt};
+use super::leases::Taking;
+use super::{Job, JobId, NewJob, QueueName};
+use crate::postgres::{Stored, execute, query, query_opt};
 
 /// What workers listen on. The database tells it when the transaction commits, once however many jobs it made.
 pub const CHANNEL: &str = "greenroom_jobs";
+/// Characters that are kept of an error.
+const ERROR_MAX_CHARS: usize = 500;
 
 const INSERT: &str = "with made as (
         insert into jobs (id, queue, kind, payload, priority, run_at, key)
@@ -16,6 +24,69 @@ const INSERT: &str = "with made as (
         on conflict (kind, key) where state < 2 do nothing
         returning id)
     select id, pg_notify($8, '')::text from made";
+/// A job that is locked is being taken by another node this very moment.
+const TAKE: &str = "with ready as materialized (
+        select j.id from jobs j
+        where j.state = 0 and j.run_at <= now() and j.kind = any($1)
+            and not exists (select from paused_queues p where p.queue = j.queue)
+        order by j.priority, j.run_at, j.id limit $2 for no key update of j skip locked)
+    update jobs j set state = 1, attempts = j.attempts + 1, fence = j.fence + 1, node = $3,
+        lease_until = now() + make_interval(secs => $4)
+    from ready where ready.id = j.id
+    returning j.id, j.queue, j.kind, j.payload, j.key, j.attempts, j.created_at, j.fence, j.priority, j.run_at";
+const RENEW: &str = "update jobs j set lease_until = now() + make_interval(secs => $3)
+    from unnest($1::uuid[], $2::int[]) held (id, fence)
+    where j.id = held.id and j.fence = held.fence and j.state = 1
+    returning j.id, j.fence";
+/// Also when its lease ran out meanwhile, as long as nobody has taken it again: it was done.
+const DONE: &str = "update jobs set state = 2, payload = null, last_error = null, finished_at = now(),
+        node = null, lease_until = null
+    where id = $1 and fence = $2 and state < 2 returning state";
+/// `$4`: seconds until it is tried again; null: it is dead.
+const FAIL: &str = "update jobs set last_error = $3, node = null, lease_until = null,
+        state = case when $4::float8 is null then 3 else 0 end,
+        finished_at = case when $4::float8 is null then now() end,
+        run_at = now() + make_interval(secs => coalesce($4::float8, 0))
+    where id = $1 and fence = $2 and state = 1 returning state";
+const GIVE_BACK: &str = "with back as (
+        update jobs set state = 0, attempts = attempts - 1, node = null, lease_until = null
+        where id = $1 and fence = $2 and state = 1 returning state)
+    select state, pg_notify($3, '')::text from back";
+const FREE: &str = "with over as materialized (
+        select id from jobs where state = 1 and (lease_until < now() or ($2 and node <> $1))
+        order by lease_until limit $4 for no key update skip locked)
+    update jobs j set node = null, lease_until = null, last_error = 'the server that ran it died',
+        state = case when j.attempts > $3 then 3 else 0 end,
+        finished_at = case when j.attempts > $3 then now() end
+    from over where over.id = j.id
+    returning j.id, j.queue, j.kind, j.state = 3";
+const CLAIM_SCHEDULE: &str = "insert into job_schedules (kind) values ($1)
+    on conflict (kind) do update set last_at = now()
+        where job_schedules.last_at <= now() - make_interval(secs => $2)";
+const SWEEP: &str = "delete from jobs where id in (
+        (select id from jobs where state = 2 and finished_at < now() - make_interval(secs => $1)
+            order by finished_at limit $3 for update skip locked)
+        union all
+        (select id from jobs where state = 3 and finished_at < now() - make_interval(secs => $2)
+            order by finished_at limit $3 for update skip locked))";
+
+/// How a job stands after a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It waits for another try.
+    Waiting,
+    Done,
+    Dead,
+}
+
+/// A job whose node died.
+pub struct Freed {
+    pub id: JobId,
+    pub queue: QueueName,
+    pub kind: String,
+    /// It had its tries.
+    pub dead: bool,
+}
 
 pub async fn insert(client: &impl GenericClient, job: &NewJob) -> Stored<Option<JobId>> {
     let row = query_opt(
@@ -34,4 +105,112 @@ pub async fn insert(client: &impl GenericClient, job: &NewJob) -> Stored<Option<
     )
     .await?;
     Ok(row.map(|row| JobId::from_uuid(row.get(0))))
+}
+
+/// Takes at most `room` jobs that are due, the most urgent first.
+pub async fn take(
+    client: &impl GenericClient,
+    kinds: &[&str],
+    room: usize,
+    node: Uuid,
+    lease: Duration,
+) -> Stored<Vec<Job>> {
+    let room = i64::try_from(room).unwrap_or(i64::MAX);
+    let mut rows = query(client, TAKE, &[&kinds, &room, &node, &lease.as_secs_f64()]).await?;
+    // An update gives its rows in any order.
+    rows.sort_by_cached_key(|row| {
+        let (priority, run_at, id): (i16, jiff::Timestamp, Uuid) = (row.get(8), row.get(9), row.get(0));
+        (priority, run_at, id)
+    });
+    Ok(rows.iter().map(job).collect())
+}
+
+fn job(row: &Row) -> Job {
+    Job {
+        id: JobId::from_uuid(row.get(0)),
+        queue: queue(row.get(1)),
+        kind: row.get(2),
+        payload: row.get::<_, Option<Json<_>>>(3).map(|Json(payload)| payload).unwrap_or_default(),
+        key: row.get(4),
+        attempt: row.get::<_, i32>(5).cast_unsigned(),
+        created_at: row.get(6),
+        fence: row.get(7),
+    }
+}
+
+/// The table takes no other names.
+fn queue(name: &str) -> QueueName {
+    QueueName::parse(name).unwrap_or(QueueName::Maintenance)
+}
+
+/// Answers those that are still held.
+pub async fn renew(client: &impl GenericClient, takings: &[Taking], lease: Duration) -> Stored<Vec<Taking>> {
+    let (ids, fences): (Vec<Uuid>, Vec<i32>) = takings.iter().copied().unzip();
+    let rows = query(client, RENEW, &[&ids, &fences, &lease.as_secs_f64()]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+fn ended(row: Option<Row>) -> Option<Ended> {
+    row.map(|row| match row.get::<_, i16>(0) {
+        2 => Ended::Done,
+        3 => Ended::Dead,
+        _ => Ended::Waiting,
+    })
+}
+
+/// `None`, as in the next two: another has taken it, or it was dropped.
+pub async fn done(client: &impl GenericClient, job: &Job) -> Stored<Option<Ended>> {
+    query_opt(client, DONE, &[&job.id.uuid(), &job.fence]).await.map(ended)
+}
+
+/// `again`: what to wait before the next try; `None`: it is dead.
+pub async fn fail(
+    client: &impl GenericClient,
+    job: &Job,
+    why: &str,
+    again: Option<Duration>,
+) -> Stored<Option<Ended>> {
+    // Postgres takes no NUL.
+    let why: String = why.chars().filter(|c| *c != '\0').take(ERROR_MAX_CHARS).collect();
+    let seconds = again.map(|wait| wait.as_secs_f64());
+    query_opt(client, FAIL, &[&job.id.uuid(), &job.fence, &why, &seconds]).await.map(ended)
+}
+
+/// As if it had not been taken. Wakes other nodes.
+pub async fn give_back(client: &impl GenericClient, job: &Job) -> Stored<Option<Ended>> {
+    query_opt(client, GIVE_BACK, &[&job.id.uuid(), &job.fence, &CHANNEL]).await.map(ended)
+}
+
+/// Frees what dead nodes ran; `gone`: all others are dead.
+pub async fn free(
+    client: &impl GenericClient,
+    node: Uuid,
+    gone: bool,
+    retries: u32,
+    limit: i64,
+) -> Stored<Vec<Freed>> {
+    let retries = i32::try_from(retries).unwrap_or(i32::MAX);
+    let rows = query(client, FREE, &[&node, &gone, &retries, &limit]).await?;
+    let freed = |row: &Row| Freed {
+        id: JobId::from_uuid(row.get(0)),
+        queue: queue(row.get(1)),
+        kind: row.get(2),
+        dead: row.get(3),
+    };
+    Ok(rows.iter().map(freed).collect())
+}
+
+/// True for the one who is to put the job in this time.
+pub async fn claim_schedule(client: &impl GenericClient, kind: &str, every: Duration) -> Stored<bool> {
+    Ok(execute(client, CLAIM_SCHEDULE, &[&kind, &every.as_secs_f64()]).await? == 1)
+}
+
+/// Forgets old records; answers how many.
+pub async fn sweep(
+    client: &impl GenericClient,
+    keep_done: Duration,
+    keep_dead: Duration,
+    limit: i64,
+) -> Stored<u64> {
+    execute(client, SWEEP, &[&keep_done.as_secs_f64(), &keep_dead.as_secs_f64(), &limit]).await
 }

@@ -1,13 +1,14 @@
 //! Connections: one way to make them, for the pool and for the journal's lanes.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{AsyncMessage, Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::Options;
@@ -74,6 +75,32 @@ impl Connector {
         Ok((client, driver))
     }
 
+    /// Connects and hears what is notified on `channel`, a plain name.
+    pub async fn listen(&self, channel: &str) -> Result<Listening, Error> {
+        let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
+        // One is enough: it says that there is something, and whoever hears it looks for all of it.
+        let (hear, heard) = mpsc::channel(1);
+        let driver = tokio::spawn(async move {
+            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+                match message {
+                    Ok(AsyncMessage::Notification(_)) => drop(hear.try_send(())),
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::debug!(
+                            cause = super::error::describe(&error),
+                            "a listening connection broke"
+                        );
+                        break;
+                    }
+                }
+            }
+        });
+        // Made first, so that whatever fails from here on ends the connection.
+        let listening = Listening { client, heard, driver };
+        listening.client.batch_execute(&format!("{}; LISTEN {channel}", self.setup)).await?;
+        Ok(listening)
+    }
+
     pub(super) fn pool(&self, options: &Options) -> Result<Pool, DatabaseError> {
         // `Fast`: a connection that is known to be closed is not handed out. One that broke unnoticed fails its query,
         // which the caller answers as `dependency_down`; asking first would cost every query a round trip.
@@ -90,6 +117,26 @@ impl Connector {
             .recycle_timeout(Some(options.create_timeout))
             .build();
         pool.map_err(|error| DatabaseError::Unreachable(error.to_string()))
+    }
+}
+
+/// A connection that hears notifications; it ends when this is dropped.
+pub struct Listening {
+    client: Client,
+    heard: mpsc::Receiver<()>,
+    driver: JoinHandle<()>,
+}
+
+impl Listening {
+    /// Waits for the next notification; several that came meanwhile are one. `None`: the connection has ended.
+    pub async fn heard(&mut self) -> Option<()> {
+        self.heard.recv().await
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.driver.abort();
     }
 }
 

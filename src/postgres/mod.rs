@@ -25,7 +25,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 pub use cluster::{ClusterOptions, Durability, PrivateCluster};
-pub use connect::Connector;
+pub use connect::{Connector, Listening};
 pub use error::{DatabaseError, Failure, refusal, store_error};
 pub use migrate::Migrated;
 pub use sql::{Stored, execute, query, query_opt};

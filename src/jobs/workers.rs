@@ -1,0 +1,186 @@
+//! The workers: take what is due while there is room, run its handler, and write down how it ended.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::leases::{Lease, Leases};
+use super::store::{self, Ended};
+use super::{Job, JobError, Settings, Shared, metrics};
+use crate::postgres::Stored;
+
+/// Each further try waits so many times longer.
+const BACKOFF_FACTOR: u32 = 4;
+/// Between two tries to write down how a job ended.
+const RECORD_MIN: Duration = Duration::from_millis(100);
+const RECORD_MAX: Duration = Duration::from_secs(5);
+
+/// Works until it is told to stop, and then until what it runs has ended.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut running = JoinSet::new();
+    let mut poll = tokio::time::interval(shared.settings.poll);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Whether there may be something to take: what fills the room may have left more behind.
+    let mut more = true;
+    while !shared.stopping.is_cancelled() {
+        let room = shared.settings.workers.saturating_sub(running.len());
+        if more && room > 0 {
+            let asked = Instant::now();
+            let taken = take(&shared, room).await;
+            more = taken.len() == room;
+            for job in taken {
+                let lease = Leases::hold(&shared, &job, asked);
+                running.spawn(do_one(shared.clone(), job, lease));
+            }
+        }
+        tokio::select! {
+            biased;
+            () = shared.stopping.cancelled() => {}
+            Some(_) = running.join_next(), if !running.is_empty() => {}
+            () = shared.wake.notified() => more = true,
+            _ = poll.tick() => more = true,
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
+async fn take(shared: &Shared, room: usize) -> Vec<Job> {
+    let taken = async {
+        let client = shared.pool.get().await?;
+        let kinds: Vec<&str> = shared.handlers.keys().copied().collect();
+        store::take(&client, &kinds, room, shared.node, shared.settings.lease).await
+    };
+    let taken = taken.await;
+    let before = shared.reachable.swap(taken.is_ok(), Relaxed);
+    taken.unwrap_or_else(|error| {
+        if before {
+            tracing::warn!(%error, "jobs cannot be taken for now");
+        }
+        Vec::new()
+    })
+}
+
+/// How a try ended here.
+enum Outcome {
+    Done,
+    Failed(JobError),
+    /// The server ends: it was not the job's fault.
+    Cut,
+}
+
+async fn do_one(shared: Arc<Shared>, job: Job, lease: Lease) {
+    metrics::taken(&job);
+    let started = Instant::now();
+    let outcome = tokio::select! {
+        biased;
+        () = lease.lost() => None,
+        () = shared.cut.cancelled() => Some(Outcome::Cut),
+        outcome = handle(&shared, &job) => Some(outcome),
+    };
+    let Some(outcome) = outcome else {
+        metrics::lost(&job);
+        tracing::warn!(job = %job.id, kind = job.kind, "a job was broken off: its lease could not be kept");
+        return;
+    };
+    if !matches!(outcome, Outcome::Cut) {
+        metrics::took(&job, started.elapsed());
+    }
+    record(&shared, &job, &outcome).await;
+}
+
+async fn handle(shared: &Shared, job: &Job) -> Outcome {
+    let Some(handler) = shared.handlers.get(job.kind.as_str()) else {
+        // Only kinds of these handlers are taken.
+        return Outcome::Failed(JobError::Again("no handler does it here".to_owned()));
+    };
+    let work = AssertUnwindSafe(async { handler.handle(job).await }).catch_unwind().boxed();
+    match tokio::time::timeout(shared.settings.deadline, work).await {
+        Ok(Ok(Ok(()))) => Outcome::Done,
+        Ok(Ok(Err(error))) => Outcome::Failed(error),
+        Ok(Err(panic)) => {
+            // Its text may hold anything: it is for the log, not for the table.
+            let cause = panic_text(panic.as_ref());
+            tracing::error!(job = %job.id, kind = job.kind, cause, "a job's handler panicked");
+            Outcome::Failed(JobError::Again("the handler panicked; the log has the cause".to_owned()))
+        }
+        Err(_) => {
+            let seconds = shared.settings.deadline.as_secs_f64();
+            Outcome::Failed(JobError::Again(format!("it took longer than {seconds} s")))
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
+}
+
+/// Writes it down, however long the database is away: a job that was done is not to be done again.
+async fn record(shared: &Shared, job: &Job, outcome: &Outcome) {
+    let mut pause = RECORD_MIN;
+    let ended = loop {
+        match record_once(shared, job, outcome).await {
+            Ok(ended) => break ended,
+            Err(error) => {
+                tracing::debug!(%error, job = %job.id, "the end of a job cannot be noted for now");
+            }
+        }
+        tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+        pause = (pause * 2).min(RECORD_MAX);
+    };
+    let (job_id, kind, attempt) = (job.id, job.kind.as_str(), job.attempt);
+    match (ended, outcome) {
+        (None, _) => tracing::warn!(job = %job_id, kind, "a job ended here after another had taken it"),
+        (Some(_), Outcome::Cut) => tracing::info!(job = %job_id, kind, "a job was given back"),
+        (Some(Ended::Done), _) => {
+            metrics::done(job);
+            tracing::debug!(job = %job_id, kind, attempt, "a job is done");
+        }
+        (
+            Some(ended),
+            Outcome::Failed(JobError::Again(why) | JobError::NotBefore(_, why) | JobError::Never(why)),
+        ) => {
+            metrics::failed(job);
+            if ended == Ended::Dead {
+                metrics::dead(job.queue, kind);
+                tracing::error!(job = %job_id, kind, attempt, why, "a job is dead");
+            } else {
+                tracing::warn!(job = %job_id, kind, attempt, why, "a job failed and is tried again");
+            }
+        }
+        (Some(_), Outcome::Done) => {}
+    }
+}
+
+async fn record_once(shared: &Shared, job: &Job, outcome: &Outcome) -> Stored<Option<Ended>> {
+    let client = shared.pool.get().await?;
+    match outcome {
+        Outcome::Done => store::done(&client, job).await,
+        Outcome::Cut => store::give_back(&client, job).await,
+        Outcome::Failed(JobError::Never(why)) => store::fail(&client, job, why, None).await,
+        Outcome::Failed(JobError::Again(why)) => {
+            store::fail(&client, job, why, backoff(&shared.settings, job.attempt)).await
+        }
+        Outcome::Failed(JobError::NotBefore(wait, why)) => {
+            let again = backoff(&shared.settings, job.attempt).map(|backoff| backoff.max(*wait));
+            store::fail(&client, job, why, again).await
+        }
+    }
+}
+
+/// What to wait after this many tries; `None`: no further one.
+fn backoff(settings: &Settings, attempts: u32) -> Option<Duration> {
+    if attempts > settings.retries {
+        return None;
+    }
+    let factor = BACKOFF_FACTOR.saturating_pow(attempts.saturating_sub(1));
+    let wait = settings.backoff.saturating_mul(factor).min(settings.backoff_max);
+    // Jobs that failed together do not come again together.
+    Some(wait.mul_f64(0.75 + 0.5 * fastrand::f64()))
+}
