@@ -140,9 +140,12 @@ impl Accounts {
         store::is_active(&client, user).await.map_err(|error| refusal(&error))
     }
 
-    /// Removes refresh tokens that ran out long ago; answers how many. To be called now and then.
+    /// Removes refresh tokens that ran out long ago, and old codes and keys; answers how many tokens. To be called now
+    /// and then.
     pub async fn sweep(&self) -> Result<u64, Refusal> {
         let client = self.client().await?;
+        api_keys::sweep(&client).await.map_err(|error| refusal(&error))?;
+        otp::sweep(&client).await.map_err(|error| refusal(&error))?;
         store::sweep(&client).await.map_err(|error| refusal(&error))
     }
 

@@ -25,6 +25,7 @@ use crate::postgres::refusal;
 pub use caller::{KeyCaller, Way};
 pub use key::ApiKey;
 pub use routes::routes;
+pub(super) use store::sweep;
 
 /// Keys of one user that are neither revoked nor over.
 const KEYS_MAX: i64 = 20;

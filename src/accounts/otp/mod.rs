@@ -13,17 +13,9 @@ mod send;
 mod store;
 mod verify;
 
-use deadpool_postgres::Pool;
-
-use crate::postgres::Stored;
-
 pub use code::{Code, CodeKey, Purpose};
 pub use mobile::{Mobile, is_region};
 pub use routes::routes;
 pub use send::{MobileSignUp, OtpStatus, Sent};
+pub(super) use store::sweep;
 pub use verify::Proved;
-
-/// Forgets codes and sends that count no more.
-pub(super) async fn sweep(pool: &Pool) -> Stored<u64> {
-    store::sweep(&pool.get().await?).await
-}

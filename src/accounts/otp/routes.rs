@@ -162,7 +162,7 @@ async fn send_otp(
     config: web::Data<Config>,
 ) -> ApiResult<HttpResponse> {
     let mobile = Mobile::parse(&body.0.mobile, &config.auth.default_region)?;
-    limits.check_auth(address, &identity("send", &mobile))?;
+    limits.check_auth(address, &identity("send", &mobile)).await?;
     let sent = accounts.send_code(&mobile, &origin).await.map_err(|error| refused(error, &config))?;
     Ok(HttpResponse::Accepted().json(SentView::from(sent)))
 }
@@ -201,9 +201,11 @@ async fn verify_otp(
 ) -> ApiResult<HttpResponse> {
     let body = body.into_inner();
     let (mobile, code) = read(&body.mobile, &body.otp, &config).map_err(ApiError::bad_request)?;
-    limits.check_auth(address, &identity("guess", &mobile))?;
+    let tried = limits.check_auth(address, &identity("guess", &mobile)).await?;
     let user = caller.0.map(|caller| caller.user);
-    Ok(match accounts.verify_code(&mobile, &code, user, &origin).await? {
+    let proved = accounts.verify_code(&mobile, &code, user, &origin).await?;
+    tried.was_right().await;
+    Ok(match proved {
         Proved::SignedIn(opened) => answer(&request, &config, StatusCode::OK, *opened),
         Proved::Registered(opened) => answer(&request, &config, StatusCode::CREATED, *opened),
         Proved::Linked(profile) => HttpResponse::Ok().json(LinkedView { user: (*profile).into() }),
@@ -251,7 +253,7 @@ async fn signup(
     let region = &config.auth.default_region;
     let new = MobileSignUp::check(&mobile, region, name.as_deref(), password.as_deref())
         .map_err(ApiError::bad_request)?;
-    limits.check_auth(address, &identity("send", &new.mobile))?;
+    limits.check_auth(address, &identity("send", &new.mobile)).await?;
     let sent = accounts.sign_up_by_mobile(&new, &origin).await.map_err(|error| refused(error, &config))?;
     Ok(HttpResponse::Accepted().json(SentView::from(sent)))
 }
@@ -272,14 +274,11 @@ async fn signup(
 )]
 #[post("/auth/check-mobile")]
 async fn check_mobile(
-    address: ClientAddress,
     body: Json<MobileBody>,
     accounts: web::Data<Accounts>,
-    limits: web::Data<RateLimits>,
     config: web::Data<Config>,
 ) -> ApiResult<web::Json<KnownView>> {
     let mobile = Mobile::parse(&body.0.mobile, &config.auth.default_region)?;
-    limits.check_auth(address, &identity("look", &mobile))?;
     Ok(web::Json(KnownView { exists: accounts.is_mobile_known(&mobile).await? }))
 }
 
@@ -299,13 +298,10 @@ async fn check_mobile(
 )]
 #[post("/auth/otp-status")]
 async fn otp_status(
-    address: ClientAddress,
     body: Json<MobileBody>,
     accounts: web::Data<Accounts>,
-    limits: web::Data<RateLimits>,
     config: web::Data<Config>,
 ) -> ApiResult<web::Json<OtpStatusView>> {
     let mobile = Mobile::parse(&body.0.mobile, &config.auth.default_region)?;
-    limits.check_auth(address, &identity("look", &mobile))?;
     Ok(web::Json(accounts.otp_status(&mobile).await?.into()))
 }
