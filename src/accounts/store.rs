@@ -4,6 +4,7 @@ pub(super) mod history;
 pub(super) mod links;
 pub(super) mod news;
 pub(super) mod profile;
+pub(super) mod revoked;
 pub(super) mod seed;
 pub(super) mod sign_ins;
 

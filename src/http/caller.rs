@@ -7,7 +7,7 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use greenroom_actors::domain::{SessionId, UserId};
 
-use crate::accounts::{AccessTokens, ApiKey, Role, TokenError};
+use crate::accounts::{AccessTokens, ApiKey, Role};
 use crate::error::ApiError;
 
 /// A signed-in user. Needs `web::Data<AccessTokens>` in the app.
@@ -46,14 +46,11 @@ fn find(request: &HttpRequest) -> Result<Option<Caller>, ApiError> {
         return Err(ApiError::internal());
     };
     if ApiKey::looks_like(token) {
-        return Err(ApiError::unauthenticated(
-            "an API key is not accepted here: sign in for an access token",
-        ));
+        return Err(ApiError::unauthenticated("an API key is not accepted here: sign in for an access token"));
     }
     match tokens.verify(token) {
         Ok(claims) => Ok(Some(Caller { user: claims.sub, role: claims.role, session: claims.sid })),
-        Err(TokenError::Expired) => Err(ApiError::unauthenticated("the access token has expired")),
-        Err(TokenError::Invalid) => Err(ApiError::unauthenticated("the access token is not valid")),
+        Err(error) => Err(ApiError::unauthenticated(error.to_string())),
     }
 }
 
