@@ -268,6 +268,7 @@ fn settings_that_contradict_are_refused() {
         ("default_plan = \"gold\"\n", "default_plan"),
         ("[server]\ncors_origins = [\"*\"]\n", "server.cors_origins"),
         ("[server]\ntrusted_proxies = [\"proxy\"]\n", "server.trusted_proxies"),
+        ("[server]\ntrusted_proxies = [\"0.0.0.0/0\"]\n", "server.trusted_proxies"),
         ("[database]\nurl = \"mysql://x\"\n", "database.url"),
         ("[log]\nlevel = \"loud\"\n", "log.level"),
         ("[admin]\nemail = \"a@example.com\"\n", "admin"),

@@ -73,10 +73,16 @@ impl Config {
             );
         }
         for proxy in &self.server.trusted_proxies {
+            let network = proxy.parse::<Network>();
             broken.unless(
-                proxy.parse::<Network>().is_ok(),
+                network.is_ok(),
                 "server.trusted_proxies",
                 &format!("{proxy:?} is no address and no network such as 10.0.0.0/8"),
+            );
+            broken.unless(
+                !network.is_ok_and(|network| network.is_everybody()),
+                "server.trusted_proxies",
+                &format!("{proxy:?} is everybody: any client could say that it is somebody else"),
             );
         }
         if let Some(url) = self.database.url() {
