@@ -27,13 +27,13 @@ use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
 use crate::http::{Health, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, ai, audit, characters, control, conversations, http, jobs, realtime};
+use crate::{accounts, ai, audit, characters, control, conversations, http, jobs, outbound, realtime};
 use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
@@ -47,6 +47,7 @@ const API: &[Routes] = &[
     conversations::routes,
     control::routes,
     jobs::routes,
+    outbound::routes,
 ];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[jobs::pages, realtime::routes];
@@ -67,7 +68,7 @@ pub struct App {
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 2],
+    chores: [JoinHandle<()>; 3],
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -94,7 +95,8 @@ impl App {
         database.migrate().await?;
         let pool = database.pool();
         let outbound = Outbound::open(&config)?;
-        let accounts = Accounts::open(pool.clone(), config.clone(), outbound)?;
+        let accounts = Accounts::open(pool.clone(), config.clone(), outbound.clone())?;
+        accounts.load_revoked().await.context("ended sign-ins cannot be read")?;
         let seeded = seed(&config, &accounts, &pool).await?;
         tracing::info!("{seeded}");
 
@@ -142,12 +144,16 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
-        let changed = tasks::account_changed(&engine, &hub);
+        accounts.on_changed(tasks::account_changed(&engine, &hub));
+        let changed = tasks::changed(&accounts);
         let people = People::new(accounts.clone(), changed.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone(), changed);
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
+        handlers.extend(accounts.handlers());
         handlers.extend(privacy.handlers());
+        handlers.extend(outbound.handlers(pool.clone()));
+        let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
             pool.clone(),
             database.connector(),
@@ -169,6 +175,7 @@ impl App {
         site.metrics().ask(move || counted.counts().record());
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
+        let news = accounts.listen(&database.connector());
 
         let counts_tokens = providers.counts_tokens();
 
@@ -187,6 +194,7 @@ impl App {
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
+                    .app_data(web::Data::new(outbox.clone()))
                     .app_data(web::Data::new(people.clone()))
                     .app_data(web::Data::new(privacy.clone()))
             }
@@ -228,7 +236,7 @@ impl App {
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep],
+            chores: [recovery, upkeep, news],
             http,
             http_thread,
             drain_asked,

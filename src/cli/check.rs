@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::config::{Config, PlanSettings, ProviderKind};
+use crate::config::{Config, MailTls, PlanSettings, ProviderKind};
+use crate::outbound::Channel;
 use crate::postgres::HealthState;
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -19,6 +20,9 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
     println!("  demo accounts {}", on(config.has_demo_accounts()));
     println!("  registration  {}", on(config.auth.registration));
     println!("  first admin   {}", on(config.admin.is_set()));
+    println!("  links         {}", config.server.public_base());
+    println!("  mail          {}", mail_line(&config));
+    println!("  SMS           {}", sms_line(&config));
     println!("  API for pages of {}", or_none(&config.server.cors_origins.join(", ")));
     println!("  AI: characters speak through \u{201c}{}\u{201d}", config.ai.default_name());
     for (name, provider) in &config.ai.providers {
@@ -94,6 +98,36 @@ fn plan_lines(plan: &PlanSettings) -> String {
         or_unlimited(plan.per_character.text),
         plan.priority
     )
+}
+
+fn mail_line(config: &Config) -> String {
+    let mail = &config.mail;
+    match Channel::of_mail(config) {
+        Channel::On => {
+            let encryption = match mail.tls {
+                MailTls::None => "in clear",
+                MailTls::StartTls | MailTls::Implicit => mail.tls.as_str(),
+            };
+            format!("on: {}:{} ({encryption}), from {}", mail.host, mail.port(), mail.from)
+        }
+        Channel::Outbox => "goes to the outbox: set SMTP_HOST to send it".to_owned(),
+        Channel::Off => "off: set SMTP_HOST".to_owned(),
+    }
+}
+
+fn sms_line(config: &Config) -> String {
+    match Channel::of_sms(config) {
+        // The address may hold a secret: its host says enough.
+        Channel::On => {
+            let url = config.sms.url();
+            let host = url.split('/').nth(2).and_then(|host| host.rsplit('@').next()).unwrap_or_default();
+            format!("on: through {host}, from {}", config.sms.from)
+        }
+        Channel::Outbox => {
+            "goes to the outbox: set SMS_WEBHOOK_URL or TWILIO_ACCOUNT_SID to send it".to_owned()
+        }
+        Channel::Off => "off: set SMS_WEBHOOK_URL or TWILIO_ACCOUNT_SID".to_owned(),
+    }
 }
 
 fn on(is_on: bool) -> &'static str {

@@ -23,6 +23,12 @@ fn bits(address: IpAddr) -> u128 {
 }
 
 impl Network {
+    /// Whether it holds every address there is.
+    #[must_use]
+    pub fn is_everybody(&self) -> bool {
+        self.prefix_bits == 0
+    }
+
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let prefix = u32::from(self.prefix_bits) + if self.address.is_ipv4() { 96 } else { 0 };

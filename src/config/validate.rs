@@ -47,6 +47,14 @@ impl Config {
                     "production needs JWT_SECRET with 32 or more characters (openssl rand -hex 32 makes one)",
                 );
                 broken.unless(
+                    self.auth
+                        .jwt_previous_secrets
+                        .iter()
+                        .all(|secret| secret.expose_secret().chars().count() >= SECRET_MIN_CHARS),
+                    "auth.jwt_previous_secrets",
+                    "takes secrets of 32 or more characters",
+                );
+                broken.unless(
                     self.admin.email.is_empty() || admin_password >= ADMIN_PASSWORD_MIN_CHARS,
                     "admin.password",
                     "production needs 12 or more characters",
@@ -76,10 +84,16 @@ impl Config {
             );
         }
         for proxy in &self.server.trusted_proxies {
+            let network = proxy.parse::<Network>();
             broken.unless(
-                proxy.parse::<Network>().is_ok(),
+                network.is_ok(),
                 "server.trusted_proxies",
                 &format!("{proxy:?} is no address and no network such as 10.0.0.0/8"),
+            );
+            broken.unless(
+                !network.is_ok_and(|network| network.is_everybody()),
+                "server.trusted_proxies",
+                &format!("{proxy:?} is everybody: any client could say that it is somebody else"),
             );
         }
         if let Some(url) = self.database.url() {

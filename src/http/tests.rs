@@ -243,6 +243,8 @@ async fn the_api_is_limited_by_address_and_who_signed_in_by_user() {
     }
     let bad = from("9.9.9.9").insert_header((header::AUTHORIZATION, "Bearer nonsense")).to_request();
     assert_eq!(call_service(&service, bad).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    let served = TestRequest::with_uri("/%61pi/things/7").peer_addr("7.7.7.7:9".parse().unwrap());
+    assert_eq!(call_service(&service, served.to_request()).await.status(), StatusCode::OK);
     let encoded = TestRequest::with_uri("/%61pi/things/7").peer_addr("9.9.9.9:9".parse().unwrap());
     let encoded = call_service(&service, encoded.to_request()).await;
     assert_eq!(encoded.status(), StatusCode::TOO_MANY_REQUESTS, "the same path in other letters");

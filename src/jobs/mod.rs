@@ -170,6 +170,8 @@ pub struct Job {
 pub enum JobError {
     /// It may go better later: tried again with growing pauses, then dead.
     Again(String),
+    /// The same, but not before so long: somebody else has asked for patience.
+    NotBefore(Duration, String),
     /// It will never go: dead at once.
     Never(String),
 }

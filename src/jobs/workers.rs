@@ -142,7 +142,10 @@ async fn record(shared: &Shared, job: &Job, outcome: &Outcome) {
             metrics::done(job);
             tracing::debug!(job = %job_id, kind, attempt, "a job is done");
         }
-        (Some(ended), Outcome::Failed(JobError::Again(why) | JobError::Never(why))) => {
+        (
+            Some(ended),
+            Outcome::Failed(JobError::Again(why) | JobError::NotBefore(_, why) | JobError::Never(why)),
+        ) => {
             metrics::failed(job);
             if ended == Ended::Dead {
                 metrics::dead(job.queue, kind);
@@ -163,6 +166,10 @@ async fn record_once(shared: &Shared, job: &Job, outcome: &Outcome) -> Stored<Op
         Outcome::Failed(JobError::Never(why)) => store::fail(&client, job, why, None).await,
         Outcome::Failed(JobError::Again(why)) => {
             store::fail(&client, job, why, backoff(&shared.settings, job.attempt)).await
+        }
+        Outcome::Failed(JobError::NotBefore(wait, why)) => {
+            let again = backoff(&shared.settings, job.attempt).map(|backoff| backoff.max(*wait));
+            store::fail(&client, job, why, again).await
         }
     }
 }

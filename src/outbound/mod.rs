@@ -8,10 +8,15 @@
 //! Where nothing is set up, development keeps letters in the table `outbox` for admins to read, and production refuses
 //! what would need them. Owned here: that table, the words in `templates/`, and the kinds `mail.send` and `sms.send`.
 
+mod handlers;
 mod letter;
+mod mail;
+mod routes;
 mod seal;
 mod sealed;
+mod sms;
 mod store;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +31,20 @@ use crate::jobs::{Handlers, NewJob, QueueName, enqueue};
 use crate::postgres::refusal;
 
 pub use letter::{Letter, Text};
+pub use routes::{Outbox, routes};
 
+use handlers::{SendMail, SendSms};
+use mail::Smtp;
 use seal::Seal;
 use sealed::{MAIL, MailJob, Payload, SMS, SmsJob};
+use sms::Webhook;
+use words::Words;
 
 /// Before what nobody waits for: somebody sits there with a form that asks for the code.
 const AWAITED: i16 = -10;
+/// What would switch them on.
+const MAIL_SETTING: &str = "mail.host";
+const SMS_SETTING: &str = "sms.webhook_url";
 
 /// Where what is sent on one way goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +58,48 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Where mail goes with these settings.
+    #[must_use]
+    pub fn of_mail(config: &Config) -> Self {
+        Self::of(config.mail.is_set(), config)
+    }
+
+    /// The same for SMS.
+    #[must_use]
+    pub fn of_sms(config: &Config) -> Self {
+        Self::of(config.sms.is_set(), config)
+    }
+
     fn of(is_set: bool, config: &Config) -> Self {
         match (is_set, config.is_production()) {
             (true, _) => Self::On,
             (false, false) => Self::Outbox,
             (false, true) => Self::Off,
+        }
+    }
+}
+
+/// A channel with what it needs.
+enum Way<T> {
+    On(T),
+    Outbox,
+    Off,
+}
+
+impl<T> Way<T> {
+    fn open(channel: Channel, on: impl FnOnce() -> Result<T, ConfigError>) -> Result<Self, ConfigError> {
+        Ok(match channel {
+            Channel::On => Self::On(on()?),
+            Channel::Outbox => Self::Outbox,
+            Channel::Off => Self::Off,
+        })
+    }
+
+    fn channel(&self) -> Channel {
+        match self {
+            Self::On(_) => Channel::On,
+            Self::Outbox => Channel::Outbox,
+            Self::Off => Channel::Off,
         }
     }
 }
@@ -61,9 +111,12 @@ pub struct Outbound {
 }
 
 struct Inner {
-    mail: Channel,
-    sms: Channel,
+    mail: Way<Smtp>,
+    sms: Way<Webhook>,
+    sms_locale: String,
+    /// What links start with.
     base: String,
+    words: Words,
     seal: Seal,
 }
 
@@ -71,9 +124,11 @@ impl Outbound {
     /// Reads the settings and makes ready. Connects to nothing yet.
     pub fn open(config: &Config) -> Result<Self, ConfigError> {
         let inner = Inner {
-            mail: Channel::of(config.mail.is_set(), config),
-            sms: Channel::of(config.sms.is_set(), config),
+            mail: Way::open(Channel::of_mail(config), || Smtp::new(config))?,
+            sms: Way::open(Channel::of_sms(config), || Webhook::new(&config.sms))?,
+            sms_locale: config.sms.locale.clone(),
             base: config.server.public_base(),
+            words: Words::new(config),
             seal: Seal::new(&config.signing_secret()?, []),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -81,12 +136,12 @@ impl Outbound {
 
     #[must_use]
     pub fn mail(&self) -> Channel {
-        self.inner.mail
+        self.inner.mail.channel()
     }
 
     #[must_use]
     pub fn sms(&self) -> Channel {
-        self.inner.sms
+        self.inner.sms.channel()
     }
 
     /// Where people find this: `server.public_url` and the path behind it, which starts with a slash.
@@ -105,14 +160,14 @@ impl Outbound {
         locale: &str,
         letter: &Letter,
     ) -> Result<(), Refusal> {
-        offered(self.inner.mail, "mail.host")?;
+        offered(self.mail(), MAIL_SETTING)?;
         let what = MailJob { to: to.to_owned(), locale: locale.to_owned(), letter: letter.clone() };
         self.queue(client, MAIL, letter.good_for(), &what).await
     }
 
     /// The same for an SMS to a number in E.164, in the language of `sms.locale`.
     pub async fn send_sms(&self, client: &impl GenericClient, to: &str, text: &Text) -> Result<(), Refusal> {
-        offered(self.inner.sms, "sms.webhook_url or sms.account_sid")?;
+        offered(self.sms(), SMS_SETTING)?;
         let what = SmsJob { to: to.to_owned(), text: text.clone() };
         self.queue(client, SMS, Some(text.good_for()), &what).await
     }
@@ -134,11 +189,22 @@ impl Outbound {
         enqueue(client, &job).await.map(drop).map_err(|error| refusal(&error))
     }
 
-    /// What does the jobs that are queued here.
+    /// What does the jobs that are queued here: for the one who starts the queue. Says in the log where letters go.
     #[must_use]
     pub fn handlers(&self, pool: Pool) -> Handlers {
-        let _ = pool;
-        Vec::new()
+        for (what, channel) in [("mail", self.mail()), ("SMS", self.sms())] {
+            match channel {
+                Channel::On => tracing::info!("{what} is sent"),
+                Channel::Outbox => {
+                    tracing::info!("{what} is not set up: it goes to the outbox, /api/admin/outbox")
+                }
+                Channel::Off => tracing::warn!("{what} is not set up: what needs it is not offered"),
+            }
+        }
+        vec![
+            (MAIL, Arc::new(SendMail { outbound: self.clone(), pool: pool.clone() })),
+            (SMS, Arc::new(SendSms { outbound: self.clone(), pool })),
+        ]
     }
 }
 
