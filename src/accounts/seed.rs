@@ -115,7 +115,9 @@ impl Accounts {
         let mut client = self.client().await?;
         let known = store::by_email(&client, &email_key).await.map_err(|error| refusal(&error))?;
         let Some(known) = known else {
-            let new = NewUser::check(email, username, None, password);
+            // The person who types it here is like any other who chooses one.
+            self.new_password("password", password, &[email, username]).await??;
+            let new = NewUser::check(email, username, None);
             let plan = &self.0.config.default_plan;
             return if self.make_if_missing(new, password, Role::Admin, plan, false).await? {
                 Ok(MadeAdmin::New)

@@ -18,7 +18,7 @@ pub fn privacy(app: &TestApp) -> Privacy {
     let config = Arc::new(config);
     let outbound = Outbound::open(&config).unwrap();
     let accounts = Accounts::open(app.database.pool(), config, outbound).unwrap();
-    Privacy::new(accounts, app.app().engine().clone(), Arc::new(|_| ()))
+    Privacy::new(accounts, app.app().engine().clone())
 }
 
 pub fn id(user: &TestUser) -> UserId {

@@ -2,8 +2,8 @@
 //!
 //! Each act is one transaction with its entry in the audit log. It locks the active admins first, in the order of
 //! their ids, and then the account: so two admins who take each other's role at the same moment leave one, and whoever
-//! has just been demoted does nothing more. What follows outside the database (sockets, live quotas) comes after the
-//! commit, on this node.
+//! has just been demoted does nothing more. What follows outside the database (sockets, live quotas) is told to every
+//! node with the commit.
 //!
 //! A role change, either way, ends all sign-ins: access tokens carry the role, and the way back in is the password. A
 //! plan change ends none: quotas follow it at once, the plan in a token (rate limits alone go by it) at the next
@@ -149,7 +149,6 @@ pub type OnChanged = Arc<dyn Fn(UserId) + Send + Sync>;
 #[derive(Clone)]
 pub struct People {
     accounts: Accounts,
-    on_changed: OnChanged,
 }
 
 /// An act under way: the account is locked, and so are the active admins.
@@ -159,8 +158,6 @@ struct Acting<'a> {
     origin: &'a Origin,
     admins: Vec<UserId>,
     before: Person,
-    /// All sign-ins were ended.
-    signed_out: bool,
 }
 
 fn no_account() -> Refusal {
@@ -177,8 +174,8 @@ pub(super) fn last_admin() -> Refusal {
 
 impl People {
     #[must_use]
-    pub fn new(accounts: Accounts, on_changed: OnChanged) -> Self {
-        Self { accounts, on_changed }
+    pub fn new(accounts: Accounts) -> Self {
+        Self { accounts }
     }
 
     /// A page of the accounts, the newest first.
@@ -248,19 +245,19 @@ impl People {
         let reason = reason(change.reason.as_deref())?;
         let mut client = self.accounts.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
-        let mut acting = self.begin(transaction, actor, user, origin).await?;
+        let acting = self.begin(transaction, actor, user, origin).await?;
         if change.reactivate {
-            self.reactivate(&mut acting, reason.as_deref()).await?;
+            self.reactivate(&acting, reason.as_deref()).await?;
         }
         if let Some(role) = change.role {
-            self.set_role(&mut acting, role, reason.as_deref()).await?;
+            self.set_role(&acting, role, reason.as_deref()).await?;
         }
         if let Some(plan) = &change.plan {
-            self.set_plan(&mut acting, plan, reason.as_deref()).await?;
+            self.set_plan(&acting, plan, reason.as_deref()).await?;
         }
         match change.blocked {
-            Some(true) => self.block(&mut acting, reason.as_deref()).await?,
-            Some(false) => self.unblock(&mut acting, reason.as_deref()).await?,
+            Some(true) => self.block(&acting, reason.as_deref()).await?,
+            Some(false) => self.unblock(&acting, reason.as_deref()).await?,
             None => {}
         }
         self.end(acting).await
@@ -286,29 +283,20 @@ impl People {
         if before.erased_at.is_some() {
             return Err(conflict("this account is erased: nothing of it can be changed"));
         }
-        Ok(Acting { transaction, actor, origin, admins, before, signed_out: false })
+        Ok(Acting { transaction, actor, origin, admins, before })
     }
 
     /// Commits, and tells those who hold the account in memory.
     async fn end(&self, acting: Acting<'_>) -> Result<Person, Refusal> {
-        let Acting { transaction, before, signed_out, .. } = acting;
+        let Acting { transaction, before, .. } = acting;
         let user = before.profile.id;
         let after = store::find(&transaction, user).await.map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
-        if signed_out {
-            // Once more: a socket may have come back between the first word and the commit.
-            self.accounts.tell_ended(user, None);
-        }
-        (self.on_changed)(user);
+        self.accounts.changed(user);
         after.ok_or_else(no_account)
     }
 
-    async fn set_role(
-        &self,
-        acting: &mut Acting<'_>,
-        role: Role,
-        reason: Option<&str>,
-    ) -> Result<(), Refusal> {
+    async fn set_role(&self, acting: &Acting<'_>, role: Role, reason: Option<&str>) -> Result<(), Refusal> {
         let (user, before) = (acting.user(), acting.before.profile.role);
         if role == before {
             return Ok(());
@@ -321,12 +309,7 @@ impl People {
         acting.record("user.role", reason, &json!({ "role": before }), &json!({ "role": role })).await
     }
 
-    async fn set_plan(
-        &self,
-        acting: &mut Acting<'_>,
-        plan: &str,
-        reason: Option<&str>,
-    ) -> Result<(), Refusal> {
+    async fn set_plan(&self, acting: &Acting<'_>, plan: &str, reason: Option<&str>) -> Result<(), Refusal> {
         let before = acting.before.plan_json();
         let after = json!({ "plan": plan, "planUntil": null, "planAfter": null });
         if before == after {
@@ -338,7 +321,7 @@ impl People {
         acting.record("user.plan", reason, &before, &after).await
     }
 
-    async fn block(&self, acting: &mut Acting<'_>, reason: Option<&str>) -> Result<(), Refusal> {
+    async fn block(&self, acting: &Acting<'_>, reason: Option<&str>) -> Result<(), Refusal> {
         let user = acting.user();
         if user == acting.actor.user {
             return Err(conflict("nobody blocks themself"));
@@ -357,7 +340,7 @@ impl People {
         acting.record("user.block", reason, &before, &after).await
     }
 
-    async fn unblock(&self, acting: &mut Acting<'_>, reason: Option<&str>) -> Result<(), Refusal> {
+    async fn unblock(&self, acting: &Acting<'_>, reason: Option<&str>) -> Result<(), Refusal> {
         if acting.before.blocked_at.is_none() {
             return Ok(());
         }
@@ -367,7 +350,7 @@ impl People {
         acting.record("user.unblock", reason, &acting.before.block_json(), &after).await
     }
 
-    async fn reactivate(&self, acting: &mut Acting<'_>, reason: Option<&str>) -> Result<(), Refusal> {
+    async fn reactivate(&self, acting: &Acting<'_>, reason: Option<&str>) -> Result<(), Refusal> {
         let Some(deactivated_at) = acting.before.deactivated_at else { return Ok(()) };
         if self.erases_at(&acting.before).is_none_or(|end| end <= acting.before.read_at) {
             return Err(conflict("the time to bring this account back is over: it is being erased"));
@@ -378,8 +361,7 @@ impl People {
         acting.record("user.reactivate", reason, &before, &json!({ "deactivatedAt": null })).await
     }
 
-    async fn sign_out(&self, acting: &mut Acting<'_>, why: &'static str) -> Result<(), Refusal> {
-        acting.signed_out = true;
+    async fn sign_out(&self, acting: &Acting<'_>, why: &'static str) -> Result<(), Refusal> {
         self.accounts.end_sign_ins(&acting.transaction, acting.user(), Which::All, why).await.map(drop)
     }
 }

@@ -131,7 +131,7 @@ impl Privacy {
             .await
             .map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
-        (self.0.on_changed)(user);
+        accounts.changed(user);
         tracing::info!(%user, rooms, "an account was erased");
         Ok(Erased::Now { rooms })
     }
