@@ -52,7 +52,7 @@ async fn who_leaves_says_the_password_and_is_signed_out_everywhere() {
     assert!(!stranger.to_string().contains("deactivated"));
     // A mail says so, and a job waits for the end of the time.
     let letter = format!(
-        "select count(*) from outbox where recipient = '{}' and body_text ilike '%deactivated%'",
+        "select count(*) from outbox where recipient = '{}' and body_text ilike '%switched off%'",
         user.email
     );
     eventually("the letter is written", async || count(&app, &letter).await == 1).await;
