@@ -25,7 +25,7 @@ use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
-use crate::http::{Health, Routes, Site};
+use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
@@ -140,6 +140,8 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
+        // Before anything counts.
+        Metrics::install();
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
         let jobs = Jobs::start(
