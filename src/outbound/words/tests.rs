@@ -31,6 +31,9 @@ fn every_letter_is_worded_in_every_language() {
             assert!(!worded.subject.is_empty() && worded.subject.len() < 60, "{worded:?}");
             assert!(worded.text.contains("Mira,\n") && worded.html.contains("Mira,<"), "{worded:?}");
             assert!(worded.text.contains("chat.example.com") && worded.html.contains("chat.example.com"));
+            let (body, footer) = worded.text.split_once("\n\n-- \n").expect("small print");
+            assert!(!body.contains("--") && footer.starts_with("Greenroom, chat.example.com\n"), "{footer}");
+            assert!(footer.lines().count() == 2 && !worded.html.contains("--<"), "{worded:?}");
             assert!(worded.html.contains(&format!("<html lang=\"{language}\">")));
             assert!(worded.text.lines().all(|line| line.chars().count() < 120), "{}", worded.text);
             assert!(!worded.text.contains("\n\n\n") && !worded.text.contains("{"), "{}", worded.text);
