@@ -94,6 +94,7 @@ impl App {
         let pool = database.pool();
         let outbound = Outbound::open(&config)?;
         let accounts = Accounts::open(pool.clone(), config.clone())?;
+        accounts.load_revoked().await.context("ended sign-ins cannot be read")?;
         let seeded = seed(&config, &accounts, &pool).await?;
         tracing::info!("{seeded}");
 

@@ -78,7 +78,10 @@ impl Accounts {
     /// Reads or makes the signing secret.
     pub fn open(pool: Pool, config: Arc<Config>) -> Result<Self, ConfigError> {
         let secret = config.signing_secret()?;
-        let tokens = AccessTokens::new(secret.expose_secret().as_bytes(), config.auth.access_ttl());
+        let previous = &config.auth.jwt_previous_secrets;
+        let previous: Vec<&[u8]> = previous.iter().map(|secret| secret.expose_secret().as_bytes()).collect();
+        let secret = secret.expose_secret().as_bytes();
+        let tokens = AccessTokens::rotating(secret, &previous, config.auth.access_ttl());
         let passwords = Passwords::new(&config.auth);
         Ok(Self(Arc::new(Inner { pool, config, tokens, passwords })))
     }
@@ -87,6 +90,23 @@ impl Accounts {
     #[must_use]
     pub fn tokens(&self) -> &AccessTokens {
         &self.0.tokens
+    }
+
+    /// Refuses the access tokens of what ended before this node started and within their lifetime. To be called at
+    /// the start; answers how many entries there are.
+    pub async fn load_revoked(&self) -> Result<usize, Refusal> {
+        const MOST: usize = 50_000;
+        let client = self.client().await?;
+        let ttl_s = self.0.tokens.ttl().as_secs_f64();
+        let ended = store::revoked::ended_within(&client, ttl_s, MOST as i64);
+        let ended = ended.await.map_err(|error| refusal(&error))?;
+        if let Some(oldest) = ended.last().filter(|_| ended.len() == MOST) {
+            self.0.tokens.revoke_all_before(oldest.at);
+        }
+        for ended in ended.iter().rev() {
+            self.0.tokens.revoke(ended.user, ended.sign_in, ended.at);
+        }
+        Ok(ended.len())
     }
 
     /// The account; `not_found` if it is gone, `forbidden` if it is blocked.

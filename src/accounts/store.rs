@@ -1,6 +1,7 @@
 //! The SQL of accounts and sign-ins.
 
 pub(super) mod history;
+pub(super) mod revoked;
 pub(super) mod seed;
 mod sign_ins;
 

@@ -10,6 +10,9 @@ pub struct AuthSettings {
     /// Signs access tokens. Demanded in production; in development one is made and kept in `data_dir`.
     #[serde(serialize_with = "super::secret::masked")]
     pub jwt_secret: SecretString,
+    /// Secrets that signed before it: their tokens still verify.
+    #[serde(serialize_with = "super::secret::masked_list")]
+    pub jwt_previous_secrets: Vec<SecretString>,
     pub access_ttl_s: u64,
     pub refresh_ttl_s: u64,
     /// A refresh token used twice within this span is a repeated request, not a theft.
@@ -32,6 +35,7 @@ impl Default for AuthSettings {
     fn default() -> Self {
         Self {
             jwt_secret: SecretString::default(),
+            jwt_previous_secrets: Vec::new(),
             access_ttl_s: 900,
             refresh_ttl_s: 30 * 24 * 3_600,
             refresh_grace_s: 10,

@@ -44,6 +44,12 @@ pub fn usual_names() -> Vec<UsualName> {
         name("PG_BIN", &["database.pg_bin"], "folder of postgres and initdb for the private cluster", text),
         name("JWT_SECRET", &["auth.jwt_secret"], "signs access tokens; 32 or more characters", text),
         name(
+            "JWT_PREVIOUS_SECRETS",
+            &["auth.jwt_previous_secrets"],
+            "secrets that signed before JWT_SECRET, with commas between",
+            items,
+        ),
+        name(
             "JWT_EXPIRES_IN",
             &["auth.access_ttl_s"],
             "life of an access token: 15m, 1h or seconds",
@@ -179,6 +185,11 @@ fn list(value: &str) -> Result<Value, &'static str> {
     let origins =
         value.split(',').map(|item| item.trim().trim_end_matches('/')).filter(|item| !item.is_empty());
     Ok(Value::from(origins.map(str::to_owned).collect::<Vec<_>>()))
+}
+
+/// As they are: a secret may end in anything but a space.
+fn items(value: &str) -> Result<Value, &'static str> {
+    super::known::parse(super::Leaf::List, value)
 }
 
 fn milliseconds(value: &str) -> Result<Value, &'static str> {

@@ -220,8 +220,10 @@ fn explain(error: &figment::Error) -> Problem {
     use figment::error::Kind;
     let source = error.metadata.as_ref().map(|metadata| metadata.name.to_string()).unwrap_or_default();
     let name = error.path.join(".");
-    let secret =
-        ["jwt_secret", "api_key", "password", "auth_token", "url"].iter().any(|key| name.ends_with(key));
+    // An item of a list has its number after the name.
+    let setting = name.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let secrets = ["jwt_secret", "jwt_previous_secrets", "api_key", "password", "auth_token", "url"];
+    let secret = secrets.iter().any(|key| setting.ends_with(key));
     let message = match &error.kind {
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if secret => {
             format!("takes {expected}")

@@ -21,6 +21,11 @@ pub(super) fn masked<S: Serializer>(secret: &SecretString, serializer: S) -> Res
     serializer.serialize_str(if secret.expose_secret().is_empty() { "" } else { MASK })
 }
 
+/// The same for a list of them.
+pub(super) fn masked_list<S: Serializer>(secrets: &[SecretString], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(secrets.iter().map(|_| MASK))
+}
+
 impl Config {
     /// What access tokens are signed with: the configured secret or, in development, one that is made once and kept
     /// in `data_dir`, so that a restart signs nobody out.

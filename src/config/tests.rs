@@ -133,6 +133,7 @@ fn a_broken_file_is_told_by_its_line_and_without_its_text() {
 fn secrets_are_never_shown() {
     let pairs = [
         ("JWT_SECRET", "swordfish"),
+        ("JWT_PREVIOUS_SECRETS", "swordfish/, swordfish2"),
         ("OPENAI_API_KEY", "swordfish"),
         ("DATABASE_URL", "postgres://u:swordfish@h/d"),
         ("GREENROOM__ADMIN__PASSWORD", "swordfish"),
@@ -141,8 +142,11 @@ fn secrets_are_never_shown() {
     let config = from_env(&pairs).unwrap();
     assert!(!format!("{config:?} {:?}", config.values()).contains("swordfish"));
     assert!(config.values().contains(&("auth.jwt_secret".to_owned(), "\"********\"".to_owned())));
-    let error = from_file("[auth]\njwt_secret = 1234567\n", &[]).unwrap_err();
-    assert!(!error.contains("1234567"), "{error}");
+    assert_eq!(config.auth.jwt_previous_secrets[0].expose_secret(), "swordfish/");
+    for secret in ["jwt_secret = 1234567", "jwt_previous_secrets = [1234567]"] {
+        let error = from_file(&format!("[auth]\n{secret}\n"), &[]).unwrap_err();
+        assert!(!error.contains("1234567"), "{error}");
+    }
 }
 
 #[test]

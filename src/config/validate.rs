@@ -44,6 +44,14 @@ impl Config {
                     "production needs JWT_SECRET with 32 or more characters (openssl rand -hex 32 makes one)",
                 );
                 broken.unless(
+                    self.auth
+                        .jwt_previous_secrets
+                        .iter()
+                        .all(|secret| secret.expose_secret().chars().count() >= SECRET_MIN_CHARS),
+                    "auth.jwt_previous_secrets",
+                    "takes secrets of 32 or more characters",
+                );
+                broken.unless(
                     self.admin.email.is_empty() || admin_password >= ADMIN_PASSWORD_MIN_CHARS,
                     "admin.password",
                     "production needs 12 or more characters",

@@ -7,7 +7,7 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use greenroom_actors::domain::{SessionId, UserId};
 
-use crate::accounts::{AccessTokens, Role, TokenError};
+use crate::accounts::{AccessTokens, Role};
 use crate::error::ApiError;
 
 /// A signed-in user. Needs `web::Data<AccessTokens>` in the app.
@@ -47,8 +47,7 @@ fn find(request: &HttpRequest) -> Result<Option<Caller>, ApiError> {
     };
     match tokens.verify(token) {
         Ok(claims) => Ok(Some(Caller { user: claims.sub, role: claims.role, session: claims.sid })),
-        Err(TokenError::Expired) => Err(ApiError::unauthenticated("the access token has expired")),
-        Err(TokenError::Invalid) => Err(ApiError::unauthenticated("the access token is not valid")),
+        Err(error) => Err(ApiError::unauthenticated(error.to_string())),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{EncodingKey, Header, encode};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,15 +23,18 @@ pub struct Claims {
     pub plan: String,
 }
 
-/// Signs as the server does: HS256 with the shared `JWT_SECRET`.
+/// Signs as the server does: HS256 with the shared `JWT_SECRET`, under the name that the server has for that key.
 pub struct Signer {
     key: EncodingKey,
+    header: Header,
     plan: String,
 }
 
 impl Signer {
     pub fn new(secret: &str, plan: &str) -> Signer {
-        Signer { key: EncodingKey::from_secret(secret.as_bytes()), plan: plan.to_owned() }
+        let key = EncodingKey::from_secret(secret.as_bytes());
+        let header = Header { kid: Some(key_name(&key)), ..Header::new(Algorithm::HS256) };
+        Signer { key, header, plan: plan.to_owned() }
     }
 
     /// A token of that user, of a session of its own.
@@ -48,13 +51,19 @@ impl Signer {
             exp: now + LIFETIME_SECONDS,
             plan: self.plan.clone(),
         };
-        Ok(encode(&Header::default(), &claims, &self.key)?)
+        Ok(encode(&self.header, &claims, &self.key)?)
     }
+}
+
+/// The key's `kid`: the first 12 characters of an HMAC under it.
+fn key_name(key: &EncodingKey) -> String {
+    let name = jsonwebtoken::crypto::sign(b"greenroom access token key", key, Algorithm::HS256);
+    name.expect("an HMAC does not fail").chars().take(12).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+    use jsonwebtoken::{DecodingKey, Validation, decode};
 
     use super::*;
 
