@@ -20,11 +20,12 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
 use crate::ai::{Providers, Tokens};
+use crate::audit::Audit;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
-use crate::http::{Health, Routes, Site};
+use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
@@ -32,7 +33,7 @@ use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, ai, characters, control, conversations, http, jobs, outbound, realtime};
+use crate::{accounts, ai, audit, characters, control, conversations, http, jobs, outbound, realtime};
 use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
@@ -40,9 +41,10 @@ pub use seeding::{seed, unseed};
 /// What is mounted at `/api` and `/api/v1`.
 const API: &[Routes] = &[
     accounts::routes,
+    ai::routes,
+    audit::routes,
     characters::routes,
     conversations::routes,
-    ai::routes,
     control::routes,
     jobs::routes,
     outbound::routes,
@@ -140,6 +142,10 @@ impl App {
             profiles: tasks::profiles(&accounts),
             plans,
         }));
+        let sockets = hub.clone();
+        accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
+        // Before anything counts.
+        Metrics::install();
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
         handlers.extend(outbound.handlers(pool.clone()));
@@ -156,7 +162,8 @@ impl App {
         jobs.repeat(tasks::SWEEP);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
-        let control = Control::new(engine.clone(), pool.clone(), switches, hub.clone());
+        let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
+        let audit = Audit::new(pool.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
@@ -171,6 +178,7 @@ impl App {
                     .app_data(web::Data::new(hub.clone()))
                     .app_data(web::Data::new(engine.clone()))
                     .app_data(web::Data::new(accounts.clone()))
+                    .app_data(web::Data::new(audit.clone()))
                     .app_data(web::Data::new(characters.clone()))
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))

@@ -6,6 +6,7 @@ pub mod error;
 pub mod http;
 pub mod realtime;
 pub mod accounts;
+pub mod audit;
 pub mod characters;
 pub mod conversations;
 pub mod ai;

@@ -12,11 +12,12 @@ mod refresh;
 mod routes;
 mod rules;
 mod seed;
+mod sessions;
 mod sign_in;
 mod store;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use deadpool_postgres::{Client, Pool};
 use greenroom_actors::domain::UserId;
@@ -34,6 +35,7 @@ pub use random::random_hex;
 pub use refresh::RefreshToken;
 pub use routes::{UserView, routes};
 pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, Seeded};
+pub use sessions::{OnEnded, Which};
 pub use sign_in::{NewUser, Opened};
 pub use tokens::{AccessTokens, Claims, Role, TokenError};
 
@@ -72,6 +74,7 @@ struct Inner {
     config: Arc<Config>,
     tokens: AccessTokens,
     passwords: Passwords,
+    on_ended: OnceLock<OnEnded>,
 }
 
 impl Accounts {
@@ -83,7 +86,7 @@ impl Accounts {
         let secret = secret.expose_secret().as_bytes();
         let tokens = AccessTokens::rotating(secret, &previous, config.auth.access_ttl());
         let passwords = Passwords::new(&config.auth);
-        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords })))
+        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, on_ended: OnceLock::new() })))
     }
 
     /// Signs and checks access tokens.

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, get, post, put, web};
 use greenroom_actors::engine::Leaf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -12,6 +13,8 @@ use super::view::{
     ActorView, ConnectionsView, JournalView, KindView, LiveRoomView, PoolView, TreeView, milliseconds,
 };
 use super::{Control, store};
+use crate::accounts::Origin;
+use crate::audit::Act;
 use crate::conversations::view::wire_time;
 use crate::error::{ApiResult, ErrorBody, FieldError};
 use crate::http::{AdminCaller, Json, Page, PageParams, PageQuery};
@@ -179,7 +182,11 @@ struct DrainBody {
     ),
 )]
 #[post("/admin/drain")]
-async fn drain(caller: AdminCaller, control: web::Data<Control>) -> HttpResponse {
+async fn drain(caller: AdminCaller, origin: Origin, control: web::Data<Control>) -> HttpResponse {
+    if !control.switches.drain_asked() {
+        // Before the act: afterwards the database may be going.
+        control.audit.note(&Act::new(&caller.0, "node.drain", control.this_node(), &origin)).await;
+    }
     let first = control.switches.drain();
     tracing::warn!(admin = %caller.0.user, first, "an admin drains this node");
     HttpResponse::Accepted().json(DrainBody { draining: true })
@@ -210,11 +217,14 @@ struct LogLevel {
 #[put("/admin/log-level")]
 async fn log_level(
     caller: AdminCaller,
+    origin: Origin,
     body: Json<LogLevel>,
     control: web::Data<Control>,
 ) -> ApiResult<web::Json<LogLevel>> {
     let LogLevel { level } = body.into_inner();
     control.switches.set_log_level(&level).map_err(|wrong| FieldError::new("level", wrong))?;
     tracing::warn!(admin = %caller.0.user, level, "an admin set the log level");
+    let act = Act::new(&caller.0, "node.log-level", control.this_node(), &origin);
+    control.audit.note(&Act { detail: json!({"after": level}), ..act }).await;
     Ok(web::Json(LogLevel { level }))
 }

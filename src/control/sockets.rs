@@ -5,10 +5,13 @@ use greenroom_actors::domain::SessionId;
 use greenroom_actors::protocol::{Notification, NotificationLevel, Presence};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Control;
+use crate::accounts::Origin;
+use crate::audit::Act;
 use crate::conversations::view::wire_time;
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
 use crate::http::{AdminCaller, Json, Page, PageParams, PageQuery};
@@ -150,6 +153,7 @@ pub(super) async fn sessions(
 #[delete("/admin/sessions/{id}")]
 pub(super) async fn kick(
     caller: AdminCaller,
+    origin: Origin,
     id: web::Path<String>,
     control: web::Data<Control>,
 ) -> ApiResult<HttpResponse> {
@@ -158,6 +162,7 @@ pub(super) async fn kick(
         return Err(ApiError::not_found("session"));
     }
     tracing::warn!(admin = %caller.0.user, %session, "an admin ended a session");
+    control.audit.note(&Act::new(&caller.0, "socket.kick", ("socket", session.to_string()), &origin)).await;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -215,6 +220,7 @@ struct BroadcastBody {
 #[post("/admin/broadcast")]
 pub(super) async fn broadcast(
     caller: AdminCaller,
+    origin: Origin,
     body: Json<Broadcast>,
     control: web::Data<Control>,
 ) -> ApiResult<HttpResponse> {
@@ -223,6 +229,9 @@ pub(super) async fn broadcast(
     let body = trimmed("body", &body, BODY_MAX_CHARS)?;
     let sockets = control.hub.counts().signed_in;
     tracing::warn!(admin = %caller.0.user, sockets, ?level, title, "an admin tells everybody");
+    let act = Act::new(&caller.0, "node.broadcast", control.this_node(), &origin);
+    let detail = json!({"title": title, "body": body, "level": level, "sockets": sockets});
+    control.audit.note(&Act { detail, ..act }).await;
     control.hub.broadcast(&Notification { kind: "broadcast".to_owned(), title, body, level: level.into() });
     Ok(HttpResponse::Accepted().json(BroadcastBody { sockets }))
 }

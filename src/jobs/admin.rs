@@ -2,13 +2,16 @@
 
 use std::future::Future;
 
-use deadpool_postgres::Client;
-use greenroom_actors::domain::UserId;
+use deadpool_postgres::{Client, Transaction};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
+use serde_json::{Value, json};
 
 use super::store::admin::{self as store, DeadJob, Facts, Position, State};
 use super::view::{QueueState, QueueView, state};
 use super::{JobId, Jobs, QueueName, Shared};
+use crate::accounts::Origin;
+use crate::audit::{self, Act};
+use crate::http::Caller;
 use crate::postgres::{Stored, refusal};
 
 impl Shared {
@@ -31,6 +34,24 @@ impl Shared {
     }
 }
 
+/// Who acts, and from where.
+pub(super) struct By<'a>(pub &'a Caller, pub &'a Origin);
+
+impl By<'_> {
+    /// Notes the act in its own transaction, and in the log.
+    async fn record(
+        &self,
+        transaction: &Transaction<'_>,
+        action: &'static str,
+        target: (&'static str, String),
+        detail: Value,
+    ) -> Result<(), Refusal> {
+        tracing::warn!(admin = %self.0.user, action, target = target.1, "an admin acted on jobs");
+        let act = Act { detail, ..Act::new(self.0, action, target, self.1) };
+        stored(audit::record(transaction, &act)).await
+    }
+}
+
 /// Brings a store's error into the one form.
 async fn stored<T>(done: impl Future<Output = Stored<T>>) -> Result<T, Refusal> {
     done.await.map_err(|error| refusal(&error))
@@ -49,16 +70,25 @@ impl Jobs {
     }
 
     /// Nothing of it is taken until it goes on, on any node; what runs ends. Pausing a paused one changes nothing.
-    pub(super) async fn pause(&self, queue: QueueName, by: UserId) -> Result<(), Refusal> {
+    pub(super) async fn pause(&self, queue: QueueName, by: &By<'_>) -> Result<(), Refusal> {
         not_live(queue)?;
-        let client = self.0.shared.client().await?;
-        stored(store::pause(&client, queue, by)).await
+        let mut client = self.0.shared.client().await?;
+        let transaction = begin(&mut client).await?;
+        if stored(store::pause(&transaction, queue, by.0.user)).await? {
+            by.record(&transaction, "queue.pause", ("queue", queue.to_string()), json!({})).await?;
+        }
+        commit(transaction).await
     }
 
-    pub(super) async fn resume(&self, queue: QueueName) -> Result<(), Refusal> {
+    /// The other way.
+    pub(super) async fn resume(&self, queue: QueueName, by: &By<'_>) -> Result<(), Refusal> {
         not_live(queue)?;
-        let client = self.0.shared.client().await?;
-        stored(store::resume(&client, queue)).await
+        let mut client = self.0.shared.client().await?;
+        let transaction = begin(&mut client).await?;
+        if stored(store::resume(&transaction, queue)).await? {
+            by.record(&transaction, "queue.resume", ("queue", queue.to_string()), json!({})).await?;
+        }
+        commit(transaction).await
     }
 
     /// The latest dead first, and how many there are.
@@ -75,26 +105,39 @@ impl Jobs {
     }
 
     /// Tries a dead job anew, or one that waits for its time at once.
-    pub(super) async fn retry(&self, job: JobId) -> Result<Facts, Refusal> {
+    pub(super) async fn retry(&self, job: JobId, by: &By<'_>) -> Result<Facts, Refusal> {
         let mut client = self.0.shared.client().await?;
-        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        let transaction = begin(&mut client).await?;
         at_rest(stored(store::lock(&transaction, job)).await?)?;
         let Some(facts) = stored(store::retry(&transaction, job)).await? else {
             return Err(conflict("another job with its key waits already"));
         };
-        transaction.commit().await.map_err(|error| refusal(&error))?;
+        by.record(&transaction, "job.retry", ("job", job.to_string()), detail(&facts)).await?;
+        commit(transaction).await?;
         Ok(facts)
     }
 
     /// Forgets a dead or waiting job.
-    pub(super) async fn drop_job(&self, job: JobId) -> Result<Facts, Refusal> {
+    pub(super) async fn drop_job(&self, job: JobId, by: &By<'_>) -> Result<(), Refusal> {
         let mut client = self.0.shared.client().await?;
-        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        let transaction = begin(&mut client).await?;
         at_rest(stored(store::lock(&transaction, job)).await?)?;
         let facts = stored(store::delete(&transaction, job)).await?.ok_or_else(no_such_job)?;
-        transaction.commit().await.map_err(|error| refusal(&error))?;
-        Ok(facts)
+        by.record(&transaction, "job.drop", ("job", job.to_string()), detail(&facts)).await?;
+        commit(transaction).await
     }
+}
+
+async fn begin(client: &mut Client) -> Result<Transaction<'_>, Refusal> {
+    client.transaction().await.map_err(|error| refusal(&error))
+}
+
+async fn commit(transaction: Transaction<'_>) -> Result<(), Refusal> {
+    transaction.commit().await.map_err(|error| refusal(&error))
+}
+
+fn detail(facts: &Facts) -> Value {
+    json!({ "queue": facts.queue, "kind": facts.kind, "key": facts.key })
 }
 
 fn not_live(queue: QueueName) -> Result<(), Refusal> {

@@ -1,5 +1,5 @@
-//! `/api/admin/queues…`, jobs and dead jobs; `/queue/overview` and the page `/admin/queues`. Every act is logged with who
-//! did it.
+//! `/api/admin/queues…`, jobs and dead jobs; `/queue/overview` and the page `/admin/queues`. Every act goes to the
+//! audit log.
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use serde::Deserialize;
@@ -7,12 +7,13 @@ use serde::Deserialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::admin::By;
 use super::view::{
     DeadJobView, QueueBrief, QueueList, QueueNumbers, QueueOverview, QueueState, QueueView, WaitingJobView,
     cursor, position,
 };
 use super::{JobId, Jobs, QueueName};
-use crate::accounts::Role;
+use crate::accounts::{Origin, Role};
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
 use crate::http::{AdminCaller, OptionalCaller, Page, PageParams, PageQuery, console_page};
 
@@ -30,11 +31,6 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// What is mounted at `/`.
 pub fn pages(config: &mut ServiceConfig<'_>) {
     config.service(overview).service(queues_page);
-}
-
-/// The one place where an admin's act on queues and jobs is noted.
-fn note(caller: &AdminCaller, action: &'static str, target: &str) {
-    tracing::warn!(admin = %caller.0.user, action, target, "an admin acted on jobs");
 }
 
 fn known_queue(name: &str) -> ApiResult<QueueName> {
@@ -143,12 +139,12 @@ async fn one(jobs: &Jobs, queue: QueueName) -> ApiResult<web::Json<QueueView>> {
 #[post("/admin/queues/{queue}/pause")]
 async fn pause(
     caller: AdminCaller,
+    origin: Origin,
     name: web::Path<String>,
     jobs: web::Data<Jobs>,
 ) -> ApiResult<web::Json<QueueView>> {
     let queue = known_queue(&name)?;
-    jobs.pause(queue, caller.0.user).await?;
-    note(&caller, "queue.pause", queue.as_str());
+    jobs.pause(queue, &By(&caller.0, &origin)).await?;
     one(&jobs, queue).await
 }
 
@@ -170,12 +166,12 @@ async fn pause(
 #[post("/admin/queues/{queue}/resume")]
 async fn resume(
     caller: AdminCaller,
+    origin: Origin,
     name: web::Path<String>,
     jobs: web::Data<Jobs>,
 ) -> ApiResult<web::Json<QueueView>> {
     let queue = known_queue(&name)?;
-    jobs.resume(queue).await?;
-    note(&caller, "queue.resume", queue.as_str());
+    jobs.resume(queue, &By(&caller.0, &origin)).await?;
     one(&jobs, queue).await
 }
 
@@ -241,11 +237,11 @@ async fn dead_jobs(
 #[post("/admin/jobs/{id}/retry")]
 async fn retry(
     caller: AdminCaller,
+    origin: Origin,
     id: web::Path<String>,
     jobs: web::Data<Jobs>,
 ) -> ApiResult<web::Json<WaitingJobView>> {
-    let facts = jobs.retry(known_job(&id)?).await?;
-    note(&caller, "job.retry", &id);
+    let facts = jobs.retry(known_job(&id)?, &By(&caller.0, &origin)).await?;
     Ok(web::Json(facts.into()))
 }
 
@@ -269,10 +265,10 @@ async fn retry(
 #[delete("/admin/jobs/{id}")]
 async fn drop_job(
     caller: AdminCaller,
+    origin: Origin,
     id: web::Path<String>,
     jobs: web::Data<Jobs>,
 ) -> ApiResult<HttpResponse> {
-    jobs.drop_job(known_job(&id)?).await?;
-    note(&caller, "job.drop", &id);
+    jobs.drop_job(known_job(&id)?, &By(&caller.0, &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -10,7 +10,7 @@ use actix_web::{App, web};
 use greenroom::accounts::{AccessTokens, Role};
 use greenroom::control::{Control, Switches};
 use greenroom::realtime::{self, Hub};
-use greenroom_actors::domain::{MessageId, RoomId, SessionId, UserId};
+use greenroom_actors::domain::{MessageId, NodeId, RoomId, SessionId, UserId};
 use greenroom_actors::protocol::RoomEvent;
 use greenroom_actors::testsuite::Script;
 use serde_json::{Value, json};
@@ -68,8 +68,8 @@ impl Site {
             Ok(())
         };
         let switches = Switches::new(self.drain.clone(), Arc::new(set_level));
-        let control =
-            Control::new(self.stage.engine.clone(), self.stage.pool.clone(), switches, self.hub.clone());
+        let (engine, pool) = (self.stage.engine.clone(), self.stage.pool.clone());
+        let control = Control::new(NodeId::new(), engine, pool, switches, self.hub.clone());
         let (app, _) = App::new()
             .app_data(web::Data::new(self.tokens.clone()))
             .app_data(web::Data::new(self.stage.characters.clone()))

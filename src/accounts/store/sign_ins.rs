@@ -5,9 +5,9 @@ use greenroom_actors::domain::{SessionId, UserId};
 use jiff::Timestamp;
 
 use super::{Account, COLUMNS, USERS, account};
-use crate::accounts::Origin;
 use crate::accounts::history::{AuthEvent, Happened};
 use crate::accounts::refresh::Kept;
+use crate::accounts::{Origin, Which};
 use crate::postgres::{Stored, execute, query};
 
 const OPEN_SIGN_IN: &str = "insert into sign_ins (id, user_id, user_agent, address) values ($1, $2, $3, $4)";
@@ -101,6 +101,28 @@ pub async fn end_sign_in(
     let sql = "update sign_ins set ended_at = now(), ended_why = $3
         where id = $1 and user_id = $2 and ended_at is null";
     Ok(execute(client, sql, &[&sign_in.uuid(), &user.uuid(), &why]).await? > 0)
+}
+
+/// In the order of their ids: who ends several at the same moment as another waits for them in the same order.
+const END: &str = "with open as (select id from sign_ins
+        where user_id = $1 and ended_at is null and ($2::uuid is null or id = $2) and id is distinct from $3
+        order by id for update)
+    update sign_ins set ended_at = now(), ended_why = $4 where id in (select id from open) returning id";
+
+/// Ends these sign-ins of the user; answers those that had been open.
+pub async fn end_sign_ins(
+    client: &impl GenericClient,
+    user: UserId,
+    which: Which,
+    why: &str,
+) -> Stored<Vec<SessionId>> {
+    let (one, kept) = match which {
+        Which::One(id) => (Some(id.uuid()), None),
+        Which::AllBut(id) => (None, Some(id.uuid())),
+        Which::All => (None, None),
+    };
+    let rows = query(client, END, &[&user.uuid(), &one, &kept, &why]).await?;
+    Ok(rows.iter().map(|row| SessionId::from_uuid(row.get(0))).collect())
 }
 
 /// Ends the sign-in that a token of this user belongs to.

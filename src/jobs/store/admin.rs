@@ -102,13 +102,16 @@ pub async fn counts(client: &impl GenericClient) -> Stored<Vec<Counts>> {
     Ok(query(client, COUNTS, &[]).await?.iter().map(counts).collect())
 }
 
-pub async fn pause(client: &impl GenericClient, queue: QueueName, by: UserId) -> Stored<()> {
-    execute(client, PAUSE, &[&queue.as_str(), &by.uuid()]).await.map(drop)
+/// False: it is paused already.
+pub async fn pause(client: &impl GenericClient, queue: QueueName, by: UserId) -> Stored<bool> {
+    Ok(execute(client, PAUSE, &[&queue.as_str(), &by.uuid()]).await? > 0)
 }
 
-pub async fn resume(client: &impl GenericClient, queue: QueueName) -> Stored<()> {
-    execute(client, RESUME, &[&queue.as_str()]).await?;
-    wake(client).await
+/// False: it was not paused.
+pub async fn resume(client: &impl GenericClient, queue: QueueName) -> Stored<bool> {
+    let resumed = execute(client, RESUME, &[&queue.as_str()]).await? > 0;
+    wake(client).await?;
+    Ok(resumed)
 }
 
 async fn wake(client: &impl GenericClient) -> Stored<()> {
