@@ -54,7 +54,7 @@ pub use random::random_hex;
 pub use refresh::RefreshToken;
 pub use register::NewUser;
 pub use routes::{UserView, routes};
-pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, Seeded};
+pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, MadeAdmin, Seeded};
 pub use sessions::{OnEnded, SignInInfo, Which};
 pub use sign_in::Opened;
 pub use strength::NewPassword;

@@ -1,6 +1,7 @@
 //! The SQL of seeding: crowds are made inside the database, by sets.
 
-use deadpool_postgres::Client;
+use deadpool_postgres::{Client, Transaction};
+use greenroom_actors::domain::UserId;
 
 use crate::accounts::{LoadPlan, Seeded};
 use crate::postgres::{Stored, execute};
@@ -101,6 +102,11 @@ pub async fn give_password(client: &Client, users: u32, hash: &str, blocked: u32
         &[&i64::from(users), &hash, &i64::from(blocked)],
     )
     .await
+}
+
+pub async fn make_admin(transaction: &Transaction<'_>, user: UserId) -> Stored<()> {
+    let sql = "update users set role = 'admin', updated_at = now() where id = $1";
+    execute(transaction, sql, &[&user.uuid()]).await.map(drop)
 }
 
 /// Removes all that was seeded. The log has no foreign keys, so what hangs on a room is removed by name.
