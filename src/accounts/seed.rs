@@ -103,6 +103,10 @@ impl Accounts {
             self.make_if_missing(new, password, Role::Admin, &self.0.config.default_plan, false).await?;
         if made {
             tracing::info!(email = admin.email, "the first admin was made");
+            if self.new_password("admin.password", password, &[&admin.email, &admin.username]).await?.is_err()
+            {
+                tracing::warn!("admin.password is easily guessed: change it after signing in");
+            }
         }
         Ok(made)
     }
@@ -158,8 +162,8 @@ impl Accounts {
             let wrong: Vec<String> = wrong.iter().map(|it| format!("{} {}", it.field, it.message)).collect();
             Refusal::new(RefusalCode::BadRequest, format!("the account cannot be made: {}", wrong.join("; ")))
         })?;
-        let client = self.client().await?;
         rules::password(password)?;
+        let client = self.client().await?;
         let known = store::by_email(&client, new.identity()).await.map_err(|error| refusal(&error))?;
         drop(client);
         if known.is_some() {
@@ -202,6 +206,15 @@ impl Accounts {
         }
         let mut client = self.client().await?;
         store::seed::load(&mut client, load).await.map_err(|error| refusal(&error))
+    }
+
+    /// Lets the first `users` of a crowd sign in with this one password, hashed once, and blocks the last `blocked` of
+    /// them. User k is then also `load-<k>@example.com` and `+49151<k as eight digits>`. Refused in production.
+    pub async fn seed_load_password(&self, users: u32, password: &str, blocked: u32) -> Result<u64, Refusal> {
+        self.refuse_in_production()?;
+        let hash = self.0.passwords.hash(password).await?;
+        let client = self.client().await?;
+        store::seed::give_password(&client, users, &hash, blocked).await.map_err(|error| refusal(&error))
     }
 
     /// Removes all that was seeded: accounts with their rooms, and characters that no other room has.

@@ -27,7 +27,7 @@ pub struct Seed {
     /// there and its address is proved, it becomes an admin and keeps its password.
     #[arg(long, value_name = "EMAIL", conflicts_with_all = ["clean", "load"])]
     admin: Option<String>,
-    /// Make so many users for load tests, without passwords.
+    /// Make so many users for load tests, without passwords where none is given.
     #[arg(long, value_name = "USERS")]
     load: Option<u32>,
     /// Rooms of the crowd.
@@ -36,6 +36,12 @@ pub struct Seed {
     /// Members of each such room.
     #[arg(long, value_name = "MEMBERS", default_value_t = 1, requires = "load")]
     members: u32,
+    /// Give the crowd this password, an e-mail address (`load-<k>@example.com`) and a mobile number each.
+    #[arg(long, value_name = "PASSWORD", requires = "load")]
+    password: Option<String>,
+    /// Block so many of those with a password, the last ones.
+    #[arg(long, value_name = "USERS", default_value_t = 0, requires = "password")]
+    blocked: u32,
     /// Plan of the crowd.
     #[arg(long, value_name = "PLAN", default_value = "free", requires = "load")]
     plan: String,
@@ -57,6 +63,9 @@ pub async fn run(config: Config, seed: Seed) -> anyhow::Result<ExitCode> {
     } else if let Some(users) = seed.load {
         let crowd = LoadPlan { users, rooms: seed.rooms, members: seed.members, plan: seed.plan };
         let made = accounts.seed_load(&crowd).await?;
+        if let Some(password) = seed.password {
+            accounts.seed_load_password(users, &password, seed.blocked).await?;
+        }
         format!("{} users, {} rooms of {}", made.users, made.rooms, crowd.members)
     } else {
         app::seed(&config, &accounts, &database.pool()).await?
