@@ -154,9 +154,3 @@ pub async fn set_mobile(client: &impl GenericClient, user: UserId, mobile: &Mobi
         where id = $1 and blocked_at is null and deactivated_at is null";
     Ok(execute(client, sql, &[&user.uuid(), &mobile.as_str()]).await? > 0)
 }
-
-pub async fn set_password(client: &impl GenericClient, user: UserId, hash: &str) -> Stored<()> {
-    let sql =
-        "update users set password_hash = $2, password_changed_at = now(), updated_at = now() where id = $1";
-    execute(client, sql, &[&user.uuid(), &hash]).await.map(drop)
-}

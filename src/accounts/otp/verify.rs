@@ -58,15 +58,10 @@ impl Accounts {
         let done = match (right, caller) {
             (None, _) => Err(wrong_code()),
             (Some(right), Some(user)) => self.link(&transaction, mobile, user, right, origin).await?,
-            (Some(Right { account: Some(account), .. }), None) => may_sign_in(
-                &transaction,
-                &account,
-                self.0.config.auth.erase_after_days,
-                AuthEvent::SignedIn,
-                origin,
-            )
-            .await?
-            .map(|()| Done::Found(account.profile)),
+            (Some(Right { account: Some(account), .. }), None) => self
+                .may_enter(&transaction, &account, AuthEvent::SignedIn, origin)
+                .await?
+                .map(|()| Done::Found(account.profile)),
             (Some(right), None) => self.found(&transaction, mobile, right.sign_up, origin).await?,
         };
         transaction.commit().await.map_err(|error| refusal(&error))?;
@@ -111,6 +106,23 @@ impl Accounts {
             refused.record(client).await.map_err(|error| refusal(&error))?;
         }
         Ok(None)
+    }
+
+    /// Refuses accounts that nobody enters, and tells their history. The outer error is the database's.
+    pub(super) async fn may_enter(
+        &self,
+        client: &impl GenericClient,
+        account: &Account,
+        event: AuthEvent,
+        origin: &Origin,
+    ) -> Result<Result<(), Refusal>, Refusal> {
+        let Some((why, told)) = standing::refused(account, self.0.config.auth.erase_after_days) else {
+            return Ok(Ok(()));
+        };
+        let refused =
+            Happened { refused_why: Some(why), ..Happened::new(account.profile.id, event, origin) };
+        refused.record(client).await.map_err(|error| refusal(&error))?;
+        Ok(Err(told))
     }
 
     async fn link(
@@ -180,20 +192,6 @@ enum Done {
     Found(Profile),
     Made(UserId),
     Linked(Profile),
-}
-
-/// Refuses accounts that nobody signs in to, and tells their history.
-pub(super) async fn may_sign_in(
-    client: &impl GenericClient,
-    account: &Account,
-    erase_after_days: u32,
-    event: AuthEvent,
-    origin: &Origin,
-) -> Result<Result<(), Refusal>, Refusal> {
-    let Some((why, told)) = standing::refused(account, erase_after_days) else { return Ok(Ok(())) };
-    let refused = Happened { refused_why: Some(why), ..Happened::new(account.profile.id, event, origin) };
-    refused.record(client).await.map_err(|error| refusal(&error))?;
-    Ok(Err(told))
 }
 
 fn taken() -> Refusal {
