@@ -23,8 +23,8 @@ impl Accounts {
         // Before the code is looked at: no lock waits for a hash, and a wrong code takes as long as a right one.
         let hash = self.hash(password).await?;
         let mut client = self.client().await?;
-        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
-        let right = self.guess(&transaction, mobile, Purpose::ResetPassword, code, origin).await?;
+        let mut transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        let right = self.guess(&mut transaction, mobile, Purpose::ResetPassword, code, origin).await?;
         let done = match right.and_then(|right| right.account) {
             // A right code of a number whose account has gone meanwhile is of no use either.
             None => Err(wrong_code()),

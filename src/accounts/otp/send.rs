@@ -141,6 +141,7 @@ impl Accounts {
         if !keeps_password(before.pending_from.as_deref(), &asked.from) {
             asked.password_hash = None;
         }
+        store::note_send(&transaction, mobile).await.map_err(|error| refusal(&error))?;
         let expires_at = store::keep(&transaction, mobile, purpose, &hash, otp.ttl_s, &asked)
             .await
             .map_err(|error| refusal(&error))?;
