@@ -55,7 +55,6 @@ async fn an_unknown_number_is_answered_alike_and_gets_no_message() {
         world.post("/api/auth/forgot-password", json!({"mobile": NOAH})).await,
     );
     assert_eq!((known.status, said(&known)), (202, said(&unknown)));
-    assert!(known.body.get("otp").is_none());
     assert_eq!(world.count("select count(*) from jobs where kind = 'sms.send'").await, 1);
     world.forget_sends().await;
     let (known, unknown) = (world.reset_code(MIRA).await, world.reset_code(NOAH).await);

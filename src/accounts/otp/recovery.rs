@@ -33,7 +33,9 @@ impl Accounts {
                 let may = self.may_enter(&transaction, &account, event, origin).await?;
                 if may.is_ok() {
                     let user = account.profile.id;
-                    accounts::set_password(&transaction, user, &hash).await.map_err(|error| refusal(&error))?;
+                    accounts::set_password(&transaction, user, &hash)
+                        .await
+                        .map_err(|error| refusal(&error))?;
                     let reset = Happened::new(user, event, origin);
                     reset.record(&transaction).await.map_err(|error| refusal(&error))?;
                     self.tell_of_change(&transaction, &account.profile, origin).await?;

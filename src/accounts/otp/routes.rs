@@ -129,7 +129,7 @@ pub(in crate::accounts) fn refused(refusal: Refusal, config: &Config) -> ApiErro
 }
 
 /// Limits count sends and guesses of a number each for themselves: asking for codes leaves room to type them.
-fn identity(what: &str, mobile: &Mobile) -> String {
+pub(in crate::accounts) fn identity(what: &str, mobile: &Mobile) -> String {
     format!("{what} {}", mobile.as_str())
 }
 
@@ -253,7 +253,10 @@ async fn signup(
         Some(text) => Some(accounts.new_password("password", text, &new.known()).await??),
         None => None,
     };
-    let sent = accounts.sign_up_by_mobile(&new, password.as_ref(), &origin).await.map_err(|error| refused(error, &config))?;
+    let sent = accounts
+        .sign_up_by_mobile(&new, password.as_ref(), &origin)
+        .await
+        .map_err(|error| refused(error, &config))?;
     Ok(HttpResponse::Accepted().json(SentView::from(sent)))
 }
 

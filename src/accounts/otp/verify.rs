@@ -128,8 +128,7 @@ impl Accounts {
         let Some((why, told)) = standing::refused(account, self.0.config.auth.erase_after_days) else {
             return Ok(Ok(()));
         };
-        let refused =
-            Happened { refused_why: Some(why), ..Happened::new(account.profile.id, event, origin) };
+        let refused = Happened { refused_why: Some(why), ..Happened::new(account.profile.id, event, origin) };
         refused.record(client).await.map_err(|error| refusal(&error))?;
         Ok(Err(told))
     }
