@@ -25,7 +25,7 @@ use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
-use crate::http::{Health, Routes, Site};
+use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
@@ -148,6 +148,8 @@ impl App {
         let changed = tasks::changed(&accounts);
         let people = People::new(accounts.clone(), changed.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone(), changed);
+        // Before anything counts.
+        Metrics::install();
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
         handlers.extend(accounts.handlers());

@@ -121,23 +121,6 @@ impl Accounts {
         &self.0.tokens
     }
 
-    /// Refuses the access tokens of what ended before this node started and within their lifetime. To be called at
-    /// the start; answers how many entries there are.
-    pub async fn load_revoked(&self) -> Result<usize, Refusal> {
-        const MOST: usize = 50_000;
-        let client = self.client().await?;
-        let ttl_s = self.0.tokens.ttl().as_secs_f64();
-        let ended = store::revoked::ended_within(&client, ttl_s, MOST as i64);
-        let ended = ended.await.map_err(|error| refusal(&error))?;
-        if let Some(oldest) = ended.last().filter(|_| ended.len() == MOST) {
-            self.0.tokens.revoke_all_before(oldest.at);
-        }
-        for ended in ended.iter().rev() {
-            self.0.tokens.revoke(ended.user, ended.sign_in, ended.at);
-        }
-        Ok(ended.len())
-    }
-
     /// The account; `not_found` if it is gone, `forbidden` if it is blocked.
     pub async fn profile(&self, user: UserId) -> Result<Profile, Refusal> {
         Ok(self.active(user).await?.profile)

@@ -76,7 +76,11 @@ impl Passwords {
     }
 
     /// Why a password is too easily guessed, where it is; see [`super::strength`].
-    pub(super) async fn weakness(&self, password: &str, known: Vec<String>) -> Result<Option<String>, Refusal> {
+    pub(super) async fn weakness(
+        &self,
+        password: &str,
+        known: Vec<String>,
+    ) -> Result<Option<String>, Refusal> {
         let password = password.to_owned();
         self.run(move |_| weakness(&password, &known)).await
     }
@@ -158,7 +162,10 @@ impl Inner {
 /// bcrypt sees the first 72 bytes, and so did the system that made the hash.
 fn is_right_by_bcrypt(password: &str, parts: &bcrypt::HashParts) -> bool {
     if parts.get_cost() > BCRYPT_COST_MAX {
-        tracing::error!(cost = parts.get_cost(), "an account holds a bcrypt hash that costs too much to check");
+        tracing::error!(
+            cost = parts.get_cost(),
+            "an account holds a bcrypt hash that costs too much to check"
+        );
         return false;
     }
     bcrypt::verify(password, &parts.to_string()).unwrap_or(false)
@@ -227,7 +234,11 @@ mod tests {
         for version in [bcrypt::Version::TwoA, bcrypt::Version::TwoB, bcrypt::Version::TwoY] {
             let parts = bcrypt::hash_with_result("correct horse", 4).unwrap();
             let kept = parts.format_for_version(version);
-            assert_eq!(passwords.verify("correct horse", Some(&kept)).await.unwrap(), Verdict::Outdated, "{kept}");
+            assert_eq!(
+                passwords.verify("correct horse", Some(&kept)).await.unwrap(),
+                Verdict::Outdated,
+                "{kept}"
+            );
             assert_eq!(passwords.verify("battery staple", Some(&kept)).await.unwrap(), Verdict::Wrong);
         }
         let costly = bcrypt::hash("correct horse", 4).unwrap().replacen("$04$", "$31$", 1);

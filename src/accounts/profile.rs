@@ -114,9 +114,8 @@ impl Accounts {
             return Err(Refusal::new(RefusalCode::NotFound, "there is no such account"));
         };
         let now = store::now(&transaction).await.map_err(|error| refusal(&error))?;
-        let zones = change.time_zone.as_deref().map(|wanted| {
-            Zones::wish(&before.profile.time_zone, wanted, now)
-        });
+        let zones =
+            change.time_zone.as_deref().map(|wanted| Zones::wish(&before.profile.time_zone, wanted, now));
         let stored = store::profile::update(&transaction, user, change, zones.as_ref())
             .await
             .map_err(|error| refusal(&error))?;
@@ -168,7 +167,8 @@ impl Accounts {
             return Ok(Ok(()));
         }
         let client = self.client().await?;
-        let taken = store::by_username(&client, &username.key).await.map_err(|error| refusal(&error))?.is_some();
+        let taken =
+            store::by_username(&client, &username.key).await.map_err(|error| refusal(&error))?.is_some();
         Ok(if taken { Err(FieldError::new("username", "is taken")) } else { Ok(()) })
     }
 }

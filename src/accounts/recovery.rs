@@ -138,13 +138,10 @@ impl Accounts {
         if !changed {
             return Err(Refusal::new(RefusalCode::Conflict, "the password was changed meanwhile: try again"));
         }
-        let event = Happened {
-            sign_in: Some(sign_in),
-            ..Happened::new(user, AuthEvent::PasswordChanged, origin)
-        };
+        let event =
+            Happened { sign_in: Some(sign_in), ..Happened::new(user, AuthEvent::PasswordChanged, origin) };
         event.record(&transaction).await.map_err(|error| refusal(&error))?;
-        let ended =
-            self.end_sign_ins(&transaction, user, Which::AllBut(sign_in), "password_changed").await?;
+        let ended = self.end_sign_ins(&transaction, user, Which::AllBut(sign_in), "password_changed").await?;
         self.tell_of_change(&transaction, &account.profile, origin).await?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         Ok(Ok(ended))

@@ -119,7 +119,8 @@ impl Accounts {
             }
             Exchange::Reused => {
                 tracing::warn!(user = %profile.id, sign_in = %found.sign_in, "a used refresh token came again: the sign-in ends");
-                self.end_sign_ins(&transaction, profile.id, Which::One(found.sign_in), "token_reused").await?;
+                self.end_sign_ins(&transaction, profile.id, Which::One(found.sign_in), "token_reused")
+                    .await?;
                 let reused = Happened {
                     sign_in: Some(found.sign_in),
                     ..Happened::new(profile.id, AuthEvent::TokenReused, origin)

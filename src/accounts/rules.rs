@@ -146,7 +146,8 @@ pub fn locale(text: &str) -> Result<String, FieldError> {
         let (first, others) = script.split_at(1);
         add(first.to_ascii_uppercase() + &others.to_ascii_lowercase());
     }
-    if let Some(region) = rest.next_if(|tag| tag.len() == 2 && letters(tag) || tag.len() == 3 && digits(tag)) {
+    if let Some(region) = rest.next_if(|tag| tag.len() == 2 && letters(tag) || tag.len() == 3 && digits(tag))
+    {
         add(region.to_ascii_uppercase());
     }
     let variant = |tag: &&str| tag.len() >= 5 || tag.len() == 4 && tag.as_bytes()[0].is_ascii_digit();
@@ -256,9 +257,20 @@ mod tests {
         ] {
             assert_eq!(locale(typed).as_deref(), Ok(tag), "{typed}");
         }
-        for bad in
-            ["", "e", "en_US", "en-", "-en", "en-u", "en-x", "1en", "en-abcdefghi", "dé", "en-US-DE", &"en-abcde".repeat(9)]
-        {
+        for bad in [
+            "",
+            "e",
+            "en_US",
+            "en-",
+            "-en",
+            "en-u",
+            "en-x",
+            "1en",
+            "en-abcdefghi",
+            "dé",
+            "en-US-DE",
+            &"en-abcde".repeat(9),
+        ] {
             assert!(locale(bad).is_err(), "{bad}");
         }
     }

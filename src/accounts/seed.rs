@@ -153,6 +153,15 @@ impl Accounts {
         store::seed::load(&mut client, load).await.map_err(|error| refusal(&error))
     }
 
+    /// Lets the first `users` of a crowd sign in with this one password, hashed once, and blocks the last `blocked` of
+    /// them. User k is then also `load-<k>@example.com` and `+49151<k as eight digits>`. Refused in production.
+    pub async fn seed_load_password(&self, users: u32, password: &str, blocked: u32) -> Result<u64, Refusal> {
+        self.refuse_in_production()?;
+        let hash = self.0.passwords.hash(password).await?;
+        let client = self.client().await?;
+        store::seed::give_password(&client, users, &hash, blocked).await.map_err(|error| refusal(&error))
+    }
+
     /// Removes all that was seeded: accounts with their rooms, and characters that no other room has.
     pub async fn clean_seeded(&self) -> Result<Seeded, Refusal> {
         let mut client = self.client().await?;

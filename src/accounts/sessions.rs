@@ -49,12 +49,15 @@ impl Accounts {
         which: Which,
         why: &'static str,
     ) -> Result<u64, Refusal> {
-        let ended = store::end_sign_ins(client, user, which, why).await.map_err(|error| refusal(&error))?;
+        let at = Timestamp::now();
+        let ended =
+            store::end_sign_ins(client, user, which, why, at).await.map_err(|error| refusal(&error))?;
         for sign_in in &ended {
-            self.tell_ended(user, Some(*sign_in));
+            self.tell_ended_at(user, Some(*sign_in), at);
         }
         if which == Which::All {
-            self.tell_ended(user, None);
+            // Also those that came with a token of somebody else's making.
+            self.tell_ended_at(user, None, at);
         }
         Ok(ended.len() as u64)
     }
@@ -66,7 +69,14 @@ impl Accounts {
         }
     }
 
+    /// On this node, and at this moment: access tokens of theirs hold no more, and their sockets close.
     pub(super) fn tell_ended(&self, user: UserId, sign_in: Option<SessionId>) {
+        self.tell_ended_at(user, sign_in, Timestamp::now());
+    }
+
+    /// The same of what ended at `at`.
+    pub(super) fn tell_ended_at(&self, user: UserId, sign_in: Option<SessionId>, at: Timestamp) {
+        self.0.tokens.revoke(user, sign_in, at);
         if let Some(tell) = self.0.on_ended.get() {
             tell(user, sign_in);
         }
@@ -126,10 +136,8 @@ impl Accounts {
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
         let which = kept.map_or(Which::All, Which::AllBut);
         let ended = self.end_sign_ins(&transaction, user, which, "logout_all").await?;
-        let event = Happened {
-            sign_in: Some(own),
-            ..Happened::new(user, AuthEvent::SignedOutEverywhere, origin)
-        };
+        let event =
+            Happened { sign_in: Some(own), ..Happened::new(user, AuthEvent::SignedOutEverywhere, origin) };
         event.record(&transaction).await.map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         Ok(ended)
@@ -146,9 +154,8 @@ impl Accounts {
         self.end_and_note(user, sign_in, AuthEvent::SignedOut, "logout", origin).await?;
         let Some(token) = token else { return Ok(()) };
         let client = self.client().await?;
-        let other = store::sign_ins::of_token(&client, &token.hash(), user)
-            .await
-            .map_err(|error| refusal(&error))?;
+        let other =
+            store::sign_ins::of_token(&client, &token.hash(), user).await.map_err(|error| refusal(&error))?;
         drop(client);
         if let Some(other) = other {
             self.end_and_note(user, other, AuthEvent::SignedOut, "logout", origin).await?;

@@ -18,7 +18,7 @@ use super::rules::{Email, Username};
 use super::{Profile, Role};
 use crate::postgres::{Stored, execute, query, query_opt};
 
-pub use sign_ins::{end_sign_ins, exchange, find_token, open_sign_in};
+pub use sign_ins::{NewSignIn, end_sign_ins, exchange, find_token, open_sign_in};
 
 /// An account with what a sign-in needs of it.
 pub struct Account {
@@ -176,7 +176,8 @@ pub async fn insert(client: &impl GenericClient, new: &NewAccount<'_>) -> Stored
 }
 
 pub async fn set_password(client: &impl GenericClient, user: UserId, hash: &str) -> Stored<()> {
-    let sql = "update users set password_hash = $2, password_changed_at = now(), updated_at = now() where id = $1";
+    let sql =
+        "update users set password_hash = $2, password_changed_at = now(), updated_at = now() where id = $1";
     execute(client, sql, &[&user.uuid(), &hash]).await.map(drop)
 }
 

@@ -19,7 +19,7 @@ pub struct Seed {
     /// Take away what seeding made: demo accounts, the crowd, and the characters that no conversation uses.
     #[arg(long, conflicts_with = "load")]
     clean: bool,
-    /// Make so many users for load tests, without passwords.
+    /// Make so many users for load tests, without passwords where none is given.
     #[arg(long, value_name = "USERS")]
     load: Option<u32>,
     /// Rooms of the crowd.
@@ -28,6 +28,12 @@ pub struct Seed {
     /// Members of each such room.
     #[arg(long, value_name = "MEMBERS", default_value_t = 1, requires = "load")]
     members: u32,
+    /// Give the crowd this password, an e-mail address (`load-<k>@example.com`) and a mobile number each.
+    #[arg(long, value_name = "PASSWORD", requires = "load")]
+    password: Option<String>,
+    /// Block so many of those with a password, the last ones.
+    #[arg(long, value_name = "USERS", default_value_t = 0, requires = "password")]
+    blocked: u32,
     /// Plan of the crowd.
     #[arg(long, value_name = "PLAN", default_value = "free", requires = "load")]
     plan: String,
@@ -43,6 +49,9 @@ pub async fn run(config: Config, seed: Seed) -> anyhow::Result<ExitCode> {
     } else if let Some(users) = seed.load {
         let crowd = LoadPlan { users, rooms: seed.rooms, members: seed.members, plan: seed.plan };
         let made = accounts.seed_load(&crowd).await?;
+        if let Some(password) = seed.password {
+            accounts.seed_load_password(users, &password, seed.blocked).await?;
+        }
         format!("{} users, {} rooms of {}", made.users, made.rooms, crowd.members)
     } else {
         app::seed(&config, &accounts, &database.pool()).await?

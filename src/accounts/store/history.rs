@@ -30,7 +30,8 @@ pub async fn insert(client: &impl GenericClient, it: &Happened<'_>) -> Stored<()
     .map(drop)
 }
 
-const LIST: &str = "select id, event, refused_why, sign_in_id, address, user_agent, created_at from auth_history
+const LIST: &str =
+    "select id, event, refused_why, sign_in_id, address, user_agent, created_at from auth_history
     where user_id = $1 and ($2::uuid is null or id < $2) order by id desc offset $3 limit $4";
 
 /// The user's lines before this one, the newest first.

@@ -87,6 +87,22 @@ pub async fn load(client: &mut Client, load: &LoadPlan) -> Stored<Seeded> {
     Ok(Seeded { users: made_users, rooms: made_rooms, characters: made_characters })
 }
 
+/// Gives users of the crowd a way in; answers how many.
+pub async fn give_password(client: &Client, users: u32, hash: &str, blocked: u32) -> Stored<u64> {
+    execute(
+        client,
+        &format!(
+            "update users u set password_hash = $2, email = 'load-' || k || '@example.com',
+                email_key = 'load-' || k || '@example.com', email_verified_at = now(),
+                mobile = '+49151' || lpad(k::text, 8, '0'),
+                blocked_at = case when k >= $1::bigint - $3::bigint then now() end
+            from generate_series(0, $1::bigint - 1) k where u.id = {USER_ID} and u.seeded"
+        ),
+        &[&i64::from(users), &hash, &i64::from(blocked)],
+    )
+    .await
+}
+
 /// Removes all that was seeded. The log has no foreign keys, so what hangs on a room is removed by name.
 pub async fn clean(client: &mut Client) -> Stored<Seeded> {
     let transaction = client.transaction().await?;
