@@ -18,7 +18,7 @@ use greenroom_actors::ports::SystemClock;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, ERASE_SWEEP, People, Privacy};
 use crate::ai::{Providers, Tokens};
 use crate::audit::Audit;
 use crate::characters::Characters;
@@ -144,11 +144,15 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
+        let changed = tasks::account_changed(&engine, &hub);
+        let people = People::new(accounts.clone(), changed.clone());
+        let privacy = Privacy::new(accounts.clone(), engine.clone(), changed);
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
         handlers.extend(accounts.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
         let outbox = Outbox::new(outbound, pool.clone());
+        handlers.extend(privacy.handlers());
         let jobs = Jobs::start(
             pool.clone(),
             database.connector(),
@@ -159,6 +163,7 @@ impl App {
         )
         .await;
         jobs.repeat(tasks::SWEEP);
+        jobs.repeat(ERASE_SWEEP);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
@@ -184,6 +189,8 @@ impl App {
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(outbox.clone()))
+                    .app_data(web::Data::new(people.clone()))
+                    .app_data(web::Data::new(privacy.clone()))
             }
         };
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;

@@ -21,6 +21,8 @@ use crate::http::{Caller, ClientAddress, Json, RateLimits};
 pub fn routes(config: &mut ServiceConfig<'_>) {
     super::api_keys::routes(config);
     super::otp::routes(config);
+    super::people::routes(config);
+    super::privacy::routes(config);
     config.service(register).service(login).service(refresh_token).service(logout).service(me);
 }
 

@@ -39,6 +39,9 @@ const RESERVED: [&str; 28] = [
     "undefined",
 ];
 
+/// How the pseudonyms of erased accounts begin.
+pub const ERASED_PREFIX: &str = "erased-";
+
 /// An e-mail address as typed, and the form in which it is unique.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email {
@@ -75,7 +78,7 @@ pub fn username(text: &str) -> Result<Username, FieldError> {
         return wrong("starts and ends with a letter, a digit or _");
     }
     let key = typed.to_lowercase();
-    if RESERVED.contains(&key.as_str()) {
+    if RESERVED.contains(&key.as_str()) || key.starts_with(ERASED_PREFIX) {
         return wrong("is reserved");
     }
     Ok(Username { typed: typed.to_owned(), key })
@@ -115,9 +118,19 @@ mod tests {
         for good in ["mira", "Mira.K", "a_1", "x-y-z", "_mira_", &"a".repeat(30)] {
             assert!(username(good).is_ok(), "{good}");
         }
-        for bad in
-            ["ab", &"a".repeat(31), "mira k", "mïra", ".mira", "mira-", "Admin", "GREENROOM", "a@b", ""]
-        {
+        for bad in [
+            "ab",
+            &"a".repeat(31),
+            "mira k",
+            "mïra",
+            ".mira",
+            "mira-",
+            "Admin",
+            "GREENROOM",
+            "a@b",
+            "erased-1",
+            "",
+        ] {
             assert!(username(bad).is_err(), "{bad}");
         }
         assert_eq!(username(" Mira ").unwrap(), Username { typed: "Mira".into(), key: "mira".into() });

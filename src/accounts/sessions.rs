@@ -50,7 +50,7 @@ impl Accounts {
         }
     }
 
-    fn tell_ended(&self, user: UserId, sign_in: Option<SessionId>) {
+    pub(super) fn tell_ended(&self, user: UserId, sign_in: Option<SessionId>) {
         if let Some(tell) = self.0.on_ended.get() {
             tell(user, sign_in);
         }

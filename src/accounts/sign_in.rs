@@ -8,7 +8,7 @@ use super::passwords::Verdict;
 use super::refresh::{Exchange, RefreshToken, decide};
 use super::rules::{self, Email, Username};
 use super::store::{self, Account, NewAccount, Taken};
-use super::{Accounts, Origin, Profile, Role};
+use super::{Accounts, Origin, Profile, Role, standing};
 use crate::error::FieldError;
 use crate::postgres::refusal;
 
@@ -121,13 +121,18 @@ impl Accounts {
         let account = self.find(&key).await?;
         let kept = account.as_ref().and_then(|account| account.password_hash.as_deref());
         let verdict = self.0.passwords.verify(password, kept).await?;
-        let Some(account) = account.filter(|account| verdict != Verdict::Wrong && !account.deactivated)
-        else {
+        let Some(account) = account.filter(|_| verdict != Verdict::Wrong) else {
             tracing::info!("a sign-in was refused");
             return Err(wrong_credentials());
         };
-        if account.blocked {
-            return Err(Refusal::new(RefusalCode::Forbidden, "this account is blocked"));
+        if let Some((why, refused)) = standing::refused(&account, self.0.config.auth.erase_after_days) {
+            let event = Happened {
+                refused_why: Some(why),
+                ..Happened::new(account.profile.id, AuthEvent::SignedIn, &origin)
+            };
+            let client = self.client().await?;
+            event.record(&client).await.map_err(|error| refusal(&error))?;
+            return Err(refused);
         }
         if verdict == Verdict::Outdated {
             let hash = self.0.passwords.hash(password).await?;

@@ -7,6 +7,7 @@ mod sign_ins;
 
 use deadpool_postgres::{Client, GenericClient};
 use greenroom_actors::domain::UserId;
+use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -21,16 +22,18 @@ pub struct Account {
     pub profile: Profile,
     pub password_hash: Option<String>,
     pub blocked: bool,
+    pub blocked_why: Option<String>,
     pub deactivated: bool,
+    pub deactivated_at: Option<Timestamp>,
 }
 
 /// Of `users u`; [`account`] reads them by name.
-const COLUMNS: &str = "u.id, u.username, u.display_name, u.email, u.email_verified_at is not null as email_verified, \
+pub(super) const COLUMNS: &str = "u.id, u.username, u.display_name, u.email, u.email_verified_at is not null as email_verified, \
     u.mobile, u.bio, u.locale, u.role, u.created_at, u.password_hash, u.blocked_at is not null as blocked, \
-    u.deactivated_at is not null as deactivated, s.plan, s.plan_until, s.time_zone, s.next_time_zone";
-const USERS: &str = "users u join standing s on s.id = u.id";
+    u.blocked_why, u.deactivated_at is not null as deactivated, u.deactivated_at, s.plan, s.plan_until, s.time_zone, s.next_time_zone";
+pub(super) const USERS: &str = "users u join standing s on s.id = u.id";
 
-fn account(row: &Row) -> Account {
+pub(super) fn account(row: &Row) -> Account {
     let password_hash: Option<String> = row.get("password_hash");
     Account {
         profile: Profile {
@@ -52,7 +55,9 @@ fn account(row: &Row) -> Account {
         },
         password_hash,
         blocked: row.get("blocked"),
+        blocked_why: row.get("blocked_why"),
         deactivated: row.get("deactivated"),
+        deactivated_at: row.get("deactivated_at"),
     }
 }
 

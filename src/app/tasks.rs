@@ -7,17 +7,20 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
 use greenroom_actors::engine::Engine;
+use greenroom_actors::ports::Fanout;
+use greenroom_actors::protocol::{Presence, UserEvent};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal as on_signal};
 use tokio::task::JoinHandle;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, OnChanged};
 use crate::ai::Providers;
 use crate::config::ServerSettings;
 use crate::http::{Finding, Probe};
 use crate::jobs::{Handler, Job, JobError, Jobs, LiveNumbers, LiveQueue, QueueName, Recurring};
 use crate::postgres::{Database, HealthState};
-use crate::realtime::{Profile, Profiles};
+use crate::realtime::{Hub, Profile, Profiles};
 
 /// A database that gives no answer by then is down.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -120,6 +123,25 @@ pub fn profiles(accounts: &Accounts) -> Profiles {
             Ok(Profile { username: profile.username, display_name: profile.display_name, role: profile.role })
         }
         .boxed()
+    })
+}
+
+/// What follows from another plan or standing of an account: its actor reads it anew, and its sockets hear how much of
+/// the plan is used.
+pub fn account_changed(engine: &Engine, hub: &Hub) -> OnChanged {
+    let (engine, hub, runtime) = (engine.clone(), hub.clone(), Handle::current());
+    Arc::new(move |user| {
+        engine.user_changed(user);
+        if hub.online(user) == Presence::Offline {
+            return;
+        }
+        let (engine, hub) = (engine.clone(), hub.clone());
+        runtime.spawn(async move {
+            // A blocked account has none.
+            if let Ok(usage) = engine.usage(user).await {
+                hub.to_user(user, UserEvent::Usage(usage), None);
+            }
+        });
     })
 }
 

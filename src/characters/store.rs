@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::cursor::Position;
 use super::seed::SeedCharacter;
 use super::{CastMember, CharacterFilter, CharacterView, SeedReport};
-use crate::postgres::{Stored, query};
+use crate::postgres::{Stored, containing, query};
 
 pub struct CharacterPage {
     pub characters: Vec<CharacterView>,
@@ -43,7 +43,7 @@ pub async fn list(
     limit: i64,
     skip: i64,
 ) -> Stored<CharacterPage> {
-    let pattern = filter.q.as_deref().map(contains);
+    let pattern = filter.q.as_deref().map(containing);
     let name = after.map(|position| position.name.as_str());
     let id = after.map(|position| position.id);
     let rows =
@@ -52,20 +52,6 @@ pub async fn list(
     let characters =
         rows.iter().filter(|row| row.get::<_, Option<Uuid>>(1).is_some()).map(|row| view(row, 1)).collect();
     Ok(CharacterPage { characters, total })
-}
-
-/// The pattern of a text that holds `text`, whatever signs are in it.
-fn contains(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    pattern
 }
 
 fn view(row: &Row, first: usize) -> CharacterView {
@@ -187,14 +173,4 @@ const UNSEED: &str = "delete from characters c where c.seeded
 pub async fn unseed(client: &impl GenericClient) -> Stored<u64> {
     let statement = client.prepare_cached(UNSEED).await?;
     Ok(client.execute(&statement, &[]).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wildcards_in_a_search_are_plain_signs() {
-        assert_eq!(contains(r"50%_\"), r"%50\%\_\\%");
-    }
 }

@@ -19,6 +19,8 @@ pub struct AuthSettings {
     pub refresh_grace_s: u64,
     /// Sign-ins (devices) of one user; a further one ends the oldest.
     pub sign_ins_max: u32,
+    /// Days in which an admin can bring a deactivated account back; then it is erased.
+    pub erase_after_days: u32,
     /// Whether anybody may make an account.
     pub registration: bool,
     /// Whether `check-username`, `check-mobile` and `otp-status` tell who is here; else they answer all alike.
@@ -45,6 +47,7 @@ impl Default for AuthSettings {
             refresh_ttl_s: 30 * 24 * 3_600,
             refresh_grace_s: 10,
             sign_ins_max: 100,
+            erase_after_days: 30,
             registration: true,
             lookups: true,
             default_region: String::new(),

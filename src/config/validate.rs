@@ -15,6 +15,9 @@ const ADMIN_PASSWORD_MIN_CHARS: usize = 12;
 /// One mail or SMS at most: jobs have a deadline too.
 const SEND_TIMEOUT_MAX_MS: u64 = 60_000;
 
+/// Ten years: what is deactivated is to go at last.
+const ERASE_AFTER_DAYS_MAX: u32 = 3_650;
+
 impl Config {
     /// Checks all rules and answers every one that is broken.
     pub fn validate(&self) -> Result<(), ConfigError> {
@@ -158,6 +161,11 @@ impl Config {
         for (name, value) in spans {
             broken.unless(value > 0, name, "takes a span longer than zero");
         }
+        broken.unless(
+            self.auth.erase_after_days <= ERASE_AFTER_DAYS_MAX,
+            "auth.erase_after_days",
+            "takes at most 3650",
+        );
         for (name, limit) in self.limits.named() {
             broken.unless(
                 !limit.enabled || (limit.max > 0 && limit.window_s > 0),

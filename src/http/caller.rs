@@ -46,7 +46,9 @@ fn find(request: &HttpRequest) -> Result<Option<Caller>, ApiError> {
         return Err(ApiError::internal());
     };
     if ApiKey::looks_like(token) {
-        return Err(ApiError::unauthenticated("an API key is not accepted here: sign in for an access token"));
+        return Err(ApiError::unauthenticated(
+            "an API key is not accepted here: sign in for an access token",
+        ));
     }
     match tokens.verify(token) {
         Ok(claims) => Ok(Some(Caller { user: claims.sub, role: claims.role, session: claims.sid })),

@@ -21,8 +21,8 @@ mod site;
 mod throttle;
 
 pub use address::client_address;
-pub use caller::{AdminCaller, Caller, OptionalCaller};
 pub(crate) use caller::bearer;
+pub use caller::{AdminCaller, Caller, OptionalCaller};
 pub use console::console_page;
 pub use health::{DependencyState, Finding, Health, Probe};
 pub use json::{BodyLimit, Json};

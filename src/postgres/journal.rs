@@ -8,6 +8,7 @@
 //! A connection that is lost at COMMIT leaves the outcome unknown: the same batch, committed again, finds what it stored.
 
 mod columns;
+mod erased;
 mod found;
 mod statements;
 
@@ -25,6 +26,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 use uuid::Uuid;
 
 use self::columns::{ReadColumns, WriteColumns};
+pub use self::erased::erase_room;
 pub use self::found::found_room;
 use self::statements::Statements;
 use super::connect::Connector;

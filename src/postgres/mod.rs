@@ -28,7 +28,7 @@ pub use cluster::{ClusterOptions, Durability, PrivateCluster};
 pub use connect::{Connector, Listening};
 pub use error::{DatabaseError, Failure, refusal, store_error};
 pub use migrate::Migrated;
-pub use sql::{Stored, execute, query, query_opt};
+pub use sql::{Stored, containing, execute, query, query_opt};
 
 /// Between two tries to reach a database that is not there yet.
 const RETRY_MIN: Duration = Duration::from_millis(50);

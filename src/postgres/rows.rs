@@ -48,6 +48,12 @@ pub fn reply(row: &Row, at: usize) -> Reply {
     }
 }
 
+/// What a row of `usage` counts; `None`: messages of any kind.
+#[must_use]
+pub fn counted_kind(number: i16) -> Option<MessageKind> {
+    (number >= 0).then(|| message_kind(number))
+}
+
 pub(super) fn sender_kind(sender: Sender) -> i16 {
     match sender {
         Sender::User(_) => 0,

@@ -36,3 +36,28 @@ pub async fn execute(
     let statement = client.prepare_cached(statement).await?;
     Ok(client.execute(&statement, parameters).await?)
 }
+
+/// The pattern for `like` of a text that holds `text`, whatever signs are in it.
+#[must_use]
+pub fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_in_a_search_are_plain_signs() {
+        assert_eq!(containing(r"50%_\"), r"%50\%\_\\%");
+    }
+}

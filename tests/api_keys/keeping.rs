@@ -45,7 +45,11 @@ async fn every_wrong_field_of_a_key_is_named() {
         (json!({"name": "laptop", "expiresInDays": 3651}), "expiresInDays"),
     ] {
         let answer = world.call("POST", "/api/auth/api-keys", &token, Some(body.clone())).await;
-        assert_eq!((answer.status, answer.body["details"][0]["field"].as_str()), (400, Some(field)), "{body}");
+        assert_eq!(
+            (answer.status, answer.body["details"][0]["field"].as_str()),
+            (400, Some(field)),
+            "{body}"
+        );
     }
     for name in ["'; drop table api_keys; --", "<b>laptop</b>", "{{7*7}}", "ключ \u{202e}"] {
         let answer = world.make_key(&token, name).await;
@@ -74,9 +78,8 @@ async fn a_key_is_revoked_by_its_owner_alone() {
 async fn nobody_has_more_than_twenty_keys_also_when_all_are_asked_for_at_once() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    let make = |n: usize| {
-        app.post("/api/auth/api-keys", Some(&user.token), json!({"name": format!("key {n}")}))
-    };
+    let make =
+        |n: usize| app.post("/api/auth/api-keys", Some(&user.token), json!({"name": format!("key {n}")}));
     let answers = join_all((0..30).map(make)).await;
     assert_eq!(answers.iter().filter(|(status, _)| *status == 201).count(), 20, "{answers:?}");
     assert_eq!(answers.iter().filter(|(status, _)| *status == 409).count(), 10, "{answers:?}");

@@ -37,7 +37,8 @@ async fn a_wrong_an_old_a_used_and_a_spent_code_are_refused_alike() {
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
     // The history of the account knows why.
     for (why, times) in [("wrong_code", 5), ("used_code", 1), ("expired_code", 1), ("too_many_guesses", 1)] {
-        let sql = format!("select count(*) from auth_history where event = 'signed_in' and refused_why = '{why}'");
+        let sql =
+            format!("select count(*) from auth_history where event = 'signed_in' and refused_why = '{why}'");
         assert_eq!(world.count(&sql).await, times, "{why}");
     }
 }

@@ -42,7 +42,11 @@ async fn a_number_of_another_account_stays_there() {
     assert_eq!(world.enter(NOAH).await.body["user"]["id"], noah.body["user"]["id"]);
     let own = world.code(NOAH).await;
     let body = json!({"mobile": NOAH, "otp": own});
-    assert_eq!(world.post_as(noah.text("accessToken"), "/api/auth/verify-otp", body).await.status, 200, "one's own");
+    assert_eq!(
+        world.post_as(noah.text("accessToken"), "/api/auth/verify-otp", body).await.status,
+        200,
+        "one's own"
+    );
 }
 
 #[actix_web::test]

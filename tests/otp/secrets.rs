@@ -124,7 +124,8 @@ async fn hostile_text_in_any_field_is_refused_or_kept_as_text() {
         assert_eq!(asked.status, 202, "{text:?}: {}", asked.body);
         let made = world.verify(&mobile, asked.text("otp")).await;
         assert_eq!((made.status, made.body["user"]["displayName"].as_str()), (201, Some(*text)));
-        let login = json!({"username": made.body["user"]["username"], "password": format!("{text} {PASSWORD}")});
+        let login =
+            json!({"username": made.body["user"]["username"], "password": format!("{text} {PASSWORD}")});
         assert_eq!(world.post("/api/auth/login", login).await.status, 200);
     }
 }

@@ -197,8 +197,14 @@ async fn what_is_over_is_swept_away() {
     let world = world().await;
     world.code(MIRA).await;
     world.code(NOAH).await;
-    world.execute("update otp_codes set expires_at = now() - interval '2 hours' where mobile = '+447911123456'").await;
-    world.execute("update otp_sends set sent_at = now() - interval '3 hours' where mobile = '+447911123456'").await;
+    world
+        .execute(
+            "update otp_codes set expires_at = now() - interval '2 hours' where mobile = '+447911123456'",
+        )
+        .await;
+    world
+        .execute("update otp_sends set sent_at = now() - interval '3 hours' where mobile = '+447911123456'")
+        .await;
     world.accounts.sweep().await.unwrap();
     assert_eq!(world.count("select count(*) from otp_codes").await, 1);
     assert_eq!(world.count("select count(*) from otp_sends").await, 1);

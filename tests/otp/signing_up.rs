@@ -91,7 +91,8 @@ async fn a_blocked_or_deactivated_account_is_told_so_only_with_its_code() {
         assert_eq!((refused.status, refused.text("error")), (403, "forbidden"));
         assert!(refused.text("message").contains(why), "{}", refused.body);
         assert_eq!(said(&world.verify(MIRA, &code).await), wrong, "the code is used up");
-        let sql = format!("select count(*) from auth_history where event = 'signed_in' and refused_why = '{why}'");
+        let sql =
+            format!("select count(*) from auth_history where event = 'signed_in' and refused_why = '{why}'");
         assert_eq!(world.count(&sql).await, 1);
         world.execute(&format!("update users set {column} = null")).await;
     }

@@ -40,7 +40,8 @@ impl World {
 
     pub async fn with_headers(&self, path: &str, body: Value) -> (u16, HeaderMap, Value) {
         let service = init_service(app(&self.site).app_data(web::Data::new(self.accounts.clone()))).await;
-        let response = call_service(&service, TestRequest::post().uri(path).set_json(body).to_request()).await;
+        let response =
+            call_service(&service, TestRequest::post().uri(path).set_json(body).to_request()).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = serde_json::from_slice(&read_body(response).await).unwrap_or(Value::Null);
         (status, headers, body)

@@ -55,12 +55,8 @@ pub async fn insert(
     let id = Uuid::now_v7();
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
     let days = days.map(|days| i32::try_from(days).unwrap_or(i32::MAX));
-    let rows = query(
-        client,
-        &sql,
-        &[&id, &user.uuid(), &name, &key.shown(), &key.hash(), &scopes, &days],
-    )
-    .await?;
+    let rows =
+        query(client, &sql, &[&id, &user.uuid(), &name, &key.shown(), &key.hash(), &scopes, &days]).await?;
     Ok(info(&rows[0]))
 }
 

@@ -29,7 +29,14 @@ impl Accounts {
             // A right code of a number whose account has gone meanwhile is of no use either.
             None => Err(wrong_code()),
             Some(account) => {
-                let may = may_sign_in(&transaction, &account, AuthEvent::PasswordReset, origin).await?;
+                let may = may_sign_in(
+                    &transaction,
+                    &account,
+                    self.0.config.auth.erase_after_days,
+                    AuthEvent::PasswordReset,
+                    origin,
+                )
+                .await?;
                 if may.is_ok() {
                     let user = account.profile.id;
                     store::set_password(&transaction, user, &hash).await.map_err(|error| refusal(&error))?;

@@ -18,12 +18,7 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::http::{ClientAddress, Exceeded, Json, OptionalCaller, RateLimits};
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config
-        .service(send_otp)
-        .service(verify_otp)
-        .service(signup)
-        .service(check_mobile)
-        .service(otp_status);
+    config.service(send_otp).service(verify_otp).service(signup).service(check_mobile).service(otp_status);
 }
 
 /// A mobile number.

@@ -46,12 +46,13 @@ impl MobileSignUp {
         password: Option<&str>,
     ) -> Result<Self, Vec<FieldError>> {
         let mobile = Mobile::parse(mobile, default_region);
-        let name = name.map(rules::display_name).transpose().map_err(|error| FieldError { field: "name".into(), ..error });
+        let name = name
+            .map(rules::display_name)
+            .transpose()
+            .map_err(|error| FieldError { field: "name".into(), ..error });
         let fits = password.map(rules::password).transpose();
         match (mobile, name, fits) {
-            (Ok(mobile), Ok(name), Ok(_)) => {
-                Ok(Self { mobile, name, password: password.map(str::to_owned) })
-            }
+            (Ok(mobile), Ok(name), Ok(_)) => Ok(Self { mobile, name, password: password.map(str::to_owned) }),
             (mobile, name, fits) => {
                 Err([mobile.err(), name.err(), fits.err()].into_iter().flatten().collect())
             }
@@ -132,7 +133,8 @@ impl Accounts {
         let expires_at = store::keep(&transaction, mobile, purpose, &hash, otp.ttl_s, &asked)
             .await
             .map_err(|error| refusal(&error))?;
-        let known = accounts::by_mobile(&transaction, mobile.as_str()).await.map_err(|error| refusal(&error))?;
+        let known =
+            accounts::by_mobile(&transaction, mobile.as_str()).await.map_err(|error| refusal(&error))?;
         // The message is queued for all, and taken back for those who get none: the same work either way.
         let queued = transaction.transaction().await.map_err(|error| refusal(&error))?;
         self.0.outbound.send_sms(&queued, mobile.as_str(), &text(purpose, &code, otp.ttl_s)).await?;

@@ -79,8 +79,7 @@ pub async fn keep(
     let sign_up = serde_json::to_value(sign_up).unwrap_or_default();
     execute(client, SENT, &[&mobile.as_str()]).await?;
     let ttl_s = f64::from(ttl_s);
-    let rows =
-        query(client, KEEP, &[&mobile.as_str(), &purpose.as_str(), &hash, &ttl_s, &sign_up]).await?;
+    let rows = query(client, KEEP, &[&mobile.as_str(), &purpose.as_str(), &hash, &ttl_s, &sign_up]).await?;
     Ok(rows[0].get(0))
 }
 
@@ -100,11 +99,7 @@ const COUNT: &str = "insert into otp_codes (mobile, purpose, hash, tries, expire
     returning hash, tries, expires_at, used_at is not null as used, sign_up, clock_timestamp() as judged_at";
 
 /// Counts a guess. Guesses of one number come one after the other.
-pub async fn count_guess(
-    client: &impl GenericClient,
-    mobile: &Mobile,
-    purpose: Purpose,
-) -> Stored<Counted> {
+pub async fn count_guess(client: &impl GenericClient, mobile: &Mobile, purpose: Purpose) -> Stored<Counted> {
     let rows = query(client, COUNT, &[&mobile.as_str(), &purpose.as_str()]).await?;
     let row = &rows[0];
     let tries: i16 = row.get("tries");
@@ -161,6 +156,7 @@ pub async fn set_mobile(client: &impl GenericClient, user: UserId, mobile: &Mobi
 }
 
 pub async fn set_password(client: &impl GenericClient, user: UserId, hash: &str) -> Stored<()> {
-    let sql = "update users set password_hash = $2, password_changed_at = now(), updated_at = now() where id = $1";
+    let sql =
+        "update users set password_hash = $2, password_changed_at = now(), updated_at = now() where id = $1";
     execute(client, sql, &[&user.uuid(), &hash]).await.map(drop)
 }

@@ -10,7 +10,7 @@ use super::{Code, Mobile, Purpose};
 use crate::accounts::history::{AuthEvent, Happened};
 use crate::accounts::rules::{self, Username};
 use crate::accounts::store::{self as accounts, Account, NewAccount, Taken};
-use crate::accounts::{Accounts, Opened, Origin, Profile, Role, random_hex};
+use crate::accounts::{Accounts, Opened, Origin, Profile, Role, random_hex, standing};
 use crate::postgres::refusal;
 
 /// Names that are tried for a new account; that one of them is free is next to certain.
@@ -58,20 +58,22 @@ impl Accounts {
         let done = match (right, caller) {
             (None, _) => Err(wrong_code()),
             (Some(right), Some(user)) => self.link(&transaction, mobile, user, right, origin).await?,
-            (Some(Right { account: Some(account), .. }), None) => {
-                may_sign_in(&transaction, &account, AuthEvent::SignedIn, origin)
-                    .await?
-                    .map(|()| Done::Found(account.profile))
-            }
+            (Some(Right { account: Some(account), .. }), None) => may_sign_in(
+                &transaction,
+                &account,
+                self.0.config.auth.erase_after_days,
+                AuthEvent::SignedIn,
+                origin,
+            )
+            .await?
+            .map(|()| Done::Found(account.profile)),
             (Some(right), None) => self.found(&transaction, mobile, right.sign_up, origin).await?,
         };
         transaction.commit().await.map_err(|error| refusal(&error))?;
         drop(client);
         match done? {
             Done::Linked(profile) => Ok(Proved::Linked(Box::new(profile))),
-            Done::Found(profile) => {
-                Ok(Proved::SignedIn(Box::new(self.open_sign_in(profile, origin).await?)))
-            }
+            Done::Found(profile) => Ok(Proved::SignedIn(Box::new(self.open_sign_in(profile, origin).await?))),
             Done::Made(user) => {
                 tracing::info!(%user, "an account was made by a mobile number");
                 let profile = self.profile(user).await?;
@@ -184,20 +186,14 @@ enum Done {
 pub(super) async fn may_sign_in(
     client: &impl GenericClient,
     account: &Account,
+    erase_after_days: u32,
     event: AuthEvent,
     origin: &Origin,
 ) -> Result<Result<(), Refusal>, Refusal> {
-    let (why, message) = match (account.blocked, account.deactivated) {
-        (true, _) => ("blocked", "this account is blocked"),
-        (_, true) => ("deactivated", "this account is deactivated: an admin can bring it back for a while"),
-        _ => return Ok(Ok(())),
-    };
-    let refused = Happened {
-        refused_why: Some(why),
-        ..Happened::new(account.profile.id, event, origin)
-    };
+    let Some((why, told)) = standing::refused(account, erase_after_days) else { return Ok(Ok(())) };
+    let refused = Happened { refused_why: Some(why), ..Happened::new(account.profile.id, event, origin) };
     refused.record(client).await.map_err(|error| refusal(&error))?;
-    Ok(Err(Refusal::new(RefusalCode::Forbidden, message)))
+    Ok(Err(told))
 }
 
 fn taken() -> Refusal {

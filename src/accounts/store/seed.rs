@@ -105,6 +105,15 @@ pub async fn clean(client: &mut Client) -> Stored<Seeded> {
     transaction
         .execute("delete from usage where user_id in (select id from users where seeded)", &[])
         .await?;
+    // Codes stand by their number alone; all else of an account goes with its row.
+    for table in ["otp_codes", "otp_sends"] {
+        transaction
+            .execute(
+                &format!("delete from {table} where mobile in (select mobile from users where seeded)"),
+                &[],
+            )
+            .await?;
+    }
     let rooms = transaction.execute("delete from rooms where id in (select id from gone)", &[]).await?;
     let users = transaction.execute("delete from users where seeded", &[]).await?;
     let characters = transaction

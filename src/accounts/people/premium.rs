@@ -1,0 +1,158 @@
+//! Giving and taking the plan named `premium`: for a time, or until it is taken.
+
+use greenroom_actors::domain::UserId;
+use greenroom_actors::protocol::{Refusal, RefusalCode};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::{Acting, People, Person, conflict, store};
+use crate::accounts::Origin;
+use crate::error::FieldError;
+use crate::http::Caller;
+use crate::postgres::refusal;
+
+/// The plan that is meant.
+const PREMIUM: &str = "premium";
+/// Days that premium is given for at most: ten years.
+const DAYS_MAX: i64 = 3_650;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Premium {
+    Until(Timestamp),
+    /// Counted from now, by the database's clock.
+    Days(u32),
+    /// Until it is taken.
+    Lasting,
+    Off,
+}
+
+impl Premium {
+    /// From the fields of a request.
+    pub fn check(on: bool, expires_at: Option<Timestamp>, days: Option<u32>) -> Result<Self, FieldError> {
+        match (on, expires_at, days) {
+            (true, Some(end), None) => Ok(Self::Until(end)),
+            (true, None, Some(days)) if (1..=DAYS_MAX).contains(&i64::from(days)) => Ok(Self::Days(days)),
+            (true, None, Some(_)) => Err(FieldError::new("days", "takes 1 to 3650")),
+            (true, None, None) => Ok(Self::Lasting),
+            (true, Some(_), Some(_)) => Err(FieldError::new("days", "does not go together with expiresAt")),
+            (false, None, None) => Ok(Self::Off),
+            (false, ..) => Err(FieldError::new("isPremium", "is false: then it takes no end")),
+        }
+    }
+
+    /// When it ends; `None`: never by itself.
+    fn end(self, now: Timestamp) -> Result<Option<Timestamp>, FieldError> {
+        let longest = SignedDuration::from_hours(24 * DAYS_MAX);
+        match self {
+            Self::Until(end) if end <= now => Err(FieldError::new("expiresAt", "is over already")),
+            Self::Until(end) if now.checked_add(longest).is_ok_and(|last| end > last) => {
+                Err(FieldError::new("expiresAt", "is more than ten years away"))
+            }
+            Self::Until(end) => Ok(Some(end)),
+            Self::Days(days) => Ok(now.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok()),
+            Self::Lasting | Self::Off => Ok(None),
+        }
+    }
+}
+
+impl People {
+    /// Gives or takes premium. After its end comes the plan that there was before, or the default one.
+    pub async fn set_premium(
+        &self,
+        actor: &Caller,
+        user: UserId,
+        premium: Premium,
+        origin: &Origin,
+    ) -> Result<Person, Refusal> {
+        if premium != Premium::Off && !self.has_plan(PREMIUM) {
+            return Err(Refusal::new(
+                RefusalCode::FeatureUnavailable,
+                "this server does not offer it: there is no plan [plans.premium] in its settings",
+            ));
+        }
+        let mut client = self.accounts.client().await?;
+        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        let acting = self.begin(transaction, actor, user, origin).await?;
+        match premium {
+            Premium::Off => self.take_premium(&acting).await?,
+            _ => self.give_premium(&acting, premium).await?,
+        }
+        self.end(acting).await
+    }
+
+    async fn give_premium(&self, acting: &Acting<'_>, premium: Premium) -> Result<(), Refusal> {
+        let before = &acting.before;
+        let (standing, ends) = (&before.profile.plan, before.profile.plan_until);
+        if standing != PREMIUM && ends.is_some() {
+            // Nobody loses what was paid for: it has one end, and what comes after it, not two.
+            return Err(conflict(
+                "this account has another plan until a date: change its plan first, or wait for that end",
+            ));
+        }
+        let end = premium.end(before.read_at)?;
+        let after = end.map(|end| (end, self.comes_after(before)));
+        let set = after.as_ref().map(|(end, plan)| (*end, plan.as_str()));
+        store::set_plan(&acting.transaction, acting.user(), PREMIUM, set)
+            .await
+            .map_err(|error| refusal(&error))?;
+        let (end, next) = after.unzip();
+        let after = json!({ "plan": PREMIUM, "planUntil": end, "planAfter": next });
+        acting.record("user.premium", None, &before.plan_json(), &after).await
+    }
+
+    async fn take_premium(&self, acting: &Acting<'_>) -> Result<(), Refusal> {
+        if acting.before.profile.plan != PREMIUM {
+            return Ok(());
+        }
+        let plan = self.comes_after(&acting.before);
+        store::set_plan(&acting.transaction, acting.user(), &plan, None)
+            .await
+            .map_err(|error| refusal(&error))?;
+        let after = json!({ "plan": plan, "planUntil": null, "planAfter": null });
+        acting.record("user.premium", None, &acting.before.plan_json(), &after).await
+    }
+
+    fn comes_after(&self, before: &Person) -> String {
+        let next = if before.profile.plan == PREMIUM {
+            before.plan_after.clone()
+        } else {
+            Some(before.profile.plan.clone())
+        };
+        let known = next.filter(|plan| plan != PREMIUM && self.has_plan(plan));
+        known.unwrap_or_else(|| self.accounts.0.config.default_plan.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_a_date_or_days_and_not_both() {
+        let end = Timestamp::from_second(2_000_000_000).unwrap();
+        assert_eq!(Premium::check(true, Some(end), None).unwrap(), Premium::Until(end));
+        assert_eq!(Premium::check(true, None, Some(15)).unwrap(), Premium::Days(15));
+        assert_eq!(Premium::check(true, None, None).unwrap(), Premium::Lasting);
+        assert_eq!(Premium::check(false, None, None).unwrap(), Premium::Off);
+        for (on, end, days) in [
+            (true, Some(end), Some(1)),
+            (true, None, Some(0)),
+            (true, None, Some(3_651)),
+            (false, None, Some(1)),
+        ] {
+            assert!(Premium::check(on, end, days).is_err());
+        }
+    }
+
+    #[test]
+    fn an_end_lies_ahead_and_within_ten_years() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let at = |seconds: i64| Premium::Until(Timestamp::from_second(1_800_000_000 + seconds).unwrap());
+        assert_eq!(at(0).end(now).unwrap_err().field, "expiresAt");
+        assert!(at(1).end(now).is_ok());
+        assert!(at(3_650 * 86_400).end(now).is_ok());
+        assert!(at(3_650 * 86_400 + 1).end(now).is_err());
+        assert_eq!(Premium::Days(1).end(now).unwrap(), Some(now + SignedDuration::from_hours(24)));
+    }
+}
