@@ -68,7 +68,7 @@ pub struct App {
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 2],
+    chores: [JoinHandle<()>; 3],
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -144,15 +144,16 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
-        let changed = tasks::account_changed(&engine, &hub);
+        accounts.on_changed(tasks::account_changed(&engine, &hub));
+        let changed = tasks::changed(&accounts);
         let people = People::new(accounts.clone(), changed.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone(), changed);
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
         handlers.extend(accounts.handlers());
+        handlers.extend(privacy.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
         let outbox = Outbox::new(outbound, pool.clone());
-        handlers.extend(privacy.handlers());
         let jobs = Jobs::start(
             pool.clone(),
             database.connector(),
@@ -172,6 +173,7 @@ impl App {
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
+        let news = accounts.listen(&database.connector());
 
         // HTTP has threads of its own; what all workers share goes in by clone.
         let options = config.socket_options();
@@ -227,7 +229,7 @@ impl App {
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep],
+            chores: [recovery, upkeep, news],
             http,
             http_thread,
             drain_asked,

@@ -1,10 +1,14 @@
-//! What happened at the door of an account: kept for its owner to read.
+//! What happened at the door of an account: kept 90 days for its owner to read. Nothing secret is in it.
 
 use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::{SessionId, UserId};
+use greenroom_actors::protocol::Refusal;
+use jiff::Timestamp;
+use uuid::Uuid;
 
-use super::{Origin, store};
-use crate::postgres::Stored;
+use super::{Accounts, Origin, cursor, store};
+use crate::http::{Page, PageQuery};
+use crate::postgres::{Stored, refusal};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,12 +16,14 @@ pub enum AuthEvent {
     Registered,
     SignedIn,
     SignedOut,
+    SignedOutEverywhere,
     /// Somebody ended this sign-in from another device.
     SessionEnded,
     /// A used refresh token came again: its sign-in was ended.
     TokenReused,
     PasswordChanged,
     PasswordReset,
+    EmailChanged,
     EmailVerified,
     MobileVerified,
     IdentityLinked,
@@ -38,10 +44,12 @@ impl AuthEvent {
             Self::Registered => "registered",
             Self::SignedIn => "signed_in",
             Self::SignedOut => "signed_out",
+            Self::SignedOutEverywhere => "signed_out_everywhere",
             Self::SessionEnded => "session_ended",
             Self::TokenReused => "token_reused",
             Self::PasswordChanged => "password_changed",
             Self::PasswordReset => "password_reset",
+            Self::EmailChanged => "email_changed",
             Self::EmailVerified => "email_verified",
             Self::MobileVerified => "mobile_verified",
             Self::IdentityLinked => "identity_linked",
@@ -76,5 +84,31 @@ impl<'a> Happened<'a> {
     /// Writes it, in the caller's transaction if there is one.
     pub async fn record(&self, client: &impl GenericClient) -> Stored<()> {
         store::history::insert(client, self).await
+    }
+}
+
+/// One line of the history, as its owner reads it.
+#[derive(Clone, Debug)]
+pub struct HistoryLine {
+    pub id: Uuid,
+    /// What [`AuthEvent::as_str`] wrote.
+    pub event: String,
+    pub refused_why: Option<String>,
+    pub sign_in: Option<Uuid>,
+    pub address: Option<String>,
+    pub user_agent: Option<String>,
+    pub created_at: Timestamp,
+}
+
+impl Accounts {
+    /// The user's history, the newest first.
+    pub async fn history(&self, user: UserId, page: &PageQuery) -> Result<Page<HistoryLine>, Refusal> {
+        let before = cursor::position(page)?;
+        let (skip, limit) = cursor::window(page);
+        let client = self.client().await?;
+        let found = store::history::list(&client, user, before, skip, limit + 1)
+            .await
+            .map_err(|error| refusal(&error))?;
+        Ok(cursor::page(page, found, None, |line: &HistoryLine| line.id))
     }
 }

@@ -5,14 +5,20 @@
 
 mod api_keys;
 mod cookie;
+mod cursor;
 mod history;
+mod links;
+mod news;
 mod origin;
 mod otp;
 mod passwords;
 mod people;
 mod privacy;
+mod profile;
 mod random;
+mod recovery;
 mod refresh;
+mod register;
 mod routes;
 mod rules;
 mod seed;
@@ -20,6 +26,7 @@ mod sessions;
 mod sign_in;
 mod standing;
 mod store;
+mod strength;
 mod tokens;
 
 use std::sync::{Arc, OnceLock};
@@ -35,18 +42,22 @@ use crate::outbound::Outbound;
 use crate::postgres::refusal;
 
 pub use api_keys::{ApiKey, Holder, KeyCaller, KeyInfo, NewKey, Scope, Way};
-pub use history::AuthEvent;
+pub use history::{AuthEvent, HistoryLine};
+pub use links::{LinkPurpose, LinkToken};
 pub use origin::Origin;
 pub use otp::{Code, Mobile, MobileSignUp, OtpStatus, Proved, Sent, is_region};
 pub use passwords::{Passwords, Verdict};
 pub use people::{OnChanged, People};
 pub use privacy::{Erased, Privacy, SWEEP as ERASE_SWEEP};
+pub use profile::{ProfileChange, ProfileFields};
 pub use random::random_hex;
 pub use refresh::RefreshToken;
+pub use register::NewUser;
 pub use routes::{UserView, routes};
 pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, Seeded};
-pub use sessions::{OnEnded, Which};
-pub use sign_in::{NewUser, Opened};
+pub use sessions::{OnEnded, SignInInfo, Which};
+pub use sign_in::Opened;
+pub use strength::NewPassword;
 pub use tokens::{AccessTokens, Claims, Role, TokenError};
 
 /// A person's account as its owner sees it.
@@ -86,6 +97,7 @@ struct Inner {
     passwords: Passwords,
     outbound: Outbound,
     on_ended: OnceLock<OnEnded>,
+    on_changed: OnceLock<OnChanged>,
     codes: otp::CodeKey,
 }
 
@@ -99,8 +111,8 @@ impl Accounts {
             AccessTokens::rotating(secret.expose_secret().as_bytes(), &previous, config.auth.access_ttl());
         let passwords = Passwords::new(&config.auth);
         let codes = otp::CodeKey::new(secret.expose_secret().as_bytes());
-        let on_ended = OnceLock::new();
-        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, outbound, on_ended, codes })))
+        let (on_ended, on_changed) = (OnceLock::new(), OnceLock::new());
+        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, outbound, on_ended, on_changed, codes })))
     }
 
     /// Signs and checks access tokens.
@@ -128,13 +140,17 @@ impl Accounts {
 
     /// The account; `not_found` if it is gone, `forbidden` if it is blocked.
     pub async fn profile(&self, user: UserId) -> Result<Profile, Refusal> {
+        Ok(self.active(user).await?.profile)
+    }
+
+    async fn active(&self, user: UserId) -> Result<store::Account, Refusal> {
         let client = self.client().await?;
         let account = store::by_id(&client, user).await.map_err(|error| refusal(&error))?;
         match account {
             Some(account) if account.blocked => {
                 Err(Refusal::new(RefusalCode::Forbidden, "this account is blocked"))
             }
-            Some(account) if !account.deactivated => Ok(account.profile),
+            Some(account) if !account.deactivated => Ok(account),
             _ => Err(Refusal::new(RefusalCode::NotFound, "there is no such account")),
         }
     }
@@ -145,8 +161,8 @@ impl Accounts {
         store::is_active(&client, user).await.map_err(|error| refusal(&error))
     }
 
-    /// Removes refresh tokens that ran out long ago, and old codes and keys; answers how many tokens. To be called now
-    /// and then.
+    /// Removes what is of no more use: tokens, links, codes and keys that ran out, history of long ago. Answers how many
+    /// rows of tokens, links and history. To be called now and then.
     pub async fn sweep(&self) -> Result<u64, Refusal> {
         let client = self.client().await?;
         api_keys::sweep(&client).await.map_err(|error| refusal(&error))?;

@@ -2,6 +2,9 @@
 //!
 //! Each hash takes a core and some 19 MB for tens of milliseconds. Beyond the bound requests wait, and beyond the
 //! queue's bound they are refused: a flood of sign-ins cannot take the machine down.
+//!
+//! Hashes of older systems (bcrypt) are checked under the same bounds, and are replaced at the next right sign-in. Until
+//! then a wrong password takes bcrypt's time at them, and not that of an account that is not there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,9 +16,12 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use tokio::sync::Semaphore;
 
+use super::strength::weakness;
 use crate::config::AuthSettings;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Each step doubles the time; beyond this one check takes a core for seconds. Older systems took 10 to 12.
+const BCRYPT_COST_MAX: u32 = 14;
 
 /// Cheap to clone; all clones share the bound.
 #[derive(Clone)]
@@ -34,7 +40,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Right,
-    /// Right, but hashed with settings of before: to be hashed anew.
+    /// Right, but hashed with settings of before or by an older system: to be hashed anew.
     Outdated,
     Wrong,
 }
@@ -67,6 +73,16 @@ impl Passwords {
     pub async fn verify(&self, password: &str, kept: Option<&str>) -> Result<Verdict, Refusal> {
         let (password, kept) = (password.to_owned(), kept.map(str::to_owned));
         self.run(move |inner| inner.verify(&password, kept.as_deref())).await
+    }
+
+    /// Why a password is too easily guessed, where it is; see [`super::strength`].
+    pub(super) async fn weakness(
+        &self,
+        password: &str,
+        known: Vec<String>,
+    ) -> Result<Option<String>, Refusal> {
+        let password = password.to_owned();
+        self.run(move |_| weakness(&password, &known)).await
     }
 
     /// Requests that wait for their turn now.
@@ -123,10 +139,13 @@ impl Drop for Waiting {
 
 impl Inner {
     fn verify(&self, password: &str, kept: Option<&str>) -> Verdict {
+        if let Some(parts) = kept.and_then(|kept| kept.parse::<bcrypt::HashParts>().ok()) {
+            return if is_right_by_bcrypt(password, &parts) { Verdict::Outdated } else { Verdict::Wrong };
+        }
         let parsed = PasswordHash::new(kept.unwrap_or(&self.dummy));
         let Ok(parsed) = parsed else {
             tracing::error!("an account holds a password hash of an unknown form");
-            return Verdict::Wrong;
+            return self.verify(password, None);
         };
         let right = self.argon.verify_password(password.as_bytes(), &parsed).is_ok();
         if !right || kept.is_none() {
@@ -138,6 +157,18 @@ impl Inner {
         });
         if current { Verdict::Right } else { Verdict::Outdated }
     }
+}
+
+/// bcrypt sees the first 72 bytes, and so did the system that made the hash.
+fn is_right_by_bcrypt(password: &str, parts: &bcrypt::HashParts) -> bool {
+    if parts.get_cost() > BCRYPT_COST_MAX {
+        tracing::error!(
+            cost = parts.get_cost(),
+            "an account holds a bcrypt hash that costs too much to check"
+        );
+        return false;
+    }
+    bcrypt::verify(password, &parts.to_string()).unwrap_or(false)
 }
 
 /// A hash of no password: random in place of what a password would give. Making it costs nothing, checking it the same.
@@ -195,6 +226,25 @@ mod tests {
             Verdict::Outdated
         );
         assert_eq!(passwords(128, 1, 1).verify("wrong", Some(&kept)).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_bcrypt_hash_of_an_older_system_is_right_and_outdated() {
+        let passwords = passwords(64, 1, 1);
+        for version in [bcrypt::Version::TwoA, bcrypt::Version::TwoB, bcrypt::Version::TwoY] {
+            let parts = bcrypt::hash_with_result("correct horse", 4).unwrap();
+            let kept = parts.format_for_version(version);
+            assert_eq!(
+                passwords.verify("correct horse", Some(&kept)).await.unwrap(),
+                Verdict::Outdated,
+                "{kept}"
+            );
+            assert_eq!(passwords.verify("battery staple", Some(&kept)).await.unwrap(), Verdict::Wrong);
+        }
+        let costly = bcrypt::hash("correct horse", 4).unwrap().replacen("$04$", "$31$", 1);
+        assert_eq!(passwords.verify("correct horse", Some(&costly)).await.unwrap(), Verdict::Wrong);
+        let broken = "$2b$10$ü";
+        assert_eq!(passwords.verify("correct horse", Some(broken)).await.unwrap(), Verdict::Wrong);
     }
 
     #[tokio::test]

@@ -6,10 +6,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::random_hex;
+use super::history::{AuthEvent, Happened};
+use super::{Accounts, Opened, Origin, Which, random_hex, store};
+use crate::postgres::refusal;
 
 const PREFIX: &str = "grt_";
 const RANDOM_BYTES: usize = 32;
@@ -86,6 +89,48 @@ pub(super) fn decide(kept: Kept, now: Timestamp, grace: Duration) -> Exchange {
             Exchange::Again
         }
         Some(_) => Exchange::Reused,
+    }
+}
+
+fn bad_refresh_token() -> Refusal {
+    Refusal::new(RefusalCode::Unauthenticated, "the refresh token is not valid: sign in again")
+}
+
+impl Accounts {
+    /// Exchanges a refresh token for a new pair, by [`decide`].
+    pub async fn refresh(&self, token: &RefreshToken, origin: &Origin) -> Result<Opened, Refusal> {
+        let auth = &self.0.config.auth;
+        let hash = token.hash();
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        let found = store::find_token(&transaction, &hash).await.map_err(|error| refusal(&error))?;
+        let Some(found) = found else { return Err(bad_refresh_token()) };
+        let grace = Duration::from_secs(auth.refresh_grace_s);
+        let profile = found.account.profile;
+        match decide(found.kept, found.now, grace) {
+            Exchange::Rotate | Exchange::Again => {
+                let fresh = RefreshToken::make();
+                let ttl_s = auth.refresh_ttl().as_secs_f64();
+                store::exchange(&transaction, &hash, found.sign_in, &fresh.hash(), ttl_s)
+                    .await
+                    .map_err(|error| refusal(&error))?;
+                transaction.commit().await.map_err(|error| refusal(&error))?;
+                Ok(self.opened(profile, found.sign_in, fresh))
+            }
+            Exchange::Reused => {
+                tracing::warn!(user = %profile.id, sign_in = %found.sign_in, "a used refresh token came again: the sign-in ends");
+                self.end_sign_ins(&transaction, profile.id, Which::One(found.sign_in), "token_reused")
+                    .await?;
+                let reused = Happened {
+                    sign_in: Some(found.sign_in),
+                    ..Happened::new(profile.id, AuthEvent::TokenReused, origin)
+                };
+                reused.record(&transaction).await.map_err(|error| refusal(&error))?;
+                transaction.commit().await.map_err(|error| refusal(&error))?;
+                Err(bad_refresh_token())
+            }
+            Exchange::Refused => Err(bad_refresh_token()),
+        }
     }
 }
 

@@ -1,10 +1,16 @@
-//! What an e-mail address, a username, a display name and a password may be.
+//! What an e-mail address, a username, a display name, a password and the words of a profile may be.
+
+use jiff::tz::TimeZone;
 
 use crate::error::FieldError;
 
 const EMAIL_MAX_CHARS: usize = 254;
 const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=30;
 const DISPLAY_NAME_MAX_CHARS: usize = 60;
+const BIO_MAX_CHARS: usize = 500;
+/// RFC 5646 §4.4.1 names 35 as what has to be held at least.
+const LOCALE_MAX_BYTES: usize = 35;
+const TIME_ZONE_MAX_BYTES: usize = 64;
 const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
 
 /// Names that could pass for the house itself, or for a path of it.
@@ -96,6 +102,88 @@ pub fn display_name(text: &str) -> Result<String, FieldError> {
     Ok(name.to_owned())
 }
 
+/// Words about oneself; none at all too. Lines may end in it.
+pub fn bio(text: &str) -> Result<String, FieldError> {
+    let bio = text.trim().replace("\r\n", "\n");
+    let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if bio.chars().count() > BIO_MAX_CHARS || bio.chars().any(odd) {
+        return Err(FieldError::new("bio", "takes at most 500 characters, none of them a control character"));
+    }
+    Ok(bio)
+}
+
+/// A language tag that is well-formed by RFC 5646 (BCP 47), in the usual case of letters. What it names is not looked up.
+pub fn locale(text: &str) -> Result<String, FieldError> {
+    let wrong = || FieldError::new("locale", "is no language tag such as en, de-CH or zh-Hant-TW");
+    let text = text.trim();
+    if text.len() > LOCALE_MAX_BYTES {
+        return Err(wrong());
+    }
+    let subtags: Vec<&str> = text.split('-').collect();
+    let plain = |tag: &&str| (1..=8).contains(&tag.len()) && tag.bytes().all(|c| c.is_ascii_alphanumeric());
+    if !subtags.iter().all(plain) {
+        return Err(wrong());
+    }
+    let letters = |tag: &str| tag.bytes().all(|c| c.is_ascii_alphabetic());
+    let digits = |tag: &str| tag.bytes().all(|c| c.is_ascii_digit());
+    let (language, rest) = subtags.split_first().ok_or_else(wrong)?;
+    if !letters(language) || language.len() < 2 {
+        return Err(wrong());
+    }
+    let mut tag = language.to_ascii_lowercase();
+    let mut rest = rest.iter().copied().peekable();
+    let mut add = |subtag: String| {
+        tag.push('-');
+        tag.push_str(&subtag);
+    };
+    // Up to three extended language subtags go with a language of two or three letters.
+    for _ in 0..3 {
+        if let Some(extended) = rest.next_if(|tag| language.len() <= 3 && tag.len() == 3 && letters(tag)) {
+            add(extended.to_ascii_lowercase());
+        }
+    }
+    if let Some(script) = rest.next_if(|tag| tag.len() == 4 && letters(tag)) {
+        let (first, others) = script.split_at(1);
+        add(first.to_ascii_uppercase() + &others.to_ascii_lowercase());
+    }
+    if let Some(region) = rest.next_if(|tag| tag.len() == 2 && letters(tag) || tag.len() == 3 && digits(tag))
+    {
+        add(region.to_ascii_uppercase());
+    }
+    let variant = |tag: &&str| tag.len() >= 5 || tag.len() == 4 && tag.as_bytes()[0].is_ascii_digit();
+    while let Some(variant) = rest.next_if(variant) {
+        add(variant.to_ascii_lowercase());
+    }
+    // Extensions: a letter or digit, then one or more subtags of two or more; those of `x`, the last, of one or more.
+    while let Some(singleton) = rest.next() {
+        if singleton.len() != 1 {
+            return Err(wrong());
+        }
+        let private = singleton.eq_ignore_ascii_case("x");
+        add(singleton.to_ascii_lowercase());
+        let mut any = false;
+        while let Some(part) = rest.next_if(|tag| private || tag.len() > 1) {
+            add(part.to_ascii_lowercase());
+            any = true;
+        }
+        if !any {
+            return Err(wrong());
+        }
+    }
+    Ok(tag)
+}
+
+/// The name of a time zone in the tz database, as it is written there.
+pub fn time_zone(text: &str) -> Result<String, FieldError> {
+    let text = text.trim();
+    let zone = TimeZone::get(text).ok().filter(|_| text.len() <= TIME_ZONE_MAX_BYTES);
+    let name = zone.as_ref().and_then(TimeZone::iana_name).filter(|name| *name != "Etc/Unknown");
+    name.map(str::to_owned).ok_or_else(|| {
+        FieldError::new("timeZone", "is no time zone such as UTC, Europe/Berlin or America/New_York")
+    })
+}
+
+/// Its length; whether it is easily guessed is [`super::strength`]'s.
 pub fn password(text: &str) -> Result<(), FieldError> {
     if PASSWORD_CHARS.contains(&text.chars().count()) {
         Ok(())
@@ -152,6 +240,55 @@ mod tests {
         ] {
             assert!(email(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_language_tag_is_well_formed_and_in_the_usual_case() {
+        for (typed, tag) in [
+            ("en", "en"),
+            (" DE-ch ", "de-CH"),
+            ("zh-hant-tw", "zh-Hant-TW"),
+            ("es-419", "es-419"),
+            ("sl-IT-nedis", "sl-IT-nedis"),
+            ("de-1996", "de-1996"),
+            ("zh-yue-HK", "zh-yue-HK"),
+            ("en-US-u-islamcal", "en-US-u-islamcal"),
+            ("en-a-bbb-x-a", "en-a-bbb-x-a"),
+        ] {
+            assert_eq!(locale(typed).as_deref(), Ok(tag), "{typed}");
+        }
+        for bad in [
+            "",
+            "e",
+            "en_US",
+            "en-",
+            "-en",
+            "en-u",
+            "en-x",
+            "1en",
+            "en-abcdefghi",
+            "dé",
+            "en-US-DE",
+            &"en-abcde".repeat(9),
+        ] {
+            assert!(locale(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_zone_has_the_name_that_the_database_of_them_gives() {
+        assert_eq!(time_zone(" europe/berlin ").as_deref(), Ok("Europe/Berlin"));
+        assert_eq!(time_zone("UTC").as_deref(), Ok("UTC"));
+        for bad in ["", "Mars/Olympus", "CET-1CEST", "../../etc/passwd", "Etc/Unknown", &"a".repeat(65)] {
+            assert!(time_zone(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn words_about_oneself_keep_their_lines() {
+        assert_eq!(bio(" a\r\nb\tc ").as_deref(), Ok("a\nb\tc"));
+        assert_eq!(bio("").as_deref(), Ok(""));
+        assert!(bio(&"ü".repeat(500)).is_ok() && bio(&"a".repeat(501)).is_err() && bio("a\0").is_err());
     }
 
     #[test]

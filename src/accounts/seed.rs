@@ -5,7 +5,7 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use secrecy::ExposeSecret;
 
 use super::store::NewAccount;
-use super::{Accounts, NewUser, Role, store};
+use super::{Accounts, NewUser, Role, rules, store};
 use crate::error::FieldError;
 use crate::postgres::refusal;
 
@@ -73,7 +73,7 @@ impl Accounts {
         let mut made = 0;
         for demo in &DEMO_ACCOUNTS {
             let plan = demo.plan.unwrap_or(&self.0.config.default_plan);
-            let new = NewUser::check(demo.email, demo.username, Some(demo.display_name), demo.password);
+            let new = NewUser::check(demo.email, demo.username, Some(demo.display_name));
             made += u64::from(self.make_if_missing(new, demo.password, demo.role, plan, true).await?);
         }
         Ok(made)
@@ -86,7 +86,7 @@ impl Accounts {
             return Ok(false);
         }
         let password = admin.password.expose_secret();
-        let new = NewUser::check(&admin.email, &admin.username, None, password);
+        let new = NewUser::check(&admin.email, &admin.username, None);
         let made =
             self.make_if_missing(new, password, Role::Admin, &self.0.config.default_plan, false).await?;
         if made {
@@ -108,6 +108,7 @@ impl Accounts {
             Refusal::new(RefusalCode::BadRequest, format!("the account cannot be made: {}", wrong.join("; ")))
         })?;
         let client = self.client().await?;
+        rules::password(password)?;
         let known = store::by_email(&client, new.identity()).await.map_err(|error| refusal(&error))?;
         drop(client);
         if known.is_some() {

@@ -1,9 +1,12 @@
 //! The SQL of accounts and sign-ins.
 
 pub(super) mod history;
+pub(super) mod links;
+pub(super) mod news;
+pub(super) mod profile;
 pub(super) mod revoked;
 pub(super) mod seed;
-mod sign_ins;
+pub(super) mod sign_ins;
 
 use deadpool_postgres::{Client, GenericClient};
 use greenroom_actors::domain::UserId;
@@ -15,7 +18,7 @@ use super::rules::{Email, Username};
 use super::{Profile, Role};
 use crate::postgres::{Stored, execute, query, query_opt};
 
-pub use sign_ins::{end_by_token, end_sign_in, end_sign_ins, exchange, find_token, open_sign_in};
+pub use sign_ins::{end_sign_ins, exchange, find_token, open_sign_in};
 
 /// An account with what a sign-in needs of it.
 pub struct Account {
@@ -27,10 +30,18 @@ pub struct Account {
     pub deactivated_at: Option<Timestamp>,
 }
 
+impl Account {
+    /// Neither blocked nor deactivated.
+    pub fn is_active(&self) -> bool {
+        !self.blocked && !self.deactivated
+    }
+}
+
 /// Of `users u`; [`account`] reads them by name.
 pub(super) const COLUMNS: &str = "u.id, u.username, u.display_name, u.email, u.email_verified_at is not null as email_verified, \
     u.mobile, u.bio, u.locale, u.role, u.created_at, u.password_hash, u.blocked_at is not null as blocked, \
-    u.blocked_why, u.deactivated_at is not null as deactivated, u.deactivated_at, s.plan, s.plan_until, s.time_zone, s.next_time_zone";
+    u.blocked_why, u.deactivated_at is not null as deactivated, u.deactivated_at, s.plan, s.plan_until, \
+    s.time_zone, s.next_time_zone";
 pub(super) const USERS: &str = "users u join standing s on s.id = u.id";
 
 pub(super) fn account(row: &Row) -> Account {
@@ -81,6 +92,19 @@ pub async fn by_email(client: &impl GenericClient, key: &str) -> Stored<Option<A
 
 pub async fn by_username(client: &impl GenericClient, key: &str) -> Stored<Option<Account>> {
     find(client, "u.username_key = $1", &key).await
+}
+
+/// The account, its row locked until the transaction ends. First of all rows: who also needs sign-ins or links of it
+/// takes them afterwards. Others may go on referring to it.
+pub async fn lock(client: &impl GenericClient, user: UserId) -> Stored<Option<Account>> {
+    let sql = format!("select {COLUMNS} from {USERS} where u.id = $1 for no key update of u");
+    Ok(query_opt(client, &sql, &[&user.uuid()]).await?.as_ref().map(account))
+}
+
+/// The database's clock.
+pub async fn now(client: &impl GenericClient) -> Stored<Timestamp> {
+    let rows = query(client, "select now()", &[]).await?;
+    Ok(rows.first().map_or(Timestamp::UNIX_EPOCH, |row| row.get(0)))
 }
 
 /// `mobile` in E.164.
@@ -151,9 +175,28 @@ pub async fn insert(client: &impl GenericClient, new: &NewAccount<'_>) -> Stored
     }))
 }
 
-pub async fn set_password(client: &Client, user: UserId, hash: &str) -> Stored<()> {
-    let sql = "update users set password_hash = $2, updated_at = now() where id = $1";
+pub async fn set_password(client: &impl GenericClient, user: UserId, hash: &str) -> Stored<()> {
+    let sql =
+        "update users set password_hash = $2, password_changed_at = now(), updated_at = now() where id = $1";
     execute(client, sql, &[&user.uuid(), &hash]).await.map(drop)
+}
+
+/// Sets another password, if the hash of the one before still is `old`.
+pub async fn replace_password(
+    client: &impl GenericClient,
+    user: UserId,
+    old: Option<&str>,
+    hash: &str,
+) -> Stored<bool> {
+    let sql = "update users set password_hash = $3, password_changed_at = now(), updated_at = now()
+        where id = $1 and password_hash is not distinct from $2";
+    Ok(execute(client, sql, &[&user.uuid(), &old, &hash]).await? > 0)
+}
+
+/// Keeps the same password by another hash, if `old` still stands.
+pub async fn rehash(client: &impl GenericClient, user: UserId, old: Option<&str>, hash: &str) -> Stored<()> {
+    let sql = "update users set password_hash = $3 where id = $1 and password_hash is not distinct from $2";
+    execute(client, sql, &[&user.uuid(), &old, &hash]).await.map(drop)
 }
 
 pub async fn is_active(client: &Client, user: UserId) -> Stored<bool> {
@@ -162,13 +205,23 @@ pub async fn is_active(client: &Client, user: UserId) -> Stored<bool> {
     Ok(query(client, sql, &[&user.uuid()]).await?.first().is_some_and(|row| row.get(0)))
 }
 
-/// Removes tokens that ran out and what is left of ended sign-ins; answers how many tokens. History stays 90 days.
+/// What is of no more use, at most 10,000 rows of each. Ended sign-ins and history stay 90 days.
+const SWEEP: [&str; 4] = [
+    "delete from refresh_tokens where hash in (
+        select hash from refresh_tokens where expires_at < now() - interval '1 day' limit 10000)",
+    "delete from sign_ins where id in (
+        select id from sign_ins where ended_at < now() - interval '90 days' limit 10000)",
+    "delete from auth_history where id in (
+        select id from auth_history where created_at < now() - interval '90 days' limit 10000)",
+    "delete from mail_links where hash in (
+        select hash from mail_links where expires_at < now() - interval '1 day' limit 10000)",
+];
+
+/// Answers how many rows were removed.
 pub async fn sweep(client: &Client) -> Stored<u64> {
-    let tokens = "delete from refresh_tokens where hash in (
-        select hash from refresh_tokens where expires_at < now() - interval '1 day' limit 10000)";
-    let ended = "delete from sign_ins where id in (
-        select id from sign_ins where ended_at < now() - interval '90 days' limit 10000)";
-    let removed = execute(client, tokens, &[]).await?;
-    execute(client, ended, &[]).await?;
+    let mut removed = 0;
+    for sql in SWEEP {
+        removed += execute(client, sql, &[]).await?;
+    }
     Ok(removed)
 }

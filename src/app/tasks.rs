@@ -116,10 +116,10 @@ pub fn live_queues(engine: &Engine) -> Vec<LiveQueue> {
 /// How a socket learns who it speaks for.
 pub fn profiles(accounts: &Accounts) -> Profiles {
     let accounts = accounts.clone();
-    Arc::new(move |user| {
+    Arc::new(move |user, sign_in| {
         let accounts = accounts.clone();
         async move {
-            let profile = accounts.profile(user).await?;
+            let profile = accounts.profile_of(user, sign_in).await?;
             Ok(Profile { username: profile.username, display_name: profile.display_name, role: profile.role })
         }
         .boxed()
@@ -142,6 +142,15 @@ pub fn account_changed(engine: &Engine, hub: &Hub) -> OnChanged {
                 hub.to_user(user, UserEvent::Usage(usage), None);
             }
         });
+    })
+}
+
+/// For those who change accounts: this node reads them anew at once, and the others when they hear of it.
+pub fn changed(accounts: &Accounts) -> OnChanged {
+    let (accounts, runtime) = (accounts.clone(), Handle::current());
+    Arc::new(move |user| {
+        let _inside = runtime.enter();
+        accounts.changed(user);
     })
 }
 

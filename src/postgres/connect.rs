@@ -18,6 +18,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A peer that vanished without a word is given up after this long.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(15);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// Notifications that wait to be taken.
+const HEARD_MAX: usize = 4_096;
 
 /// Makes connections to the database. Cheap to clone.
 #[derive(Clone)]
@@ -78,12 +80,17 @@ impl Connector {
     /// Connects and hears what is notified on `channel`, a plain name.
     pub async fn listen(&self, channel: &str) -> Result<Listening, Error> {
         let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
-        // One is enough: it says that there is something, and whoever hears it looks for all of it.
-        let (hear, heard) = mpsc::channel(1);
+        let (hear, heard) = mpsc::channel(HEARD_MAX);
         let driver = tokio::spawn(async move {
             while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
                 match message {
-                    Ok(AsyncMessage::Notification(_)) => drop(hear.try_send(())),
+                    Ok(AsyncMessage::Notification(it)) => {
+                        // Who does not keep up loses the connection, and finds out what it missed when it is back.
+                        if hear.try_send(it.payload().into()).is_err() {
+                            tracing::warn!("notifications came faster than they were taken");
+                            break;
+                        }
+                    }
                     Ok(_) => {}
                     Err(error) => {
                         tracing::debug!(
@@ -123,13 +130,13 @@ impl Connector {
 /// A connection that hears notifications; it ends when this is dropped.
 pub struct Listening {
     client: Client,
-    heard: mpsc::Receiver<()>,
+    heard: mpsc::Receiver<Box<str>>,
     driver: JoinHandle<()>,
 }
 
 impl Listening {
-    /// Waits for the next notification; several that came meanwhile are one. `None`: the connection has ended.
-    pub async fn heard(&mut self) -> Option<()> {
+    /// Waits for the next notification: its payload. `None`: the connection has ended.
+    pub async fn heard(&mut self) -> Option<Box<str>> {
         self.heard.recv().await
     }
 }

@@ -56,8 +56,8 @@ pub trait Backend: Send + Sync + 'static {
     fn epoch(&self) -> Uuid;
     fn is_draining(&self) -> bool;
     fn verify(&self, token: &str) -> Result<Verified, TokenError>;
-    /// Refused for a user who is gone or blocked.
-    fn profile(&self, user: UserId) -> Answer<'_, Profile>;
+    /// Refused for a user who is gone or blocked, and for a sign-in that has ended.
+    fn profile(&self, user: UserId, sign_in: SessionId) -> Answer<'_, Profile>;
 
     fn send(&self, send: SendMessage, responder: Responder<Sent>);
     fn read(&self, room: RoomId, user: UserId, offset: Revision, responder: Responder<Revision>);

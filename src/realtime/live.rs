@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use greenroom_actors::domain::{CharacterId, MessageId, Plans, Revision, RoomId, UserId};
+use greenroom_actors::domain::{CharacterId, MessageId, Plans, Revision, RoomId, SessionId, UserId};
 use greenroom_actors::engine::Engine;
 use greenroom_actors::protocol::{OpenReply, Responder, Send as SendMessage, Sent, Typing};
 use greenroom_actors::session::Identity;
@@ -16,8 +16,8 @@ use crate::conversations::view::{ConversationView, MessageView};
 use crate::conversations::{Conversations, MessageRange, NewConversation, Snapshot};
 use crate::http::{Page, PageQuery};
 
-/// Reads a user's profile; refused for one who is gone or blocked.
-pub type Profiles = Arc<dyn Fn(UserId) -> Answer<'static, Profile> + Send + Sync>;
+/// Reads a user's profile; refused for one who is gone or blocked, and for a sign-in that has ended.
+pub type Profiles = Arc<dyn Fn(UserId, SessionId) -> Answer<'static, Profile> + Send + Sync>;
 
 pub struct LiveBackend {
     pub epoch: Uuid,
@@ -49,8 +49,8 @@ impl Backend for LiveBackend {
         Ok(Verified { identity, sign_in: claims.sid })
     }
 
-    fn profile(&self, user: UserId) -> Answer<'_, Profile> {
-        (self.profiles)(user)
+    fn profile(&self, user: UserId, sign_in: SessionId) -> Answer<'_, Profile> {
+        (self.profiles)(user, sign_in)
     }
 
     fn send(&self, send: SendMessage, responder: Responder<Sent>) {

@@ -166,7 +166,7 @@ impl SessionActor {
             }
         }
         self.set_due();
-        self.ask_profile(user, id, ready, context);
+        self.ask_profile((user, verified.sign_in), id, ready, context);
     }
 
     fn on_profile(&mut self, answer: ProfileAnswer, context: &mut SocketContext) {

@@ -3,20 +3,24 @@
 use deadpool_postgres::{Client, GenericClient, Transaction};
 use greenroom_actors::domain::{SessionId, UserId};
 use jiff::Timestamp;
+use uuid::Uuid;
 
+use super::news::notify;
 use super::{Account, COLUMNS, USERS, account};
 use crate::accounts::history::{AuthEvent, Happened};
+use crate::accounts::news::News;
 use crate::accounts::refresh::Kept;
-use crate::accounts::{Origin, Which};
-use crate::postgres::{Stored, execute, query};
+use crate::accounts::{Origin, SignInInfo, Which};
+use crate::postgres::{Stored, execute, query, query_opt};
 
 const OPEN_SIGN_IN: &str = "insert into sign_ins (id, user_id, user_agent, address) values ($1, $2, $3, $4)";
 const END_OLDEST: &str = "update sign_ins set ended_at = now(), ended_why = 'too_many' where id in (
-    select id from sign_ins where user_id = $1 and ended_at is null order by created_at desc, id desc offset $2)";
+    select id from sign_ins where user_id = $1 and ended_at is null order by created_at desc, id desc offset $2)
+    returning id";
 const INSERT_TOKEN: &str = "insert into refresh_tokens (hash, sign_in_id, expires_at)
     values ($1, $2, now() + make_interval(secs => $3))";
 
-/// Opens a sign-in with its first token; ends the oldest ones beyond `most`.
+/// Opens a sign-in with its first token; ends the oldest ones beyond `most` and answers them.
 pub async fn open_sign_in(
     client: &mut Client,
     id: SessionId,
@@ -25,15 +29,20 @@ pub async fn open_sign_in(
     token_hash: &[u8],
     ttl_s: f64,
     most: i64,
-) -> Stored<()> {
+) -> Stored<Vec<SessionId>> {
     let transaction = client.transaction().await?;
     execute(&transaction, OPEN_SIGN_IN, &[&id.uuid(), &user.uuid(), &origin.user_agent, &origin.address])
         .await?;
     execute(&transaction, INSERT_TOKEN, &[&token_hash, &id.uuid(), &ttl_s]).await?;
-    execute(&transaction, END_OLDEST, &[&user.uuid(), &most]).await?;
+    let ended = query(&transaction, END_OLDEST, &[&user.uuid(), &most]).await?;
+    let ended: Vec<_> = ended.iter().map(|row| SessionId::from_uuid(row.get(0))).collect();
+    for sign_in in &ended {
+        notify(&transaction, News::Ended(user, Some(*sign_in))).await?;
+    }
     let signed_in = Happened { sign_in: Some(id), ..Happened::new(user, AuthEvent::SignedIn, origin) };
     signed_in.record(&transaction).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(ended)
 }
 
 /// A token that was found, locked with its sign-in until the transaction ends.
@@ -91,25 +100,13 @@ pub async fn exchange(
     execute(transaction, last, &[&sign_in.uuid()]).await.map(drop)
 }
 
-/// Ends a sign-in of this user; answers whether it had been open.
-pub async fn end_sign_in(
-    client: &impl GenericClient,
-    sign_in: SessionId,
-    user: UserId,
-    why: &str,
-) -> Stored<bool> {
-    let sql = "update sign_ins set ended_at = now(), ended_why = $3
-        where id = $1 and user_id = $2 and ended_at is null";
-    Ok(execute(client, sql, &[&sign_in.uuid(), &user.uuid(), &why]).await? > 0)
-}
-
 /// In the order of their ids: who ends several at the same moment as another waits for them in the same order.
 const END: &str = "with open as (select id from sign_ins
         where user_id = $1 and ended_at is null and ($2::uuid is null or id = $2) and id is distinct from $3
         order by id for update)
     update sign_ins set ended_at = now(), ended_why = $4 where id in (select id from open) returning id";
 
-/// Ends these sign-ins of the user; answers those that had been open.
+/// Ends these sign-ins of the user, and tells all nodes when that is committed; answers those that had been open.
 pub async fn end_sign_ins(
     client: &impl GenericClient,
     user: UserId,
@@ -122,12 +119,57 @@ pub async fn end_sign_ins(
         Which::All => (None, None),
     };
     let rows = query(client, END, &[&user.uuid(), &one, &kept, &why]).await?;
-    Ok(rows.iter().map(|row| SessionId::from_uuid(row.get(0))).collect())
+    let ended: Vec<_> = rows.iter().map(|row| SessionId::from_uuid(row.get(0))).collect();
+    for sign_in in &ended {
+        notify(client, News::Ended(user, Some(*sign_in))).await?;
+    }
+    if which == Which::All {
+        // Also those that came with a token of somebody else's making.
+        notify(client, News::Ended(user, None)).await?;
+    }
+    Ok(ended)
 }
 
-/// Ends the sign-in that a token of this user belongs to.
-pub async fn end_by_token(client: &Client, hash: &[u8], user: UserId, why: &str) -> Stored<()> {
-    let sql = "update sign_ins set ended_at = now(), ended_why = $3
-        where id = (select sign_in_id from refresh_tokens where hash = $1) and user_id = $2 and ended_at is null";
-    execute(client, sql, &[&hash, &user.uuid(), &why]).await.map(drop)
+/// The user's sign-in that a token belongs to.
+pub async fn of_token(client: &impl GenericClient, hash: &[u8], user: UserId) -> Stored<Option<SessionId>> {
+    let sql = "select s.id from refresh_tokens t join sign_ins s on s.id = t.sign_in_id
+        where t.hash = $1 and s.user_id = $2";
+    Ok(query_opt(client, sql, &[&hash, &user.uuid()]).await?.map(|row| SessionId::from_uuid(row.get(0))))
+}
+
+/// Whether this sign-in of the user has ended. One that nobody knows has not: some tokens are made without.
+pub async fn has_ended(client: &impl GenericClient, sign_in: SessionId, user: UserId) -> Stored<bool> {
+    let sql = "select from sign_ins where id = $1 and (user_id <> $2 or ended_at is not null)";
+    Ok(query_opt(client, sql, &[&sign_in.uuid(), &user.uuid()]).await?.is_some())
+}
+
+/// The newest first: ids are made in the order of time.
+const OPEN: &str = "select id, user_agent, address, created_at, last_used_at from sign_ins
+    where user_id = $1 and ended_at is null and ($2::uuid is null or id < $2)
+    order by id desc offset $3 limit $4";
+
+/// The user's open sign-ins before this one.
+pub async fn open(
+    client: &impl GenericClient,
+    user: UserId,
+    before: Option<Uuid>,
+    skip: i64,
+    limit: i64,
+) -> Stored<Vec<SignInInfo>> {
+    let rows = query(client, OPEN, &[&user.uuid(), &before, &skip, &limit]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| SignInInfo {
+            id: SessionId::from_uuid(row.get("id")),
+            user_agent: row.get("user_agent"),
+            address: row.get("address"),
+            created_at: row.get("created_at"),
+            last_used_at: row.get("last_used_at"),
+        })
+        .collect())
+}
+
+pub async fn count_open(client: &impl GenericClient, user: UserId) -> Stored<i64> {
+    let sql = "select count(*) from sign_ins where user_id = $1 and ended_at is null";
+    Ok(query(client, sql, &[&user.uuid()]).await?.first().map_or(0, |row| row.get(0)))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::AsyncContext;
 use bytestring::ByteString;
-use greenroom_actors::domain::UserId;
+use greenroom_actors::domain::{SessionId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
 
 use super::{SessionActor, SocketContext};
@@ -91,7 +91,7 @@ impl SessionActor {
 
     pub(super) fn ask_profile(
         &mut self,
-        user: UserId,
+        (user, sign_in): (UserId, SessionId),
         id: Option<CommandId>,
         ready: bool,
         context: &mut SocketContext,
@@ -103,7 +103,7 @@ impl SessionActor {
         let responder = Responder::new(move |result| {
             drop(address.try_send(ToSession::Profile(Box::new(ProfileAnswer { id, ready, result }))));
         });
-        run(responder, async move { backend.profile(user).await });
+        run(responder, async move { backend.profile(user, sign_in).await });
     }
 }
 

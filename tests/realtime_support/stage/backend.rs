@@ -20,7 +20,7 @@ impl Backend for Stage {
         Ok(Verified { identity: *identity, sign_in: SessionId::new() })
     }
 
-    fn profile(&self, user: UserId) -> Answer<'_, Profile> {
+    fn profile(&self, user: UserId, _: SessionId) -> Answer<'_, Profile> {
         let name = self.state().names.get(&user).cloned();
         let profile = name.map(|username| Profile {
             display_name: username.to_uppercase(),
