@@ -14,7 +14,8 @@ async fn anybody_may_see_which_provider_speaks_and_that_it_is_offline() {
     });
     assert_eq!(app.get("/api/ai/status", None).await, (200, offline.clone()));
     assert_eq!(app.get("/api/v1/ai/status", None).await, (200, offline));
-    assert_eq!(app.get("/api/ai/models", None).await, (200, json!({ "items": [] })));
+    let user = app.user().await;
+    assert_eq!(app.get("/api/ai/models", Some(&user.token)).await, (200, json!({ "items": [] })));
     app.stop().await;
 }
 
@@ -37,6 +38,7 @@ async fn a_provider_is_shown_without_its_address_or_key() {
     let text = body.to_string();
     assert!(!text.contains("sk-never-shown") && !text.contains("127.0.0.1"), "{text}");
     let models = json!({ "items": [{ "provider": "ollama", "model": "llama3.2", "default": true }] });
-    assert_eq!(app.get("/api/ai/models", None).await, (200, models));
+    let user = app.user().await;
+    assert_eq!(app.get("/api/ai/models", Some(&user.token)).await, (200, models));
     app.stop().await;
 }

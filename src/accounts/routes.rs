@@ -91,10 +91,11 @@ async fn register(
     config: web::Data<Config>,
 ) -> ApiResult<HttpResponse> {
     let body = body.into_inner();
-    let new = NewUser::check(&body.email, &body.username, body.display_name.as_deref(), &body.password)
+    let new = NewUser::check(&body.email, &body.username, body.display_name.as_deref())
         .map_err(ApiError::bad_request)?;
     limits.check_auth(address, new.identity()).await?;
-    let opened = accounts.register(&new, origin).await?;
+    let password = accounts.new_password("password", &body.password, &new.known()).await??;
+    let opened = accounts.register(&new, &password, &origin).await?;
     Ok(answer(&request, &config, StatusCode::CREATED, opened))
 }
 
@@ -131,7 +132,7 @@ async fn login(
         return Err(FieldError::new("password", "is missing or too long").into());
     }
     let tried = limits.check_auth(address, &rules::key(&name)).await?;
-    let opened = accounts.login(&name, &body.password, origin).await?;
+    let opened = accounts.login(&name, &body.password, &origin).await?;
     tried.was_right().await;
     Ok(answer(&request, &config, StatusCode::OK, opened))
 }

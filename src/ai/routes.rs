@@ -1,4 +1,4 @@
-//! `GET /api/ai/status` and `/api/ai/models`: open to all; no key, address or error of a provider is told.
+//! `GET /api/ai/status`, open to all, and `/api/ai/models`, for users; no key, address or error of a provider is told.
 
 use actix_web::{get, web};
 use serde::Serialize;
@@ -6,6 +6,8 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{ProviderStatus, Providers};
+use crate::error::ErrorBody;
+use crate::http::Caller;
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(status).service(models);
@@ -49,10 +51,14 @@ async fn status(providers: web::Data<Providers>) -> web::Json<AiStatus> {
 #[utoipa::path(
     operation_id = "aiModels",
     tag = "ai",
-    responses((status = 200, description = "The default model of each provider that has one", body = Models)),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The default model of each provider that has one", body = Models),
+        (status = 401, description = "No token, or a bad one", body = ErrorBody),
+    ),
 )]
 #[get("/ai/models")]
-async fn models(providers: web::Data<Providers>) -> web::Json<Models> {
+async fn models(_: Caller, providers: web::Data<Providers>) -> web::Json<Models> {
     let default = providers.default_name();
     let of = |it: ProviderStatus| {
         let default = it.name == default;

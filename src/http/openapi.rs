@@ -14,7 +14,7 @@ use utoipa::openapi::{Info, InfoBuilder, LicenseBuilder, OpenApi};
 use utoipa_actix_web::{AppExt, scope};
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
-use super::Routes;
+use super::{Routes, health, info};
 use crate::error::{ApiError, ApiResult};
 
 const DOCUMENT_PATH: &str = "/openapi.json";
@@ -22,9 +22,10 @@ const DESCRIPTION: &str = "Every path under `/api` also answers under `/api/v1`.
     `{error, message, details, requestId}`; lists are `{items, page, limit, total, nextCursor}`. \
     The socket at `/ws` is described in `docs/PROTOCOL.md`.";
 
-/// Builds the documentation of `root` (mounted at `/`) and `api` (mounted at `/api`).
+/// Builds the documentation of the features' routes, `root` at `/` and `api` at `/api`, and of the frame's own.
 #[must_use]
 pub fn document(root: &[Routes], api: &[Routes]) -> OpenApi {
+    let (root, api) = with_own(root, api);
     let (_, mut document) = App::new()
         .into_utoipa_app()
         .service(scope("/api").configure(|config| api.iter().for_each(|routes| routes(config))))
@@ -35,6 +36,11 @@ pub fn document(root: &[Routes], api: &[Routes]) -> OpenApi {
     document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
     name_operations(&mut document);
     document
+}
+
+/// The features' routes and those that the frame adds: health and information.
+pub(super) fn with_own(root: &[Routes], api: &[Routes]) -> (Vec<Routes>, Vec<Routes>) {
+    ([&[health::routes as Routes], root].concat(), [&[info::routes as Routes], api].concat())
 }
 
 fn info() -> Info {

@@ -17,7 +17,7 @@ use super::envelope::{REQUEST_ID, envelope};
 use super::openapi::KnownPaths;
 use super::rate::RateLimits;
 use super::throttle::throttle;
-use super::{BodyLimit, Health, Metrics, console, health, info, openapi, rate};
+use super::{BodyLimit, Health, Metrics, console, openapi, rate};
 use crate::accounts::AccessTokens;
 use crate::config::{Config, Network};
 use crate::error::{ApiError, FieldError};
@@ -54,9 +54,8 @@ impl Site {
         api: &[Routes],
         root: &[Routes],
     ) -> Self {
-        let api = [&[info::routes as Routes], api].concat();
-        let root = [&[health::routes as Routes], root].concat();
-        let document = openapi::document(&root, &api);
+        let document = openapi::document(root, api);
+        let (root, api) = openapi::with_own(root, api);
         Self(Arc::new(Inner {
             limits: RateLimits::new(&config.limits),
             trusted: config.server.trusted_networks(),
