@@ -2,7 +2,7 @@
 # Runs one scenario of the load generator and starts all that it needs: a seeded server on a private database in a
 # temporary folder, the simulator where replies are wanted, and the generator. Ends all of it again.
 #
-#   loadtest/run.sh idle|fanout|send|chat|slow|storm|chaos [arguments of the scenario]
+#   loadtest/run.sh idle|fanout|send|chat|slow|storm|chaos|logins|enumeration [arguments of the scenario]
 #
 # The server runs on one core, the generator, Postgres and the simulator on another. Results: target/loadtest/.
 #   SERVER_CORE=0 LOAD_CORE=1   the two cores
@@ -20,6 +20,7 @@ case $scenario in
   slow)   users=200 rooms=10 members=20 ;;
   storm)  users=5000 rooms=100 members=50 ;;
   chaos)  users=40 rooms=10 members=4 ;;
+  logins | enumeration) users=1000 rooms=0 members=0 ;;
   *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 shift
@@ -35,6 +36,9 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ "$scenario" != chat ] || { rooms=$users; members=1; }
+
+password=one-for-all-of-them
+[ "$scenario" != logins ] || arguments+=(--password "$password")
 
 server_core=${SERVER_CORE:-0}
 load_core=${LOAD_CORE:-1}
@@ -111,6 +115,10 @@ SERVE
 if [ "${SERVER:-greenroom}" != double ]; then
   seeding=(--load "$users")
   [ "$rooms" -eq 0 ] || seeding+=(--rooms "$rooms" --members "$members")
+  case $scenario in
+    logins) seeding+=(--password "$password") ;;
+    enumeration) seeding+=(--password "$password" --blocked 300) ;;
+  esac
   "$greenroom" seed --config loadtest/config.toml "${seeding[@]}" >"$work/seed.log" 2>&1 ||
     { cat "$work/seed.log" >&2; echo "run.sh: seeding failed" >&2; exit 2; }
 fi
@@ -145,7 +153,7 @@ else
   arguments+=(--server-pid "$server")
 fi
 case $scenario in
-  idle | chat) population=(--users "$users") ;;
+  idle | chat | logins | enumeration) population=(--users "$users") ;;
   *) population=(--users "$users" --rooms "$rooms" --members "$members") ;;
 esac
 

@@ -25,7 +25,7 @@ use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
-use crate::http::{Health, Routes, Site};
+use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
@@ -111,7 +111,7 @@ impl App {
             None => OtherNodes::Leased(config.database.node_dead_after()),
         };
         let hub = Hub::new(config.realtime_settings());
-        let providers = Providers::new(&config.ai)?;
+        let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
             journal: Arc::new(PostgresJournal::new(database.connector(), node)),
@@ -139,6 +139,7 @@ impl App {
             engine: engine.clone(),
             conversations: conversations.clone(),
             tokens: tokens.clone(),
+            foreign: tasks::foreign(&accounts),
             profiles: tasks::profiles(&accounts),
             plans,
         }));
@@ -148,6 +149,8 @@ impl App {
         let changed = tasks::changed(&accounts);
         let people = People::new(accounts.clone(), changed.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone(), changed);
+        // Before anything counts.
+        Metrics::install();
         let mut handlers = Handlers::new();
         handlers.push(tasks::sweep_handler(&accounts));
         handlers.extend(accounts.handlers());
@@ -171,9 +174,13 @@ impl App {
         let audit = Audit::new(pool.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
+        let counted = hub.clone();
+        site.metrics().ask(move || counted.counts().record());
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
         let news = accounts.listen(&database.connector());
+
+        let counts_tokens = providers.counts_tokens();
 
         // HTTP has threads of its own; what all workers share goes in by clone.
         let options = config.socket_options();
@@ -220,6 +227,9 @@ impl App {
             }
         })?;
         let http = handle.await.context("the HTTP server did not start")?;
+        if counts_tokens {
+            Tokens::load_aside();
+        }
         Ok(Self {
             address,
             config,

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use loadtest::double;
 use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
-use loadtest::scenarios::{chaos, chat, fanout, idle, send, slow, storm};
+use loadtest::scenarios::{chaos, chat, enumeration, fanout, idle, logins, send, slow, storm};
 use loadtest::sim::{Faults, Settings, Simulator};
 
 /// Load on a Greenroom server, from outside: each scenario prints a table with a verdict on loss, order and
@@ -43,6 +43,10 @@ enum Command {
     Slow(Scenario<slow::Options>),
     /// Everybody is cut at once, comes back at once and resumes.
     Storm(Scenario<storm::Options>),
+    /// Many sign in by password at once: what the sockets notice of it.
+    Logins(Scenario<logins::Options>),
+    /// Whether the ways in tell who has an account, by their answers or their time.
+    Enumeration(Scenario<enumeration::Options>),
     /// kill -9 in the middle of everything, again and again.
     Chaos(Scenario<chaos::Options>),
 }
@@ -151,6 +155,8 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Chat(scenario) => publish(chat::run(&scenario.options), &scenario.outputs),
         Command::Slow(scenario) => publish(slow::run(&scenario.options), &scenario.outputs),
         Command::Storm(scenario) => publish(storm::run(&scenario.options), &scenario.outputs),
+        Command::Logins(scenario) => publish(logins::run(&scenario.options), &scenario.outputs),
+        Command::Enumeration(scenario) => publish(enumeration::run(&scenario.options), &scenario.outputs),
         Command::Chaos(scenario) => publish(chaos::run(&scenario.options), &scenario.outputs),
     }
 }

@@ -3,16 +3,26 @@
 mod common;
 
 use common::{Folder, Server, failed, figure, run};
+use loadtest::double::PASSWORD;
 use serde_json::Value;
 
 fn double(arguments: &[&str]) -> Server {
     Server::start(&[&["double"], arguments].concat())
 }
 
-fn scenario(name: &str, server: &Server, arguments: &[&str]) -> (i32, Value) {
+/// `arguments` are words with spaces between.
+fn scenario(name: &str, server: &Server, arguments: &str) -> (i32, Value) {
     let (url, pid) = (server.url(), server.pid());
-    let own = [name, "--url", &url, "--server-pid", &pid];
-    run(&format!("{name}-{pid}"), &[&own, arguments].concat())
+    let mut all = vec![name, "--url", &url, "--server-pid", &pid];
+    all.extend(arguments.split(' '));
+    run(&format!("{name}-{pid}"), &all)
+}
+
+/// A run in which nothing was found wrong; gives its report.
+fn passes(name: &str, server: &Server, arguments: &str) -> Value {
+    let (code, report) = scenario(name, server, arguments);
+    assert_eq!((code, failed(&report)), (0, vec![]), "{name} {arguments}");
+    report
 }
 
 #[test]
@@ -28,8 +38,7 @@ fn fanout_reaches_everybody_on_the_floor() {
 fn fanout_compares_the_server_with_the_floor() {
     let server = double(&[]);
     let arguments = "--users 40 --rooms 4 --members 10 --seconds 0.3 --rounds 1";
-    let (code, report) = scenario("fanout", &server, &arguments.split(' ').collect::<Vec<_>>());
-    assert_eq!((code, failed(&report)), (0, vec![]));
+    let report = passes("fanout", &server, arguments);
     assert!(figure(&report, "server, 4 outstanding: deliveries") > 0.0);
     assert!(figure(&report, "server / floor, 1 outstanding") >= 0.0);
 }
@@ -37,9 +46,7 @@ fn fanout_compares_the_server_with_the_floor() {
 #[test]
 fn idle_counts_the_memory_of_sockets_that_stay_open() {
     let server = double(&[]);
-    let (code, report) =
-        scenario("idle", &server, &["--users", "60", "--base", "10", "--settle", "0", "--seconds", "0"]);
-    assert_eq!((code, failed(&report)), (0, vec![]));
+    let report = passes("idle", &server, "--users 60 --base 10 --settle 0 --seconds 0");
     assert_eq!(report["latencies"][0]["count"], 60);
     assert!(figure(&report, "memory per socket") < 1e6);
 }
@@ -62,21 +69,17 @@ const SEND: &str = "--users 20 --rooms 20 --members 1 --seconds 0.5";
 #[test]
 fn send_accounts_for_every_message() {
     let server = double(&[]);
-    let closed: Vec<_> = format!("{SEND} --window 4 --joined").leak().split(' ').collect();
-    let (code, report) = scenario("send", &server, &closed);
-    assert_eq!((code, failed(&report)), (0, vec![]));
+    let report = passes("send", &server, &format!("{SEND} --window 4 --joined"));
     assert!(figure(&report, "acked") > 0.0);
 
-    let open: Vec<_> = format!("{SEND} --rate 400").leak().split(' ').collect();
-    let (code, report) = scenario("send", &server, &open);
-    assert_eq!((code, failed(&report)), (0, vec![]));
+    let report = passes("send", &server, &format!("{SEND} --rate 400"));
     assert!(report["latencies"][0]["count"].as_u64().unwrap() > 100);
 }
 
 #[test]
 fn send_notices_a_message_that_was_acked_and_not_stored() {
     let server = double(&["--breach", "forget-message"]);
-    let (code, report) = scenario("send", &server, &SEND.split(' ').collect::<Vec<_>>());
+    let (code, report) = scenario("send", &server, SEND);
     assert_eq!(code, 1);
     assert!(
         failed(&report).contains(&"each acked message is stored once, in order"),
@@ -88,7 +91,7 @@ fn send_notices_a_message_that_was_acked_and_not_stored() {
 #[test]
 fn send_notices_a_message_that_was_not_counted() {
     let server = double(&["--breach", "miscount-usage"]);
-    let (code, report) = scenario("send", &server, &SEND.split(' ').collect::<Vec<_>>());
+    let (code, report) = scenario("send", &server, SEND);
     assert_eq!((code, failed(&report)), (1, vec!["usage is exact"]));
 }
 
@@ -97,8 +100,7 @@ const STORM: &str = "--users 50 --rooms 5 --members 10 --rate 300 --seconds 0.4 
 #[test]
 fn storm_brings_everybody_back_with_all_that_was_said() {
     let server = double(&[]);
-    let (code, report) = scenario("storm", &server, &STORM.split(' ').collect::<Vec<_>>());
-    assert_eq!((code, failed(&report)), (0, vec![]));
+    let report = passes("storm", &server, STORM);
     assert!(figure(&report, "missed messages caught up") > 0.0);
 }
 
@@ -106,7 +108,7 @@ fn storm_brings_everybody_back_with_all_that_was_said() {
 fn storm_notices_lost_and_doubled_events() {
     for (breach, check) in [("lose-event", "no event lost"), ("double-event", "no event twice")] {
         let server = double(&["--breach", breach, "--breach-every", "7"]);
-        let (code, report) = scenario("storm", &server, &STORM.split(' ').collect::<Vec<_>>());
+        let (code, report) = scenario("storm", &server, STORM);
         assert_eq!(code, 1);
         assert!(failed(&report).contains(&check), "{breach}: {:?}", failed(&report));
     }
@@ -117,8 +119,7 @@ fn slow_sees_stuck_readers_let_go_and_come_back() {
     let server = double(&[]);
     let arguments =
         "--users 8 --rooms 2 --members 4 --stuck 1 --rate 200 --length 4500 --before 0.3 --seconds 4";
-    let (code, report) = scenario("slow", &server, &arguments.split(' ').collect::<Vec<_>>());
-    assert_eq!((code, failed(&report)), (0, vec![]));
+    let report = passes("slow", &server, arguments);
     assert_eq!(figure(&report, "stuck readers let go"), 2.0);
 }
 
@@ -128,7 +129,7 @@ fn slow_notices_a_stuck_reader_that_is_never_let_go() {
     // Too little is said for any queue to fill.
     let arguments =
         "--users 8 --rooms 2 --members 4 --stuck 1 --rate 20 --length 10 --before 0.1 --seconds 0.3";
-    let (code, report) = scenario("slow", &server, &arguments.split(' ').collect::<Vec<_>>());
+    let (code, report) = scenario("slow", &server, arguments);
     assert_eq!((code, failed(&report)), (1, vec!["each stuck reader is let go"]));
 }
 
@@ -136,15 +137,55 @@ fn slow_notices_a_stuck_reader_that_is_never_let_go() {
 fn chat_follows_every_reply_from_question_to_end() {
     let sim = Server::start(&["sim"]);
     let server = double(&["--provider", &sim.url()]);
-    let url = sim.url();
-    let mut arguments = vec!["--sim-url", &url];
-    arguments.extend(
-        "--users 30 --concurrent 10 --tokens 10 --tokens-per-second 100 --first-token-delay-ms 20 --seconds 0.6"
-            .split(' '),
-    );
-    let (code, report) = scenario("chat", &server, &arguments);
-    assert_eq!((code, failed(&report)), (0, vec![]));
+    let pace = "--tokens 10 --tokens-per-second 100 --first-token-delay-ms 20";
+    let arguments = format!("--sim-url {} --users 30 --concurrent 10 {pace} --seconds 0.6", sim.url());
+    let report = passes("chat", &server, &arguments);
     assert!(report["latencies"][0]["count"].as_u64().unwrap() > 10);
+}
+
+const LOGINS: &str = "--users 20 --logins 8 --rate 400 --before 0.2 --seconds 0.5 --password";
+
+#[test]
+fn logins_are_counted_while_every_ping_is_answered() {
+    let server = double(&[]);
+    let report = passes("logins", &server, &format!("{LOGINS} {PASSWORD}"));
+    assert!(figure(&report, "logins") > 0.0);
+    let pings = |nth: usize| report["latencies"][nth]["count"].as_u64().unwrap();
+    assert_eq!((pings(0), pings(1)), (80, 200));
+}
+
+#[test]
+fn logins_notices_that_they_are_refused() {
+    let server = double(&[]);
+    let (code, report) = scenario("logins", &server, &format!("{LOGINS} wrong"));
+    assert_eq!((code, failed(&report)), (1, vec!["people sign in", "no login is refused"]));
+}
+
+const ENUMERATION: &str = "--users 60 --blocked 20 --tries 15 --seed 7";
+
+#[test]
+fn enumeration_finds_answers_that_are_alike() {
+    let server = double(&[]);
+    let report = passes("enumeration", &server, ENUMERATION);
+    let counts = report["latencies"].as_array().unwrap().iter().map(|kind| kind["count"].as_u64().unwrap());
+    assert_eq!(
+        counts.collect::<Vec<_>>(),
+        [15, 15, 15],
+        "known, blocked and unknown ones at the login alone"
+    );
+    assert_eq!(
+        report["notes"].as_array().unwrap().len(),
+        2,
+        "what is not there is told: {}",
+        report["notes"]
+    );
+}
+
+#[test]
+fn enumeration_notices_one_answer_that_tells_more() {
+    let server = double(&["--breach", "tell-unknown", "--breach-every", "15"]);
+    let (code, report) = scenario("enumeration", &server, ENUMERATION);
+    assert_eq!((code, failed(&report)), (1, vec!["/api/auth/login answers all alike"]));
 }
 
 fn chaos(name: &str, arguments: &[&str]) -> (i32, Value) {

@@ -19,16 +19,16 @@ pub(super) fn window(page: &PageQuery) -> (i64, i64) {
 }
 
 /// The page made of what was found; one item more than a page says that there is another one.
-pub(super) fn page<T: Into<U>, U>(
+pub(super) fn page<T>(
     query: &PageQuery,
     mut found: Vec<T>,
     total: Option<u64>,
     id: impl Fn(&T) -> Uuid,
-) -> Page<U> {
+) -> Page<T> {
     let more = found.len() > query.limit as usize;
     found.truncate(query.limit as usize);
     let next = found.last().filter(|_| more).map(|last| id(last).simple().to_string());
-    Page::new(query, found.into_iter().map(Into::into).collect(), total, next)
+    Page::new(query, found, total, next)
 }
 
 #[cfg(test)]
@@ -43,10 +43,10 @@ mod tests {
     fn a_page_goes_on_where_the_one_before_ended() {
         let ids: Vec<Uuid> = (0..3).map(|_| Uuid::now_v7()).collect();
         let query = PageQuery { limit: 2, ..PageQuery::default() };
-        let page: Page<Uuid> = page(&query, ids.clone(), Some(3), |id| *id);
+        let page = page(&query, ids.clone(), Some(3), |id| *id);
         assert_eq!(page.items, ids[..2]);
         assert_eq!(by_cursor(&page.next_cursor.unwrap()), Ok(Some(ids[1])));
-        let last: Page<Uuid> = super::page(&query, ids[..2].to_vec(), None, |id| *id);
+        let last = super::page(&query, ids[..2].to_vec(), None, |id| *id);
         assert_eq!(last.next_cursor, None);
     }
 

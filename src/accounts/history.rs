@@ -109,6 +109,6 @@ impl Accounts {
         let found = store::history::list(&client, user, before, skip, limit + 1)
             .await
             .map_err(|error| refusal(&error))?;
-        Ok(cursor::page(page, found, None, |line: &HistoryLine| line.id))
+        Ok(cursor::page(page, found, None, |line| line.id))
     }
 }

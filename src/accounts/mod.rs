@@ -7,6 +7,7 @@ mod api_keys;
 mod cookie;
 mod cursor;
 mod history;
+mod identity;
 mod links;
 mod news;
 mod origin;
@@ -43,6 +44,7 @@ use crate::postgres::refusal;
 
 pub use api_keys::{ApiKey, Holder, KeyCaller, KeyInfo, NewKey, Scope, Way};
 pub use history::{AuthEvent, HistoryLine};
+pub use identity::{ForeignCaller, IdentityInfo};
 pub use links::{LinkPurpose, LinkToken};
 pub use origin::Origin;
 pub use otp::{Code, Mobile, MobileSignUp, OtpStatus, Proved, Sent, is_region};
@@ -54,7 +56,7 @@ pub use random::random_hex;
 pub use refresh::RefreshToken;
 pub use register::NewUser;
 pub use routes::{UserView, routes};
-pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, Seeded};
+pub use seed::{DEMO_ACCOUNTS, DemoAccount, LoadPlan, MadeAdmin, Seeded};
 pub use sessions::{OnEnded, SignInInfo, Which};
 pub use sign_in::Opened;
 pub use strength::NewPassword;
@@ -99,6 +101,7 @@ struct Inner {
     on_ended: OnceLock<OnEnded>,
     on_changed: OnceLock<OnChanged>,
     codes: otp::CodeKey,
+    identities: identity::Identities,
 }
 
 impl Accounts {
@@ -111,31 +114,24 @@ impl Accounts {
             AccessTokens::rotating(secret.expose_secret().as_bytes(), &previous, config.auth.access_ttl());
         let passwords = Passwords::new(&config.auth);
         let codes = otp::CodeKey::new(secret.expose_secret().as_bytes());
-        let (on_ended, on_changed) = (OnceLock::new(), OnceLock::new());
-        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, outbound, on_ended, on_changed, codes })))
+        let identities = identity::Identities::open(&config.auth)?;
+        Ok(Self(Arc::new(Inner {
+            pool,
+            config,
+            tokens,
+            passwords,
+            outbound,
+            on_ended: OnceLock::new(),
+            on_changed: OnceLock::new(),
+            codes,
+            identities,
+        })))
     }
 
     /// Signs and checks access tokens.
     #[must_use]
     pub fn tokens(&self) -> &AccessTokens {
         &self.0.tokens
-    }
-
-    /// Refuses the access tokens of what ended before this node started and within their lifetime. To be called at
-    /// the start; answers how many entries there are.
-    pub async fn load_revoked(&self) -> Result<usize, Refusal> {
-        const MOST: usize = 50_000;
-        let client = self.client().await?;
-        let ttl_s = self.0.tokens.ttl().as_secs_f64();
-        let ended = store::revoked::ended_within(&client, ttl_s, MOST as i64);
-        let ended = ended.await.map_err(|error| refusal(&error))?;
-        if let Some(oldest) = ended.last().filter(|_| ended.len() == MOST) {
-            self.0.tokens.revoke_all_before(oldest.at);
-        }
-        for ended in ended.iter().rev() {
-            self.0.tokens.revoke(ended.user, ended.sign_in, ended.at);
-        }
-        Ok(ended.len())
     }
 
     /// The account; `not_found` if it is gone, `forbidden` if it is blocked.

@@ -1,40 +1,52 @@
-//! `/api/auth…`: signing up, in and out.
+//! `/api/auth…`: signing up and in, and staying signed in.
 
+mod email;
+mod older;
+mod password;
+mod profile;
+mod sessions;
 pub(super) mod view;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use greenroom_actors::engine::Engine;
-use serde::{Deserialize, Serialize};
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::view::{SignInView, answer};
-use super::{Accounts, NewUser, Origin, RefreshToken, cookie, rules};
+use super::{Accounts, Mobile, NewUser, Origin, RefreshToken, cookie, identity, rules};
 
 pub use self::view::UserView;
 use crate::config::Config;
-use crate::conversations::view::UsageView;
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
-use crate::http::{Caller, ClientAddress, Json, RateLimits};
+use crate::http::{ClientAddress, Json, RateLimits, bearer};
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     super::api_keys::routes(config);
+    identity::routes(config);
     super::otp::routes(config);
     super::people::routes(config);
     super::privacy::routes(config);
-    config.service(register).service(login).service(refresh_token).service(logout).service(me);
+    email::routes(config);
+    older::routes(config);
+    password::routes(config);
+    profile::routes(config);
+    sessions::routes(config);
+    config.service(register).service(login).service(refresh_token);
 }
 
-/// Somebody new.
+/// Somebody new: e-mail address, password and username, or with an ID token the username alone, which may be left out.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RegisterBody {
+    #[serde(default)]
     #[schema(format = "email", max_length = 254)]
     email: String,
+    #[serde(default)]
     #[schema(min_length = 8, max_length = 128, format = "password")]
     password: String,
     /// Letters, digits, `_`, `.` and `-`.
+    #[serde(default)]
     #[schema(min_length = 3, max_length = 30)]
     username: String,
     /// How characters and others address the person; the username without it.
@@ -42,11 +54,14 @@ struct RegisterBody {
     display_name: Option<String>,
 }
 
-/// Either an e-mail address or a username, and the password.
+/// An e-mail address, a username or a mobile number, and the password; nothing with an ID token.
 #[derive(Deserialize, ToSchema)]
 struct LoginBody {
     email: Option<String>,
     username: Option<String>,
+    /// With its country code; without it a number of the server's own region.
+    mobile: Option<String>,
+    #[serde(default)]
     #[schema(format = "password")]
     password: String,
 }
@@ -58,15 +73,13 @@ struct RefreshBody {
     refresh_token: Option<String>,
 }
 
-#[derive(Serialize, ToSchema)]
-struct MeView {
-    user: UserView,
-    usage: UsageView,
-}
-
 /// Make an account
 ///
-/// And sign in. The console (header `X-Greenroom-Client: console`) gets the refresh token as a cookie.
+/// And sign in. A link that proves the e-mail address is sent to it. The console (header `X-Greenroom-Client: console`)
+/// gets the refresh token as a cookie.
+///
+/// Without a password, `Authorization: Bearer <ID token>` of a configured identity provider makes the account. An account
+/// that has proved the same e-mail address is linked instead (200).
 #[utoipa::path(
     operation_id = "register",
     tag = "auth",
@@ -74,6 +87,8 @@ struct MeView {
     responses(
         (status = 201, description = "The account is made and signed in", body = SignInView),
         (status = 400, description = "A field is missing or not valid", body = ErrorBody),
+        (status = 200, description = "An account of the ID token's verified address was linked and is signed in", body = SignInView),
+        (status = 401, description = "The ID token does not hold", body = ErrorBody),
         (status = 403, description = "This server takes no new accounts", body = ErrorBody),
         (status = 409, description = "The e-mail address or the username is taken", body = ErrorBody),
         (status = 429, description = "Too many tries", body = ErrorBody),
@@ -91,8 +106,21 @@ async fn register(
     config: web::Data<Config>,
 ) -> ApiResult<HttpResponse> {
     let body = body.into_inner();
-    let new = NewUser::check(&body.email, &body.username, body.display_name.as_deref())
-        .map_err(ApiError::bad_request)?;
+    if body.password.is_empty()
+        && let Some(token) = bearer(&request)
+    {
+        return identity::register(&request, address, token, &body.username, &origin).await;
+    }
+    let new = match (
+        NewUser::check(&body.email, &body.username, body.display_name.as_deref()),
+        rules::password(&body.password),
+    ) {
+        (Ok(new), Ok(())) => new,
+        (new, fits) => {
+            let wrong = new.err().into_iter().flatten().chain(fits.err());
+            return Err(ApiError::bad_request(wrong.collect()));
+        }
+    };
     limits.check_auth(address, new.identity()).await?;
     let password = accounts.new_password("password", &body.password, &new.known()).await??;
     let opened = accounts.register(&new, &password, &origin).await?;
@@ -100,15 +128,22 @@ async fn register(
 }
 
 /// Sign in
+///
+/// Unknown names and wrong passwords are refused alike, and so is a blocked or deactivated account without its password.
+///
+/// Without a password in the body, `Authorization: Bearer <ID token>` of a configured identity provider signs in; at the
+/// first time that makes the account (201), or links one that has proved the same e-mail address.
 #[utoipa::path(
     operation_id = "login",
     tag = "auth",
     request_body = LoginBody,
     responses(
         (status = 200, description = "Signed in", body = SignInView),
+        (status = 201, description = "An account was made by the ID token, and is signed in", body = SignInView),
         (status = 400, description = "A field is missing or not valid", body = ErrorBody),
-        (status = 401, description = "The name or the password is wrong", body = ErrorBody),
-        (status = 403, description = "The account is blocked", body = ErrorBody),
+        (status = 401, description = "The name or the password is wrong, or the ID token does not hold", body = ErrorBody),
+        (status = 403, description = "The account is blocked or deactivated, or this server takes no new ones", body = ErrorBody),
+        (status = 409, description = "An account has the ID token's address without having proved it", body = ErrorBody),
         (status = 429, description = "Too many tries", body = ErrorBody),
         (status = 503, description = "The database is away, or too many sign in at once", body = ErrorBody),
     ),
@@ -118,15 +153,21 @@ async fn login(
     request: HttpRequest,
     address: ClientAddress,
     origin: Origin,
-    body: Json<LoginBody>,
+    body: Result<Json<LoginBody>, ApiError>,
     accounts: web::Data<Accounts>,
     limits: web::Data<RateLimits>,
     config: web::Data<Config>,
 ) -> ApiResult<HttpResponse> {
-    let body = body.into_inner();
-    let name = match (body.email, body.username) {
-        (Some(name), None) | (None, Some(name)) if !name.trim().is_empty() => name,
-        _ => return Err(FieldError::new("email", "give either email or username").into()),
+    if let Some(token) = bearer(&request)
+        && body.as_ref().map_or(true, |body| body.0.password.is_empty())
+    {
+        return identity::sign_in(&request, address, token, &origin).await;
+    }
+    let body = body?.into_inner();
+    let name = match (body.email, body.username, body.mobile) {
+        (Some(name), None, None) | (None, Some(name), None) if !name.trim().is_empty() => name,
+        (None, None, Some(text)) => Mobile::parse(&text, &config.auth.default_region)?.as_str().to_owned(),
+        _ => return Err(FieldError::new("email", "give one of email, username and mobile").into()),
     };
     if body.password.is_empty() || rules::password(&body.password).is_err() && body.password.len() > 1_024 {
         return Err(FieldError::new("password", "is missing or too long").into());
@@ -171,62 +212,4 @@ async fn refresh_token(
         Ok(opened) => Ok(answer(&request, &config, StatusCode::OK, opened)),
         Err(error) => Err(error),
     }
-}
-
-/// Sign out
-///
-/// On this device. The console's cookie is taken away.
-#[utoipa::path(
-    operation_id = "logout",
-    tag = "auth",
-    security(("bearer" = [])),
-    request_body = Option<RefreshBody>,
-    responses(
-        (status = 204, description = "Signed out"),
-        (status = 401, description = "No token, or a bad one", body = ErrorBody),
-        (status = 503, description = "The database is away", body = ErrorBody),
-    ),
-)]
-#[post("/auth/logout")]
-async fn logout(
-    request: HttpRequest,
-    caller: Caller,
-    origin: Origin,
-    body: Option<Json<RefreshBody>>,
-    accounts: web::Data<Accounts>,
-    config: web::Data<Config>,
-) -> ApiResult<HttpResponse> {
-    let given = body.and_then(|body| body.into_inner().refresh_token);
-    let token = given.as_deref().and_then(RefreshToken::parse).or_else(|| cookie::token(&request));
-    accounts.logout(caller.user, caller.session, token.as_ref(), &origin).await?;
-    let mut response = HttpResponse::NoContent();
-    if request.cookie(cookie::NAME).is_some() {
-        response.cookie(cookie::forget(&config));
-    }
-    Ok(response.finish())
-}
-
-/// See one's account
-///
-/// And how much of its plan is used.
-#[utoipa::path(
-    operation_id = "me",
-    tag = "auth",
-    security(("bearer" = [])),
-    responses(
-        (status = 200, description = "The account and its usage", body = MeView),
-        (status = 401, description = "No token, or a bad one", body = ErrorBody),
-        (status = 404, description = "The account is gone", body = ErrorBody),
-        (status = 503, description = "The database is away", body = ErrorBody),
-    ),
-)]
-#[get("/auth/me")]
-async fn me(
-    caller: Caller,
-    accounts: web::Data<Accounts>,
-    engine: web::Data<Engine>,
-) -> ApiResult<web::Json<MeView>> {
-    let user = accounts.profile(caller.user).await?.into();
-    let usage = engine.usage(caller.user).await?;
-    Ok(web::Json(MeView { user, usage: UsageView::from(&*usage) }))
 }

@@ -3,9 +3,11 @@
 use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use secrecy::ExposeSecret;
+use serde_json::json;
 
 use super::store::NewAccount;
-use super::{Accounts, NewUser, Role, rules, store};
+use super::{Accounts, NewUser, Role, Which, rules, store};
+use crate::audit;
 use crate::error::FieldError;
 use crate::postgres::refusal;
 
@@ -66,6 +68,16 @@ pub struct Seeded {
     pub characters: u64,
 }
 
+/// What became of the wish for an admin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MadeAdmin {
+    New,
+    /// The account was there; its password stays.
+    Promoted,
+    /// It was one already.
+    Was,
+}
+
 impl Accounts {
     /// Makes the demo accounts that are not there; answers how many. Refused in production.
     pub async fn seed_demo(&self) -> Result<u64, Refusal> {
@@ -91,8 +103,50 @@ impl Accounts {
             self.make_if_missing(new, password, Role::Admin, &self.0.config.default_plan, false).await?;
         if made {
             tracing::info!(email = admin.email, "the first admin was made");
+            if self.new_password("admin.password", password, &[&admin.email, &admin.username]).await?.is_err()
+            {
+                tracing::warn!("admin.password is easily guessed: change it after signing in");
+            }
         }
         Ok(made)
+    }
+
+    /// Makes an admin of this e-mail address, or of the account that has it; answers what was done. An account whose
+    /// address is not proved stays what it is: anybody may have taken the address.
+    pub async fn make_admin(&self, email: &str, password: &str) -> Result<MadeAdmin, Refusal> {
+        let username = &self.0.config.admin.username;
+        let email_key = rules::email(email)?.key;
+        let mut client = self.client().await?;
+        let known = store::by_email(&client, &email_key).await.map_err(|error| refusal(&error))?;
+        let Some(known) = known else {
+            self.new_password("password", password, &[email, username]).await??;
+            let new = NewUser::check(email, username, None);
+            let plan = &self.0.config.default_plan;
+            return if self.make_if_missing(new, password, Role::Admin, plan, false).await? {
+                Ok(MadeAdmin::New)
+            } else {
+                let taken = format!("the username {username} is taken: set another one as admin.username");
+                Err(Refusal::new(RefusalCode::Conflict, taken))
+            };
+        };
+        if !known.profile.email_verified {
+            let unproved = "there is an account with this address, and nobody has proved that it is theirs";
+            return Err(Refusal::new(RefusalCode::Conflict, unproved));
+        }
+        if known.profile.role == Role::Admin {
+            return Ok(MadeAdmin::Was);
+        }
+        let user = known.profile.id;
+        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        store::seed::make_admin(&transaction, user).await.map_err(|error| refusal(&error))?;
+        // Tokens carry the role.
+        self.end_sign_ins(&transaction, user, Which::All, "role_changed").await?;
+        let detail = json!({ "before": { "role": "user" }, "after": { "role": "admin" } });
+        audit::record_own(&transaction, "user.role", ("user", user.to_string()), &detail)
+            .await
+            .map_err(|error| refusal(&error))?;
+        transaction.commit().await.map_err(|error| refusal(&error))?;
+        Ok(MadeAdmin::Promoted)
     }
 
     async fn make_if_missing(
@@ -107,8 +161,8 @@ impl Accounts {
             let wrong: Vec<String> = wrong.iter().map(|it| format!("{} {}", it.field, it.message)).collect();
             Refusal::new(RefusalCode::BadRequest, format!("the account cannot be made: {}", wrong.join("; ")))
         })?;
-        let client = self.client().await?;
         rules::password(password)?;
+        let client = self.client().await?;
         let known = store::by_email(&client, new.identity()).await.map_err(|error| refusal(&error))?;
         drop(client);
         if known.is_some() {
@@ -151,6 +205,15 @@ impl Accounts {
         }
         let mut client = self.client().await?;
         store::seed::load(&mut client, load).await.map_err(|error| refusal(&error))
+    }
+
+    /// Lets the first `users` of a crowd sign in with this one password, hashed once, and blocks the last `blocked` of
+    /// them. User k is then also `load-<k>@example.com` and `+49151<k as eight digits>`. Refused in production.
+    pub async fn seed_load_password(&self, users: u32, password: &str, blocked: u32) -> Result<u64, Refusal> {
+        self.refuse_in_production()?;
+        let hash = self.0.passwords.hash(password).await?;
+        let client = self.client().await?;
+        store::seed::give_password(&client, users, &hash, blocked).await.map_err(|error| refusal(&error))
     }
 
     /// Removes all that was seeded: accounts with their rooms, and characters that no other room has.

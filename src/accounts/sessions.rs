@@ -49,12 +49,15 @@ impl Accounts {
         which: Which,
         why: &'static str,
     ) -> Result<u64, Refusal> {
-        let ended = store::end_sign_ins(client, user, which, why).await.map_err(|error| refusal(&error))?;
+        let at = Timestamp::now();
+        let ended =
+            store::end_sign_ins(client, user, which, why, at).await.map_err(|error| refusal(&error))?;
         for sign_in in &ended {
-            self.tell_ended(user, Some(*sign_in));
+            self.tell_ended_at(user, Some(*sign_in), at);
         }
         if which == Which::All {
-            self.tell_ended(user, None);
+            // Also those that came with a token of somebody else's making.
+            self.tell_ended_at(user, None, at);
         }
         Ok(ended.len() as u64)
     }
@@ -66,7 +69,15 @@ impl Accounts {
         }
     }
 
+    /// On this node, and at this moment: access tokens of theirs hold no more, and their sockets close.
     pub(super) fn tell_ended(&self, user: UserId, sign_in: Option<SessionId>) {
+        self.tell_ended_at(user, sign_in, Timestamp::now());
+    }
+
+    /// The same of what ended at `at`.
+    pub(super) fn tell_ended_at(&self, user: UserId, sign_in: Option<SessionId>, at: Timestamp) {
+        self.0.tokens.revoke(user, sign_in, at);
+        self.forget_identities(user);
         if let Some(tell) = self.0.on_ended.get() {
             tell(user, sign_in);
         }

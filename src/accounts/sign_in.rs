@@ -6,7 +6,7 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use super::history::{AuthEvent, Happened};
 use super::passwords::Verdict;
 use super::refresh::RefreshToken;
-use super::store::{self, Account};
+use super::store::{self, Account, NewSignIn};
 use super::{Accounts, Origin, Profile, rules, standing};
 use crate::postgres::refusal;
 
@@ -45,15 +45,17 @@ impl Accounts {
             self.note_refused(&account, why, origin);
             return Err(refused);
         }
+        let mut kept = account.password_hash;
         if verdict == Verdict::Outdated {
             let hash = self.0.passwords.hash(password).await?;
             let client = self.client().await?;
-            // If it was changed meanwhile, the newer one stays.
-            store::rehash(&client, account.profile.id, account.password_hash.as_deref(), &hash)
+            // If it was changed meanwhile, the newer one stays, and this sign-in is refused below.
+            store::rehash(&client, account.profile.id, kept.as_deref(), &hash)
                 .await
                 .map_err(|error| refusal(&error))?;
+            kept = Some(hash);
         }
-        self.open_sign_in(account.profile, origin).await
+        self.open_as(account.profile, kept.as_deref(), origin).await
     }
 
     async fn find(&self, key: &str) -> Result<Option<Account>, Refusal> {
@@ -82,21 +84,31 @@ impl Accounts {
         });
     }
 
+    /// Signs in somebody who has proved who they are otherwise than by password.
     pub(super) async fn open_sign_in(&self, profile: Profile, origin: &Origin) -> Result<Opened, Refusal> {
+        self.open_as(profile, None, origin).await
+    }
+
+    async fn open_as(
+        &self,
+        profile: Profile,
+        password_hash: Option<&str>,
+        origin: &Origin,
+    ) -> Result<Opened, Refusal> {
         let (sign_in, token) = (SessionId::new(), RefreshToken::make());
         let auth = &self.0.config.auth;
-        let mut client = self.client().await?;
-        let made_room = store::open_sign_in(
-            &mut client,
-            sign_in,
-            profile.id,
+        let new = NewSignIn {
+            id: sign_in,
+            user: profile.id,
+            password_hash,
             origin,
-            &token.hash(),
-            auth.refresh_ttl().as_secs_f64(),
-            i64::from(auth.sign_ins_max.max(1)),
-        )
-        .await
-        .map_err(|error| refusal(&error))?;
+            token_hash: &token.hash(),
+            ttl_s: auth.refresh_ttl().as_secs_f64(),
+            most: i64::from(auth.sign_ins_max.max(1)),
+        };
+        let mut client = self.client().await?;
+        let made_room = store::open_sign_in(&mut client, &new).await.map_err(|error| refusal(&error))?;
+        let Some(made_room) = made_room else { return Err(wrong_credentials()) };
         for ended in made_room {
             self.tell_ended(profile.id, Some(ended));
         }

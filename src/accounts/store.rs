@@ -18,7 +18,7 @@ use super::rules::{Email, Username};
 use super::{Profile, Role};
 use crate::postgres::{Stored, execute, query, query_opt};
 
-pub use sign_ins::{end_sign_ins, exchange, find_token, open_sign_in};
+pub use sign_ins::{NewSignIn, end_sign_ins, exchange, find_token, open_sign_in};
 
 /// An account with what a sign-in needs of it.
 pub struct Account {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::config::{Config, MailTls, PlanSettings, ProviderKind, names_not_needed};
-use crate::outbound::Channel;
+use crate::outbound::{Channel, Outbound};
 use crate::postgres::HealthState;
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -82,6 +82,13 @@ async fn connect_all(config: &Config) -> anyhow::Result<ExitCode> {
             good = false;
             println!("  database      {error:#}");
         }
+    }
+    if let Some(reached) = Outbound::open(config)?.reach_mail().await {
+        good &= reached.is_ok();
+        println!(
+            "  mail          {}",
+            reached.map_or_else(|why| why, |()| "the server takes us in".to_owned())
+        );
     }
     let client = reqwest::Client::builder().timeout(DEADLINE).build()?;
     for (name, provider) in config.ai.active().filter(|(_, it)| it.kind == ProviderKind::OpenAiCompatible) {

@@ -154,3 +154,96 @@ impl SmsSettings {
         Duration::from_millis(self.timeout_ms)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
+        let env: BTreeMap<String, String> =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Config::from_layers(None, &env).map_err(|error| error.to_string())
+    }
+
+    const MAIL: [(&str, &str); 2] =
+        [("SMTP_HOST", "smtp.example.com"), ("MAIL_FROM", "Hello <a@example.com>")];
+
+    #[test]
+    fn mail_and_sms_are_set_up_by_their_usual_names() {
+        let config = read(&[
+            ("SMTP_HOST", "smtp.example.com"),
+            ("SMTP_PORT", "2525"),
+            ("SMTP_USER", "me"),
+            ("SMTP_PASSWORD", "hunter2"),
+            ("SMTP_FROM", "a@example.com"),
+            ("PUBLIC_URL", "https://chat.example.com/"),
+            ("TWILIO_ACCOUNT_SID", "AC123"),
+            ("TWILIO_AUTH_TOKEN", "hunter3"),
+            ("TWILIO_FROM_NUMBER", "+15005550006"),
+        ])
+        .unwrap();
+        assert_eq!((config.mail.port(), config.mail.username.as_str()), (2525, "me"));
+        assert_eq!(config.sms.url(), "https://api.twilio.com/2010-04-01/Accounts/AC123/Messages.json");
+        assert_eq!(config.server.public_base(), "https://chat.example.com");
+        let shown = format!("{:?}{config:?}", config.values());
+        assert!(!shown.contains("hunter"), "{shown}");
+    }
+
+    #[test]
+    fn the_port_follows_the_encryption() {
+        for (tls, port) in [("starttls", 587), ("implicit", 465), ("none", 25)] {
+            let config = read(&[&MAIL[..], &[("SMTP_TLS", tls)]].concat()).unwrap();
+            assert_eq!(config.mail.port(), port);
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
+        let sms = [("SMS_WEBHOOK_URL", "https://sms.example.com/"), ("TWILIO_FROM_NUMBER", "+1500")];
+        let production =
+            [("GREENROOM_ENV", "production"), ("JWT_SECRET", "a production secret of many characters")];
+        let with = |base: &[(&'static str, &'static str)], more: &[(&'static str, &'static str)]| {
+            let mut all = base.to_vec();
+            all.extend_from_slice(more);
+            read(&all).err()
+        };
+        let login = [("SMTP_USERNAME", "me"), ("SMTP_PASSWORD", "hunter2")];
+        for (refused, name) in [
+            (with(&MAIL[..1], &[]), "mail.from"),
+            (with(&MAIL, &[("MAIL_FROM", "nobody")]), "mail.from"),
+            (with(&MAIL, &[("MAIL_FROM", "a@example.com\r\nBcc: b@example.com")]), "mail.from"),
+            (with(&MAIL, &[("GREENROOM__MAIL__REPLY_TO", "nobody")]), "mail.reply_to"),
+            (with(&MAIL, &login[..1]), "mail.username"),
+            (with(&MAIL, &[login[0], login[1], ("SMTP_TLS", "none")]), "mail.tls"),
+            (with(&MAIL, &[("SMTP_PORT", "465")]), "mail.tls"),
+            (with(&MAIL, &[("SMTP_HOST", "smtp://x")]), "mail.host"),
+            (with(&MAIL, &[("GREENROOM__MAIL__TIMEOUT_MS", "0")]), "mail.timeout_ms"),
+            (with(&MAIL, &production), "server.public_url"),
+            (with(&[("PUBLIC_URL", "chat.example.com")], &[]), "server.public_url"),
+            (with(&[("PUBLIC_URL", "https://x.example/?a=1")], &[]), "server.public_url"),
+            (with(&sms[..1], &[]), "sms.from"),
+            (with(&sms, &[("SMS_WEBHOOK_URL", "sms.example.com")]), "sms.webhook_url"),
+            (
+                with(&sms, &[("SMS_WEBHOOK_URL", "http://x.example"), ("TWILIO_AUTH_TOKEN", "t")]),
+                "sms.webhook_url",
+            ),
+            (with(&sms, &[("TWILIO_ACCOUNT_SID", "AC1")]), "sms.auth_token"),
+            (with(&sms, &[("GREENROOM__SMS__CONNECTIONS_MAX", "0")]), "sms.connections_max"),
+        ] {
+            let refused = refused.unwrap_or_default();
+            assert!(refused.contains(name) && !refused.contains("hunter2"), "{name}: {refused}");
+        }
+        assert_eq!(
+            with(&MAIL, &[production[0], production[1], ("PUBLIC_URL", "https://x.example/chat")]),
+            None
+        );
+        assert_eq!(
+            with(&MAIL, &[login[0], login[1], ("SMTP_TLS", "none"), ("SMTP_HOST", "localhost")]),
+            None
+        );
+        assert_eq!(with(&sms, &[("TWILIO_AUTH_TOKEN", "t")]), None);
+    }
+}

@@ -49,7 +49,7 @@ pub(super) async fn envelope<B: MessageBody + 'static>(
     let address = client_address(peer, request.headers(), site.trusted());
     request.extensions_mut().insert(ClientAddress(address));
     let method = request.method().clone();
-    let path = request.path().to_owned();
+    let path = without_token(request.path()).to_owned();
     if method == Method::HEAD {
         // Routes know GET; the connection itself leaves the body out of an answer to HEAD.
         request.head_mut().method = Method::GET;
@@ -92,7 +92,7 @@ pub(super) async fn envelope<B: MessageBody + 'static>(
     metrics::count(&method, route.as_deref().unwrap_or("none"), status.as_u16(), took);
     span.in_scope(|| {
         let (status, took_ms) = (status.as_u16(), (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0);
-        // The path without its query: there may be a token in it.
+        // Without its query too: there may be a token in it.
         if status >= 500 {
             tracing::warn!(target: "greenroom::access", %method, path, status, took_ms, %address, "answered");
         } else if is_quiet(&path) {
@@ -161,6 +161,12 @@ fn in_form(status: StatusCode, headers: &HeaderMap) -> HttpResponse {
 }
 
 /// Asked every few seconds by machines.
+/// The path for the log: without the token that a link in a mail ends in.
+fn without_token(path: &str) -> &str {
+    const BEFORE: &str = "/auth/verify-email/";
+    path.find(BEFORE).map_or(path, |at| &path[..at + BEFORE.len()])
+}
+
 fn is_quiet(path: &str) -> bool {
     path.starts_with("/health") || path == "/metrics"
 }

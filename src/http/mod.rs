@@ -7,6 +7,7 @@
 mod address;
 mod caller;
 mod console;
+mod deprecation;
 mod envelope;
 mod headers;
 mod health;
@@ -24,6 +25,7 @@ pub use address::client_address;
 pub(crate) use caller::bearer;
 pub use caller::{AdminCaller, Caller, OptionalCaller};
 pub use console::console_page;
+pub use deprecation::older_face;
 pub use health::{DependencyState, Finding, Health, Probe};
 pub use json::{BodyLimit, Json};
 pub use metrics::Metrics;

@@ -105,6 +105,13 @@ impl<T> Page<T> {
         let page = if query.cursor.is_some() { None } else { Some(query.page.unwrap_or(1)) };
         Self { items, page, limit: query.limit, total, next_cursor }
     }
+
+    /// The same page of other items.
+    #[must_use]
+    pub fn map<U>(self, of: impl FnMut(T) -> U) -> Page<U> {
+        let Self { items, page, limit, total, next_cursor } = self;
+        Page { items: items.into_iter().map(of).collect(), page, limit, total, next_cursor }
+    }
 }
 
 #[cfg(test)]

@@ -63,12 +63,12 @@ const FREE: &str = "with over as materialized (
 const CLAIM_SCHEDULE: &str = "insert into job_schedules (kind) values ($1)
     on conflict (kind) do update set last_at = now()
         where job_schedules.last_at <= now() - make_interval(secs => $2)";
-const SWEEP: &str = "delete from jobs where id in (
-        (select id from jobs where state = 2 and finished_at < now() - make_interval(secs => $1)
-            order by finished_at limit $3 for update skip locked)
-        union all
-        (select id from jobs where state = 3 and finished_at < now() - make_interval(secs => $2)
-            order by finished_at limit $3 for update skip locked))";
+const SWEEP_DONE: &str = "delete from jobs where id in (
+    select id from jobs where state = 2 and finished_at < now() - make_interval(secs => $1)
+    order by finished_at limit $2 for update skip locked)";
+const SWEEP_DEAD: &str = "delete from jobs where id in (
+    select id from jobs where state = 3 and finished_at < now() - make_interval(secs => $1)
+    order by finished_at limit $2 for update skip locked)";
 
 /// How a job stands after a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,12 +205,12 @@ pub async fn claim_schedule(client: &impl GenericClient, kind: &str, every: Dura
     Ok(execute(client, CLAIM_SCHEDULE, &[&kind, &every.as_secs_f64()]).await? == 1)
 }
 
-/// Forgets old records; answers how many.
-pub async fn sweep(
-    client: &impl GenericClient,
-    keep_done: Duration,
-    keep_dead: Duration,
-    limit: i64,
-) -> Stored<u64> {
-    execute(client, SWEEP, &[&keep_done.as_secs_f64(), &keep_dead.as_secs_f64(), &limit]).await
+/// Forgets the records of jobs that were done so long ago; answers how many.
+pub async fn sweep_done(client: &impl GenericClient, age: Duration, limit: i64) -> Stored<u64> {
+    execute(client, SWEEP_DONE, &[&age.as_secs_f64(), &limit]).await
+}
+
+/// The same for dead ones.
+pub async fn sweep_dead(client: &impl GenericClient, age: Duration, limit: i64) -> Stored<u64> {
+    execute(client, SWEEP_DEAD, &[&age.as_secs_f64(), &limit]).await
 }

@@ -5,12 +5,13 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use greenroom_actors::ports::StoreError;
 use tokio::time::Instant;
 
 use super::store::{self, Freed};
 use super::{NewJob, Recurring, Shared, metrics};
-use crate::postgres::Stored;
 use crate::postgres::archive::OtherNodes;
+use crate::postgres::{Stored, store_error};
 
 /// Rows of one statement: a long one would hold locks and a connection.
 const BATCH: i64 = 500;
@@ -65,8 +66,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 fn told(what: &'static str, done: Stored<()>) {
-    if let Err(error) = done {
-        tracing::debug!(%error, "{what}");
+    match done.map_err(|error| store_error(&error)) {
+        Ok(()) | Err(StoreError::Unavailable) => {}
+        Err(error) => tracing::error!(%error, "{what}"),
     }
 }
 
@@ -117,8 +119,9 @@ async fn sweep(shared: &Shared) -> Stored<()> {
     let settings = &shared.settings;
     let client = shared.pool.get().await?;
     for _ in 0..BATCHES_MAX {
-        let swept = store::sweep(&client, settings.keep_done, settings.keep_dead, BATCH).await?;
-        if swept < BATCH as u64 {
+        let done = store::sweep_done(&client, settings.keep_done, BATCH).await?;
+        let dead = store::sweep_dead(&client, settings.keep_dead, BATCH).await?;
+        if done.max(dead) < BATCH as u64 {
             break;
         }
     }

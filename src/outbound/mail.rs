@@ -100,6 +100,19 @@ impl Smtp {
         Ok(())
     }
 
+    /// Connects and signs in, and says goodbye.
+    pub async fn reach(&self) -> Result<(), String> {
+        let reached = timeout(self.timeout, self.connect()).await;
+        match reached {
+            Ok(Ok(mut connection)) => {
+                let _ = timeout(QUIT_TIMEOUT, connection.quit()).await;
+                Ok(())
+            }
+            Ok(Err(JobError::Again(why) | JobError::NotBefore(_, why) | JobError::Never(why))) => Err(why),
+            Err(_) => Err(format!("the mail server took longer than {} s", self.timeout.as_secs_f64())),
+        }
+    }
+
     async fn hand_over(&self, envelope: &Envelope, bytes: &[u8]) -> Result<AsyncSmtpConnection, JobError> {
         let mut connection = self.connect().await?;
         connection.send(envelope, bytes).await.map_err(|error| of_the_letter(&error))?;

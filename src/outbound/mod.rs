@@ -129,7 +129,7 @@ impl Outbound {
             sms_locale: config.sms.locale.clone(),
             base: config.server.public_base(),
             words: Words::new(config),
-            seal: Seal::new(&config.signing_secret()?, []),
+            seal: Seal::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -142,6 +142,14 @@ impl Outbound {
     #[must_use]
     pub fn sms(&self) -> Channel {
         self.inner.sms.channel()
+    }
+
+    /// Whether the mail server takes connections and the password: `None` where there is none, else what went wrong.
+    pub async fn reach_mail(&self) -> Option<Result<(), String>> {
+        match &self.inner.mail {
+            Way::On(smtp) => Some(smtp.reach().await),
+            Way::Outbox | Way::Off => None,
+        }
     }
 
     /// Where people find this: `server.public_url` and the path behind it, which starts with a slash.

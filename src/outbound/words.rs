@@ -21,6 +21,8 @@ const BRAND: &str = "Greenroom";
 const NAME_MAX_CHARS: usize = 60;
 /// Of the text that a list of mails shows beside the subject.
 const PREVIEW_MAX_CHARS: usize = 140;
+/// Of a line of plain text (RFC 3676 advises 78 at most).
+const LINE_CHARS: usize = 72;
 
 macro_rules! templates {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),*] };
@@ -154,8 +156,14 @@ impl Page {
         let footer: Vec<String> =
             footer.lines().filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect();
         // "-- " is how mail programs know the small print.
-        let text = format!("{}\n\n-- \n{}\n", paragraphs.join("\n\n"), footer.join("\n"));
-        let parts = paragraphs.iter().map(|paragraph| part(paragraph)).collect();
+        let parts: Vec<_> = paragraphs.iter().map(|paragraph| part(paragraph)).collect();
+        let plain = |(text, link): &(String, Option<String>)| match link {
+            Some(link) => format!("{text}:\n{link}"),
+            None => wrapped(text),
+        };
+        let body: Vec<String> = parts.iter().map(plain).collect();
+        let small: Vec<String> = footer.iter().map(|line| wrapped(line)).collect();
+        let text = format!("{}\n\n-- \n{}\n", body.join("\n\n"), small.join("\n"));
         Self { subject: one_line(subject), text, parts, footer }
     }
 
@@ -188,6 +196,25 @@ fn part(paragraph: &str) -> (String, Option<String>) {
         }
         _ => (one_line(paragraph), None),
     }
+}
+
+/// In lines that a narrow window shows whole. Words stay whole, however long.
+fn wrapped(text: &str) -> String {
+    let mut lines = String::new();
+    let mut length = 0;
+    for word in text.split(' ') {
+        let word_length = word.chars().count();
+        if length > 0 && length + 1 + word_length > LINE_CHARS {
+            lines.push('\n');
+            length = 0;
+        } else if length > 0 {
+            lines.push(' ');
+            length += 1;
+        }
+        lines.push_str(word);
+        length += word_length;
+    }
+    lines
 }
 
 /// The language of a locale such as `de-AT`.

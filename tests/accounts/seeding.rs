@@ -40,6 +40,8 @@ async fn production_is_never_seeded_but_gets_its_first_admin() {
     assert_eq!(world.accounts.seed_demo().await.unwrap_err().code, RefusalCode::Forbidden);
     let load = LoadPlan { users: 1, rooms: 0, members: 0, plan: "free".to_owned() };
     assert_eq!(world.accounts.seed_load(&load).await.unwrap_err().code, RefusalCode::Forbidden);
+    let given = world.accounts.seed_load_password(1, "a known password", 0).await;
+    assert_eq!(given.unwrap_err().code, RefusalCode::Forbidden);
     assert!(world.accounts.ensure_admin().await.unwrap());
     assert!(!world.accounts.ensure_admin().await.unwrap(), "once");
     let boss = json!({"email": "boss@example.com", "password": "a password for the boss"});
@@ -72,6 +74,20 @@ async fn a_crowd_has_ids_that_a_load_generator_can_compute() {
     let gone = world.accounts.clean_seeded().await.unwrap();
     assert_eq!((gone.users, gone.rooms, gone.characters), (10_000, 1_000, 1));
     assert_eq!(world.count("select count(*) from heads").await, 0);
+}
+
+#[actix_web::test]
+async fn a_crowd_with_a_password_can_sign_in_unless_it_is_blocked() {
+    let world = world().await;
+    let load = LoadPlan { users: 4, rooms: 0, members: 1, plan: "free".to_owned() };
+    world.accounts.seed_load(&load).await.unwrap();
+    assert_eq!(world.accounts.seed_load_password(4, "one for all of them", 1).await.unwrap(), 4);
+    for (name, status) in [("load-0", 200), ("load-2@example.com", 200), ("load-3", 403), ("load-4", 401)] {
+        let body = json!({"username": name, "password": "one for all of them"});
+        assert_eq!(world.post("/api/auth/login", body).await.status, status, "{name}");
+    }
+    assert_eq!(world.count("select count(*) from users where mobile = '+4915100000002'").await, 1);
+    assert_eq!(world.accounts.clean_seeded().await.unwrap().users, 4);
 }
 
 #[actix_web::test]

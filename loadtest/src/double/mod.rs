@@ -18,6 +18,8 @@ use tokio::task::LocalSet;
 
 use rooms::House;
 
+/// What everybody in the stand-in signs in with.
+pub const PASSWORD: &str = "one-for-all-of-them";
 /// Of each socket, in bytes.
 const SEND_BUFFER: u32 = 32 * 1024;
 
@@ -34,6 +36,8 @@ pub enum Breach {
     DoubleReply,
     /// A message is not counted.
     MiscountUsage,
+    /// A sign-in says that there is no such account.
+    TellUnknown,
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -89,7 +89,7 @@ impl House {
         self.sessions
     }
 
-    fn breaks(&mut self, breach: Breach) -> bool {
+    pub fn breaks(&mut self, breach: Breach) -> bool {
         if self.breach != Some(breach) {
             return false;
         }

@@ -11,6 +11,21 @@ pub fn user(number: usize) -> Uuid {
     numbered(0, number as u64)
 }
 
+/// What a user with a password signs in as.
+pub fn username(number: usize) -> String {
+    format!("load-{number}")
+}
+
+/// The e-mail address of a user with a password.
+pub fn email(number: usize) -> String {
+    format!("load-{number}@example.com")
+}
+
+/// The mobile number of a user with a password.
+pub fn mobile(number: usize) -> String {
+    format!("+49151{number:08}")
+}
+
 /// `00000000-0000-7001-8000-<number as 12 hexadecimal digits>`
 pub fn room(number: usize) -> Uuid {
     numbered(1, number as u64)

@@ -1,11 +1,14 @@
-//! A blocking HTTP client for the few calls outside the measured path: health, usage, the simulator's settings.
+//! A blocking HTTP client: for the few calls outside the measured path (health, usage, the simulator's settings), and
+//! for those that are themselves measured one by one, on a connection that is kept.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
 use std::time::Duration;
 
 /// A larger answer is an error, in bytes.
 const MAX_ANSWER: u64 = 8 * 1024 * 1024;
+/// So is a longer line of a head.
+const MAX_LINE: u64 = 16 * 1024;
 
 #[derive(Debug)]
 pub struct Answer {
@@ -17,6 +20,61 @@ impl Answer {
     pub fn json(&self) -> anyhow::Result<serde_json::Value> {
         anyhow::ensure!(self.status == 200, "HTTP {}: {}", self.status, String::from_utf8_lossy(&self.body));
         Ok(serde_json::from_slice(&self.body)?)
+    }
+}
+
+/// A connection for one request after another.
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+    server: SocketAddrV4,
+}
+
+impl Connection {
+    /// `wait` is for each of: to connect, to write, to be answered.
+    pub fn open(server: SocketAddrV4, wait: Duration) -> io::Result<Connection> {
+        let stream = TcpStream::connect_timeout(&server.into(), wait)?;
+        stream.set_read_timeout(Some(wait))?;
+        stream.set_write_timeout(Some(wait))?;
+        stream.set_nodelay(true)?;
+        Ok(Connection { stream: BufReader::new(stream), server })
+    }
+
+    /// Posts JSON and waits for the whole answer.
+    pub fn post(&mut self, path: &str, body: &str) -> io::Result<Answer> {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.server,
+            body.len()
+        );
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        let mut line = String::new();
+        self.line(&mut line)?;
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| bad("not an HTTP answer"))?;
+        let mut length = None;
+        loop {
+            self.line(&mut line)?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse::<u64>().ok();
+            }
+        }
+        let length = length.filter(|length| *length <= MAX_ANSWER);
+        let mut body = vec![0; length.ok_or_else(|| bad("an answer without a fitting length"))? as usize];
+        self.stream.read_exact(&mut body)?;
+        Ok(Answer { status, body })
+    }
+
+    /// Reads one line of the head, without its end.
+    fn line(&mut self, line: &mut String) -> io::Result<()> {
+        line.clear();
+        self.stream.by_ref().take(MAX_LINE).read_line(line)?;
+        if !line.ends_with('\n') {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        line.truncate(line.trim_end().len());
+        Ok(())
     }
 }
 

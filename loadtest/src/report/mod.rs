@@ -140,11 +140,10 @@ fn shown_command(arguments: impl Iterator<Item = String>) -> String {
     for argument in arguments {
         if std::mem::take(&mut hide) {
             shown.push("…".to_owned());
-        } else if let Some((flag, _)) = argument.split_once('=').filter(|(flag, _)| flag.ends_with("-secret"))
-        {
+        } else if let Some((flag, _)) = argument.split_once('=').filter(|(flag, _)| is_secret(flag)) {
             shown.push(format!("{flag}=…"));
         } else {
-            hide = argument == "--jwt-secret";
+            hide = is_secret(&argument);
             shown.push(argument);
         }
     }
@@ -152,6 +151,10 @@ fn shown_command(arguments: impl Iterator<Item = String>) -> String {
         *program = program.rsplit('/').next().unwrap_or_default().to_owned();
     }
     shown.join(" ")
+}
+
+fn is_secret(flag: &str) -> bool {
+    flag.ends_with("-secret") || flag == "--password"
 }
 
 fn with_unit(value: f64, unit: &str) -> String {
@@ -248,9 +251,10 @@ mod tests {
 
     #[test]
     fn a_secret_in_the_command_line_is_not_shown() {
-        let line = ["/a/b/loadtest", "--jwt-secret", "s3cret", "--jwt-secret=s3cret", "idle"];
+        let line =
+            ["/a/b/loadtest", "--jwt-secret", "s3cret", "--jwt-secret=s3cret", "--password=s3cret", "idle"];
         let shown = shown_command(line.iter().map(ToString::to_string));
-        assert_eq!(shown, "loadtest --jwt-secret … --jwt-secret=… idle");
+        assert_eq!(shown, "loadtest --jwt-secret … --jwt-secret=… --password=… idle");
     }
 
     #[test]

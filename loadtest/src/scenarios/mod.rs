@@ -3,8 +3,10 @@
 mod audit;
 pub mod chaos;
 pub mod chat;
+pub mod enumeration;
 pub mod fanout;
 pub mod idle;
+pub mod logins;
 mod options;
 pub mod send;
 mod server;

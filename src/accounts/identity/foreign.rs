@@ -10,7 +10,6 @@ use greenroom_actors::domain::{SessionId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::{Person, store, verify};
 use crate::accounts::{Accounts, Role, standing};
@@ -175,7 +174,8 @@ mod tests {
 
     #[test]
     fn an_owner_is_remembered_until_forgotten_or_old() {
-        let (list, user, session) = (Remembered::new(Duration::from_secs(60), 9), UserId::new(), SessionId::new());
+        let (list, user, session) =
+            (Remembered::new(Duration::from_secs(60), 9), UserId::new(), SessionId::new());
         put(&list, session, user);
         assert_eq!(list.get(session), Ok(owner(user)));
         list.forget(UserId::new());
@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn what_was_asked_before_a_revocation_is_not_kept_after_it() {
-        let (list, user, session) = (Remembered::new(Duration::from_secs(60), 9), UserId::new(), SessionId::new());
+        let (list, user, session) =
+            (Remembered::new(Duration::from_secs(60), 9), UserId::new(), SessionId::new());
         let looked_at = list.get(session).unwrap_err();
         list.forget(user);
         list.put(session, owner(user), looked_at);

@@ -151,7 +151,11 @@ impl Inner {
                 *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(held);
             }
             Err(error) => {
-                tracing::warn!(provider = self.provider, error, "the keys of an identity provider cannot be read");
+                tracing::warn!(
+                    provider = self.provider,
+                    error,
+                    "the keys of an identity provider cannot be read"
+                );
             }
         }
     }
@@ -274,7 +278,10 @@ mod tests {
         };
         assert_eq!(headers(&[]), 600);
         assert_eq!(headers(&[("cache-control", "public, max-age=19302, must-revalidate")]), 19_302);
-        assert_eq!(headers(&[("cache-control", "public"), ("cache-control", "Max-Age=300"), ("age", "100")]), 200);
+        assert_eq!(
+            headers(&[("cache-control", "public"), ("cache-control", "Max-Age=300"), ("age", "100")]),
+            200
+        );
         assert_eq!(headers(&[("cache-control", "max-age=100"), ("age", "500")]), 0);
         assert_eq!(headers(&[("cache-control", "no-store")]), 0);
         assert_eq!(headers(&[("cache-control", "max-age=-5")]), 600);

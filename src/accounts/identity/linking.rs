@@ -93,7 +93,7 @@ impl Accounts {
     ) -> Result<Tried, Refusal> {
         let linked = store::owner(transaction, &person.issuer, &person.subject).await;
         if let Some(account) = linked.map_err(|error| refusal(&error))? {
-            if let Some(refused) = self.refused(transaction, &account, origin).await? {
+            if let Some(refused) = self.may_not_enter(transaction, &account, origin).await? {
                 return Ok(Tried::Refused(refused));
             }
             let used = store::used(transaction, &person.issuer, &person.subject).await;
@@ -114,7 +114,7 @@ impl Accounts {
     }
 
     /// Why this account is not to be signed in to; its history tells of it.
-    async fn refused(
+    async fn may_not_enter(
         &self,
         transaction: &Transaction<'_>,
         account: &Account,
@@ -152,11 +152,11 @@ impl Accounts {
                  or reset its password, which proves the address",
             )));
         }
-        if let Some(refused) = self.refused(transaction, &account, origin).await? {
+        if let Some(refused) = self.may_not_enter(transaction, &account, origin).await? {
             return Ok(Tried::Refused(refused));
         }
-        match self.link(transaction, person, account.profile.id, origin).await? {
-            Linked::New(_) => Ok(Tried::Found(account.profile)),
+        match self.link_person(transaction, person, account.profile.id, origin).await? {
+            Linked::New => Ok(Tried::Found(account.profile)),
             Linked::Before => Ok(Tried::Again),
             Linked::TooMany => Ok(Tried::Refused(too_many())),
         }
@@ -199,7 +199,7 @@ impl Accounts {
         }
         let registered = Happened::new(id, AuthEvent::Registered, origin);
         registered.record(transaction).await.map_err(|error| refusal(&error))?;
-        if !matches!(self.link(transaction, person, id, origin).await?, Linked::New(_)) {
+        if !matches!(self.link_person(transaction, person, id, origin).await?, Linked::New) {
             return Ok(Tried::Again);
         }
         let account = accounts::by_id(transaction, id).await.map_err(|error| refusal(&error))?;
@@ -207,7 +207,7 @@ impl Accounts {
     }
 
     /// Links the identity and notes it. The account is locked, or new in this transaction.
-    async fn link(
+    async fn link_person(
         &self,
         transaction: &Transaction<'_>,
         person: &Person,
@@ -224,7 +224,7 @@ impl Accounts {
         }
         let linked = Happened::new(user, AuthEvent::IdentityLinked, origin);
         linked.record(transaction).await.map_err(|error| refusal(&error))?;
-        Ok(Linked::New(id))
+        Ok(Linked::New)
     }
 
     /// The user's identities, the oldest first.
@@ -248,8 +248,8 @@ impl Accounts {
         if let Some(known) = found {
             return Ok(known);
         }
-        match self.link(&transaction, &person, user, origin).await? {
-            Linked::New(_) => {}
+        match self.link_person(&transaction, &person, user, origin).await? {
+            Linked::New => {}
             Linked::Before => return Err(linked_elsewhere()),
             Linked::TooMany => return Err(too_many()),
         }
@@ -278,10 +278,11 @@ impl Accounts {
         let unlinked = Happened::new(user, AuthEvent::IdentityUnlinked, origin);
         unlinked.record(&transaction).await.map_err(|error| refusal(&error))?;
         if let Some((issuer, subject)) = gone {
-            let news = News::Ended(user, Some(session_of(&issuer, &subject)));
+            let session = session_of(&issuer, &subject);
+            let news = News::Ended(user, session);
             accounts::news::notify(&transaction, news).await.map_err(|error| refusal(&error))?;
             transaction.commit().await.map_err(|error| refusal(&error))?;
-            self.tell_ended(user, Some(session_of(&issuer, &subject)));
+            self.tell_ended(user, Some(session));
         }
         Ok(())
     }
@@ -295,7 +296,7 @@ impl Accounts {
 }
 
 enum Linked {
-    New(Uuid),
+    New,
     /// To some account.
     Before,
     TooMany,

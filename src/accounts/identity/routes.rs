@@ -78,9 +78,11 @@ async fn enter(
     username: Option<rules::Username>,
     origin: &Origin,
 ) -> ApiResult<HttpResponse> {
-    let data = |name| move || {
-        tracing::error!("the app was built without {name}");
-        crate::error::ApiError::internal()
+    let data = |name| {
+        move || {
+            tracing::error!("the app was built without {name}");
+            crate::error::ApiError::internal()
+        }
     };
     let accounts = request.app_data::<web::Data<Accounts>>().ok_or_else(data("Accounts"))?;
     let limits = request.app_data::<web::Data<RateLimits>>().ok_or_else(data("RateLimits"))?;

@@ -51,7 +51,11 @@ pub async fn of_user(client: &impl GenericClient, user: UserId) -> Stored<Vec<Id
 }
 
 /// One of them by what it is.
-pub async fn find(client: &impl GenericClient, user: UserId, person: &Person) -> Stored<Option<IdentityInfo>> {
+pub async fn find(
+    client: &impl GenericClient,
+    user: UserId,
+    person: &Person,
+) -> Stored<Option<IdentityInfo>> {
     let sql = "select id, provider, email, created_at from identities
         where user_id = $1 and issuer = $2 and subject = $3";
     Ok(query_opt(client, sql, &[&user.uuid(), &person.issuer, &person.subject]).await?.as_ref().map(info))

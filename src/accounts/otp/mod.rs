@@ -8,7 +8,7 @@ mod code;
 mod decide;
 mod mobile;
 mod recovery;
-mod routes;
+pub(super) mod routes;
 mod send;
 mod store;
 mod verify;

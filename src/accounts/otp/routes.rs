@@ -129,7 +129,7 @@ pub(in crate::accounts) fn refused(refusal: Refusal, config: &Config) -> ApiErro
 }
 
 /// Limits count sends and guesses of a number each for themselves: asking for codes leaves room to type them.
-fn identity(what: &str, mobile: &Mobile) -> String {
+pub(in crate::accounts) fn identity(what: &str, mobile: &Mobile) -> String {
     format!("{what} {}", mobile.as_str())
 }
 
@@ -249,6 +249,10 @@ async fn signup(
     let new = MobileSignUp::check(&mobile, region, name.as_deref(), password.as_deref())
         .map_err(ApiError::bad_request)?;
     limits.check_auth(address, &identity("send", &new.mobile)).await?;
+    if let Some(password) = &password {
+        let known = [new.mobile.as_str(), name.as_deref().unwrap_or_default()];
+        accounts.new_password("password", password, &known).await??;
+    }
     let sent = accounts.sign_up_by_mobile(&new, &origin).await.map_err(|error| refused(error, &config))?;
     Ok(HttpResponse::Accepted().json(SentView::from(sent)))
 }

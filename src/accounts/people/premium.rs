@@ -83,6 +83,7 @@ impl People {
 
     async fn give_premium(&self, acting: &Acting<'_>, premium: Premium) -> Result<(), Refusal> {
         let before = &acting.before;
+        let end = premium.end(before.read_at)?;
         let (standing, ends) = (&before.profile.plan, before.profile.plan_until);
         if standing != PREMIUM && ends.is_some() {
             // Nobody loses what was paid for: it has one end, and what comes after it, not two.
@@ -90,7 +91,6 @@ impl People {
                 "this account has another plan until a date: change its plan first, or wait for that end",
             ));
         }
-        let end = premium.end(before.read_at)?;
         let after = end.map(|end| (end, self.comes_after(before)));
         let set = after.as_ref().map(|(end, plan)| (*end, plan.as_str()));
         store::set_plan(&acting.transaction, acting.user(), PREMIUM, set)

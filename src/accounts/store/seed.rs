@@ -1,6 +1,7 @@
 //! The SQL of seeding: crowds are made inside the database, by sets.
 
-use deadpool_postgres::Client;
+use deadpool_postgres::{Client, Transaction};
+use greenroom_actors::domain::UserId;
 
 use crate::accounts::{LoadPlan, Seeded};
 use crate::postgres::{Stored, execute};
@@ -85,6 +86,27 @@ pub async fn load(client: &mut Client, load: &LoadPlan) -> Stored<Seeded> {
     // The planner has never seen these tables so full.
     client.batch_execute("analyze users, rooms, room_members, room_characters, heads").await?;
     Ok(Seeded { users: made_users, rooms: made_rooms, characters: made_characters })
+}
+
+/// Gives users of the crowd a way in; answers how many.
+pub async fn give_password(client: &Client, users: u32, hash: &str, blocked: u32) -> Stored<u64> {
+    execute(
+        client,
+        &format!(
+            "update users u set password_hash = $2, email = 'load-' || k || '@example.com',
+                email_key = 'load-' || k || '@example.com', email_verified_at = now(),
+                mobile = '+49151' || lpad(k::text, 8, '0'),
+                blocked_at = case when k >= $1::bigint - $3::bigint then now() end
+            from generate_series(0, $1::bigint - 1) k where u.id = {USER_ID} and u.seeded"
+        ),
+        &[&i64::from(users), &hash, &i64::from(blocked)],
+    )
+    .await
+}
+
+pub async fn make_admin(transaction: &Transaction<'_>, user: UserId) -> Stored<()> {
+    let sql = "update users set role = 'admin', updated_at = now() where id = $1";
+    execute(transaction, sql, &[&user.uuid()]).await.map(drop)
 }
 
 /// Removes all that was seeded. The log has no foreign keys, so what hangs on a room is removed by name.

@@ -20,29 +20,44 @@ const END_OLDEST: &str = "update sign_ins set ended_at = now(), ended_why = 'too
 const INSERT_TOKEN: &str = "insert into refresh_tokens (hash, sign_in_id, expires_at)
     values ($1, $2, now() + make_interval(secs => $3))";
 
-/// Opens a sign-in with its first token; ends the oldest ones beyond `most` and answers them.
-pub async fn open_sign_in(
-    client: &mut Client,
-    id: SessionId,
-    user: UserId,
-    origin: &Origin,
-    token_hash: &[u8],
-    ttl_s: f64,
-    most: i64,
-) -> Stored<Vec<SessionId>> {
+/// Waits for who is changing the account. If it was blocked, or the password that was right is another by then, what
+/// ended all sign-ins has passed this one over, and it must not be opened.
+const STANDS: &str = "select from users where id = $1 and blocked_at is null and deactivated_at is null
+    and ($2::text is null or password_hash = $2) for share";
+
+/// A sign-in that is to be opened.
+pub struct NewSignIn<'a> {
+    pub id: SessionId,
+    pub user: UserId,
+    /// The hash of the password that was shown, if one was.
+    pub password_hash: Option<&'a str>,
+    pub origin: &'a Origin,
+    pub token_hash: &'a [u8],
+    pub ttl_s: f64,
+    /// Open sign-ins of the user, this one included; the oldest beyond it end.
+    pub most: i64,
+}
+
+/// Opens a sign-in with its first token; answers those that ended for it. `None`: the account does not stand any more as
+/// it was seen.
+pub async fn open_sign_in(client: &mut Client, new: &NewSignIn<'_>) -> Stored<Option<Vec<SessionId>>> {
+    let NewSignIn { id, user, password_hash, origin, token_hash, ttl_s, most } = *new;
     let transaction = client.transaction().await?;
+    if query_opt(&transaction, STANDS, &[&user.uuid(), &password_hash]).await?.is_none() {
+        return Ok(None);
+    }
     execute(&transaction, OPEN_SIGN_IN, &[&id.uuid(), &user.uuid(), &origin.user_agent, &origin.address])
         .await?;
     execute(&transaction, INSERT_TOKEN, &[&token_hash, &id.uuid(), &ttl_s]).await?;
     let ended = query(&transaction, END_OLDEST, &[&user.uuid(), &most]).await?;
     let ended: Vec<_> = ended.iter().map(|row| SessionId::from_uuid(row.get(0))).collect();
     for sign_in in &ended {
-        notify(&transaction, News::Ended(user, Some(*sign_in))).await?;
+        notify(&transaction, News::Ended(user, *sign_in)).await?;
     }
     let signed_in = Happened { sign_in: Some(id), ..Happened::new(user, AuthEvent::SignedIn, origin) };
     signed_in.record(&transaction).await?;
     transaction.commit().await?;
-    Ok(ended)
+    Ok(Some(ended))
 }
 
 /// A token that was found, locked with its sign-in until the transaction ends.
@@ -106,12 +121,13 @@ const END: &str = "with open as (select id from sign_ins
         order by id for update)
     update sign_ins set ended_at = now(), ended_why = $4 where id in (select id from open) returning id";
 
-/// Ends these sign-ins of the user, and tells all nodes when that is committed; answers those that had been open.
+/// Ends these sign-ins of the user at `at`, and tells all nodes when that is committed; answers those that had been open.
 pub async fn end_sign_ins(
     client: &impl GenericClient,
     user: UserId,
     which: Which,
     why: &str,
+    at: Timestamp,
 ) -> Stored<Vec<SessionId>> {
     let (one, kept) = match which {
         Which::One(id) => (Some(id.uuid()), None),
@@ -121,11 +137,10 @@ pub async fn end_sign_ins(
     let rows = query(client, END, &[&user.uuid(), &one, &kept, &why]).await?;
     let ended: Vec<_> = rows.iter().map(|row| SessionId::from_uuid(row.get(0))).collect();
     for sign_in in &ended {
-        notify(client, News::Ended(user, Some(*sign_in))).await?;
+        notify(client, News::Ended(user, *sign_in)).await?;
     }
     if which == Which::All {
-        // Also those that came with a token of somebody else's making.
-        notify(client, News::Ended(user, None)).await?;
+        notify(client, News::AllEnded(user, at)).await?;
     }
     Ok(ended)
 }

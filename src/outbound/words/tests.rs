@@ -31,8 +31,11 @@ fn every_letter_is_worded_in_every_language() {
             assert!(!worded.subject.is_empty() && worded.subject.len() < 60, "{worded:?}");
             assert!(worded.text.contains("Mira,\n") && worded.html.contains("Mira,<"), "{worded:?}");
             assert!(worded.text.contains("chat.example.com") && worded.html.contains("chat.example.com"));
+            let (body, footer) = worded.text.split_once("\n\n-- \n").expect("small print");
+            assert!(!body.contains("--") && footer.starts_with("Greenroom, chat.example.com\n"), "{footer}");
+            assert!(footer.lines().count() == 3 && !worded.html.contains("--<"), "{worded:?}");
             assert!(worded.html.contains(&format!("<html lang=\"{language}\">")));
-            assert!(worded.text.lines().all(|line| line.chars().count() < 120), "{}", worded.text);
+            assert!(worded.text.lines().all(|line| line.chars().count() <= LINE_CHARS), "{}", worded.text);
             assert!(!worded.text.contains("\n\n\n") && !worded.text.contains("{"), "{}", worded.text);
         }
     }
@@ -143,7 +146,7 @@ fn letters_are_signed_with_the_senders_name() {
     let mut config = Config::default();
     config.mail.from = "The Velvet Room <hello@velvet.example>".to_owned();
     let worded = Words::new(&config).mail("en", &letters("Mira")[0]).unwrap();
-    assert!(worded.text.contains("welcome to The Velvet Room!"));
+    assert!(worded.text.contains("Welcome to The Velvet Room!"));
     assert!(worded.text.contains("The Velvet Room, 127.0.0.1"));
 }
 
