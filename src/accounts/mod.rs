@@ -4,6 +4,7 @@
 //! access tokens that nobody has to look up. Unknown accounts and wrong passwords look and take the same.
 
 mod cookie;
+mod hashing;
 mod history;
 mod origin;
 mod passwords;
