@@ -97,7 +97,7 @@ impl App {
             None => OtherNodes::Leased(config.database.node_dead_after()),
         };
         let hub = Hub::new(config.realtime_settings());
-        let providers = Providers::new(&config.ai)?;
+        let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
             journal: Arc::new(PostgresJournal::new(database.connector(), node)),
@@ -133,9 +133,13 @@ impl App {
         let control = Control::new(engine.clone(), pool.clone(), switches, hub.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
+        let counted = hub.clone();
+        site.metrics().ask(move || counted.counts().record());
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let sweep = tasks::sweep(accounts.clone());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
+
+        let counts_tokens = providers.counts_tokens();
 
         // HTTP has threads of its own; what all workers share goes in by clone.
         let options = config.socket_options();
@@ -177,6 +181,9 @@ impl App {
             }
         })?;
         let http = handle.await.context("the HTTP server did not start")?;
+        if counts_tokens {
+            Tokens::load_aside();
+        }
         Ok(Self {
             address,
             config,

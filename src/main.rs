@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use greenroom::cli::Arguments;
 
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match greenroom::cli::run(Arguments::parse()) {
         Ok(code) => code,

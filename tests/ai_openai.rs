@@ -302,6 +302,33 @@ async fn dropping_the_reply_ends_it_upstream() {
 }
 
 #[tokio::test]
+async fn a_reply_under_way_is_read_now_and_then_and_whole() {
+    let provider = Provider::start().await;
+    let words: Vec<String> = (0..500).map(|number| format!("{number} ")).collect();
+    provider.script([Act::Say { texts: words.clone(), finish: "stop", usage: true }]);
+    let providers = providers(&provider).read_every(Duration::from_millis(200));
+    let pieces: Vec<_> = providers.generate(request(|_| {})).await.unwrap().collect().await;
+    let text = |piece: &Result<Piece, GenerateError>| match piece {
+        Ok(Piece::Text(text)) => text.clone(),
+        _ => String::new(),
+    };
+    assert_eq!(pieces.iter().map(text).collect::<String>(), words.concat());
+    assert!(matches!(pieces.last(), Some(Ok(Piece::End { finish: Finish::Complete, .. }))));
+    assert!(pieces.len() < 100, "{} pieces for 500 words that came at once", pieces.len());
+}
+
+#[tokio::test]
+async fn a_reply_ends_upstream_also_while_it_is_not_read() {
+    let provider = Provider::start().await;
+    provider.script([Act::Endless]);
+    let providers = providers(&provider).read_every(Duration::from_secs(3_600));
+    let mut pieces = providers.generate(request(|_| {})).await.unwrap();
+    assert!(matches!(pieces.next().await, Some(Ok(Piece::Text(_)))));
+    drop(pieces);
+    provider.none_open().await;
+}
+
+#[tokio::test]
 async fn a_model_that_wants_another_form_gets_it_from_then_on() {
     let provider = Provider::start().await;
     let providers = providers(&provider);

@@ -47,6 +47,25 @@ async fn a_person_talks_with_a_character_over_a_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_tell_of_sockets_and_of_what_went_to_them() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let _socket = app.socket(&user).await;
+    let metrics = app.text("/metrics").await;
+    let number = |name: &str| {
+        let line = metrics.lines().find(|line| line.split(' ').next() == Some(name));
+        line.and_then(|line| line.split(' ').nth(1)?.parse::<f64>().ok())
+    };
+    assert_eq!(number("greenroom_sockets"), Some(1.0), "{metrics}");
+    assert_eq!(number("greenroom_sockets_signed_in"), Some(1.0));
+    for name in ["frames_delivered", "deliveries_dropped", "sockets_out_of_step", "sockets_shut"] {
+        let name = format!("greenroom_{name}_total");
+        assert!(number(&name).is_some() && metrics.contains(&format!("# TYPE {name} counter")), "{name}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_posted_over_http_is_seen_live_on_sockets() {
     let app = TestApp::start().await;
     let user = app.user().await;

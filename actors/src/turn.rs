@@ -216,7 +216,8 @@ async fn walk(context: &Context, turn: &Arguments) -> Ended {
                     }
                     let now = Instant::now();
                     match last_sent {
-                        Some(sent) if now < sent + merge => due = due.or(Some(sent + merge)),
+                        // A little early is on time: a timer for the rest would cost more than it merges.
+                        Some(sent) if now + merge / 8 < sent + merge => due = due.or(Some(sent + merge)),
                         _ => {
                             due = None;
                             last_sent = Some(now);
@@ -242,15 +243,13 @@ async fn walk(context: &Context, turn: &Arguments) -> Ended {
 
 /// Step 4: the persona makes the prompt from itself and the history up to the asking message.
 async fn compose(context: &Context, turn: &OpenTurn) -> Result<Arc<GenerateRequest>, FailureCode> {
-    let history = patiently(|| {
-        context.ports.archive.history(
-            turn.room,
-            turn.asked_offset,
-            context.settings.turn.history_max_messages,
-        )
-    })
-    .await?;
-    let user_name = patiently(|| context.ports.archive.user(turn.user)).await?.map(|user| user.display_name);
+    let archive = &context.ports.archive;
+    let history_max = context.settings.turn.history_max_messages;
+    let (history, user) = tokio::try_join!(
+        patiently(|| archive.history(turn.room, turn.asked_offset, history_max)),
+        patiently(|| archive.user(turn.user)),
+    )?;
+    let user_name = user.map(|user| user.display_name);
     let (answer, composed) = oneshot::channel();
     let ask = Ask { user: turn.user, user_name: user_name.unwrap_or_default(), history, answer };
     context.personas.send(turn.character, PersonaMsg::Compose(ask)).map_err(|_| FailureCode::Overloaded)?;

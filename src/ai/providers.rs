@@ -29,6 +29,7 @@ pub enum ProviderError {
 pub struct Providers {
     by_name: Arc<BTreeMap<String, Provider>>,
     default: Arc<str>,
+    read_every: Duration,
 }
 
 #[derive(Clone)]
@@ -63,7 +64,20 @@ impl Providers {
         if !by_name.contains_key(default) {
             return Err(ProviderError::NoDefault { name: default.to_owned() });
         }
-        Ok(Self { by_name: Arc::new(by_name), default: default.into() })
+        Ok(Self { by_name: Arc::new(by_name), default: default.into(), read_every: Duration::ZERO })
+    }
+
+    /// Reads a reply that is under way only so often, each time all that came: nothing is gained by reading more often
+    /// than it is passed on. Zero, from the start, is at once.
+    #[must_use]
+    pub fn read_every(self, read_every: Duration) -> Self {
+        Self { read_every, ..self }
+    }
+
+    /// Whether some provider is elsewhere, so that its tokens are to be counted.
+    #[must_use]
+    pub fn counts_tokens(&self) -> bool {
+        self.by_name.values().any(|provider| matches!(provider.voice, Voice::OpenAi(_)))
     }
 
     /// The provider of characters that name none.
@@ -134,7 +148,7 @@ impl Generator for Providers {
         let health = provider.health.clone();
         let answer = match &provider.voice {
             Voice::Offline(offline) => return offline.generate(request.clone()),
-            Voice::OpenAi(provider) => provider.generate(&request, model),
+            Voice::OpenAi(provider) => provider.generate(&request, model, self.read_every),
         };
         Box::pin(async move {
             let pieces = answer.await.inspect_err(|_| health.failed())?;

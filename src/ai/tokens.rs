@@ -1,7 +1,7 @@
 //! Counting tokens as the models' tokeniser does, without its table until it is needed.
 //!
-//! The table (o200k) takes 46 MB and a good part of a second to build, so the first count starts that on a thread of
-//! its own and answers by [`estimate`] until it is there.
+//! The table (o200k) takes 46 MB and a good part of a second to build, so that is done on a thread of its own: when a
+//! server with a provider has started, else at the first count. Counts are answered by [`estimate`] until it is there.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -29,6 +29,16 @@ impl Tokens {
     /// Builds the table now, on this thread: for tests, and for who wants exact counts from the start.
     pub fn load() {
         TABLE.get_or_init(o200k_base_singleton);
+    }
+
+    /// Builds the table on a thread of its own, once; counts are estimates until it is there.
+    pub fn load_aside() {
+        LOADING.call_once(|| {
+            let started = std::thread::Builder::new().name("tokens".into()).spawn(Self::load);
+            if let Err(error) = started {
+                tracing::warn!(%error, "the token table cannot be loaded; counts stay estimates");
+            }
+        });
     }
 
     #[must_use]
@@ -60,12 +70,7 @@ impl TokenCounter for Tokens {
         if let Some(table) = TABLE.get() {
             return self.exact(table, text);
         }
-        LOADING.call_once(|| {
-            let started = std::thread::Builder::new().name("tokens".into()).spawn(Self::load);
-            if let Err(error) = started {
-                tracing::warn!(%error, "the token table cannot be loaded; counts stay estimates");
-            }
-        });
+        Self::load_aside();
         estimate(text)
     }
 }

@@ -1,6 +1,6 @@
 //! Prometheus metrics. Features count with the `metrics` macros; this is where they are gathered and shown.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -15,18 +15,22 @@ const BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 /// Samples wait in memory until somebody asks for them, or for so long.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// The process's recorder. Cheap to clone; all clones are the same.
+/// Puts numbers that are kept elsewhere into the recorder.
+type Source = Arc<dyn Fn() + Send + Sync>;
+
+/// The process's recorder, and who is asked before it is shown. Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
+    sources: Arc<Mutex<Vec<Source>>>,
 }
 
-static INSTALLED: OnceLock<Metrics> = OnceLock::new();
+static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
 
 impl Metrics {
-    /// Gathers from now on. There is one recorder in a process: further calls give the same.
+    /// Gathers from now on. There is one recorder in a process: further calls show the same, with sources of their own.
     pub fn install() -> Self {
-        INSTALLED
+        let handle = INSTALLED
             .get_or_init(|| {
                 let builder = PrometheusBuilder::new()
                     .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
@@ -36,9 +40,15 @@ impl Metrics {
                 // Refused where another recorder was installed by hand: then this one stays empty.
                 drop(metrics::set_global_recorder(recorder));
                 describe();
-                Self { handle }
+                handle
             })
-            .clone()
+            .clone();
+        Self { handle, sources: Arc::default() }
+    }
+
+    /// Asks `source` for its numbers each time before the metrics are shown.
+    pub fn ask(&self, source: impl Fn() + Send + Sync + 'static) {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(source));
     }
 
     /// Keeps what waits in memory bounded while nobody scrapes. Runs until it is dropped.
@@ -53,6 +63,8 @@ impl Metrics {
     /// All metrics as Prometheus reads them.
     #[must_use]
     pub fn render(&self) -> String {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        sources.iter().for_each(|source| source());
         let usage = ProcessUsage::now();
         metrics::gauge!("process_resident_memory_bytes").set(usage.resident_bytes as f64);
         metrics::gauge!("process_cpu_seconds_total").set(usage.cpu_seconds);

@@ -171,7 +171,8 @@ pub fn app(
         .wrap(from_fn(throttle))
         .wrap(Condition::new(config.server.compression, Compress::default()))
         .wrap(Condition::new(!config.server.cors_origins.is_empty(), cors(config)))
-        .wrap(from_fn(envelope))
+        // Boxed, since a connection keeps the room of its largest future for as long as it lives, sockets too.
+        .wrap(from_fn(|request, next| Box::pin(envelope(request, next))))
 }
 
 /// Other origins call with a token in a header, never with credentials: the one cookie is the console's, which lives on

@@ -126,7 +126,8 @@ pub(super) struct ProfileAnswer {
     pub(super) result: Result<Profile, Refusal>,
 }
 
-/// The session's mailbox. Small, since each delivery is one: what is large and rare is boxed.
+/// What a session is told: by its shard through the queue of its `Local`, by calls through its mailbox. Small, since each
+/// delivery is one: what is large and rare is boxed.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub(super) enum ToSession {

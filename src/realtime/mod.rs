@@ -5,8 +5,8 @@
 //!
 //! actix-web-actors has one flaw that shapes all of this: a session is polled only while less than 32 KiB wait to be
 //! written, so that a peer which stops reading stops its session's timers and its close as well. Hence: only bounded
-//! `try_send`s into a session, no timer of a session's own, no future of a session's own, and a shard that ends the
-//! connection of a socket that takes nothing.
+//! queues into a session, no timer of a session's own, no future of a session's own but those that read these, and a
+//! shard that ends the connection of a socket that takes nothing.
 
 mod settings;
 mod backend;
@@ -18,6 +18,7 @@ mod session;
 mod delivery;
 mod shard;
 mod hub;
+mod metrics;
 
 pub use backend::{Answer, Backend, Profile, Verified};
 pub use hub::{Hub, HubCounts, SessionInfo};

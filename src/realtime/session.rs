@@ -4,7 +4,8 @@
 //! It never awaits: engine calls carry a responder that puts the ack into this mailbox, feature calls run as tasks of
 //! their own that do the same. (A future of the actor's own would stand still while the peer does not read.)
 //!
-//! Limits: both kinds of calls are counted and refused beyond their bound; the mailbox is bounded by the shard.
+//! Limits: both kinds of calls are counted and refused beyond their bound, which bounds the mailbox that their answers
+//! come by; what comes from the shard has a queue of its own, which the shard bounds.
 
 mod commands;
 mod calls;
@@ -14,11 +15,12 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use actix::{Actor, ActorContext, AsyncContext, Handler, StreamHandler};
+use actix::{Actor, ActorContext, Handler, StreamHandler};
 use actix_http::ws::Item;
 use actix_web_actors::ws::{self, WebsocketContext};
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
+use futures_util::stream::poll_fn;
 use greenroom_actors::domain::{RoomId, SessionId};
 use greenroom_actors::protocol::{Notification, NotificationLevel, Refusal, RefusalCode};
 use greenroom_actors::session::{CloseCode, Session, SignIn};
@@ -47,7 +49,7 @@ pub(super) struct SessionActor {
     address: Option<IpAddr>,
     connected_at: Timestamp,
     /// A text frame that comes in pieces.
-    partial: Option<BytesMut>,
+    partial: Option<Box<BytesMut>>,
     engine_calls: usize,
     feature_calls: usize,
     /// Rooms whose open replies were asked for, and whether to ask once more.
@@ -266,14 +268,13 @@ impl Actor for SessionActor {
     type Context = SocketContext;
 
     fn started(&mut self, context: &mut SocketContext) {
-        context.set_mailbox_capacity(self.hub.settings().mailbox_max_frames);
-        let local = Rc::new(Local::new(
-            self.core.id(),
-            context.address(),
-            Rc::clone(&self.connection),
-            self.core.next_due(),
-        ));
+        let local = Rc::new(Local::new(self.core.id(), Rc::clone(&self.connection), self.core.next_due()));
         self.shard.add(Rc::clone(&local));
+        let deliveries = Rc::clone(&local);
+        <Self as StreamHandler<ToSession>>::add_stream(
+            poll_fn(move |task| deliveries.poll_next(task)),
+            context,
+        );
         self.local = Some(local);
         context.text(self.hello());
         if self.hub.is_draining() {
@@ -298,9 +299,17 @@ impl Actor for SessionActor {
     }
 }
 
+/// From other threads: answers.
 impl Handler<ToSession> for SessionActor {
     type Result = ();
 
+    fn handle(&mut self, message: ToSession, context: &mut SocketContext) {
+        StreamHandler::handle(self, message, context);
+    }
+}
+
+/// From this thread's shard.
+impl StreamHandler<ToSession> for SessionActor {
     fn handle(&mut self, message: ToSession, context: &mut SocketContext) {
         if self.closing {
             return;

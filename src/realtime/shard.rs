@@ -9,11 +9,13 @@
 mod roster;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Poll, Waker};
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, StreamHandler};
+use actix::{Actor, ActorContext, AsyncContext, Context, StreamHandler};
 use bytestring::ByteString;
 use futures_util::stream::poll_fn;
 use greenroom_actors::domain::{RoomId, SessionId, UserId};
@@ -22,12 +24,14 @@ use jiff::Timestamp;
 
 use super::delivery::{Batch, Board, ToSession, ToShard, text_cost};
 use super::hub::{Hub, ShardIndex};
-use super::session::SessionActor;
 use super::socket::Connection;
 use roster::Roster;
 
-/// What is not stored is dropped once this part of a mailbox is full.
+/// What is not stored is dropped once this part of a queue is full.
 const PRESSED_PART: usize = 4;
+
+/// Places that an empty queue keeps.
+const QUEUE_KEPT: usize = 4;
 
 thread_local! {
     /// The shards of this thread, by their hub's id: one, but for tests.
@@ -37,9 +41,13 @@ thread_local! {
 /// A socket of this thread, as its shard sees it.
 pub(super) struct Local {
     pub(super) id: SessionId,
-    pub(super) address: Addr<SessionActor>,
     pub(super) connection: Rc<Connection>,
-    /// Cost of the deliveries in its mailbox.
+    /// What this thread has for the session, in order. Both live on one thread: the actor's mailbox, made for senders
+    /// elsewhere, costs two allocations and a lock for each delivery.
+    queue: RefCell<VecDeque<ToSession>>,
+    /// The session's task, while it waits.
+    waiting: Cell<Option<Waker>>,
+    /// Cost of the deliveries in the queue.
     queued: Cell<usize>,
     /// When a delivery was refused for the first time since the session last took one.
     refused_at: Cell<Option<Timestamp>>,
@@ -53,22 +61,40 @@ pub(super) struct Local {
 }
 
 impl Local {
-    pub(super) fn new(
-        id: SessionId,
-        address: Addr<SessionActor>,
-        connection: Rc<Connection>,
-        due_at: Timestamp,
-    ) -> Self {
+    pub(super) fn new(id: SessionId, connection: Rc<Connection>, due_at: Timestamp) -> Self {
         Self {
             id,
-            address,
             connection,
+            queue: RefCell::default(),
+            waiting: Cell::default(),
             queued: Cell::new(0),
             refused_at: Cell::new(None),
             lost: Cell::new(false),
             due_at: Cell::new(due_at),
             told_at: Cell::new(None),
             signed_in: Cell::new(false),
+        }
+    }
+
+    /// Takes what comes next for the session.
+    pub(super) fn poll_next(&self, task: &std::task::Context<'_>) -> Poll<Option<ToSession>> {
+        let mut queue = self.queue.borrow_mut();
+        if let Some(next) = queue.pop_front() {
+            return Poll::Ready(Some(next));
+        }
+        if queue.capacity() > QUEUE_KEPT {
+            // An idle socket keeps no room for a burst.
+            *queue = VecDeque::new();
+        }
+        let waker = self.waiting.take().filter(|known| known.will_wake(task.waker()));
+        self.waiting.set(Some(waker.unwrap_or_else(|| task.waker().clone())));
+        Poll::Pending
+    }
+
+    fn enqueue(&self, message: ToSession) {
+        self.queue.borrow_mut().push_back(message);
+        if let Some(waker) = self.waiting.take() {
+            waker.wake();
         }
     }
 
@@ -204,7 +230,7 @@ impl Shard {
         }
     }
 
-    /// Whether the delivery was taken into the socket's mailbox.
+    /// Whether the delivery was taken into the socket's queue.
     fn push(&self, local: &Local, cost: usize, committed: bool, message: ToSession) -> bool {
         if local.lost.get() {
             return false;
@@ -213,9 +239,9 @@ impl Shard {
         let max = self.hub.settings().mailbox_max_bytes;
         // A single commit may be larger than the bound: a socket with nothing before it takes it.
         let fits = if committed { queued == 0 || queued + cost <= max } else { queued <= max / PRESSED_PART };
-        // A mailbox that is closed belongs to a session that has ended: nobody is missing anything.
-        if fits && !matches!(local.address.try_send(message), Err(actix::dev::SendError::Full(_))) {
+        if fits && local.queue.borrow().len() < self.hub.settings().mailbox_max_frames {
             local.queued.set(queued + cost);
+            local.enqueue(message);
             return true;
         }
         self.refused(local);
@@ -236,8 +262,10 @@ impl Shard {
 
     /// Asks a session to close. One that does not take even that in time loses its connection.
     fn close(&self, local: &Local, code: CloseCode) {
-        // A fresh address has a place of its own in the mailbox, so that this is never refused.
-        drop(local.address.clone().try_send(ToSession::Close(code)));
+        // Beyond the bound, so that this is never refused. One is enough.
+        if !matches!(local.queue.borrow().back(), Some(ToSession::Close(_))) {
+            local.enqueue(ToSession::Close(code));
+        }
         self.refused(local);
     }
 
@@ -285,8 +313,8 @@ impl Shard {
                 local.connection.shut();
             } else if local.told_at.get().is_none() && now >= local.due_at.get() {
                 local.told_at.set(Some(now));
-                // One at a time, each by an address of its own, which a full mailbox still has a place for.
-                drop(local.address.clone().try_send(ToSession::Tick));
+                // One at a time, also beyond the bound.
+                local.enqueue(ToSession::Tick);
             }
         }
         let (closing, leaving) = self.roster.borrow_mut().take_due(now);

@@ -99,6 +99,11 @@ impl TestApp {
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
+    /// A body that is not JSON.
+    pub async fn text(&self, path: &str) -> String {
+        self.send(Method::GET, path, None, None).await.text().await.expect("a body")
+    }
+
     pub async fn get(&self, path: &str, token: Option<&str>) -> (u16, Value) {
         self.call(Method::GET, path, token, None).await
     }

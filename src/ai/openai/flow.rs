@@ -4,13 +4,15 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
 
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use reqwest::Response;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 use tower::Service;
 
 use super::error::Refusal;
@@ -19,17 +21,35 @@ use super::error::Refusal;
 const LINE_MAX_BYTES: usize = 256 * 1024;
 /// Bytes read ahead of the reader, about.
 const WINDOW_BYTES: usize = 64 * 1024;
+/// Chunks that are taken together once a reply is under way.
+const GATHERED_MAX: usize = 256;
 /// Bytes of an error's body that are looked at.
 const ERROR_MAX_BYTES: usize = 16 * 1024;
 
-/// Lets the connection know whether the reader has taken all that came.
-#[derive(Default)]
+/// Lets the connection know whether the reader has taken all that came, and whether the reply is under way.
 pub(super) struct Flow {
     waiting: AtomicBool,
     changed: Notify,
+    speaking: AtomicBool,
+    /// Between two readings of a reply under way.
+    read_every: Duration,
 }
 
 impl Flow {
+    pub fn new(read_every: Duration) -> Self {
+        Self {
+            waiting: AtomicBool::new(false),
+            changed: Notify::new(),
+            speaking: AtomicBool::new(false),
+            read_every,
+        }
+    }
+
+    /// The first text is out: the rest is read now and then, as much as there is.
+    pub fn speaks(&self) {
+        self.speaking.store(true, SeqCst);
+    }
+
     /// The reader has nothing left to read, until it is [`fed`](Self::fed).
     pub fn hungry(&self) {
         self.waiting.store(true, SeqCst);
@@ -84,6 +104,10 @@ async fn refusal(response: Response) -> Refusal {
 
 struct Source {
     chunks: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
+    /// Came while others were gathered, and ended that.
+    failed: Option<reqwest::Error>,
+    /// When there is to be read again; a moment that passed if at once.
+    read_at: Instant,
     flow: Arc<Flow>,
     line_bytes: usize,
     /// Bytes passed on since the reader was hungry last.
@@ -95,14 +119,21 @@ fn bounded(
     chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
     flow: Arc<Flow>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let source = Source { chunks: Box::pin(chunks), flow, line_bytes: 0, ahead_bytes: 0 };
+    let source = Source {
+        chunks: chunks.fuse().boxed(),
+        failed: None,
+        read_at: Instant::now(),
+        flow,
+        line_bytes: 0,
+        ahead_bytes: 0,
+    };
     stream::unfold(Some(source), |source| async {
         let mut source = source?;
         if source.ahead_bytes > WINDOW_BYTES {
             source.flow.until_hungry().await;
             source.ahead_bytes = 0;
         }
-        match source.chunks.next().await? {
+        match source.next().await? {
             Ok(chunk) if source.fits(&chunk) => Some((Ok(chunk), Some(source))),
             Ok(_) => Some((Err(io::Error::other("a line is too long")), None)),
             Err(error) => Some((Err(io::Error::other(error.without_url())), None)),
@@ -111,6 +142,42 @@ fn bounded(
 }
 
 impl Source {
+    /// The next chunk. In a reply under way it is all that came since the last one: each chunk wakes a row of tasks,
+    /// and providers send one for each token.
+    async fn next(&mut self) -> Option<reqwest::Result<Bytes>> {
+        if let Some(error) = self.failed.take() {
+            return Some(Err(error));
+        }
+        if !self.flow.speaking.load(SeqCst) || self.flow.read_every.is_zero() {
+            return self.chunks.next().await;
+        }
+        sleep_until(self.read_at).await;
+        let first = match self.chunks.next().await? {
+            Ok(first) => first,
+            Err(error) => return Some(Err(error)),
+        };
+        self.read_at = Instant::now() + self.flow.read_every;
+        let mut gathered = BytesMut::from(first);
+        for _ in 0..GATHERED_MAX {
+            // The connection's task hands over one chunk at a time.
+            tokio::task::yield_now().await;
+            match self.chunks.next().now_or_never() {
+                Some(Some(Ok(chunk))) => gathered.extend_from_slice(&chunk),
+                Some(Some(Err(error))) => {
+                    self.failed = Some(error);
+                    return Some(Ok(gathered.freeze()));
+                }
+                Some(None) | None => return Some(Ok(gathered.freeze())),
+            }
+            if gathered.len() > WINDOW_BYTES {
+                break;
+            }
+        }
+        // There is more.
+        self.read_at = Instant::now();
+        Some(Ok(gathered.freeze()))
+    }
+
     fn fits(&mut self, chunk: &[u8]) -> bool {
         self.ahead_bytes += chunk.len();
         match chunk.iter().rposition(|byte| *byte == b'\n') {

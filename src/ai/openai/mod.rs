@@ -61,11 +61,12 @@ impl OpenAi {
         &self.inner.model
     }
 
-    /// Asks for a reply, by `model` or the provider's own.
+    /// Asks for a reply, by `model` or the provider's own. Once it is under way it is read every `read_every`.
     pub fn generate(
         &self,
         request: &Arc<GenerateRequest>,
         model: Option<&str>,
+        read_every: Duration,
     ) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
         let inner = self.inner.clone();
         let model = model.unwrap_or(&inner.model).to_owned();
@@ -74,7 +75,7 @@ impl OpenAi {
             let redact = Redact::new(&inner.endpoint.key);
             loop {
                 let habit = inner.habits.of_model(&model);
-                let flow = Arc::new(Flow::default());
+                let flow = Arc::new(Flow::new(read_every));
                 let client = Client::build(inner.http.clone(), inner.endpoint.clone())
                     .with_http_service(service(inner.http.clone(), flow.clone()));
                 let body = body(&request, &model, habit);

@@ -16,6 +16,8 @@ use crate::ai::Tokens;
 
 /// After the last word the usage follows at once, or not at all.
 const USAGE_PATIENCE: Duration = Duration::from_secs(2);
+/// From here on no more text is put together into one piece.
+const PIECE_MAX_BYTES: usize = 4 * 1024;
 /// A token has fewer bytes than this on average, in any script: a server that passes `max_tokens` by far is cut.
 const TOKEN_MAX_BYTES: usize = 16;
 
@@ -71,6 +73,8 @@ pub(super) struct Reader {
     text: String,
     finish: Option<Finish>,
     usage: Option<Usage>,
+    /// Came behind text that was ready, and is told after it.
+    kept: Option<Next>,
     ended: bool,
 }
 
@@ -84,7 +88,17 @@ impl Reader {
         redact: Redact,
     ) -> Self {
         let request = request.clone();
-        Self { events, flow, request, redact, text: String::new(), finish: None, usage: None, ended: false }
+        Self {
+            events,
+            flow,
+            request,
+            redact,
+            text: String::new(),
+            finish: None,
+            usage: None,
+            kept: None,
+            ended: false,
+        }
     }
 
     pub fn pieces(self) -> impl Stream<Item = Next> + Send {
@@ -92,12 +106,40 @@ impl Reader {
             if reader.ended {
                 return None;
             }
-            let next = reader.next().await;
+            let next = match reader.kept.take() {
+                Some(kept) => kept,
+                None => reader.next().await,
+            };
+            let next = next.map(|piece| match piece {
+                Piece::Text(text) => Piece::Text(reader.with_what_is_ready(text)),
+                end @ Piece::End { .. } => end,
+            });
             reader.ended = !matches!(next, Ok(Piece::Text(_)));
             Some((next, reader))
         })
     }
 
+    /// Text that has come already goes on in one piece: each piece wakes a row of tasks.
+    fn with_what_is_ready(&mut self, mut text: String) -> String {
+        self.flow.speaks();
+        while text.len() < PIECE_MAX_BYTES {
+            match self.next().now_or_never() {
+                Some(Ok(Piece::Text(more))) => text.push_str(&more),
+                Some(last) => {
+                    self.kept = Some(last);
+                    break;
+                }
+                None => {
+                    // It asked for more, and is not there to take it.
+                    self.flow.fed();
+                    break;
+                }
+            }
+        }
+        text
+    }
+
+    /// Nothing is lost when the future is dropped: an event that was taken is told in the same poll.
     async fn next(&mut self) -> Next {
         loop {
             let Some(event) = self.event().await else { return self.end() };

@@ -51,7 +51,11 @@ impl People {
         per_user_max: usize,
     ) -> Result<(), TooMany> {
         let mut registry = self.lock();
-        let person = registry.users.entry(info.user).or_default();
+        // Most have one socket.
+        let person = registry
+            .users
+            .entry(info.user)
+            .or_insert_with(|| Person { sessions: Vec::with_capacity(1), shown: Vec::new() });
         if person.sessions.len() >= per_user_max {
             return Err(TooMany);
         }
