@@ -19,6 +19,7 @@ export class ApiError extends Error {
 }
 
 const DEADLINE_MS = 15000;
+const DOWNLOAD_DEADLINE_MS = 300000;
 /** Not a secret: only says that asking for a renewal is worth a request. */
 const HINT = "greenroom.signed-in";
 
@@ -53,19 +54,36 @@ export class Api {
   post(path, body = {}) { return this.#authorized("POST", path, body); }
   /** @param {string} path @param {object} body */
   put(path, body) { return this.#authorized("PUT", path, body); }
-  /** @param {string} path */
-  delete(path) { return this.#authorized("DELETE", path); }
+  /** @param {string} path @param {object} [body] */
+  delete(path, body) { return this.#authorized("DELETE", path, body); }
 
   /** What anyone may read. @param {string} path */
   getPublic(path) { return this.#request("GET", path); }
 
-  /** @param {string} name e-mail address or user name @param {string} password */
-  login(name, password) {
-    return this.#signIn("/api/auth/login", name.includes("@") ? { email: name, password } : { username: name, password });
-  }
+  /** Asks for something without being signed in. @param {string} path @param {object} body */
+  ask(path, body) { return this.#request("POST", path, body); }
+
+  /** @param {{email?: string, username?: string, mobile?: string, password: string}} fields */
+  login(fields) { return this.#signIn("/api/auth/login", fields); }
 
   /** @param {{email: string, username: string, displayName?: string, password: string}} fields */
   register(fields) { return this.#signIn("/api/auth/register", fields); }
+
+  /** Any other path that answers with a sign-in. @param {string} path @param {object} body */
+  signInWith(path, body) { return this.#signIn(path, body); }
+
+  /** By a provider's ID token; somebody new gets an account. @param {string} idToken */
+  signInByIdToken(idToken) { return this.#signIn("/api/auth/login", {}, idToken); }
+
+  /** A file, whole in memory, under the name that the server gives it. @param {string} path @returns {Promise<{blob: Blob, name: string}>} */
+  async download(path) {
+    if (!this.#token) await this.refresh();
+    const response = await fetch(path, { headers: { Authorization: `Bearer ${this.#token}`, "X-Greenroom-Client": "console" },
+      credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(DOWNLOAD_DEADLINE_MS) });
+    if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => null), Number(response.headers.get("Retry-After")) || undefined);
+    const name = /filename="?([^";]+)/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "download";
+    return { blob: await response.blob(), name };
+  }
 
   /**
    * Takes a new access token by the cookie; one request however many ask.
@@ -96,8 +114,9 @@ export class Api {
     if (token) await this.#request("POST", "/api/auth/logout", {}, token).catch(() => {});
   }
 
-  async #signIn(path, body) {
-    const answer = await this.#request("POST", path, body);
+  /** @param {string} path @param {object} body @param {string|null} [bearer] */
+  async #signIn(path, body, bearer = null) {
+    const answer = await this.#request("POST", path, body, bearer);
     this.#token = answer.accessToken;
     remember(true);
     return answer;

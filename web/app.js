@@ -2,11 +2,14 @@
 /**
  * Greenroom's console: opens the door, keeps the session, and puts the view that the address names on the page.
  *
- * Addresses: `#/` characters, `#/c/<id>` a conversation, `#/account`, `#/admin`.
+ * Addresses: `#/` characters, `#/c/<id>` a conversation, `#/account[/<part>]`, `#/admin`; from mails `#/reset/<token>`,
+ * `#/verified` and `#/verify-failed`.
  *
  * Stable `data-testid`s, for tests from outside:
- *   sign-in         signin-form, signin-name, signin-email, signin-username, signin-display-name, signin-password,
- *                   signin-submit, signin-error, signin-toggle (to and from "create account"), demo-button
+ *   door            signin-form, signin-name, signin-email, signin-username, signin-display-name, signin-password,
+ *                   signin-submit, signin-error, signin-toggle (to and from "create account"), demo-button, door-notice,
+ *                   door-back, door-mobile, door-forgotten, otp-mobile, otp-send-submit, otp-told, otp-code, otp-submit,
+ *                   forgot-name, forgot-submit, reset-code, reset-password, reset-submit, provider-<name>, id-token
  *   frame           connection-state (data-state: connecting, online, reconnecting, offline), connection-banner,
  *                   new-conversation, find-button, conversation-item (data-conversation-id), account-link, admin-link,
  *                   theme-toggle, sign-out, menu-button (phone)
@@ -16,26 +19,35 @@
  *                   composer-input, send-button, stop-button, usage (data-level: ok, near, out, unlimited), offline-voice,
  *                   jump-to-latest, delete-conversation, resend-button, discard-button, again-button, announcer
  *   overlays        toast (data-level), confirm, confirm-accept, confirm-cancel
- *   account         account-usage
- *   admin           admin-tab-<part>, kick-button, broadcast-title, broadcast-body, broadcast-send, drain-button
+ *   account         account-tab-<part>, account-usage, profile-<field>, profile-submit, email-verified, email-unverified,
+ *                   resend-verification, password-current, password-new, password-submit, devices, end-session, logout-all,
+ *                   api-keys, key-name, key-submit, key-value, revoke-key, history, export, leave-sure, leave-password,
+ *                   leave-submit
+ *   admin           admin-tab-<part>, queues-link, people-q, person, person-open, outbox, audit, kick-button, broadcast-title, broadcast-body, broadcast-send, drain-button
  */
 import { Api, mayBeSignedIn } from "./api.js";
 import { GreenroomClient } from "./client.js";
 import { State } from "./state.js";
-import { AccountView } from "./ui/account.js";
-import { AdminView } from "./ui/admin.js";
+import { AccountView } from "./ui/account/account.js";
+import { AdminView } from "./ui/admin/admin.js";
 import { CharactersView } from "./ui/characters.js";
 import { ChatView } from "./ui/chat.js";
+import { showDoor } from "./ui/door/door.js";
+import { returned } from "./ui/door/providers.js";
 import { h, icon } from "./ui/dom.js";
 import { toast, toastError } from "./ui/overlays.js";
 import { openPalette } from "./ui/palette.js";
 import { Shell } from "./ui/shell.js";
-import { showSignIn } from "./ui/sign-in.js";
 import { STOPPED } from "./ui/words.js";
 
 const RETRY_MS = 3000;
 /** Rooms kept in step at a time, so that going back to one is instant. */
 const MAX_ROOMS = 8;
+/** Where the link of a mail ends. @type {Record<string, {title: string, body: string, level: "success"|"warning"}>} */
+const VERIFIED = {
+  verified: { title: "Your e-mail address is proved", body: "Thank you.", level: "success" },
+  "verify-failed": { title: "This link is over", body: "Sign in and ask for a new one on your account's page.", level: "warning" },
+};
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 const api = new Api();
@@ -54,11 +66,11 @@ class Session {
     });
     /** What every view is given. */
     this.context = {
-      api, state: this.state, client: this.client,
+      api, info, state: this.state, client: this.client,
       navigate: (hash) => { location.hash = hash; },
       menuButton: () => this.shell.menuButton(),
       openPalette: () => openPalette(this.context),
-      signOut: () => leave(""),
+      signOut: (notice = "") => leave(typeof notice === "string" ? notice : ""),
       titled: (view) => view === this.view && this.#title(),
       gone: (id) => this.#gone(id),
     };
@@ -72,12 +84,12 @@ class Session {
     await this.state.load().catch((error) => toastError(error, "Not everything could be loaded"));
     if (session !== this) return;
     if (!this.state.user) return void setTimeout(() => session === this && this.start(), RETRY_MS);
-    this.shell.drawUser();
     this.route();
   }
 
   #listen() {
     const { client, state } = this;
+    state.on("user", () => this.shell.drawUser());
     client.on("usage", (usage) => state.setUsage(usage));
     client.on("message:receive", ({ message }) => state.noteMessage(message));
     client.on("message:read", ({ userId, conversationId, readOffset }) => userId === state.user?.id && state.noteRead(conversationId, readOffset));
@@ -100,11 +112,12 @@ class Session {
 
   route() {
     if (!this.state.user) return;
+    if (this.#followMail()) return;
     const [, name, id] = location.hash.split("/");
     this.view?.destroy();
     this.view = null;
     if (name === "c" && id) this.view = new ChatView(this.context, decodeURIComponent(id));
-    else if (name === "account") this.view = new AccountView(this.context);
+    else if (name === "account") this.view = new AccountView(this.context, id);
     else if (name === "admin" && this.state.user.role === "admin") this.view = new AdminView(this.context);
     else this.view = new CharactersView(this.context);
     this.shell.show(this.view.element, name === "c" ? id : null);
@@ -113,6 +126,20 @@ class Session {
     if (this.view.focus) this.view.focus();
     else this.shell.place.focus({ preventScroll: true }); // so that Tab and a screen reader go on from the new view
     this.#forgetRooms(id);
+  }
+
+  /** The addresses that mails lead to. */
+  #followMail() {
+    const [, name, token] = location.hash.split("/");
+    if (name === "reset" && token) {
+      leave("", { panel: "reset", given: { token } });
+      return true;
+    }
+    const notice = VERIFIED[/** @type {keyof typeof VERIFIED} */ (name)];
+    if (!notice) return false;
+    toast(notice);
+    location.replace("#/account");
+    return true;
   }
 
   #title() {
@@ -143,19 +170,46 @@ class Session {
   }
 }
 
-/** Ends the session and shows the door. @param {string} notice */
-async function leave(notice) {
+/** Ends the session and shows the door. @param {string} notice @param {{panel?: string, given?: any}} [at] */
+async function leave(notice, at) {
   const ended = session;
   session = null;
   ended?.end();
   await api.logout();
   if (location.hash) history.replaceState(null, "", location.pathname);
-  if (!session) showDoor(notice);
+  if (!session) open(notice, at);
 }
 
-/** @param {string} notice */
-function showDoor(notice) {
-  showSignIn(root, { api, info, notice, onSignedIn: enter });
+/** @param {string} notice @param {{panel?: string, given?: any}} [at] */
+function open(notice, at = {}) {
+  showDoor(root, { api, info, notice, ...at, onSignedIn: enter });
+}
+
+/** What the address says about the door: a link from a mail was opened by somebody who is not signed in. */
+function openByAddress() {
+  const [, name, token] = location.hash.split("/");
+  const verified = VERIFIED[/** @type {keyof typeof VERIFIED} */ (name)];
+  if (name === "reset" || verified) history.replaceState(null, "", location.pathname);
+  if (name === "reset" && token) open("", { panel: "reset", given: { token } });
+  else open(verified ? `${verified.title}. ${verified.body}` : "");
+}
+
+/** Back from an identity provider. @param {NonNullable<ReturnType<typeof returned>>} back */
+async function goOnWith(back) {
+  if ("problem" in back) return open(back.problem);
+  try {
+    if (back.purpose === "link" && await api.refresh()) {
+      await api.post("/api/auth/identities", { idToken: back.idToken });
+      history.replaceState(null, "", "#/account/ways-in");
+    } else {
+      await api.signInByIdToken(back.idToken);
+    }
+    enter();
+  } catch (error) {
+    if (api.signedIn) enter();
+    else open(error.message);
+    if (api.signedIn) toastError(error, "It was not linked");
+  }
 }
 
 function enter() {
@@ -176,10 +230,12 @@ async function begin() {
   clearTimeout(retry);
   try {
     info = await api.getPublic("/api").catch((error) => { if (error.status === 0) throw error; return null; });
-    if (mayBeSignedIn() && await api.refresh()) enter();
-    else showDoor("");
+    const back = returned();
+    if (back) await goOnWith(back);
+    else if (mayBeSignedIn() && await api.refresh()) enter();
+    else openByAddress();
   } catch (error) {
-    if (error.status > 0 && error.status < 500) return showDoor("");
+    if (error.status > 0 && error.status < 500) return openByAddress();
     showUnreachable();
     retry = setTimeout(begin, RETRY_MS);
   }

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * What the console knows beside the open rooms: who is signed in, usage, characters, the list of conversations.
- * Views read it and listen to its events: `usage`, `characters`, `conversations`, `ai`.
+ * Views read it and listen to its events: `user`, `usage`, `characters`, `conversations`, `ai`.
  */
 import { Emitter } from "./client/wire.js";
 
@@ -17,6 +17,8 @@ export class State extends Emitter {
     super();
     this.api = api;
     this.user = /** @type {any} */ (null);
+    /** Accounts elsewhere that this one is linked with. @type {any[]} */
+    this.identities = [];
     this.usage = /** @type {any} */ (null);
     /** @type {Map<string, any>} by id, in the server's order */
     this.characters = new Map();
@@ -36,9 +38,11 @@ export class State extends Emitter {
   }
 
   async loadUser() {
-    const { user, usage } = await this.api.get("/api/auth/me");
+    const { user, usage, identities } = await this.api.get("/api/auth/me");
     this.user = user;
+    this.identities = identities ?? [];
     this.setUsage(usage);
+    this.emit("user");
   }
 
   async loadCharacters() {

@@ -67,7 +67,7 @@ export class Shell {
     this.list.select(conversationId);
     this.current = conversationId;
     for (const link of this.sidebar.querySelectorAll(".sidebar-foot a")) {
-      if (link.getAttribute("href") === location.hash) link.setAttribute("aria-current", "page");
+      if (location.hash.startsWith(/** @type {string} */ (link.getAttribute("href")))) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
     this.#drawUnread();

@@ -1,9 +1,12 @@
 // @ts-check
 /** Backstage, for admins: live numbers, who is connected, what runs, and the few levers. */
-import { h, icon } from "./dom.js";
-import { facts, label, rowsOf, table, tree } from "./facts.js";
-import { confirmed, toast, toastError } from "./overlays.js";
-import { formatNumber } from "./time.js";
+import { h, icon } from "../dom.js";
+import { facts, label, rowsOf, table, tree } from "../facts.js";
+import { confirmed, toast, toastError } from "../overlays.js";
+import { formatNumber } from "../time.js";
+import { audit } from "./audit.js";
+import { outbox } from "./outbox.js";
+import { people } from "./people.js";
 
 const EVERY_MS = 3000;
 const LEVELS = ["error", "warn", "info", "debug", "trace"];
@@ -15,7 +18,7 @@ export class AdminView {
   #stamp = 0;
 
   /** @param {any} context see app.js */
-  constructor({ api, menuButton }) {
+  constructor({ api, info, menuButton }) {
     this.api = api;
     this.sections = {
       overview: { title: "Overview", path: "/api/admin/overview", draw: (answer) => this.#overview(answer) },
@@ -23,7 +26,10 @@ export class AdminView {
       rooms: { title: "Rooms", path: "/api/admin/rooms", draw: (answer) => [table(rowsOf(answer, "rooms"), { first: ["title", "slug", "id"], empty: "No room is live." })] },
       actors: { title: "Actors", path: "/api/admin/actors", draw: (answer) => this.#actors(answer) },
       pool: { title: "Reply pool", path: "/api/admin/pool", draw: (answer) => [h("div.panel", {}, facts(answer, 0, "h2"))] },
-      controls: { title: "Controls", path: null, draw: () => [] },
+      people: { title: "People", path: null, draw: () => people(api) },
+      audit: { title: "Audit", path: null, draw: () => audit(api) },
+      ...(info?.environment === "development" ? { outbox: { title: "Outbox", path: null, draw: () => outbox(api) } } : {}),
+      controls: { title: "Controls", path: null, draw: () => this.controls },
     };
     this.tabs = Object.entries(this.sections).map(([name, { title }]) => h("button.tab", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "admin-body",
       data: { testid: `admin-tab-${name}`, name }, onclick: () => this.#choose(name), onkeydown: (event) => this.#steer(event) }, title));
@@ -32,7 +38,7 @@ export class AdminView {
     this.controls = this.#controls();
     this.element = h("section.page.admin", { "aria-labelledby": "admin-title" },
       h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "admin-title" }, "Backstage"), this.fresh)),
-      h("div.tabs", { role: "tablist", "aria-label": "Parts" }, ...this.tabs),
+      h("div.tabs", {}, h("div.tab-list", { role: "tablist", "aria-label": "Parts" }, ...this.tabs), h("a.tab", { href: "/admin/queues", data: { testid: "queues-link" } }, "Queues", icon("arrow"))),
       this.body);
     this.#choose("overview");
   }
@@ -45,7 +51,9 @@ export class AdminView {
       tab.tabIndex = on ? 0 : -1;
     }
     this.body.setAttribute("aria-labelledby", `tab-${name}`);
-    this.body.replaceChildren(...(name === "controls" ? this.controls : [h("p.muted", {}, "Loading")]));
+    const { path, draw } = this.sections[/** @type {"overview"} */ (name)];
+    this.fresh.textContent = "";
+    this.body.replaceChildren(...(path ? [h("p.muted", {}, "Loading")] : draw(null)));
     this.#load();
   }
 
@@ -75,7 +83,7 @@ export class AdminView {
         this.fresh.dataset.tone = "warn";
       }
     }
-    this.#timer = setTimeout(() => this.#load(), EVERY_MS);
+    if (path) this.#timer = setTimeout(() => this.#load(), EVERY_MS);
   }
 
   /** New numbers, with the focus and the scrolling where they were. */

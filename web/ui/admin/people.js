@@ -1,0 +1,78 @@
+// @ts-check
+/** The people of this server: find one, see how they stand, change it. */
+import { line, pages, panel } from "../account/parts.js";
+import { h } from "../dom.js";
+import { facts } from "../facts.js";
+import { field, form } from "../form.js";
+import { toast, toastError } from "../overlays.js";
+
+const SEARCH_AFTER_MS = 300;
+
+/** @param {import("../../api.js").Api} api */
+export function people(api) {
+  const q = h("input", { type: "search", id: "people-q", placeholder: "Name, e-mail or number", "aria-label": "Find people", maxLength: 100, data: { testid: "people-q" } });
+  const status = h("select", { id: "people-status", "aria-label": "Status" },
+    ...[["", "All"], ["active", "Active"], ["blocked", "Blocked"], ["deactivated", "Deactivated"]].map(([value, text]) => h("option", { value }, text)));
+  const role = h("select", { id: "people-role", "aria-label": "Role" }, ...[["", "Any role"], ["user", "Users"], ["admin", "Admins"]].map(([value, text]) => h("option", { value }, text)));
+  const list = h("div.account-body", {});
+  const one = h("div.account-body", {});
+  let timer = /** @type {any} */ (0);
+
+  function find() {
+    const query = new URLSearchParams({ limit: "20" });
+    for (const [key, value] of [["q", q.value.trim()], ["status", status.value], ["role", role.value]]) if (value) query.set(key, value);
+    list.replaceChildren(...pages(api, `/api/admin/users?${query}`, (person) => {
+      const row = line([person.displayName, " ", h("span.muted", {}, `@${person.username}`), ...tags(person)], [person.email, person.mobile, person.plan].filter(Boolean).join(" · "),
+        h("button.button.quiet.small", { type: "button", data: { testid: "person-open" }, onclick: () => open(person.id) }, "Open"));
+      row.dataset.testid = "person";
+      return row;
+    }, { empty: "Nobody fits.", testid: "people" }));
+  }
+
+  async function open(/** @type {string} */ id) {
+    try {
+      one.replaceChildren(person(api, await api.get(`/api/users/${id}`), () => open(id)));
+      one.scrollIntoView({ block: "nearest" });
+    } catch (error) {
+      toastError(error, "They could not be loaded");
+    }
+  }
+
+  q.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(find, SEARCH_AFTER_MS);
+  });
+  for (const select of [status, role]) select.addEventListener("change", find);
+  find();
+  return [h("div.filters", {}, q, status, role), h("div.columns", {}, panel("People", list), one)];
+}
+
+/** @param {any} person */
+function tags(person) {
+  return [person.role === "admin" ? h("span.tag", { data: { tone: "good" } }, "admin") : "", person.blocked ? h("span.tag", { data: { tone: "warn" } }, "blocked") : "",
+    person.deactivatedAt ? h("span.tag", {}, "deactivated") : ""];
+}
+
+/** @param {import("../../api.js").Api} api @param {any} answer @param {() => void} redraw */
+function person(api, answer, redraw) {
+  const { user, ...rest } = answer;
+  const act = async (/** @type {object} */ change, /** @type {string} */ path = `/api/admin/users/${user.id}`) => {
+    await api.put(path, change);
+    toast({ title: "Done", level: "success" });
+    redraw();
+  };
+  const quick = (/** @type {string} */ text, /** @type {() => Promise<void>} */ run, testid) => h("button.button.quiet.small", { type: "button", data: { testid },
+    onclick: () => run().catch((/** @type {any} */ error) => toastError(error, "That was refused")) }, text);
+  const reason = field("person-reason", "Reason", { maxLength: 300 }, { key: "reason", hint: "They are told it when they sign in." });
+  const block = form({ id: "person-block", fields: [reason], submit: "Block", look: "danger", send: (values) => act({ blocked: true, ...values }) }).element;
+  const days = field("person-days", "Premium for days", { type: "number", min: "1", max: "3650", value: "30" }, { key: "days" });
+  const premium = form({ id: "person-premium", fields: [days], submit: "Give premium", look: "quiet",
+    send: (values) => act({ isPremium: true, days: Number(values.days) }, `/api/users/${user.id}/premium`) }).element;
+  return panel(user.displayName, h("p.muted", {}, `@${user.username}`), facts({ ...user, ...rest }),
+    h("div.line-actions", {},
+      quick(user.role === "admin" ? "Make a user" : "Make an admin", () => act({ role: user.role === "admin" ? "user" : "admin" }), "person-role"),
+      user.planUntil ? quick("End premium", () => act({ isPremium: false }, `/api/users/${user.id}/premium`), "person-premium-end") : "",
+      rest.deactivatedAt ? quick("Bring back", () => act({ deactivated: false }), "person-reactivate") : "",
+      rest.blocked ? quick("Unblock", () => act({ blocked: false }), "person-unblock") : ""),
+    premium, rest.blocked ? null : block);
+}
