@@ -18,7 +18,8 @@ export function codeField(id = "otp-code") {
 
 /** A development server tells the code, since no message goes out. @param {any} sent */
 export function toldCode(sent) {
-  return sent?.otp ? h("p.notice", { role: "status", data: { testid: "otp-told" } }, "No message goes out from a development server. The code is ", h("code", {}, sent.otp), ".") : "";
+  return sent?.otp ? h("p.notice", { role: "status", data: { testid: "otp-told" } },
+    h("span", {}, "No message goes out from a development server. The code is ", h("code", {}, sent.otp), ".")) : "";
 }
 
 /** @param {import("./door.js").Door} door @param {{mobile?: string, sent?: any}} given */
