@@ -66,6 +66,8 @@ pub struct IdentityProviderSettings {
     pub keys_file: String,
     /// Of [`ALGORITHMS`].
     pub algorithms: Vec<String>,
+    /// The page to which the console sends people (OpenID Connect's authorisation endpoint); empty: they paste a token.
+    pub authorize_url: String,
     /// Every address in a token counts as verified, also without `email_verified`.
     pub email_trusted: bool,
     /// For the keys to arrive.
@@ -86,6 +88,7 @@ impl Default for IdentityProviderSettings {
             jwks_url: String::new(),
             keys_file: String::new(),
             algorithms: Vec::new(),
+            authorize_url: String::new(),
             email_trusted: false,
             timeout_ms: 5_000,
             refetch_after_ms: 10_000,
@@ -212,6 +215,11 @@ impl Config {
                     && full.algorithms.iter().all(|name| ALGORITHMS.contains(&name.as_str())),
                 &format!("{at}.algorithms"),
                 &format!("takes some of {}", ALGORITHMS.join(", ")),
+            );
+            broken.unless(
+                full.authorize_url.is_empty() || is_key_address(&full.authorize_url, self.is_production()),
+                &format!("{at}.authorize_url"),
+                "takes an https:// address (in development http://127.0.0.1 too)",
             );
             broken.unless(full.timeout_ms > 0, &format!("{at}.timeout_ms"), "takes a span longer than zero");
         }

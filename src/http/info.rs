@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::Site;
+use crate::config::IdentityProviderSettings;
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -21,8 +22,42 @@ struct InfoView {
     demo: bool,
     /// Whether anybody may make an account.
     registration: bool,
+    /// Whether mails go out (or into the outbox): a forgotten password can be reset by one.
+    mail: bool,
+    /// Whether one can sign in by a mobile number and a code.
+    mobile: bool,
+    /// Whose ID tokens sign people in.
+    providers: Vec<ProviderView>,
     /// Where the rest is.
     links: LinksView,
+}
+
+/// An identity provider.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ProviderView {
+    /// Its name in the settings.
+    name: String,
+    /// `firebase`, `supabase` or `oidc`.
+    #[schema(value_type = String)]
+    kind: &'static str,
+    /// Its sign-in page, for OpenID Connect's implicit flow; null where only its tokens are known.
+    authorize_url: Option<String>,
+    /// Ours there.
+    client_id: Option<String>,
+}
+
+impl ProviderView {
+    fn new(name: &str, settings: &IdentityProviderSettings) -> Self {
+        let full = settings.effective();
+        let known = !full.authorize_url.is_empty();
+        Self {
+            name: name.to_owned(),
+            kind: full.kind.as_str(),
+            client_id: full.audience.into_iter().next().filter(|_| known),
+            authorize_url: Some(full.authorize_url).filter(|_| known),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,6 +88,15 @@ async fn info(site: web::Data<Site>) -> HttpResponse {
         environment: config.environment.as_str(),
         demo: config.has_demo_accounts(),
         registration: config.auth.registration,
+        mail: config.mail.is_set() || !config.is_production(),
+        mobile: config.sms.is_set() || !config.is_production(),
+        providers: config
+            .auth
+            .providers
+            .iter()
+            .filter(|(_, settings)| settings.is_active())
+            .map(|(name, settings)| ProviderView::new(name, settings))
+            .collect(),
         links: LinksView {
             socket: "/ws",
             documentation: "/api-docs",

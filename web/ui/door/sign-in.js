@@ -30,7 +30,7 @@ export function signIn(door) {
       others.length ? h("div.signin-others", {}, h("p.signin-or", {}, h("span", {}, "or")), ...others) : "",
       h("div.signin-links", {},
         info?.registration === false ? "" : elsewhere("New here?", "Create an account", () => go("register"), "signin-toggle"),
-        elsewhere("", "Forgot the password?", () => go("forgotten"), "door-forgotten")),
+        info?.mail === false && !info?.mobile ? "" : elsewhere("", "Forgot the password?", () => go("forgotten"), "door-forgotten")),
       demo(door) ?? ""],
   };
 }
