@@ -180,3 +180,27 @@ async fn a_forgotten_password_is_set_anew_by_a_code_too() {
     assert!(!is_in(&app, &mira).await);
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_took_an_address_before_its_owner_came_is_shut_out_by_the_owners_reset() {
+    let app = TestApp::start().await;
+    let taker = app.user().await;
+    execute(&app, &format!("update users set mobile = '+447911123456' where id = '{}'", taker.id)).await;
+    let (status, key) = app.post("/api/auth/api-keys", Some(&taker.token), json!({"name": "mine"})).await;
+    assert_eq!(status, 201, "{key}");
+    forgot(&app, &taker.email).await;
+    let token = links(&app, &taker.email, RESET, 1).await.remove(0);
+    assert_eq!(reset(&app, &token, NEW_PASSWORD).await.0, 204);
+    assert_eq!(count(&app, "select count(*) from api_keys where revoked_at is null").await, 0);
+    assert_eq!(count(&app, "select count(*) from users where mobile is not null").await, 0);
+    // From now on the address is proved, and a forgotten password costs nothing but itself.
+    let owner = app.sign_in(&taker.email, NEW_PASSWORD).await;
+    app.post("/api/auth/api-keys", Some(&owner.token), json!({"name": "mine"})).await;
+    let open = "select count(*) from jobs where state < 2";
+    eventually("the job is done", async || count(&app, open).await == 0).await;
+    forgot(&app, &owner.email).await;
+    let token = links(&app, &owner.email, RESET, 2).await.remove(0);
+    assert_eq!(reset(&app, &token, PASSWORD).await.0, 204);
+    assert_eq!(count(&app, "select count(*) from api_keys where revoked_at is null").await, 1);
+    app.stop().await;
+}
