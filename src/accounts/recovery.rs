@@ -156,7 +156,7 @@ impl Accounts {
     }
 
     /// A letter to the owner, who may not be the one who did it.
-    async fn tell_of_change(
+    pub(super) async fn tell_of_change(
         &self,
         client: &impl deadpool_postgres::GenericClient,
         profile: &Profile,
