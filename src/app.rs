@@ -139,6 +139,7 @@ impl App {
             engine: engine.clone(),
             conversations: conversations.clone(),
             tokens: tokens.clone(),
+            foreign: tasks::foreign(&accounts),
             profiles: tasks::profiles(&accounts),
             plans,
         }));

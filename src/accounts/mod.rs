@@ -7,6 +7,7 @@ mod api_keys;
 mod cookie;
 mod cursor;
 mod history;
+mod identity;
 mod links;
 mod news;
 mod origin;
@@ -43,6 +44,7 @@ use crate::postgres::refusal;
 
 pub use api_keys::{ApiKey, Holder, KeyCaller, KeyInfo, NewKey, Scope, Way};
 pub use history::{AuthEvent, HistoryLine};
+pub use identity::{ForeignCaller, IdentityInfo};
 pub use links::{LinkPurpose, LinkToken};
 pub use origin::Origin;
 pub use otp::{Code, Mobile, MobileSignUp, OtpStatus, Proved, Sent, is_region};
@@ -99,6 +101,7 @@ struct Inner {
     on_ended: OnceLock<OnEnded>,
     on_changed: OnceLock<OnChanged>,
     codes: otp::CodeKey,
+    identities: identity::Identities,
 }
 
 impl Accounts {
@@ -111,8 +114,18 @@ impl Accounts {
             AccessTokens::rotating(secret.expose_secret().as_bytes(), &previous, config.auth.access_ttl());
         let passwords = Passwords::new(&config.auth);
         let codes = otp::CodeKey::new(secret.expose_secret().as_bytes());
-        let (on_ended, on_changed) = (OnceLock::new(), OnceLock::new());
-        Ok(Self(Arc::new(Inner { pool, config, tokens, passwords, outbound, on_ended, on_changed, codes })))
+        let identities = identity::Identities::open(&config.auth)?;
+        Ok(Self(Arc::new(Inner {
+            pool,
+            config,
+            tokens,
+            passwords,
+            outbound,
+            on_ended: OnceLock::new(),
+            on_changed: OnceLock::new(),
+            codes,
+            identities,
+        })))
     }
 
     /// Signs and checks access tokens.

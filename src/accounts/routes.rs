@@ -14,15 +14,16 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::view::{SignInView, answer};
-use super::{Accounts, Mobile, NewUser, Origin, RefreshToken, cookie, rules};
+use super::{Accounts, Mobile, NewUser, Origin, RefreshToken, cookie, identity, rules};
 
 pub use self::view::UserView;
 use crate::config::Config;
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
-use crate::http::{ClientAddress, Json, RateLimits};
+use crate::http::{ClientAddress, Json, RateLimits, bearer};
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     super::api_keys::routes(config);
+    identity::routes(config);
     super::otp::routes(config);
     super::people::routes(config);
     super::privacy::routes(config);
@@ -34,15 +35,18 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(register).service(login).service(refresh_token);
 }
 
-/// Somebody new.
+/// Somebody new: e-mail address, password and username, or with an ID token the username alone, which may be left out.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RegisterBody {
+    #[serde(default)]
     #[schema(format = "email", max_length = 254)]
     email: String,
+    #[serde(default)]
     #[schema(min_length = 8, max_length = 128, format = "password")]
     password: String,
     /// Letters, digits, `_`, `.` and `-`.
+    #[serde(default)]
     #[schema(min_length = 3, max_length = 30)]
     username: String,
     /// How characters and others address the person; the username without it.
@@ -50,13 +54,14 @@ struct RegisterBody {
     display_name: Option<String>,
 }
 
-/// An e-mail address, a username or a mobile number, and the password.
+/// An e-mail address, a username or a mobile number, and the password; nothing with an ID token.
 #[derive(Deserialize, ToSchema)]
 struct LoginBody {
     email: Option<String>,
     username: Option<String>,
     /// With its country code; without it a number of the server's own region.
     mobile: Option<String>,
+    #[serde(default)]
     #[schema(format = "password")]
     password: String,
 }
@@ -72,6 +77,9 @@ struct RefreshBody {
 ///
 /// And sign in. A link that proves the e-mail address is sent to it. The console (header `X-Greenroom-Client: console`)
 /// gets the refresh token as a cookie.
+///
+/// Without a password, `Authorization: Bearer <ID token>` of a configured identity provider makes the account. An account
+/// that has proved the same e-mail address is linked instead (200).
 #[utoipa::path(
     operation_id = "register",
     tag = "auth",
@@ -79,6 +87,8 @@ struct RefreshBody {
     responses(
         (status = 201, description = "The account is made and signed in", body = SignInView),
         (status = 400, description = "A field is missing or not valid", body = ErrorBody),
+        (status = 200, description = "An account of the ID token's verified address was linked and is signed in", body = SignInView),
+        (status = 401, description = "The ID token does not hold", body = ErrorBody),
         (status = 403, description = "This server takes no new accounts", body = ErrorBody),
         (status = 409, description = "The e-mail address or the username is taken", body = ErrorBody),
         (status = 429, description = "Too many tries", body = ErrorBody),
@@ -96,6 +106,11 @@ async fn register(
     config: web::Data<Config>,
 ) -> ApiResult<HttpResponse> {
     let body = body.into_inner();
+    if body.password.is_empty()
+        && let Some(token) = bearer(&request)
+    {
+        return identity::register(&request, address, token, &body.username, &origin).await;
+    }
     let new = match (
         NewUser::check(&body.email, &body.username, body.display_name.as_deref()),
         rules::password(&body.password),
@@ -115,15 +130,20 @@ async fn register(
 /// Sign in
 ///
 /// Unknown names and wrong passwords are refused alike, and so is a blocked or deactivated account without its password.
+///
+/// Without a password in the body, `Authorization: Bearer <ID token>` of a configured identity provider signs in; at the
+/// first time that makes the account (201), or links one that has proved the same e-mail address.
 #[utoipa::path(
     operation_id = "login",
     tag = "auth",
     request_body = LoginBody,
     responses(
         (status = 200, description = "Signed in", body = SignInView),
+        (status = 201, description = "An account was made by the ID token, and is signed in", body = SignInView),
         (status = 400, description = "A field is missing or not valid", body = ErrorBody),
-        (status = 401, description = "The name or the password is wrong", body = ErrorBody),
-        (status = 403, description = "The account is blocked or deactivated", body = ErrorBody),
+        (status = 401, description = "The name or the password is wrong, or the ID token does not hold", body = ErrorBody),
+        (status = 403, description = "The account is blocked or deactivated, or this server takes no new ones", body = ErrorBody),
+        (status = 409, description = "An account has the ID token's address without having proved it", body = ErrorBody),
         (status = 429, description = "Too many tries", body = ErrorBody),
         (status = 503, description = "The database is away, or too many sign in at once", body = ErrorBody),
     ),
@@ -133,12 +153,17 @@ async fn login(
     request: HttpRequest,
     address: ClientAddress,
     origin: Origin,
-    body: Json<LoginBody>,
+    body: Result<Json<LoginBody>, ApiError>,
     accounts: web::Data<Accounts>,
     limits: web::Data<RateLimits>,
     config: web::Data<Config>,
 ) -> ApiResult<HttpResponse> {
-    let body = body.into_inner();
+    if let Some(token) = bearer(&request)
+        && body.as_ref().map_or(true, |body| body.0.password.is_empty())
+    {
+        return identity::sign_in(&request, address, token, &origin).await;
+    }
+    let body = body?.into_inner();
     let name = match (body.email, body.username, body.mobile) {
         (Some(name), None, None) | (None, Some(name), None) if !name.trim().is_empty() => name,
         (None, None, Some(text)) => Mobile::parse(&text, &config.auth.default_region)?.as_str().to_owned(),

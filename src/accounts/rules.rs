@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 
+use super::random_hex;
 use crate::error::FieldError;
 
 const EMAIL_MAX_CHARS: usize = 254;
@@ -88,6 +89,12 @@ pub fn username(text: &str) -> Result<Username, FieldError> {
         return wrong("is reserved");
     }
     Ok(Username { typed: typed.to_owned(), key })
+}
+
+/// A username for somebody who has chosen none yet: `person-` and eight random characters.
+pub fn generated_username() -> Username {
+    let name = format!("person-{}", random_hex::<4>());
+    Username { key: name.clone(), typed: name }
 }
 
 pub fn display_name(text: &str) -> Result<String, FieldError> {
@@ -222,6 +229,13 @@ mod tests {
             assert!(username(bad).is_err(), "{bad}");
         }
         assert_eq!(username(" Mira ").unwrap(), Username { typed: "Mira".into(), key: "mira".into() });
+    }
+
+    #[test]
+    fn a_generated_username_is_one_that_could_have_been_chosen() {
+        let (one, other) = (generated_username(), generated_username());
+        assert_ne!(one, other);
+        assert_eq!(username(&one.typed).unwrap(), one);
     }
 
     #[test]

@@ -77,6 +77,7 @@ impl Accounts {
     /// The same of what ended at `at`.
     pub(super) fn tell_ended_at(&self, user: UserId, sign_in: Option<SessionId>, at: Timestamp) {
         self.0.tokens.revoke(user, sign_in, at);
+        self.forget_identities(user);
         if let Some(tell) = self.0.on_ended.get() {
             tell(user, sign_in);
         }

@@ -20,7 +20,7 @@ use crate::config::ServerSettings;
 use crate::http::{Finding, Probe};
 use crate::jobs::{Handler, Job, JobError, Jobs, LiveNumbers, LiveQueue, QueueName, Recurring};
 use crate::postgres::{Database, HealthState};
-use crate::realtime::{Hub, Profile, Profiles};
+use crate::realtime::{ForeignTokens, Hub, Profile, Profiles};
 
 /// A database that gives no answer by then is down.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -124,6 +124,12 @@ pub fn profiles(accounts: &Accounts) -> Profiles {
         }
         .boxed()
     })
+}
+
+/// How a socket learns whose ID token it was shown.
+pub fn foreign(accounts: &Accounts) -> ForeignTokens {
+    let accounts = accounts.clone();
+    Arc::new(move |token| accounts.foreign(token))
 }
 
 /// What follows from another plan or standing of an account: its actor reads it anew, and its sockets hear how much of

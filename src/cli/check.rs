@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::config::{Config, MailTls, PlanSettings, ProviderKind};
+use crate::config::{Config, MailTls, PlanSettings, ProviderKind, names_not_needed};
 use crate::outbound::{Channel, Outbound};
 use crate::postgres::HealthState;
 
@@ -34,6 +34,19 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
             "off: enabled = false".to_owned()
         };
         println!("    {name:<12} {state} {}", provider.model);
+    }
+    for (name, provider) in &config.auth.providers {
+        let state = if provider.is_active() {
+            format!("on: {}", provider.effective().issuer)
+        } else if provider.enabled {
+            format!("off: set auth.providers.{name}.{}", provider.kind.switched_on_by())
+        } else {
+            "off: enabled = false".to_owned()
+        };
+        println!("  ID tokens of {name:<12} {state}");
+    }
+    for name in names_not_needed() {
+        println!("  {name} is set and not needed");
     }
     for (name, limit) in config.limits.effective().named() {
         let limit = if limit.enabled {

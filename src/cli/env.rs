@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use crate::config::{Config, env_name, names_not_understood, usual_names};
+use crate::config::{Config, env_name, names_not_needed, names_not_understood, usual_names};
 
 pub fn run(config: &Config) -> ExitCode {
     println!("Usual names (* is set now):");
@@ -19,6 +19,10 @@ pub fn run(config: &Config) -> ExitCode {
     for (setting, value) in config.values() {
         let name = env_name(&setting);
         println!("{} {name}={value}", mark(&name));
+    }
+    let idle = names_not_needed();
+    if !idle.is_empty() {
+        println!("\nSet, but not needed: {}", idle.join(", "));
     }
     let unknown = names_not_understood();
     if !unknown.is_empty() {

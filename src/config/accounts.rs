@@ -1,9 +1,12 @@
 //! Signing in: tokens, passwords, and the first admin.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+
+use super::IdentityProviderSettings;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuthSettings {
@@ -28,6 +31,8 @@ pub struct AuthSettings {
     /// ISO 3166 region of mobile numbers without a country code; empty: they are refused.
     pub default_region: String,
     pub otp: OtpSettings,
+    /// Whose ID tokens sign people in, by a name of the operator's.
+    pub providers: BTreeMap<String, IdentityProviderSettings>,
     /// Whether the console's cookie is for HTTPS only. Development has no HTTPS and ignores it.
     pub cookie_secure: bool,
     /// Passwords hashed at the same time.
@@ -52,6 +57,7 @@ impl Default for AuthSettings {
             lookups: true,
             default_region: String::new(),
             otp: OtpSettings::default(),
+            providers: super::identity::shipped(),
             cookie_secure: true,
             hash_concurrency: 2,
             hash_queue_max: 64,

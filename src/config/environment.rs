@@ -55,6 +55,12 @@ pub fn usual_names() -> Vec<UsualName> {
             "life of an access token: 15m, 1h or seconds",
             span_seconds,
         ),
+        name(
+            "FIREBASE_PROJECT_ID",
+            &["auth.providers.firebase.project_id"],
+            "accepts ID tokens of this Firebase project",
+            text,
+        ),
         name("OPENAI_ORGANIZATION", &["ai.providers.openai.organization"], "organisation at OpenAI", text),
         name("OPENAI_BASE_URL", &["ai.providers.openai.base_url"], "another OpenAI-compatible address", text),
         name("SMTP_HOST", &["mail.host"], "server that sends mail", text),
@@ -139,6 +145,18 @@ pub(super) fn not_understood(env: &BTreeMap<String, String>) -> Vec<&str> {
             name.starts_with("RATE_LIMIT_")
                 || (name.starts_with("GREENROOM_") && !name.starts_with("GREENROOM__"))
         })
+        .filter(|name| !usual.iter().any(|usual| usual.name == *name))
+        .collect()
+}
+
+/// Variables that deployments of this kind often have, and that nothing here needs.
+#[must_use]
+pub(super) fn not_needed(env: &BTreeMap<String, String>) -> Vec<&str> {
+    let usual = usual_names();
+    env.keys()
+        .map(String::as_str)
+        // ID tokens are checked with public keys alone: no account of ours at the provider takes part.
+        .filter(|name| name.starts_with("FIREBASE_") || *name == "GOOGLE_APPLICATION_CREDENTIALS")
         .filter(|name| !usual.iter().any(|usual| usual.name == *name))
         .collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use figment::value::{Dict, Value};
 
-use super::{Config, PlanSettings, ProviderSettings};
+use super::{Config, IdentityProviderSettings, PlanSettings, ProviderSettings};
 
 /// Prefix and separator of `GREENROOM__SECTION__KEY`.
 pub(super) const ENV_PREFIX: &str = "GREENROOM__";
@@ -50,6 +50,10 @@ pub(super) fn tree() -> Node {
         sections.insert("plans".to_owned(), Node::Named(Box::new(shape_of(PlanSettings::default()))));
         if let Some(Node::Table(ai)) = sections.get_mut("ai") {
             ai.insert("providers".to_owned(), Node::Named(Box::new(shape_of(ProviderSettings::default()))));
+        }
+        if let Some(Node::Table(auth)) = sections.get_mut("auth") {
+            let identity = shape_of(IdentityProviderSettings::default());
+            auth.insert("providers".to_owned(), Node::Named(Box::new(identity)));
         }
     }
     root

@@ -263,6 +263,12 @@ fn scalar(value: &Value) -> String {
     }
 }
 
+/// Names of this process's environment that are accepted, and that nothing needs.
+#[must_use]
+pub fn names_not_needed() -> Vec<String> {
+    environment::not_needed(&process_env()).into_iter().map(str::to_owned).collect()
+}
+
 /// Names of this process's environment that look as if they were meant for us, and are none of ours.
 #[must_use]
 pub fn names_not_understood() -> Vec<String> {

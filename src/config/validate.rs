@@ -26,6 +26,7 @@ impl Config {
         self.check_server(&mut broken);
         self.check_bounds(&mut broken);
         self.check_ai(&mut broken);
+        self.check_identity_providers(&mut broken);
         self.check_outbound(&mut broken);
         self.check_plans(&mut broken);
         if broken.0.is_empty() { Ok(()) } else { Err(ConfigError { problems: broken.0 }) }
@@ -348,7 +349,7 @@ impl Config {
     }
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     !text.is_empty() && text.len() <= 64 && text.chars().all(plain)
 }
@@ -371,10 +372,10 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-struct Broken(Vec<Problem>);
+pub(super) struct Broken(Vec<Problem>);
 
 impl Broken {
-    fn unless(&mut self, holds: bool, name: &str, message: &str) {
+    pub(super) fn unless(&mut self, holds: bool, name: &str, message: &str) {
         if !holds {
             self.0.push(Problem::new("", name, message));
         }

@@ -1,16 +1,22 @@
-//! Who calls: extractors that read the Bearer access token. They trust the token alone and ask no database.
+//! Who calls: extractors that read the Bearer token.
+//!
+//! Of our own access tokens they trust the token alone, and ask no database. An ID token of a configured identity provider
+//! is as good where it is linked to an account; it takes the provider's keys and, once a minute, a look-up.
 
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either, LocalBoxFuture};
 use greenroom_actors::domain::{SessionId, UserId};
+use greenroom_actors::protocol::Refusal;
 
-use crate::accounts::{AccessTokens, ApiKey, Role};
+use crate::accounts::{AccessTokens, Accounts, ApiKey, ForeignCaller, Role, TokenError};
 use crate::error::ApiError;
 
-/// A signed-in user. Needs `web::Data<AccessTokens>` in the app.
+/// A signed-in user. Needs `web::Data<AccessTokens>` in the app, and `web::Data<Accounts>` for ID tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub user: UserId,
@@ -33,65 +39,105 @@ pub(crate) fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn find(request: &HttpRequest) -> Result<Option<Caller>, ApiError> {
+/// Who calls, as far as it is known without asking anybody.
+enum Found {
+    Now(Result<Option<Caller>, ApiError>),
+    /// An ID token: its provider's keys and the database are asked, where they were not lately.
+    Asked(BoxFuture<'static, Result<ForeignCaller, Refusal>>),
+}
+
+fn find(request: &HttpRequest) -> Found {
     let Some(token) = bearer(request) else {
-        return if request.headers().contains_key(header::AUTHORIZATION) {
+        return Found::Now(if request.headers().contains_key(header::AUTHORIZATION) {
             Err(ApiError::unauthenticated("Authorization takes: Bearer <access token>"))
         } else {
             Ok(None)
-        };
+        });
     };
     let Some(tokens) = request.app_data::<web::Data<AccessTokens>>() else {
         tracing::error!("the app was built without AccessTokens");
-        return Err(ApiError::internal());
+        return Found::Now(Err(ApiError::internal()));
     };
     if ApiKey::looks_like(token) {
-        return Err(ApiError::unauthenticated(
+        return Found::Now(Err(ApiError::unauthenticated(
             "an API key is not accepted here: sign in for an access token",
-        ));
+        )));
     }
     match tokens.verify(token) {
-        Ok(claims) => Ok(Some(Caller { user: claims.sub, role: claims.role, session: claims.sid })),
-        Err(error) => Err(ApiError::unauthenticated(error.to_string())),
+        Ok(claims) => {
+            Found::Now(Ok(Some(Caller { user: claims.sub, role: claims.role, session: claims.sid })))
+        }
+        Err(error) => {
+            let accounts = request.app_data::<web::Data<Accounts>>();
+            let foreign = accounts.filter(|_| error == TokenError::Invalid);
+            match foreign.and_then(|accounts| accounts.foreign(token)) {
+                Some(asked) => Found::Asked(asked),
+                None => Found::Now(Err(ApiError::unauthenticated(error.to_string()))),
+            }
+        }
+    }
+}
+
+impl From<ForeignCaller> for Caller {
+    fn from(caller: ForeignCaller) -> Self {
+        Self { user: caller.user, role: caller.role, session: caller.session }
+    }
+}
+
+/// Ready at once for our own tokens.
+type Extracted<T> = Either<Ready<Result<T, ApiError>>, LocalBoxFuture<'static, Result<T, ApiError>>>;
+
+fn extract<T: 'static>(
+    request: &HttpRequest,
+    admit: fn(Option<Caller>) -> Result<T, ApiError>,
+) -> Extracted<T> {
+    match find(request) {
+        Found::Now(caller) => Either::Left(ready(caller.and_then(admit))),
+        Found::Asked(asked) => Either::Right(async move { admit(Some(asked.await?.into())) }.boxed_local()),
     }
 }
 
 /// Whether an admin asks. A token that does not hold counts as none: monitors may have an old one.
-pub(super) fn is_admin(request: &HttpRequest) -> bool {
-    find(request).is_ok_and(|caller| caller.is_some_and(|caller| caller.role == Role::Admin))
+pub(super) async fn is_admin(request: &HttpRequest) -> bool {
+    extract(request, admin).await.is_ok()
 }
 
-fn require(request: &HttpRequest) -> Result<Caller, ApiError> {
-    find(request)?.ok_or_else(|| ApiError::unauthenticated("sign in first: this needs an access token"))
+fn anybody(caller: Option<Caller>) -> Result<Caller, ApiError> {
+    caller.ok_or_else(|| ApiError::unauthenticated("sign in first: this needs an access token"))
+}
+
+fn admin(caller: Option<Caller>) -> Result<AdminCaller, ApiError> {
+    let caller = anybody(caller)?;
+    match caller.role {
+        Role::Admin => Ok(AdminCaller(caller)),
+        Role::User => Err(ApiError::forbidden("this is for admins")),
+    }
 }
 
 impl FromRequest for Caller {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(require(request))
+        extract(request, anybody)
     }
 }
 
 impl FromRequest for AdminCaller {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(require(request).and_then(|caller| match caller.role {
-            Role::Admin => Ok(Self(caller)),
-            Role::User => Err(ApiError::forbidden("this is for admins")),
-        }))
+        extract(request, admin)
     }
 }
 
 impl FromRequest for OptionalCaller {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(find(request).map(Self))
+        extract(request, |caller| Ok(Self(caller)))
     }
 }
 

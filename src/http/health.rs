@@ -265,7 +265,7 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
 )]
 #[get("/health/detailed")]
 async fn detailed(request: HttpRequest, health: web::Data<Health>) -> HttpResponse {
-    let admin = is_admin(&request);
+    let admin = is_admin(&request).await;
     let found = health.ask().await;
     let mut view = HealthView::new(health.status(&found));
     let told = |(probe, finding, took): (Probe, Finding, Duration)| DependencyView {
@@ -295,7 +295,7 @@ async fn detailed(request: HttpRequest, health: web::Data<Health>) -> HttpRespon
 #[get("/health/metrics")]
 async fn process_metrics(request: HttpRequest, health: web::Data<Health>) -> HttpResponse {
     let mut view = HealthView::new("OK");
-    if is_admin(&request) {
+    if is_admin(&request).await {
         let usage = ProcessUsage::now();
         view.uptime_s = Some(health.0.started.elapsed().as_secs());
         view.process = Some(ProcessView {

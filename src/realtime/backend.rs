@@ -41,6 +41,14 @@ pub struct Verified {
     pub sign_in: SessionId,
 }
 
+/// What came of a token.
+pub enum Verification {
+    /// Our own: known at once.
+    Done(Result<Verified, TokenError>),
+    /// Of an identity provider, whose keys may have to be fetched, and of an account that has to be looked up.
+    Asked(Answer<'static, Verified>),
+}
+
 /// The user of a socket, as its `auth` ack names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -55,7 +63,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Names the database; see `docs/PROTOCOL.md` §1.
     fn epoch(&self) -> Uuid;
     fn is_draining(&self) -> bool;
-    fn verify(&self, token: &str) -> Result<Verified, TokenError>;
+    fn verify(&self, token: &str) -> Verification;
     /// Refused for a user who is gone or blocked, and for a sign-in that has ended.
     fn profile(&self, user: UserId, sign_in: SessionId) -> Answer<'_, Profile>;
 

@@ -9,7 +9,7 @@ use greenroom_actors::domain::{Revision, RoomId, SessionId};
 use greenroom_actors::protocol::{OpenReply, Refusal};
 use greenroom_actors::session::{CloseCode, Frame, JoinTicket};
 
-use super::backend::Profile;
+use super::backend::{Profile, Verified};
 use super::wire::CommandId;
 use crate::conversations::Snapshot;
 
@@ -117,6 +117,15 @@ pub(super) struct JoinedAnswer {
     pub(super) result: Result<RoomNow, Refusal>,
 }
 
+/// What came of a token that had to be asked about.
+#[derive(Debug)]
+pub(super) struct VerifiedAnswer {
+    pub(super) id: Option<CommandId>,
+    /// The token came with the upgrade.
+    pub(super) ready: bool,
+    pub(super) result: Result<Verified, Refusal>,
+}
+
 /// Whose socket it is, for the answer to `auth`.
 #[derive(Debug)]
 pub(super) struct ProfileAnswer {
@@ -147,6 +156,7 @@ pub(super) enum ToSession {
     EngineAnswer(Option<ByteString>),
     /// A feature answered a command.
     FeatureAnswer(Option<ByteString>),
+    Verified(Box<VerifiedAnswer>),
     Profile(Box<ProfileAnswer>),
     Joined(Box<JoinedAnswer>),
     Replies {

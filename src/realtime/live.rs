@@ -10,8 +10,8 @@ use greenroom_actors::protocol::{OpenReply, Responder, Send as SendMessage, Sent
 use greenroom_actors::session::Identity;
 use uuid::Uuid;
 
-use super::backend::{Answer, Backend, Profile, Verified};
-use crate::accounts::{AccessTokens, TokenError};
+use super::backend::{Answer, Backend, Profile, Verification, Verified};
+use crate::accounts::{AccessTokens, ForeignCaller, TokenError};
 use crate::conversations::view::{ConversationView, MessageView};
 use crate::conversations::{Conversations, MessageRange, NewConversation, Snapshot};
 use crate::http::{Page, PageQuery};
@@ -19,14 +19,35 @@ use crate::http::{Page, PageQuery};
 /// Reads a user's profile; refused for one who is gone or blocked, and for a sign-in that has ended.
 pub type Profiles = Arc<dyn Fn(UserId, SessionId) -> Answer<'static, Profile> + Send + Sync>;
 
+/// Whose ID token it is; `None` where it is of no provider that is known.
+pub type ForeignTokens = Arc<dyn Fn(&str) -> Option<Answer<'static, ForeignCaller>> + Send + Sync>;
+
 pub struct LiveBackend {
     pub epoch: Uuid,
     pub engine: Engine,
     pub conversations: Conversations,
     pub tokens: AccessTokens,
+    pub foreign: ForeignTokens,
     pub profiles: Profiles,
     /// Tell whose plan is premium.
     pub plans: Plans,
+}
+
+impl LiveBackend {
+    fn of_foreign(&self, asked: Answer<'static, ForeignCaller>) -> Answer<'static, Verified> {
+        let plans = self.plans.clone();
+        async move {
+            let caller = asked.await?;
+            let identity = Identity {
+                user: caller.user,
+                role: caller.role.into(),
+                premium: plans.get(&caller.plan).premium,
+                expires_at: caller.expires_at,
+            };
+            Ok(Verified { identity, sign_in: caller.session })
+        }
+        .boxed()
+    }
 }
 
 impl Backend for LiveBackend {
@@ -38,15 +59,23 @@ impl Backend for LiveBackend {
         self.engine.is_draining()
     }
 
-    fn verify(&self, token: &str) -> Result<Verified, TokenError> {
-        let claims = self.tokens.verify(token)?;
-        let identity = Identity {
-            user: claims.sub,
-            role: claims.role.into(),
-            premium: self.plans.get(&claims.plan).premium,
-            expires_at: claims.expires_at(),
-        };
-        Ok(Verified { identity, sign_in: claims.sid })
+    fn verify(&self, token: &str) -> Verification {
+        match self.tokens.verify(token) {
+            Ok(claims) => {
+                let identity = Identity {
+                    user: claims.sub,
+                    role: claims.role.into(),
+                    premium: self.plans.get(&claims.plan).premium,
+                    expires_at: claims.expires_at(),
+                };
+                Verification::Done(Ok(Verified { identity, sign_in: claims.sid }))
+            }
+            Err(TokenError::Invalid) => match (self.foreign)(token) {
+                Some(asked) => Verification::Asked(self.of_foreign(asked)),
+                None => Verification::Done(Err(TokenError::Invalid)),
+            },
+            Err(error) => Verification::Done(Err(error)),
+        }
     }
 
     fn profile(&self, user: UserId, sign_in: SessionId) -> Answer<'_, Profile> {

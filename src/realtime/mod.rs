@@ -20,9 +20,9 @@ mod shard;
 mod hub;
 mod metrics;
 
-pub use backend::{Answer, Backend, Profile, Verified};
+pub use backend::{Answer, Backend, Profile, Verification, Verified};
 pub use hub::{Hub, HubCounts, SessionInfo};
-pub use live::{LiveBackend, Profiles};
+pub use live::{ForeignTokens, LiveBackend, Profiles};
 pub use settings::Settings;
 pub use socket::{SocketOptions, on_connect};
 pub use ws::routes;

@@ -10,6 +10,7 @@
 mod commands;
 mod calls;
 mod joins;
+mod sign_in;
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -23,16 +24,15 @@ use bytestring::ByteString;
 use futures_util::stream::poll_fn;
 use greenroom_actors::domain::{RoomId, SessionId};
 use greenroom_actors::protocol::{Notification, NotificationLevel, Refusal, RefusalCode};
-use greenroom_actors::session::{CloseCode, Session, SignIn};
+use greenroom_actors::session::{CloseCode, Session};
 use jiff::Timestamp;
 
 use super::backend::SharedBackend;
-use super::delivery::{ProfileAnswer, ToSession, text_cost};
-use super::hub::{Hub, SessionInfo};
+use super::delivery::{ToSession, text_cost};
+use super::hub::Hub;
 use super::shard::{Local, Shard};
 use super::socket::Connection;
 use super::wire::{self, CommandId, DecodeError, Hello};
-use crate::accounts::Role;
 
 type SocketContext = WebsocketContext<SessionActor>;
 
@@ -52,6 +52,8 @@ pub(super) struct SessionActor {
     partial: Option<Box<BytesMut>>,
     engine_calls: usize,
     feature_calls: usize,
+    /// A token of an identity provider is being checked.
+    verifying: bool,
     /// Rooms whose open replies were asked for, and whether to ask once more.
     asked: Vec<(RoomId, bool)>,
     closing: bool,
@@ -80,6 +82,7 @@ impl SessionActor {
             partial: None,
             engine_calls: 0,
             feature_calls: 0,
+            verifying: false,
             asked: Vec::new(),
             closing: false,
         }
@@ -124,78 +127,6 @@ impl SessionActor {
             auth_timeout_ms: settings.session.auth_timeout.as_millis() as u64,
             max_frame_bytes: settings.max_frame_bytes,
         })
-    }
-
-    /// A token was shown: with the upgrade (`ready`), or by `auth`.
-    fn on_token(&mut self, token: &str, id: Option<CommandId>, ready: bool, context: &mut SocketContext) {
-        let verified = match self.backend.verify(token) {
-            Ok(verified) => verified,
-            Err(error) => {
-                let refusal = Refusal::new(RefusalCode::Unauthenticated, error.to_string());
-                self.refuse(id.as_ref(), "auth", &refusal, context);
-                // A socket that is signed in keeps the time that it has.
-                if self.core.identity().is_none() {
-                    self.close(CloseCode::TokenEnded, context);
-                }
-                return;
-            }
-        };
-        let user = verified.identity.user;
-        match self.core.sign_in(verified.identity) {
-            Err(refusal) => return self.refuse(id.as_ref(), "auth", &refusal, context),
-            Ok(SignIn::Prolonged) => {
-                self.hub.people().update(self.core.id(), |info| info.sign_in = verified.sign_in);
-            }
-            Ok(SignIn::First) => {
-                let info = SessionInfo {
-                    id: self.core.id(),
-                    user,
-                    username: None,
-                    role: Role::from(verified.identity.role),
-                    sign_in: verified.sign_in,
-                    address: self.address,
-                    connected_at: self.connected_at,
-                    presence: self.core.presence(),
-                    rooms: 0,
-                };
-                let per_user_max = self.hub.settings().sockets_per_user_max;
-                if self.hub.people().add(info, self.shard.index(), per_user_max).is_err() {
-                    return self.close(CloseCode::TooManySockets, context);
-                }
-                if let Some(local) = &self.local {
-                    local.set_signed_in();
-                }
-            }
-        }
-        self.set_due();
-        self.ask_profile((user, verified.sign_in), id, ready, context);
-    }
-
-    fn on_profile(&mut self, answer: ProfileAnswer, context: &mut SocketContext) {
-        let ProfileAnswer { id, ready, result } = answer;
-        let id = id.as_ref();
-        let Some(identity) = self.core.identity() else { return };
-        let profile = match result {
-            Ok(profile) => profile,
-            Err(refusal) => {
-                self.refuse(id, "auth", &refusal, context);
-                // Gone or blocked. Anything else passes, and `auth` can be sent again.
-                if matches!(
-                    refusal.code,
-                    RefusalCode::Unauthenticated | RefusalCode::Forbidden | RefusalCode::NotFound
-                ) {
-                    self.close(CloseCode::TokenEnded, context);
-                }
-                return;
-            }
-        };
-        let signed_in = wire::SignedIn::new(identity.user, &profile, self.core.id(), identity.expires_at);
-        if ready {
-            context.text(wire::ready(&signed_in));
-        } else if let Some(id) = id {
-            context.text(wire::ack(id, &signed_in));
-        }
-        self.hub.people().name(self.core.id(), profile.username.into());
     }
 
     fn on_text(&mut self, text: &str, context: &mut SocketContext) {
@@ -342,6 +273,10 @@ impl StreamHandler<ToSession> for SessionActor {
                 if let Some(text) = text {
                     context.text(text);
                 }
+            }
+            ToSession::Verified(answer) => {
+                self.feature_calls -= 1;
+                self.on_verified(*answer, context);
             }
             ToSession::Profile(answer) => {
                 self.feature_calls -= 1;

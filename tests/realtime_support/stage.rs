@@ -12,7 +12,7 @@ use greenroom::accounts::{Role, TokenError};
 use greenroom::conversations::view::{ConversationView, MessageView, Visibility};
 use greenroom::conversations::{MessageRange, NewConversation, Snapshot};
 use greenroom::http::{Page, PageQuery};
-use greenroom::realtime::{Answer, Backend, Hub, Profile, Verified};
+use greenroom::realtime::{Answer, Backend, Hub, Profile, Verification, Verified};
 use greenroom_actors::domain::{
     CharacterId, ClientId, Content, Finish, Message, MessageId, MessageKind, ReplyState, Revision, RoomId,
     Sender, SessionId, Usage, UserId, utf16_len,

@@ -8,9 +8,9 @@ use super::decide::{Guess, judge};
 use super::store::{self, SignUp};
 use super::{Code, Mobile, Purpose};
 use crate::accounts::history::{AuthEvent, Happened};
-use crate::accounts::rules::{self, Username};
+use crate::accounts::rules;
 use crate::accounts::store::{self as accounts, Account, NewAccount, Taken};
-use crate::accounts::{Accounts, Opened, Origin, Profile, Role, random_hex, standing};
+use crate::accounts::{Accounts, Opened, Origin, Profile, Role, standing};
 use crate::postgres::refusal;
 
 /// Names that are tried for a new account; that one of them is free is next to certain.
@@ -167,7 +167,7 @@ impl Accounts {
         }
         let id = UserId::new();
         for _ in 0..NAMES_TRIED {
-            let username = fresh_username()?;
+            let username = rules::generated_username();
             let new = NewAccount {
                 id,
                 email: None,
@@ -204,20 +204,4 @@ enum Done {
 
 fn taken() -> Refusal {
     Refusal::new(RefusalCode::Conflict, "another account has this mobile number")
-}
-
-fn fresh_username() -> Result<Username, Refusal> {
-    Ok(rules::username(&format!("person-{}", random_hex::<4>()))?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_new_account_gets_a_name_that_the_rules_allow() {
-        let (one, other) = (fresh_username().unwrap(), fresh_username().unwrap());
-        assert_ne!(one, other);
-        assert_eq!((one.key.len(), one.key.starts_with("person-")), (15, true));
-    }
 }

@@ -9,6 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::UserView;
 use super::email::AccountView;
+use crate::accounts::identity::IdentityView;
 use crate::accounts::{Accounts, KeyCaller, Origin, ProfileChange, ProfileFields, Scope};
 use crate::conversations::view::UsageView;
 use crate::error::{ApiError, ApiResult, ErrorBody};
@@ -21,6 +22,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 #[derive(Serialize, ToSchema)]
 pub(super) struct MeView {
     user: UserView,
+    /// Accounts at identity providers that sign in to this one.
+    identities: Vec<IdentityView>,
     usage: UsageView,
 }
 
@@ -58,7 +61,8 @@ struct UsernameView {
 pub(super) async fn look(user: UserId, accounts: &Accounts, engine: &Engine) -> ApiResult<MeView> {
     let view = accounts.profile(user).await?.into();
     let used = engine.usage(user).await?;
-    Ok(MeView { user: view, usage: UsageView::from(&*used) })
+    let identities = accounts.identities(user).await?.into_iter().map(IdentityView::from).collect();
+    Ok(MeView { user: view, identities, usage: UsageView::from(&*used) })
 }
 
 pub(super) async fn change(
