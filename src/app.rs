@@ -146,9 +146,8 @@ impl App {
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         accounts.on_changed(tasks::account_changed(&engine, &hub));
-        let changed = tasks::changed(&accounts);
-        let people = People::new(accounts.clone(), changed.clone());
-        let privacy = Privacy::new(accounts.clone(), engine.clone(), changed);
+        let people = People::new(accounts.clone());
+        let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
         let mut handlers = Handlers::new();

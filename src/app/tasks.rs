@@ -151,15 +151,6 @@ pub fn account_changed(engine: &Engine, hub: &Hub) -> OnChanged {
     })
 }
 
-/// For those who change accounts: this node reads them anew at once, and the others when they hear of it.
-pub fn changed(accounts: &Accounts) -> OnChanged {
-    let (accounts, runtime) = (accounts.clone(), Handle::current());
-    Arc::new(move |user| {
-        let _inside = runtime.enter();
-        accounts.changed(user);
-    })
-}
-
 /// How each thing that the server depends on is asked.
 pub fn probes(database: &Database, engine: &Engine, providers: &Providers, jobs: &Jobs) -> Vec<Probe> {
     let (database, engine, providers) = (database.clone(), engine.clone(), providers.clone());
