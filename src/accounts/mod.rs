@@ -6,6 +6,7 @@
 mod api_keys;
 mod cookie;
 mod cursor;
+mod hashing;
 mod history;
 mod identity;
 mod links;
