@@ -72,7 +72,10 @@ async fn connect_all(config: &Config) -> anyhow::Result<ExitCode> {
     }
     if let Some(reached) = Outbound::open(config)?.reach_mail().await {
         good &= reached.is_ok();
-        println!("  mail          {}", reached.map_or_else(|why| why, |()| "the server takes us in".to_owned()));
+        println!(
+            "  mail          {}",
+            reached.map_or_else(|why| why, |()| "the server takes us in".to_owned())
+        );
     }
     let client = reqwest::Client::builder().timeout(DEADLINE).build()?;
     for (name, provider) in config.ai.active().filter(|(_, it)| it.kind == ProviderKind::OpenAiCompatible) {
