@@ -142,8 +142,7 @@ impl App {
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         // Before anything counts.
         Metrics::install();
-        let mut handlers = Handlers::new();
-        handlers.push(tasks::sweep_handler(&accounts));
+        let handlers: Handlers = vec![tasks::sweep_handler(&accounts)];
         let jobs = Jobs::start(
             pool.clone(),
             database.connector(),
