@@ -146,8 +146,7 @@ impl App {
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         // Before anything counts.
         Metrics::install();
-        let mut handlers = Handlers::new();
-        handlers.push(tasks::sweep_handler(&accounts));
+        let mut handlers: Handlers = vec![tasks::sweep_handler(&accounts)];
         handlers.extend(outbound.handlers(pool.clone()));
         let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
