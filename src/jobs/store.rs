@@ -27,7 +27,7 @@ const INSERT: &str = "with made as (
 /// A job that is locked is being taken by another node this very moment.
 const TAKE: &str = "with ready as materialized (
         select j.id from jobs j
-        where j.state = 0 and j.run_at <= now() and j.kind = any($1)
+        where j.state = 0 and j.run_at <= now() and j.kind = any($1) and j.queue <> all($5)
             and not exists (select from paused_queues p where p.queue = j.queue)
         order by j.priority, j.run_at, j.id limit $2 for no key update of j skip locked)
     update jobs j set state = 1, attempts = j.attempts + 1, fence = j.fence + 1, node = $3,
@@ -107,16 +107,17 @@ pub async fn insert(client: &impl GenericClient, job: &NewJob) -> Stored<Option<
     Ok(row.map(|row| JobId::from_uuid(row.get(0))))
 }
 
-/// Takes at most `room` jobs that are due, the most urgent first.
+/// Takes at most `room` jobs that are due, the most urgent first; none of the queues `but`.
 pub async fn take(
     client: &impl GenericClient,
     kinds: &[&str],
+    but: &[&str],
     room: usize,
     node: Uuid,
     lease: Duration,
 ) -> Stored<Vec<Job>> {
     let room = i64::try_from(room).unwrap_or(i64::MAX);
-    let mut rows = query(client, TAKE, &[&kinds, &room, &node, &lease.as_secs_f64()]).await?;
+    let mut rows = query(client, TAKE, &[&kinds, &room, &node, &lease.as_secs_f64(), &but]).await?;
     // An update gives its rows in any order.
     rows.sort_by_cached_key(|row| {
         let (priority, run_at, id): (i16, jiff::Timestamp, Uuid) = (row.get(8), row.get(9), row.get(0));

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::leases::{Lease, Leases};
 use super::store::{self, Ended};
-use super::{Job, JobError, Settings, Shared, metrics};
+use super::{Job, JobError, QueueName, Settings, Shared, metrics};
 use crate::postgres::Stored;
 
 /// Each further try waits so many times longer.
@@ -28,21 +28,25 @@ pub(super) async fn run(shared: Arc<Shared>) {
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Whether there may be something to take: what fills the room may have left more behind.
     let mut more = true;
+    let mut held_back = false;
     while !shared.stopping.is_cancelled() {
         let room = shared.settings.workers.saturating_sub(running.len());
         if more && room > 0 {
             let asked = Instant::now();
-            let taken = take(&shared, room).await;
+            let (room, full) = open_to(shared.settings.workers, room, |queue| shared.leases.of(queue));
+            let taken = take(&shared, room, &full).await;
             more = taken.len() == room;
+            held_back = !full.is_empty();
             for job in taken {
                 let lease = Leases::hold(&shared, &job, asked);
                 running.spawn(do_one(shared.clone(), job, lease));
             }
+            continue;
         }
         tokio::select! {
             biased;
             () = shared.stopping.cancelled() => {}
-            Some(_) = running.join_next(), if !running.is_empty() => {}
+            Some(_) = running.join_next(), if !running.is_empty() => more |= held_back,
             () = shared.wake.notified() => more = true,
             _ = poll.tick() => more = true,
         }
@@ -50,11 +54,24 @@ pub(super) async fn run(shared: Arc<Shared>) {
     while running.join_next().await.is_some() {}
 }
 
-async fn take(shared: &Shared, room: usize) -> Vec<Job> {
+/// How many may be taken at once, and of which queues none: one whose handlers hang must leave workers to the others.
+fn open_to(workers: usize, room: usize, running: impl Fn(QueueName) -> usize) -> (usize, Vec<&'static str>) {
+    let share = (workers - workers / 4).min(workers.saturating_sub(1)).max(1);
+    let stored = QueueName::ALL.into_iter().filter(|queue| !queue.is_live());
+    stored.fold((room, Vec::new()), |(room, mut full), queue| match share.saturating_sub(running(queue)) {
+        0 => {
+            full.push(queue.as_str());
+            (room, full)
+        }
+        left => (room.min(left), full),
+    })
+}
+
+async fn take(shared: &Shared, room: usize, full: &[&str]) -> Vec<Job> {
     let taken = async {
         let client = shared.pool.get().await?;
         let kinds: Vec<&str> = shared.handlers.keys().copied().collect();
-        store::take(&client, &kinds, room, shared.node, shared.settings.lease).await
+        store::take(&client, &kinds, full, room, shared.node, shared.settings.lease).await
     };
     let taken = taken.await;
     let before = shared.reachable.swap(taken.is_ok(), Relaxed);
@@ -183,4 +200,20 @@ fn backoff(settings: &Settings, attempts: u32) -> Option<Duration> {
     let wait = settings.backoff.saturating_mul(factor).min(settings.backoff_max);
     // Jobs that failed together do not come again together.
     Some(wait.mul_f64(0.75 + 0.5 * fastrand::f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_queue_gets_all_workers_and_a_lone_worker_serves_all() {
+        let busy = |emails| move |queue| if queue == QueueName::Emails { emails } else { 0 };
+        assert_eq!(open_to(8, 8, busy(0)), (6, vec![]));
+        assert_eq!(open_to(8, 4, busy(4)), (2, vec![]));
+        assert_eq!(open_to(8, 2, busy(6)), (2, vec!["emails"]));
+        assert_eq!(open_to(2, 2, busy(0)), (1, vec![]));
+        assert_eq!(open_to(2, 1, busy(1)), (1, vec!["emails"]));
+        assert_eq!(open_to(1, 1, busy(0)), (1, vec![]));
+    }
 }
