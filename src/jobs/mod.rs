@@ -68,6 +68,9 @@ impl QueueName {
         Self::Maintenance,
     ];
 
+    /// Those that are kept in the database.
+    pub const STORED: [Self; 4] = [Self::MediaProcessing, Self::Analytics, Self::Emails, Self::Maintenance];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
