@@ -150,8 +150,7 @@ impl App {
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
-        let mut handlers = Handlers::new();
-        handlers.push(tasks::sweep_handler(&accounts));
+        let mut handlers: Handlers = vec![tasks::sweep_handler(&accounts)];
         handlers.extend(accounts.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(outbound.handlers(pool.clone()));

@@ -79,7 +79,7 @@ struct Sweep(Accounts);
 
 impl Handler for Sweep {
     fn handle<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Result<(), JobError>> {
-        let swept = self.0.sweep().map_err(|error| JobError::Again(error.message.to_string()));
+        let swept = self.0.sweep().map_err(|error| JobError::Again(error.message));
         swept.map_ok(drop).boxed()
     }
 }

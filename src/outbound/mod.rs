@@ -204,7 +204,7 @@ impl Outbound {
             match channel {
                 Channel::On => tracing::info!("{what} is sent"),
                 Channel::Outbox => {
-                    tracing::info!("{what} is not set up: it goes to the outbox, /api/admin/outbox")
+                    tracing::info!("{what} is not set up: it goes to the outbox, /api/admin/outbox");
                 }
                 Channel::Off => tracing::warn!("{what} is not set up: what needs it is not offered"),
             }
