@@ -25,6 +25,7 @@ case $scenario in
 esac
 shift
 
+blocked=300
 # The population is seeded, so it is taken out of the arguments here.
 arguments=()
 while [ $# -gt 0 ]; do
@@ -32,6 +33,7 @@ while [ $# -gt 0 ]; do
     --users) users=$2; shift 2 ;;
     --rooms) rooms=$2; shift 2 ;;
     --members) members=$2; shift 2 ;;
+    --blocked) blocked=$2; arguments+=("$1" "$2"); shift 2 ;;
     *) arguments+=("$1"); shift ;;
   esac
 done
@@ -117,7 +119,7 @@ if [ "${SERVER:-greenroom}" != double ]; then
   [ "$rooms" -eq 0 ] || seeding+=(--rooms "$rooms" --members "$members")
   case $scenario in
     logins) seeding+=(--password "$password") ;;
-    enumeration) seeding+=(--password "$password" --blocked 300) ;;
+    enumeration) seeding+=(--password "$password" --blocked "$blocked") ;;
   esac
   "$greenroom" seed --config loadtest/config.toml "${seeding[@]}" >"$work/seed.log" 2>&1 ||
     { cat "$work/seed.log" >&2; echo "run.sh: seeding failed" >&2; exit 2; }

@@ -29,8 +29,9 @@ create table jobs (
   constraint jobs_end_whole check ((state >= 2) = (finished_at is not null))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 -- The same key twice is one job.
-create unique index jobs_key on jobs (kind, key) where state < 2;
-create index jobs_ready on jobs (priority, run_at, id) where state = 0;
+create unique index jobs_key on jobs (kind, key) where state < 2 and key is not null;
+-- Of each queue by itself: a long one that is paused or busy costs the others nothing.
+create index jobs_ready on jobs (queue, priority, run_at, id) where state = 0;
 create index jobs_running on jobs (lease_until) where state = 1;
 create index jobs_dead on jobs (finished_at desc, id desc) where state = 3;
 create index jobs_done on jobs (finished_at) where state = 2;

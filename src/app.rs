@@ -146,13 +146,11 @@ impl App {
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         accounts.on_changed(tasks::account_changed(&engine, &hub));
-        let changed = tasks::changed(&accounts);
-        let people = People::new(accounts.clone(), changed.clone());
-        let privacy = Privacy::new(accounts.clone(), engine.clone(), changed);
+        let people = People::new(accounts.clone());
+        let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
-        let mut handlers = Handlers::new();
-        handlers.push(tasks::sweep_handler(&accounts));
+        let mut handlers: Handlers = vec![tasks::sweep_handler(&accounts)];
         handlers.extend(accounts.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(outbound.handlers(pool.clone()));

@@ -9,10 +9,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use greenroom::ai::{ProviderState, Providers};
 use greenroom::config::{AiSettings, ProviderKind, ProviderSettings};
-use greenroom_actors::domain::{CharacterId, CharacterRecord, Finish, ModelChoice, TokenUsage, UserId};
+use greenroom_actors::domain::{Finish, ModelChoice, TokenUsage, UserId};
 use greenroom_actors::ports::{
     GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PromptMessage, PromptRole,
 };
+use greenroom_actors::testsuite::character;
 use provider::{Act, Provider};
 
 /// All that came of one request.
@@ -40,26 +41,9 @@ fn providers(provider: &Provider) -> Providers {
 }
 
 fn request(change: impl FnOnce(&mut ModelChoice)) -> Arc<GenerateRequest> {
-    let mut model =
-        ModelChoice { provider: None, model: None, temperature: 0.8, max_tokens: 100, context_tokens: 4_000 };
-    change(&mut model);
-    let character = CharacterRecord {
-        id: CharacterId::new(),
-        slug: "mara".into(),
-        name: "Mara".into(),
-        tagline: String::new(),
-        description: String::new(),
-        personality: String::new(),
-        scenario: String::new(),
-        greeting: String::new(),
-        traits: Vec::new(),
-        examples: Vec::new(),
-        knowledge: Vec::new(),
-        system_prompt: None,
-        talkativeness: 0.5,
-        model,
-        version: 1,
-    };
+    let mut character = character("Mara");
+    character.model.max_tokens = 100;
+    change(&mut character.model);
     let said = |role, content: &str| PromptMessage { role, content: content.into() };
     Arc::new(GenerateRequest {
         character: Arc::new(character),

@@ -10,6 +10,9 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use support::app::{PASSWORD, TestApp};
 
+/// A limit, who is counted (`None`: an address), and calls of which the last is one too many.
+type Kind<'a> = (u64, Option<&'a str>, Vec<(&'a Method, &'a str)>);
+
 /// Tests speak as if through a proxy on this machine, so that they can come from many addresses.
 async fn limited(change: impl FnOnce(&mut LimitSettings)) -> TestApp {
     TestApp::start_with(|config: &mut Config| {
@@ -111,7 +114,7 @@ async fn each_kind_of_request_has_its_limit_beside_the_apis() {
     let (user, premium) = (app.user().await, app.premium().await);
     let (get, post) = (Method::GET, Method::POST);
     // What one limit counts is counted together.
-    let kinds: [(u64, Option<&str>, Vec<(&Method, &str)>); 5] = [
+    let kinds: [Kind<'_>; 5] = [
         (
             2,
             None,

@@ -143,7 +143,7 @@ impl Accounts {
         Ok(account.filter(store::Account::is_active).map(|account| account.profile))
     }
 
-    /// Uses a link up and proves its address; `None`: it does not hold.
+    /// Uses a link up and proves its address; answers the account as it was before. `None`: it does not hold.
     pub(super) async fn use_link(
         &self,
         transaction: &Transaction<'_>,
@@ -159,7 +159,7 @@ impl Accounts {
             if used {
                 store::links::prove_email(transaction, user).await?;
             }
-            Ok(used.then_some(Profile { email_verified: true, ..account.profile }))
+            Ok(used.then_some(account.profile))
         };
         stored.await.map_err(|error: deadpool_postgres::PoolError| refusal(&error))
     }
@@ -178,7 +178,7 @@ impl Accounts {
         let verified = Happened::new(profile.id, AuthEvent::EmailVerified, origin);
         verified.record(&transaction).await.map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
-        Ok(Ok(profile))
+        Ok(Ok(Profile { email_verified: true, ..profile }))
     }
 
     /// Whether this link was used and its address still stands as proved: programs that look at mails before people do

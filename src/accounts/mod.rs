@@ -6,6 +6,7 @@
 mod api_keys;
 mod cookie;
 mod cursor;
+mod hashing;
 mod history;
 mod identity;
 mod links;
@@ -141,14 +142,7 @@ impl Accounts {
 
     async fn active(&self, user: UserId) -> Result<store::Account, Refusal> {
         let client = self.client().await?;
-        let account = store::by_id(&client, user).await.map_err(|error| refusal(&error))?;
-        match account {
-            Some(account) if account.blocked => {
-                Err(Refusal::new(RefusalCode::Forbidden, "this account is blocked"))
-            }
-            Some(account) if !account.deactivated => Ok(account),
-            _ => Err(Refusal::new(RefusalCode::NotFound, "there is no such account")),
-        }
+        standing_of(store::by_id(&client, user).await.map_err(|error| refusal(&error))?)
     }
 
     /// Whether the account exists and is neither blocked nor deactivated.
@@ -168,5 +162,16 @@ impl Accounts {
 
     async fn client(&self) -> Result<Client, Refusal> {
         self.0.pool.get().await.map_err(|error| refusal(&error))
+    }
+}
+
+/// The account, if it stands.
+fn standing_of(account: Option<store::Account>) -> Result<store::Account, Refusal> {
+    match account {
+        Some(account) if account.blocked => {
+            Err(Refusal::new(RefusalCode::Forbidden, "this account is blocked"))
+        }
+        Some(account) if !account.deactivated => Ok(account),
+        _ => Err(Refusal::new(RefusalCode::NotFound, "there is no such account")),
     }
 }

@@ -16,6 +16,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use tokio::sync::Semaphore;
 
+use super::hashing::HashThreads;
 use super::strength::weakness;
 use crate::config::AuthSettings;
 
@@ -32,6 +33,7 @@ struct Inner {
     /// Verified in place of the hash of an account that is not there: takes as long as a real one.
     dummy: String,
     permits: Arc<Semaphore>,
+    threads: HashThreads,
     waiting: AtomicUsize,
     waiting_max: usize,
 }
@@ -55,6 +57,7 @@ impl Passwords {
             dummy: dummy(&params),
             argon: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             permits: Arc::new(Semaphore::new(settings.hash_concurrency.max(1))),
+            threads: HashThreads::start(settings.hash_concurrency),
             waiting: AtomicUsize::new(0),
             waiting_max: settings.hash_queue_max,
         }))
@@ -93,7 +96,7 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Inner) -> T + Send + 'static,
+        work: impl FnOnce(&Inner) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
         let busy = || {
             Refusal::temporary(RefusalCode::Overloaded, "too many sign-ins at once: try again", RETRY_AFTER)
@@ -109,12 +112,13 @@ impl Passwords {
             }
         };
         // The permit goes with the job: a request that is given up still holds its core until it has hashed.
-        let done = tokio::task::spawn_blocking(move || {
+        let job = Arc::clone(&inner);
+        let done = inner.threads.run(move || {
             let _permit = permit;
-            job(&inner)
+            work(&job)
         });
-        done.await.map_err(|error| {
-            tracing::error!(cause = %error, "hashing a password broke off");
+        done.await.ok_or_else(|| {
+            tracing::error!("hashing a password broke off");
             Refusal::new(RefusalCode::Internal, "the password could not be checked")
         })
     }

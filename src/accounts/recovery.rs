@@ -79,7 +79,8 @@ impl Accounts {
         transaction.commit().await.map_err(|error| refusal(&error))
     }
 
-    /// Sets a password by a link and ends all of the account's sign-ins.
+    /// Sets a password by a link and ends all of the account's sign-ins. Where nobody had proved the address before, the
+    /// other ways in are shut too: API keys, identities, a mobile number.
     pub async fn reset_password(
         &self,
         token: &LinkToken,
@@ -94,9 +95,16 @@ impl Accounts {
             return Ok(Err(bad_link()));
         };
         store::set_password(&transaction, profile.id, &hash).await.map_err(|error| refusal(&error))?;
+        if !profile.email_verified {
+            // Whoever made the account may be somebody else, who waits for the owner of the address to move in.
+            store::links::shut_other_doors(&transaction, profile.id)
+                .await
+                .map_err(|error| refusal(&error))?;
+        }
         let reset = Happened::new(profile.id, AuthEvent::PasswordReset, origin);
         reset.record(&transaction).await.map_err(|error| refusal(&error))?;
         self.end_sign_ins(&transaction, profile.id, Which::All, "password_reset").await?;
+        let profile = Profile { email_verified: true, ..profile };
         self.tell_of_change(&transaction, &profile, origin).await?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         tracing::info!(user = %profile.id, "a password was reset by mail");
@@ -148,7 +156,7 @@ impl Accounts {
     }
 
     /// A letter to the owner, who may not be the one who did it.
-    async fn tell_of_change(
+    pub(super) async fn tell_of_change(
         &self,
         client: &impl deadpool_postgres::GenericClient,
         profile: &Profile,

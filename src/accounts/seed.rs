@@ -119,6 +119,7 @@ impl Accounts {
         let mut client = self.client().await?;
         let known = store::by_email(&client, &email_key).await.map_err(|error| refusal(&error))?;
         let Some(known) = known else {
+            // The person who types it here is like any other who chooses one.
             self.new_password("password", password, &[email, username]).await??;
             let new = NewUser::check(email, username, None);
             let plan = &self.0.config.default_plan;

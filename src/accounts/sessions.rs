@@ -86,11 +86,13 @@ impl Accounts {
     /// The account behind a token of this sign-in; `unauthenticated` if the sign-in has ended.
     pub async fn profile_of(&self, user: UserId, sign_in: SessionId) -> Result<Profile, Refusal> {
         let client = self.client().await?;
-        if store::sign_ins::has_ended(&client, sign_in, user).await.map_err(|error| refusal(&error))? {
-            return Err(Refusal::new(RefusalCode::Unauthenticated, "this sign-in has ended: sign in again"));
+        let found = store::sign_ins::account_of(&client, user, sign_in).await;
+        match found.map_err(|error| refusal(&error))? {
+            Some((_, true)) => {
+                Err(Refusal::new(RefusalCode::Unauthenticated, "this sign-in has ended: sign in again"))
+            }
+            found => Ok(super::standing_of(found.map(|(account, _)| account))?.profile),
         }
-        drop(client);
-        self.profile(user).await
     }
 
     /// The user's open sign-ins, the newest first.

@@ -205,7 +205,7 @@ pub async fn is_active(client: &Client, user: UserId) -> Stored<bool> {
     Ok(query(client, sql, &[&user.uuid()]).await?.first().is_some_and(|row| row.get(0)))
 }
 
-/// What is of no more use, at most 10,000 rows of each. Ended sign-ins and history stay 90 days.
+/// What is of no more use. Ended sign-ins and history stay 90 days.
 const SWEEP: [&str; 4] = [
     "delete from refresh_tokens where hash in (
         select hash from refresh_tokens where expires_at < now() - interval '1 day' limit 10000)",
@@ -217,11 +217,21 @@ const SWEEP: [&str; 4] = [
         select hash from mail_links where expires_at < now() - interval '1 day' limit 10000)",
 ];
 
+/// Rows that a statement of the sweep removes at most, and how often it is repeated.
+const SWEEP_ROUND: u64 = 10_000;
+const SWEEP_ROUNDS_MAX: u32 = 100;
+
 /// Answers how many rows were removed.
 pub async fn sweep(client: &Client) -> Stored<u64> {
     let mut removed = 0;
     for sql in SWEEP {
-        removed += execute(client, sql, &[]).await?;
+        for _ in 0..SWEEP_ROUNDS_MAX {
+            let round = execute(client, sql, &[]).await?;
+            removed += round;
+            if round < SWEEP_ROUND {
+                break;
+            }
+        }
     }
     Ok(removed)
 }

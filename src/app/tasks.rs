@@ -79,7 +79,7 @@ struct Sweep(Accounts);
 
 impl Handler for Sweep {
     fn handle<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Result<(), JobError>> {
-        let swept = self.0.sweep().map_err(|error| JobError::Again(error.message.to_string()));
+        let swept = self.0.sweep().map_err(|error| JobError::Again(error.message));
         swept.map_ok(drop).boxed()
     }
 }
@@ -148,15 +148,6 @@ pub fn account_changed(engine: &Engine, hub: &Hub) -> OnChanged {
                 hub.to_user(user, UserEvent::Usage(usage), None);
             }
         });
-    })
-}
-
-/// For those who change accounts: this node reads them anew at once, and the others when they hear of it.
-pub fn changed(accounts: &Accounts) -> OnChanged {
-    let (accounts, runtime) = (accounts.clone(), Handle::current());
-    Arc::new(move |user| {
-        let _inside = runtime.enter();
-        accounts.changed(user);
     })
 }
 

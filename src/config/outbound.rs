@@ -159,7 +159,6 @@ impl SmsSettings {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::*;
     use crate::config::Config;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {

@@ -269,6 +269,8 @@ fn settings_that_contradict_are_refused() {
         ("[pool]\nfirst_token_timeout_ms = 200000\n", "pool.first_token_timeout_ms"),
         ("[limits.api]\nmax = 0\n", "limits.api"),
         ("[auth]\nrefresh_ttl_s = 60\n", "auth.access_ttl_s"),
+        ("[auth]\ndefault_region = \"Atlantis\"\n", "auth.default_region"),
+        ("[auth.otp]\ntries_max = 1000\n", "auth.otp"),
         ("default_plan = \"gold\"\n", "default_plan"),
         ("[server]\ncors_origins = [\"*\"]\n", "server.cors_origins"),
         ("[server]\ntrusted_proxies = [\"proxy\"]\n", "server.trusted_proxies"),

@@ -194,3 +194,14 @@ pub(super) fn refuse<B>(
 ) -> ServiceResponse<EitherBody<B, BoxBody>> {
     request.into_response(error.error_response()).map_into_right_body()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_of_a_mail_is_logged_without_its_token() {
+        assert_eq!(without_token("/api/v1/auth/verify-email/0f3a"), "/api/v1/auth/verify-email/");
+        assert_eq!(without_token("/api/auth/verify-email"), "/api/auth/verify-email");
+    }
+}

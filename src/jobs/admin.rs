@@ -7,7 +7,7 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use serde_json::{Value, json};
 
 use super::store::admin::{self as store, DeadJob, Facts, Position, State};
-use super::view::{QueueState, QueueView, state};
+use super::view::{QueueKind, QueueState, QueueView, state};
 use super::{JobId, Jobs, QueueName, Shared};
 use crate::accounts::Origin;
 use crate::audit::{self, Act};
@@ -15,8 +15,8 @@ use crate::http::Caller;
 use crate::postgres::{Stored, refusal};
 
 impl Shared {
-    /// All queues, in the order of [`QueueName::ALL`].
-    pub(super) async fn queues(&self) -> Stored<Vec<QueueView>> {
+    /// All queues, in the order of [`QueueName::ALL`]. What was done is left out: counting it may take a while.
+    pub(super) async fn depths(&self) -> Stored<Vec<QueueView>> {
         let client = self.pool.get().await?;
         let (counts, paused) = (store::counts(&client).await?, store::paused(&client).await?);
         let view = |queue: QueueName| {
@@ -27,6 +27,16 @@ impl Shared {
             QueueView::stored(queue, counts.iter().find(|it| it.queue == queue.as_str()), &paused)
         };
         Ok(QueueName::ALL.map(view).into())
+    }
+
+    /// The same with what was done.
+    async fn queues(&self) -> Stored<Vec<QueueView>> {
+        let mut queues = self.depths().await?;
+        let done = store::done_24h(&self.pool.get().await?).await?;
+        for queue in queues.iter_mut().filter(|queue| queue.kind == QueueKind::Jobs) {
+            queue.done_24h = Some(done.get(queue.name).copied().unwrap_or_default());
+        }
+        Ok(queues)
     }
 
     async fn client(&self) -> Result<Client, Refusal> {

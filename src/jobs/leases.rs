@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Job, Shared, store};
+use super::{Job, QueueName, Shared, store};
 use crate::postgres::Stored;
 
 /// Renewals in the span of one lease.
@@ -26,6 +26,7 @@ pub(super) struct Leases {
 }
 
 struct Held {
+    queue: QueueName,
     /// By this node's clock; the database's ends a little later.
     until: Instant,
     lost: CancellationToken,
@@ -45,8 +46,15 @@ impl Leases {
         let taking = (job.id.uuid(), job.fence);
         let lost = CancellationToken::new();
         let leases = &shared.leases;
-        leases.held().insert(taking, Held { until: asked + leases.span, lost: lost.clone() });
+        leases
+            .held()
+            .insert(taking, Held { queue: job.queue, until: asked + leases.span, lost: lost.clone() });
         Lease { shared: shared.clone(), taking, lost }
+    }
+
+    /// Jobs of this queue that run here.
+    pub(super) fn of(&self, queue: QueueName) -> usize {
+        self.held().values().filter(|held| held.queue == queue).count()
     }
 
     /// Between two renewals; also what one may take.

@@ -6,7 +6,7 @@
 //! A job that fails is tried again with growing pauses, and then is dead: kept for an admin to look at.
 //!
 //! Owned here: the tables `jobs`, `paused_queues` and `job_schedules`. All time is the database's. At most
-//! `jobs.workers` handlers run at once on a node; what waits is bounded by the limits of who asks for it. Payloads are
+//! `jobs.workers` handlers run at once on a node, and no queue gets all of them; what waits is bounded by the limits of who asks for it. Payloads are
 //! erased when a job is done, and never shown.
 
 mod admin;
@@ -67,6 +67,9 @@ impl QueueName {
         Self::Emails,
         Self::Maintenance,
     ];
+
+    /// Those that are kept in the database.
+    pub const STORED: [Self; 4] = [Self::MediaProcessing, Self::Analytics, Self::Emails, Self::Maintenance];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -189,7 +192,7 @@ pub type Handlers = Vec<(&'static str, Arc<dyn Handler>)>;
 /// How the queue is worked.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Handlers that run at the same time on this node.
+    /// Handlers that run at the same time on this node; one queue gets at most three quarters of them.
     pub workers: usize,
     /// Between two looks into the queue when nothing woke the workers.
     pub poll: Duration,
@@ -327,13 +330,13 @@ impl Jobs {
         let Running { shared, workers, helpers } = &*self.0;
         shared.stopping.cancel();
         let mut workers = workers.lock().await;
-        if let Some(mut running) = workers.take() {
-            if tokio::time::timeout(deadline, &mut running).await.is_err() {
-                shared.cut.cancel();
-                if tokio::time::timeout(GIVE_BACK, &mut running).await.is_err() {
-                    tracing::warn!("jobs could not be given back; their leases run out");
-                    running.abort();
-                }
+        if let Some(mut running) = workers.take()
+            && tokio::time::timeout(deadline, &mut running).await.is_err()
+        {
+            shared.cut.cancel();
+            if tokio::time::timeout(GIVE_BACK, &mut running).await.is_err() {
+                tracing::warn!("jobs could not be given back; their leases run out");
+                running.abort();
             }
         }
         helpers.iter().for_each(JoinHandle::abort);

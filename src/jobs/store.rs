@@ -4,9 +4,9 @@ pub mod admin;
 
 use std::time::Duration;
 
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{Client, GenericClient};
 use tokio_postgres::Row;
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
 use super::leases::Taking;
@@ -21,19 +21,27 @@ const ERROR_MAX_CHARS: usize = 500;
 const INSERT: &str = "with made as (
         insert into jobs (id, queue, kind, payload, priority, run_at, key)
         values ($1, $2, $3, $4, $5, coalesce($6, now()), $7)
-        on conflict (kind, key) where state < 2 do nothing
+        on conflict (kind, key) where state < 2 and key is not null do nothing
         returning id)
     select id, pg_notify($8, '')::text from made";
-/// A job that is locked is being taken by another node this very moment.
+/// A few of each queue are locked, and of those the most urgent are taken. A job that is locked by another node is being
+/// taken by it this very moment, or will be left by it in the next.
 const TAKE: &str = "with ready as materialized (
-        select j.id from jobs j
-        where j.state = 0 and j.run_at <= now() and j.kind = any($1)
-            and not exists (select from paused_queues p where p.queue = j.queue)
-        order by j.priority, j.run_at, j.id limit $2 for no key update of j skip locked)
+        select j.id from unnest($5::text[]) q (name), lateral (
+            select id, priority, run_at from jobs
+            where state = 0 and queue = q.name and run_at <= now() and kind = any($1)
+            order by priority, run_at, id limit $2 for no key update skip locked) j
+        where q.name <> all (array(select queue from paused_queues))
+        order by j.priority, j.run_at, j.id limit $2)
     update jobs j set state = 1, attempts = j.attempts + 1, fence = j.fence + 1, node = $3,
         lease_until = now() + make_interval(secs => $4)
     from ready where ready.id = j.id
     returning j.id, j.queue, j.kind, j.payload, j.key, j.attempts, j.created_at, j.fence, j.priority, j.run_at";
+/// Keeps the planner to the index `jobs_ready`: with old statistics it would read and sort all that waits, for every taking
+/// (270 ms instead of 0.3 with 50,000 jobs).
+const TAKE_PLAN: &str = "set local enable_sort = off; set local enable_seqscan = off; \
+                         set local enable_bitmapscan = off; set local enable_hashjoin = off; \
+                         set local enable_mergejoin = off; set local plan_cache_mode = force_generic_plan";
 const RENEW: &str = "update jobs j set lease_until = now() + make_interval(secs => $3)
     from unnest($1::uuid[], $2::int[]) held (id, fence)
     where j.id = held.id and j.fence = held.fence and j.state = 1
@@ -107,16 +115,21 @@ pub async fn insert(client: &impl GenericClient, job: &NewJob) -> Stored<Option<
     Ok(row.map(|row| JobId::from_uuid(row.get(0))))
 }
 
-/// Takes at most `room` jobs that are due, the most urgent first.
+/// Takes at most `room` jobs of these kinds and queues that are due, the most urgent first.
 pub async fn take(
-    client: &impl GenericClient,
+    client: &mut Client,
     kinds: &[&str],
+    queues: &[&str],
     room: usize,
     node: Uuid,
     lease: Duration,
 ) -> Stored<Vec<Job>> {
     let room = i64::try_from(room).unwrap_or(i64::MAX);
-    let mut rows = query(client, TAKE, &[&kinds, &room, &node, &lease.as_secs_f64()]).await?;
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(TAKE_PLAN).await?;
+    let values: [&(dyn ToSql + Sync); 5] = [&kinds, &room, &node, &lease.as_secs_f64(), &queues];
+    let mut rows = query(&transaction, TAKE, &values).await?;
+    transaction.commit().await?;
     // An update gives its rows in any order.
     rows.sort_by_cached_key(|row| {
         let (priority, run_at, id): (i16, jiff::Timestamp, Uuid) = (row.get(8), row.get(9), row.get(0));

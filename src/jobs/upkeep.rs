@@ -129,6 +129,6 @@ async fn sweep(shared: &Shared) -> Stored<()> {
 }
 
 async fn depth(shared: &Shared) -> Stored<()> {
-    metrics::depth(&shared.queues().await?);
+    metrics::depth(&shared.depths().await?);
     Ok(())
 }

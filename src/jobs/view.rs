@@ -63,7 +63,7 @@ impl QueueView {
             delayed: number(|it| it.delayed),
             running: number(|it| it.running),
             failed: number(|it| it.dead),
-            done_24h: Some(number(|it| it.done_24h)),
+            done_24h: Some(0),
             done_since_start: None,
             oldest_waiting_ms: counts.and_then(|it| it.oldest_waiting_ms),
         }

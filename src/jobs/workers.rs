@@ -12,11 +12,13 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::leases::{Lease, Leases};
 use super::store::{self, Ended};
-use super::{Job, JobError, Settings, Shared, metrics};
+use super::{Job, JobError, QueueName, Settings, Shared, metrics};
 use crate::postgres::Stored;
 
 /// Each further try waits so many times longer.
 const BACKOFF_FACTOR: u32 = 4;
+/// After a look that found nothing although something woke it.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Between two tries to write down how a job ended.
 const RECORD_MIN: Duration = Duration::from_millis(100);
 const RECORD_MAX: Duration = Duration::from_secs(5);
@@ -28,33 +30,55 @@ pub(super) async fn run(shared: Arc<Shared>) {
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Whether there may be something to take: what fills the room may have left more behind.
     let mut more = true;
+    let mut woken = false;
+    let mut held_back = false;
     while !shared.stopping.is_cancelled() {
         let room = shared.settings.workers.saturating_sub(running.len());
         if more && room > 0 {
             let asked = Instant::now();
-            let taken = take(&shared, room).await;
+            let (room, open) = open_to(shared.settings.workers, room, |queue| shared.leases.of(queue));
+            let taken = take(&shared, room, &open).await;
             more = taken.len() == room;
+            held_back = open.len() < QueueName::STORED.len();
+            if std::mem::take(&mut woken) && taken.is_empty() {
+                // Another node was first. It may have locked more for a moment than it took.
+                poll.reset_after(LOOK_AGAIN.min(shared.settings.poll));
+            }
             for job in taken {
                 let lease = Leases::hold(&shared, &job, asked);
                 running.spawn(do_one(shared.clone(), job, lease));
             }
+            continue;
         }
         tokio::select! {
             biased;
             () = shared.stopping.cancelled() => {}
-            Some(_) = running.join_next(), if !running.is_empty() => {}
-            () = shared.wake.notified() => more = true,
+            Some(_) = running.join_next(), if !running.is_empty() => more |= held_back,
+            () = shared.wake.notified() => (more, woken) = (true, true),
             _ = poll.tick() => more = true,
         }
     }
     while running.join_next().await.is_some() {}
 }
 
-async fn take(shared: &Shared, room: usize) -> Vec<Job> {
+/// How many may be taken at once, and of which queues: one whose handlers hang leaves workers to the others.
+fn open_to(workers: usize, room: usize, running: impl Fn(QueueName) -> usize) -> (usize, Vec<&'static str>) {
+    let share = (workers - workers / 4).min(workers.saturating_sub(1)).max(1);
+    let left = |queue: QueueName| share.saturating_sub(running(queue));
+    let open: Vec<(QueueName, usize)> = QueueName::STORED
+        .map(|queue| (queue, left(queue)))
+        .into_iter()
+        .filter(|(_, left)| *left > 0)
+        .collect();
+    let room = open.iter().fold(room, |room, (_, left)| room.min(*left));
+    (room, open.iter().map(|(queue, _)| queue.as_str()).collect())
+}
+
+async fn take(shared: &Shared, room: usize, queues: &[&str]) -> Vec<Job> {
     let taken = async {
-        let client = shared.pool.get().await?;
+        let mut client = shared.pool.get().await?;
         let kinds: Vec<&str> = shared.handlers.keys().copied().collect();
-        store::take(&client, &kinds, room, shared.node, shared.settings.lease).await
+        store::take(&mut client, &kinds, queues, room, shared.node, shared.settings.lease).await
     };
     let taken = taken.await;
     let before = shared.reachable.swap(taken.is_ok(), Relaxed);
@@ -183,4 +207,22 @@ fn backoff(settings: &Settings, attempts: u32) -> Option<Duration> {
     let wait = settings.backoff.saturating_mul(factor).min(settings.backoff_max);
     // Jobs that failed together do not come again together.
     Some(wait.mul_f64(0.75 + 0.5 * fastrand::f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_queue_gets_all_workers_and_a_lone_worker_serves_all() {
+        let emails = |running| move |queue| if queue == QueueName::Emails { running } else { 0 };
+        let all = vec!["media-processing", "analytics", "emails", "maintenance"];
+        let others = vec!["media-processing", "analytics", "maintenance"];
+        assert_eq!(open_to(8, 8, emails(0)), (6, all.clone()));
+        assert_eq!(open_to(8, 4, emails(4)), (2, all.clone()));
+        assert_eq!(open_to(8, 2, emails(6)), (2, others.clone()));
+        assert_eq!(open_to(2, 2, emails(0)), (1, all.clone()));
+        assert_eq!(open_to(2, 1, emails(1)), (1, others));
+        assert_eq!(open_to(1, 1, emails(0)), (1, all));
+    }
 }

@@ -28,7 +28,7 @@ use serde::Serialize;
 
 use crate::config::{Config, ConfigError};
 use crate::jobs::{Handlers, NewJob, QueueName, enqueue};
-use crate::postgres::refusal;
+use crate::postgres::{Stored, refusal};
 
 pub use letter::{Letter, Text};
 pub use routes::{Outbox, routes};
@@ -204,7 +204,7 @@ impl Outbound {
             match channel {
                 Channel::On => tracing::info!("{what} is sent"),
                 Channel::Outbox => {
-                    tracing::info!("{what} is not set up: it goes to the outbox, /api/admin/outbox")
+                    tracing::info!("{what} is not set up: it goes to the outbox, /api/admin/outbox");
                 }
                 Channel::Off => tracing::warn!("{what} is not set up: what needs it is not offered"),
             }
@@ -214,6 +214,12 @@ impl Outbound {
             (SMS, Arc::new(SendSms { outbound: self.clone(), pool })),
         ]
     }
+}
+
+/// Takes from the outbox what was written to these addresses and numbers, in the caller's transaction: somebody is to be
+/// forgotten.
+pub async fn forget(client: &impl GenericClient, recipients: &[String]) -> Stored<()> {
+    store::forget(client, recipients).await
 }
 
 fn expiry(now: Timestamp, span: Duration) -> Timestamp {

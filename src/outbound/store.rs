@@ -60,6 +60,11 @@ pub async fn keep(client: &impl GenericClient, it: &NewKept<'_>) -> Stored<()> {
     execute(client, SWEEP, &[&KEPT]).await.map(drop)
 }
 
+/// Lets go of what went to these addresses and numbers.
+pub async fn forget(client: &impl GenericClient, recipients: &[String]) -> Stored<()> {
+    execute(client, "delete from outbox where recipient = any($1)", &[&recipients]).await.map(drop)
+}
+
 const PAGE: &str =
     "select id, channel, recipient, subject, body_text, body_html, created_at, number from outbox
     where number < $1 order by number desc offset $2 limit $3";

@@ -1,6 +1,7 @@
 //! Accounts behind the whole HTTP frame, on a database of their own, in this process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::cookie::Cookie;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 
 use super::database::TestDatabase;
 
+/// Longer than any machine needs.
+const PATIENCE: Duration = Duration::from_secs(30);
 pub const PASSWORD: &str = "a long enough Passphrase 7";
 
 pub struct World {
@@ -65,6 +68,40 @@ impl World {
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(TestRequest::post().uri(path).set_json(body)).await
+    }
+
+    /// With an access token; without a body where it is null.
+    pub async fn call_as(&self, token: &str, request: TestRequest, body: Value) -> Answer {
+        let request = request.insert_header(("authorization", format!("Bearer {token}")));
+        self.send(if body.is_null() { request } else { request.set_json(body) }).await
+    }
+
+    pub async fn get_as(&self, token: &str, path: &str) -> Answer {
+        self.call_as(token, TestRequest::get().uri(path), Value::Null).await
+    }
+
+    pub async fn put_as(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.call_as(token, TestRequest::put().uri(path), body).await
+    }
+
+    pub async fn login(&self, name: &str, password: &str) -> Answer {
+        self.post("/api/auth/login", json!({"username": name, "password": password})).await
+    }
+
+    /// The lines of a user's history, the newest first, once there are so many: refusals are written after their answer.
+    pub async fn history(&self, token: &str, lines: usize) -> Vec<Value> {
+        let read = async {
+            loop {
+                let page = self.get_as(token, "/api/auth/history?limit=100").await;
+                assert_eq!(page.status, 200, "{}", page.body);
+                let items = page.body["items"].as_array().unwrap().clone();
+                if items.len() >= lines {
+                    return items;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, read).await.expect("so many lines")
     }
 
     pub async fn register(&self, name: &str) -> Answer {

@@ -245,12 +245,12 @@ async fn a_dead_job_is_retried_or_dropped_and_others_are_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_admin_works_on_the_page_of_the_queues() {
+async fn an_admin_works_on_the_page_of_the_queues_on_a_phone_too() {
     let app = TestApp::start().await;
     for (key, minutes) in [("a", 1), ("b", 2)] {
         dead(&app, QueueName::Emails, key, minutes).await;
     }
-    let tab = Tab::open(&app.url("/admin/queues"), 1280, 900).await;
+    let tab = Tab::open(&app.url("/admin/queues"), 390, 844).await;
     tab.fill("signin-name", "testadmin@example.com").await;
     tab.fill("signin-password", "AdminPassword123!").await;
     tab.click("signin-submit").await;
@@ -260,6 +260,8 @@ async fn an_admin_works_on_the_page_of_the_queues() {
     tab.until("dead jobs", &format!("{dead_jobs} === 2")).await;
     let buttons = format!("{}.querySelector('[data-testid=queue-toggle]')", queue("messages"));
     assert_eq!(tab.script(&format!("{buttons} === null")).await, true, "a live queue cannot be paused");
+    let fits = tab.script("document.querySelector('.page').scrollWidth <= window.innerWidth").await;
+    assert_eq!(fits, true, "nothing is wider than the phone");
 
     let toggle = format!("{}.querySelector('[data-testid=queue-toggle]').click()", queue("emails"));
     let state = format!("{}.dataset.state", queue("emails"));

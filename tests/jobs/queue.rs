@@ -116,6 +116,25 @@ async fn a_paused_queue_waits_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_queue_whose_jobs_hang_leaves_workers_to_the_others() {
+    let world = World::new().await;
+    let handlers = does(|job| async move {
+        if job.queue == QueueName::Emails {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    });
+    for n in 0..20 {
+        world.put(&NewJob { priority: -1, ..work(json!(n)) }).await;
+    }
+    let node = world.node(settings(), handlers).await;
+    let other = world.put(&NewJob::new(QueueName::Analytics, KIND, json!({}))).await.unwrap();
+    eventually("the other queue", async || world.state(other).await == DONE).await;
+    assert!(world.count("select count(*) from jobs where queue = 'emails' and state = 1").await <= 3);
+    node.stop(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jobs_that_nobody_here_can_do_are_left_for_those_who_can() {
     let (world, log) = (World::new().await, Log::default());
     let idle = world.node(settings(), Vec::new()).await;
@@ -161,7 +180,7 @@ async fn thousands_of_jobs_on_two_nodes_are_each_done_once() {
     for node in nodes {
         node.stop(Duration::from_secs(10)).await;
     }
-    let times = times.lock().unwrap();
+    let times = times.lock().unwrap().clone();
     assert_eq!(times.len(), JOBS);
     assert!(times.values().all(|times| *times == 1), "each once");
     assert_eq!(world.count("select count(*) from jobs where attempts <> 1 or fence <> 1").await, 0);

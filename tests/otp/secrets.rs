@@ -115,7 +115,7 @@ async fn hostile_text_in_any_field_is_refused_or_kept_as_text() {
         }
         let answer = world.verify(&mobile, text).await;
         assert_eq!(answer.status, 400, "{text:?}");
-        let body = json!({"mobile": mobile, "password": format!("{text} {PASSWORD}"), "name": text});
+        let body = json!({"mobile": mobile, "password": format!("{PASSWORD} {text}"), "name": text});
         let asked = world.post("/api/auth/signup", body).await;
         if text.contains(char::is_control) {
             assert_eq!((asked.status, asked.body["details"][0]["field"].as_str()), (400, Some("name")));
@@ -125,7 +125,7 @@ async fn hostile_text_in_any_field_is_refused_or_kept_as_text() {
         let made = world.verify(&mobile, asked.text("otp")).await;
         assert_eq!((made.status, made.body["user"]["displayName"].as_str()), (201, Some(*text)));
         let login =
-            json!({"username": made.body["user"]["username"], "password": format!("{text} {PASSWORD}")});
+            json!({"username": made.body["user"]["username"], "password": format!("{PASSWORD} {text}")});
         assert_eq!(world.post("/api/auth/login", login).await.status, 200);
     }
 }

@@ -117,6 +117,7 @@ async fn signing_in_is_done_where_a_password_is_set_and_it_is_never_told() {
         config.mail.password = "hunter2 is secret".into();
     })
     .await;
+    assert_eq!(world.outbound.reach_mail().await, Some(Ok(())));
     world.mail(TO, "en", &verify("Mira")).await;
     world.settled().await;
     assert_eq!(server.received()[0].user.as_deref(), Some("mailer"));
@@ -134,6 +135,7 @@ async fn signing_in_is_done_where_a_password_is_set_and_it_is_never_told() {
     assert_eq!((jobs[0].state, jobs[0].attempts), (3, 4), "{jobs:?}");
     let error = jobs[0].last_error.as_deref().unwrap();
     assert_eq!(error, "mail.username and mail.password: the mail server answered 535 (5.7.8)");
+    assert_eq!(wrong.outbound.reach_mail().await, Some(Err(error.to_owned())));
     assert_eq!(server.received().len(), 1);
     wrong.app.stop().await;
 }

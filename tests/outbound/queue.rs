@@ -69,7 +69,7 @@ async fn a_code_that_ran_out_in_the_queue_is_not_sent_and_a_notice_still_is() {
     assert_eq!(received.len(), 1);
     let mail = Mail::read(&received[0].data);
     assert_eq!(mail.header("subject"), "Your password was changed");
-    assert!(mail.text.contains("from the network address 203.0.113.7"), "{}", mail.text);
+    assert!(mail.html.contains("from the network address 203.0.113.7."), "{}", mail.html);
     world.app.stop().await;
 }
 
@@ -92,6 +92,22 @@ async fn what_was_sealed_under_another_secret_or_changed_is_dead_and_says_why() 
         assert!(job.last_error.as_deref().unwrap().contains("auth.jwt_secret"), "{jobs:?}");
     }
     assert_eq!(server.connections(), 0);
+    world.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_of_before_the_secret_was_changed_is_still_sent() {
+    let old = "the secret that was the present one yesterday";
+    let server = SmtpServer::start();
+    let world = World::start(|config| {
+        mail_to(server.port)(config);
+        config.auth.jwt_previous_secrets = vec![old.into()];
+    })
+    .await;
+    let client = world.app.database.pool().get().await.unwrap();
+    way_out(old).send_mail(&client, "mira@example.com", "en", &verify("Mira")).await.unwrap();
+    world.settled().await;
+    assert_eq!(server.received().len(), 1);
     world.app.stop().await;
 }
 

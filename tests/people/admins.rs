@@ -123,3 +123,48 @@ async fn the_command_line_makes_an_admin() {
     assert_eq!(app.get("/api/admin/users", Some(&user.token)).await.0, 200);
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_seeded_goes_with_all_that_hangs_on_it_and_nothing_else_does() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let seeded = app.sign_in("testuser1@example.com", "TestPassword123!").await;
+    for (n, user) in [(1, &user), (2, &seeded)] {
+        for sql in [
+            format!("update users set mobile = '+491511234567{n}' where id = '{}'", user.id),
+            format!(
+                "insert into identities (id, user_id, provider, issuer, subject)
+                values (gen_random_uuid(), '{}', 'firebase', 'https://issuer', 's{n}')",
+                user.id
+            ),
+            format!(
+                "insert into api_keys (id, user_id, name, prefix, hash, scopes)
+                values (gen_random_uuid(), '{}', 'k', 'gr_', '\\x0{n}', '{{chat}}')",
+                user.id
+            ),
+            format!(
+                "insert into otp_codes (mobile, purpose, hash, expires_at)
+                values ('+491511234567{n}', 'sign_in', '\\x0{n}', now())"
+            ),
+            format!("insert into otp_sends (mobile) values ('+491511234567{n}')"),
+        ] {
+            execute(&app, &sql).await;
+        }
+    }
+    let (url, folder) = (app.database.url(), tempfile::tempdir().unwrap());
+    let cleaned = tokio::task::spawn_blocking(move || {
+        Command::new(env!("CARGO_BIN_EXE_greenroom"))
+            .args(["seed", "--clean"])
+            .env("DATABASE_URL", url)
+            .env("GREENROOM__DATA_DIR", folder.path())
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
+    });
+    assert!(cleaned.await.unwrap().status.success());
+    for table in ["users", "identities", "api_keys", "otp_codes", "otp_sends"] {
+        assert_eq!(count(&app, &format!("select count(*) from {table}")).await, 1, "{table}");
+    }
+    assert_eq!(app.sign_in(&user.email, PASSWORD).await.id, user.id);
+    app.stop().await;
+}

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::support::app::{PASSWORD, TestApp, TestUser};
+use super::support::app::{PASSWORD, TestApp, TestUser, eventually};
 use super::{count, execute, leave, leaves, login};
 
 /// The part itself, on the server's database and engine.
@@ -18,7 +18,7 @@ pub fn privacy(app: &TestApp) -> Privacy {
     let config = Arc::new(config);
     let outbound = Outbound::open(&config).unwrap();
     let accounts = Accounts::open(app.database.pool(), config, outbound).unwrap();
-    Privacy::new(accounts, app.app().engine().clone(), Arc::new(|_| ()))
+    Privacy::new(accounts, app.app().engine().clone())
 }
 
 pub fn id(user: &TestUser) -> UserId {
@@ -51,7 +51,11 @@ async fn who_leaves_says_the_password_and_is_signed_out_everywhere() {
     assert_eq!((status, stranger["error"].as_str()), (401, Some("unauthenticated")));
     assert!(!stranger.to_string().contains("deactivated"));
     // A mail says so, and a job waits for the end of the time.
-    assert_eq!(count(&app, "select count(*) from jobs where kind = 'mail.send'").await, 1);
+    let letter = format!(
+        "select count(*) from outbox where recipient = '{}' and body_text ilike '%switched off%'",
+        user.email
+    );
+    eventually("the letter is written", async || count(&app, &letter).await == 1).await;
     let waits = "select count(*) from jobs where kind = 'account.erase' and state = 0
         and run_at between now() + interval '29 days' and now() + interval '31 days'";
     assert_eq!(count(&app, waits).await, 1);

@@ -1,35 +1,27 @@
 //! A client of the native protocol, from outside. Every frame that it gets is held against the schema.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::{PATIENCE, schema};
-
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+use super::schema;
+pub use super::wire::Closed;
+use super::wire::Wire;
 
 pub struct Client {
-    stream: Stream,
+    wire: Wire,
     /// The commands that wait for their ack.
     asked: HashMap<String, String>,
     /// Events that came while an ack was awaited.
-    kept: std::collections::VecDeque<Value>,
+    kept: VecDeque<Value>,
     ids: u64,
     pub hello: Value,
     /// The subprotocol that the server picked.
     pub protocol: Option<String>,
 }
-
-/// The server closed the socket, with this code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closed(pub Option<u16>);
 
 impl Client {
     pub async fn open(address: SocketAddr) -> Self {
@@ -41,30 +33,10 @@ impl Client {
         address: SocketAddr,
         headers: &[(&'static str, String)],
     ) -> Result<Self, (u16, Value)> {
-        let mut request = format!("ws://{address}/ws").into_client_request().expect("a request");
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().expect("a header"));
-        }
-        let (stream, response) = match tokio_tungstenite::connect_async(request).await {
-            Ok(open) => open,
-            Err(Error::Http(response)) => {
-                let body = response.body().as_deref().unwrap_or_default();
-                return Err((response.status().as_u16(), serde_json::from_slice(body).unwrap_or_default()));
-            }
-            Err(error) => panic!("no socket: {error}"),
-        };
-        let protocol = response
-            .headers()
-            .get("sec-websocket-protocol")
-            .map(|protocol| protocol.to_str().expect("text").to_owned());
-        let mut client = Self {
-            stream,
-            asked: HashMap::new(),
-            kept: std::collections::VecDeque::new(),
-            ids: 0,
-            hello: Value::Null,
-            protocol,
-        };
+        let wire = Wire::open(address, headers).await?;
+        let protocol = wire.protocol.clone();
+        let (asked, kept) = (HashMap::new(), VecDeque::new());
+        let mut client = Self { wire, asked, kept, ids: 0, hello: Value::Null, protocol };
         client.hello = client.next().await.expect("hello");
         assert_eq!(client.hello["event"], "hello");
         Ok(client)
@@ -110,8 +82,7 @@ impl Client {
     }
 
     pub async fn send(&mut self, message: Message) {
-        // A socket that the server has closed tells so when it is read.
-        let _ = self.stream.send(message).await;
+        self.wire.send(message).await;
     }
 
     /// Sends a text in pieces, each a frame.
@@ -165,19 +136,9 @@ impl Client {
     }
 
     async fn read(&mut self) -> Result<Value, Closed> {
-        loop {
-            let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a frame in time");
-            match message {
-                Some(Ok(Message::Text(text))) => {
-                    let frame: Value = serde_json::from_str(&text).expect("JSON");
-                    self.check(&frame);
-                    return Ok(frame);
-                }
-                Some(Ok(Message::Close(frame))) => return Err(Closed(frame.map(|frame| frame.code.into()))),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(Closed(None)),
-            }
-        }
+        let frame = self.wire.read().await?;
+        self.check(&frame);
+        Ok(frame)
     }
 
     fn check(&mut self, frame: &Value) {

@@ -6,6 +6,8 @@
 pub mod client;
 pub mod schema;
 pub mod stage;
+#[path = "../support/wire.rs"]
+pub mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,9 +20,7 @@ use greenroom_actors::testsuite::TestClock;
 use utoipa_actix_web::AppExt;
 
 pub use stage::Stage;
-
-/// Longer than any machine needs: a test that waits this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use wire::PATIENCE;
 
 pub struct Server {
     pub address: SocketAddr,

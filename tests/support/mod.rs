@@ -7,3 +7,4 @@ pub mod browser;
 pub mod chaos;
 pub mod database;
 pub mod socket;
+pub mod wire;

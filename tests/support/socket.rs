@@ -2,29 +2,20 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::tungstenite::Message;
 
-/// Longer than any machine needs: a test that waits this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+use super::wire::Wire;
+pub use super::wire::{Closed, PATIENCE};
 
 pub struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    wire: Wire,
     /// Events that came while something else was awaited.
     kept: VecDeque<Value>,
     next_id: u64,
     pub hello: Value,
 }
-
-/// Why a socket gave nothing more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closed(pub Option<u16>);
 
 impl Socket {
     /// Connects without signing in.
@@ -34,16 +25,8 @@ impl Socket {
 
     /// Connects with headers of one's own; `Err` is the HTTP status of a refusal.
     pub async fn open_with(address: SocketAddr, headers: &[(&'static str, String)]) -> Result<Self, u16> {
-        let mut request = format!("ws://{address}/ws").into_client_request().expect("a request");
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().expect("a header"));
-        }
-        let stream = match tokio_tungstenite::connect_async(request).await {
-            Ok((stream, _)) => stream,
-            Err(Error::Http(response)) => return Err(response.status().as_u16()),
-            Err(error) => panic!("no socket: {error}"),
-        };
-        let mut socket = Self { stream, kept: VecDeque::new(), next_id: 0, hello: Value::Null };
+        let wire = Wire::open(address, headers).await.map_err(|(status, _)| status)?;
+        let mut socket = Self { wire, kept: VecDeque::new(), next_id: 0, hello: Value::Null };
         socket.hello = socket.event("hello").await;
         Ok(socket)
     }
@@ -71,12 +54,11 @@ impl Socket {
     }
 
     pub async fn raw(&mut self, text: String) {
-        // A socket that the server has closed tells so when it is read.
-        let _ = self.stream.send(Message::text(text)).await;
+        self.wire.send(Message::text(text)).await;
     }
 
     pub async fn binary(&mut self, bytes: Vec<u8>) {
-        let _ = self.stream.send(Message::binary(bytes)).await;
+        self.wire.send(Message::binary(bytes)).await;
     }
 
     pub async fn ack(&mut self, id: &str) -> Value {
@@ -96,7 +78,7 @@ impl Socket {
             return Ok(self.kept.remove(at).expect("it is there"));
         }
         loop {
-            let frame = self.read().await?;
+            let frame = self.wire.read().await?;
             if fits(&frame) {
                 return Ok(frame);
             }
@@ -108,27 +90,15 @@ impl Socket {
     pub async fn next(&mut self) -> Result<Value, Closed> {
         match self.kept.pop_front() {
             Some(frame) => Ok(frame),
-            None => self.read().await,
+            None => self.wire.read().await,
         }
     }
 
     /// Waits for the end of the connection: its close code.
     pub async fn closed(&mut self) -> Option<u16> {
         loop {
-            if let Err(Closed(code)) = self.read().await {
+            if let Err(Closed(code)) = self.wire.read().await {
                 return code;
-            }
-        }
-    }
-
-    async fn read(&mut self) -> Result<Value, Closed> {
-        loop {
-            let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a frame in time");
-            match message {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),
-                Some(Ok(Message::Close(frame))) => return Err(Closed(frame.map(|frame| frame.code.into()))),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(Closed(None)),
             }
         }
     }

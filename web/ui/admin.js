@@ -31,7 +31,7 @@ export class AdminView {
     this.fresh = h("p.admin-fresh", {});
     this.controls = this.#controls();
     this.element = h("section.page.admin", { "aria-labelledby": "admin-title" },
-      h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "admin-title" }, "Backstage"), this.fresh)),
+      h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "admin-title" }, "Backstage"), this.fresh, h("a.link", { href: "/admin/queues", data: { testid: "queues-link" } }, "Queues and dead jobs"))),
       h("div.tabs", { role: "tablist", "aria-label": "Parts" }, ...this.tabs),
       this.body);
     this.#choose("overview");

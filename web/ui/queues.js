@@ -12,7 +12,9 @@ import { showSignIn } from "./sign-in.js";
 import { themeToggle } from "./theme-toggle.js";
 import { duration, formatNumber, fullMoment } from "./time.js";
 
-const EVERY_MS = 3000;
+const EVERY_MS = 5000;
+/** The list of dead jobs is asked for when their number changes, and so often at the least. */
+const DEAD_EVERY_MS = 60000;
 const RETRY_MS = 3000;
 const PAGE = 20;
 const MAX_SHOWN = 100;
@@ -26,6 +28,7 @@ const WHAT = {
   maintenance: "The server's own chores.",
 };
 
+const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 const api = new Api();
 let board = /** @type {Board|null} */ (null);
@@ -48,11 +51,11 @@ class Card {
     this.toggle = live ? null : h("button.button.quiet.small", { type: "button", data: { testid: "queue-toggle" },
       onclick: () => onToggle(this.queue.name, this.queue.state === "paused" ? "resume" : "pause") });
     const title = `queue-${queue.name}`;
-    this.element = h("section.panel.queue", { "aria-labelledby": title, data: { testid: "queue", queue: queue.name } },
+    this.element = h("section.panel.queue", { "aria-labelledby": title, data: { testid: "queue", queue: queue.name, kind: queue.kind } },
       h("header.queue-head", {}, h("h2", { id: title }, queue.name), this.state),
       h("p.queue-what", {}, WHAT[/** @type {keyof typeof WHAT} */ (queue.name)] ?? ""),
       h("dl.queue-numbers", {}, number("waiting", "Waiting"), live ? null : number("delayed", "Delayed"), number("running", "Running"),
-        number("failed", live ? "Failed*" : "Dead"), number("done", live ? "Done*" : "Done, 24 h")),
+        number("failed", live ? "Failed*" : "Dead"), number("done", live ? "Done*" : "Done 24 h")),
       h("footer.queue-foot", {}, this.oldest, this.toggle ?? h("p.queue-live", {}, "* since this node started")));
     this.show(queue);
   }
@@ -62,13 +65,15 @@ class Card {
     const paused = queue.state === "paused";
     const values = { ...queue, done: queue.done24h ?? queue.doneSinceStart ?? 0 };
     for (const [key, element] of this.numbers) {
-      setText(element, formatNumber(values[key] ?? 0));
-      element.parentElement.dataset.tone = key === "failed" && values[key] > 0 ? "warn" : "";
+      const value = values[key] ?? 0;
+      setText(element, value < 10000 ? formatNumber(value) : compact.format(value));
+      element.title = value < 10000 ? "" : formatNumber(value);
+      element.parentElement.dataset.tone = key === "failed" && value > 0 ? "warn" : "";
     }
     this.element.dataset.state = queue.state;
     setText(this.state, queue.kind === "live" ? "live" : queue.state);
     this.state.dataset.tone = paused ? "warn" : "good";
-    setText(this.oldest, queue.oldestWaitingMs === null ? "Nothing waits" : `The oldest has waited ${duration(queue.oldestWaitingMs / 1000)}`);
+    setText(this.oldest, queue.oldestWaitingMs === null ? "Nothing waits" : `Oldest waits ${duration(queue.oldestWaitingMs / 1000)}`);
     if (!this.toggle) return;
     setText(this.toggle, paused ? "Resume" : "Pause");
     this.toggle.setAttribute("aria-label", `${paused ? "Resume" : "Pause"} ${queue.name}`);
@@ -82,6 +87,9 @@ class Board {
   cards = /** @type {Map<string, Card>} */ (new Map());
   rows = /** @type {Map<string, any>} */ (new Map());
   shown = PAGE;
+  /** What the list of dead jobs was made from: asked anew when this changes. */
+  #deadOf = "";
+  #deadAt = 0;
 
   constructor() {
     this.fresh = h("p.admin-fresh", {}, "Loading");
@@ -112,11 +120,18 @@ class Board {
     const stamp = ++this.#stamp;
     if (!document.hidden) {
       try {
-        const of = this.filter.value ? `&queue=${encodeURIComponent(this.filter.value)}` : "";
-        const [queues, dead] = await Promise.all([api.get("/api/admin/queues"), api.get(`/api/admin/dead-jobs?limit=${this.shown}${of}`)]);
+        const { items } = await api.get("/api/admin/queues");
         if (stamp !== this.#stamp) return;
-        this.#showQueues(queues.items);
-        this.#showDead(dead);
+        this.#showQueues(items);
+        const deadOf = [this.filter.value, this.shown, ...items.map(({ failed }) => failed)].join();
+        if (deadOf !== this.#deadOf || Date.now() - this.#deadAt > DEAD_EVERY_MS) {
+          const of = this.filter.value ? `&queue=${encodeURIComponent(this.filter.value)}` : "";
+          const dead = await api.get(`/api/admin/dead-jobs?limit=${this.shown}${of}`);
+          if (stamp !== this.#stamp) return;
+          this.#showDead(dead);
+          this.#deadOf = deadOf;
+          this.#deadAt = Date.now();
+        }
         setText(this.fresh, `Live, every ${EVERY_MS / 1000} seconds`);
         this.fresh.dataset.tone = "";
       } catch (error) {

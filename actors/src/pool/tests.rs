@@ -1,6 +1,5 @@
 //! The pool under a clock that stands still and a generator that does as it is told.
 
-mod generator;
 mod order;
 mod tries;
 
@@ -9,14 +8,15 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use self::generator::{Act, TestGenerator, request};
 use super::{Job, Pool, PoolEvent, PoolEvents};
 use crate::domain::{FailureCode, MessageId, Priority, UserId};
+use crate::ports::{GenerateRequest, PromptMessage, PromptRole};
 use crate::settings::PoolSettings;
+use crate::testsuite::{Script, ScriptedGenerator, character};
 
 struct Bench {
     pool: Pool,
-    generator: Arc<TestGenerator>,
+    generator: Arc<ScriptedGenerator>,
 }
 
 impl Bench {
@@ -24,7 +24,7 @@ impl Bench {
         let mut settings =
             PoolSettings { workers: 1, queue_max: 100, per_user: 100, ..PoolSettings::default() };
         change(&mut settings);
-        let generator = Arc::new(TestGenerator::default());
+        let generator = Arc::new(ScriptedGenerator::default());
         let pool = Pool::start(settings, generator.clone()).await.unwrap();
         Self { pool, generator }
     }
@@ -49,6 +49,16 @@ fn job(name: &str, user: UserId, priority: u8) -> Job {
         request: request(name, user),
         cancel: CancellationToken::new(),
     }
+}
+
+fn request(name: &str, user: UserId) -> Arc<GenerateRequest> {
+    Arc::new(GenerateRequest {
+        character: Arc::new(character("Test")),
+        user,
+        user_name: "Somebody".into(),
+        messages: vec![PromptMessage { role: PromptRole::User, content: name.into() }],
+        max_tokens: 100,
+    })
 }
 
 /// Lets all that can run, run; no timer of a second or more goes off.

@@ -38,9 +38,7 @@ impl Mobile {
         // The plans' parser has `unwrap` in it; whatever it stumbles over is no number.
         let read = catch_unwind(AssertUnwindSafe(|| read(typed, region)));
         match read {
-            Ok(Some((e164, kind))) if matches!(kind, Type::Mobile | Type::FixedLineOrMobile) => {
-                Ok(Self(e164))
-            }
+            Ok(Some((e164, Type::Mobile | Type::FixedLineOrMobile))) => Ok(Self(e164)),
             Ok(Some(_)) => wrong("takes no text messages: give a mobile number"),
             Ok(None) | Err(_) => wrong("is no mobile number"),
         }

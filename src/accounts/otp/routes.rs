@@ -249,11 +249,14 @@ async fn signup(
     let new = MobileSignUp::check(&mobile, region, name.as_deref(), password.as_deref())
         .map_err(ApiError::bad_request)?;
     limits.check_auth(address, &identity("send", &new.mobile)).await?;
-    if let Some(password) = &password {
-        let known = [new.mobile.as_str(), name.as_deref().unwrap_or_default()];
-        accounts.new_password("password", password, &known).await??;
-    }
-    let sent = accounts.sign_up_by_mobile(&new, &origin).await.map_err(|error| refused(error, &config))?;
+    let password = match &password {
+        Some(text) => Some(accounts.new_password("password", text, &new.known()).await??),
+        None => None,
+    };
+    let sent = accounts
+        .sign_up_by_mobile(&new, password.as_ref(), &origin)
+        .await
+        .map_err(|error| refused(error, &config))?;
     Ok(HttpResponse::Accepted().json(SentView::from(sent)))
 }
 

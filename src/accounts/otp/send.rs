@@ -1,15 +1,15 @@
 //! Sending codes: to sign in, to sign up, to set a new password; and what may be asked about a number.
 
+use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 
 use super::decide::{keeps_password, next_send, until};
 use super::store::{self, SignUp};
 use super::{Code, Mobile, Purpose};
-use crate::accounts::{Accounts, Origin, rules, store as accounts};
+use crate::accounts::{Accounts, NewPassword, Origin, rules, store as accounts};
 use crate::error::FieldError;
 use crate::outbound::{Channel, Text};
 use crate::postgres::refusal;
-use greenroom_actors::protocol::{Refusal, RefusalCode};
 
 /// A code is on its way.
 #[derive(Clone, Debug)]
@@ -34,11 +34,11 @@ pub struct OtpStatus {
 pub struct MobileSignUp {
     pub(super) mobile: Mobile,
     name: Option<String>,
-    password: Option<String>,
 }
 
 impl MobileSignUp {
-    /// Checks all fields and answers every one that is wrong.
+    /// Checks all fields and answers every one that is wrong. Whether the password can be guessed takes longer to say:
+    /// [`Accounts::new_password`].
     pub fn check(
         mobile: &str,
         default_region: &str,
@@ -52,11 +52,17 @@ impl MobileSignUp {
             .map_err(|error| FieldError { field: "name".into(), ..error });
         let fits = password.map(rules::password).transpose();
         match (mobile, name, fits) {
-            (Ok(mobile), Ok(name), Ok(_)) => Ok(Self { mobile, name, password: password.map(str::to_owned) }),
+            (Ok(mobile), Ok(name), Ok(_)) => Ok(Self { mobile, name }),
             (mobile, name, fits) => {
                 Err([mobile.err(), name.err(), fits.err()].into_iter().flatten().collect())
             }
         }
+    }
+
+    /// What a password may not be made of.
+    #[must_use]
+    pub fn known(&self) -> [&str; 2] {
+        [self.mobile.as_str(), self.name.as_deref().unwrap_or_default()]
     }
 }
 
@@ -77,13 +83,18 @@ impl Accounts {
     }
 
     /// The same, with a name and a password for the account that the code makes. A known number's account stays as it is.
-    pub async fn sign_up_by_mobile(&self, new: &MobileSignUp, origin: &Origin) -> Result<Sent, Refusal> {
+    pub async fn sign_up_by_mobile(
+        &self,
+        new: &MobileSignUp,
+        password: Option<&NewPassword>,
+        origin: &Origin,
+    ) -> Result<Sent, Refusal> {
         if !self.0.config.auth.registration {
             return Err(Refusal::new(RefusalCode::Forbidden, "this server takes no new accounts"));
         }
         self.offers_codes()?;
-        let password_hash = match &new.password {
-            Some(password) => Some(self.0.passwords.hash(password).await?),
+        let password_hash = match password {
+            Some(password) => Some(self.hash(password).await?),
             None => None,
         };
         let asked = SignUp { from: from(origin), name: new.name.clone(), password_hash };
@@ -130,6 +141,7 @@ impl Accounts {
         if !keeps_password(before.pending_from.as_deref(), &asked.from) {
             asked.password_hash = None;
         }
+        store::note_send(&transaction, mobile).await.map_err(|error| refusal(&error))?;
         let expires_at = store::keep(&transaction, mobile, purpose, &hash, otp.ttl_s, &asked)
             .await
             .map_err(|error| refusal(&error))?;

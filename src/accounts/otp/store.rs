@@ -67,7 +67,12 @@ const KEEP: &str = "insert into otp_codes (mobile, purpose, hash, expires_at, si
     returning expires_at";
 const SENT: &str = "insert into otp_sends (mobile, sent_at) values ($1, clock_timestamp())";
 
-/// Puts a code in the place of the one before, and notes that one was sent; answers until when it holds.
+/// Notes that a code goes to this number now.
+pub async fn note_send(client: &impl GenericClient, mobile: &Mobile) -> Stored<()> {
+    execute(client, SENT, &[&mobile.as_str()]).await.map(drop)
+}
+
+/// Puts a code in the place of the one before; answers until when it holds.
 pub async fn keep(
     client: &impl GenericClient,
     mobile: &Mobile,
@@ -77,7 +82,6 @@ pub async fn keep(
     sign_up: &SignUp,
 ) -> Stored<Timestamp> {
     let sign_up = serde_json::to_value(sign_up).unwrap_or_default();
-    execute(client, SENT, &[&mobile.as_str()]).await?;
     let ttl_s = f64::from(ttl_s);
     let rows = query(client, KEEP, &[&mobile.as_str(), &purpose.as_str(), &hash, &ttl_s, &sign_up]).await?;
     Ok(rows[0].get(0))
@@ -153,10 +157,4 @@ pub async fn set_mobile(client: &impl GenericClient, user: UserId, mobile: &Mobi
     let sql = "update users set mobile = $2, updated_at = now()
         where id = $1 and blocked_at is null and deactivated_at is null";
     Ok(execute(client, sql, &[&user.uuid(), &mobile.as_str()]).await? > 0)
-}
-
-pub async fn set_password(client: &impl GenericClient, user: UserId, hash: &str) -> Stored<()> {
-    let sql =
-        "update users set password_hash = $2, password_changed_at = now(), updated_at = now() where id = $1";
-    execute(client, sql, &[&user.uuid(), &hash]).await.map(drop)
 }

@@ -1,6 +1,6 @@
 //! Proving a number by its code: that signs in, makes an account, or adds the number to the account that asks.
 
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Transaction};
 use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 
@@ -52,21 +52,16 @@ impl Accounts {
         origin: &Origin,
     ) -> Result<Proved, Refusal> {
         let mut client = self.client().await?;
-        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
-        let right = self.guess(&transaction, mobile, Purpose::SignIn, code, origin).await?;
+        let mut transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        let right = self.guess(&mut transaction, mobile, Purpose::SignIn, code, origin).await?;
         // What comes out of it, a refusal too, is committed with the code's use before anybody hears of it.
         let done = match (right, caller) {
             (None, _) => Err(wrong_code()),
             (Some(right), Some(user)) => self.link(&transaction, mobile, user, right, origin).await?,
-            (Some(Right { account: Some(account), .. }), None) => may_sign_in(
-                &transaction,
-                &account,
-                self.0.config.auth.erase_after_days,
-                AuthEvent::SignedIn,
-                origin,
-            )
-            .await?
-            .map(|()| Done::Found(account.profile)),
+            (Some(Right { account: Some(account), .. }), None) => self
+                .may_enter(&transaction, &account, AuthEvent::SignedIn, origin)
+                .await?
+                .map(|()| Done::Found(account.profile)),
             (Some(right), None) => self.found(&transaction, mobile, right.sign_up, origin).await?,
         };
         transaction.commit().await.map_err(|error| refusal(&error))?;
@@ -86,31 +81,56 @@ impl Accounts {
     /// committed whatever comes out.
     pub(super) async fn guess(
         &self,
-        client: &impl GenericClient,
+        transaction: &mut Transaction<'_>,
         mobile: &Mobile,
         purpose: Purpose,
         code: &Code,
         origin: &Origin,
     ) -> Result<Option<Right>, Refusal> {
-        let counted = store::count_guess(client, mobile, purpose).await.map_err(|error| refusal(&error))?;
+        let counted =
+            store::count_guess(&*transaction, mobile, purpose).await.map_err(|error| refusal(&error))?;
         let same = self.0.codes.is(&counted.hash, mobile, purpose, code);
         let guess = judge(counted.kept, counted.now, same, self.0.config.auth.otp.tries_max);
-        let account = accounts::by_mobile(client, mobile.as_str()).await.map_err(|error| refusal(&error))?;
+        let account =
+            accounts::by_mobile(&*transaction, mobile.as_str()).await.map_err(|error| refusal(&error))?;
         if guess == Guess::Right {
-            store::use_up(client, mobile, purpose).await.map_err(|error| refusal(&error))?;
+            store::use_up(&*transaction, mobile, purpose).await.map_err(|error| refusal(&error))?;
             return Ok(Some(Right { sign_up: counted.sign_up, account }));
         }
         tracing::info!(?mobile, why = guess.why(), "a code was refused");
-        if let Some(account) = account {
+        let noted = transaction.transaction().await.map_err(|error| refusal(&error))?;
+        let ended = if let Some(account) = account {
             let event = match purpose {
                 Purpose::SignIn => AuthEvent::SignedIn,
                 Purpose::ResetPassword => AuthEvent::PasswordReset,
             };
             let refused =
                 Happened { refused_why: guess.why(), ..Happened::new(account.profile.id, event, origin) };
-            refused.record(client).await.map_err(|error| refusal(&error))?;
-        }
+            refused.record(&noted).await.map_err(|error| refusal(&error))?;
+            noted.commit().await
+        } else {
+            // Nobody's history is written to; a row as large is, and taken back: time tells no account from none.
+            store::note_send(&noted, mobile).await.map_err(|error| refusal(&error))?;
+            noted.rollback().await
+        };
+        ended.map_err(|error| refusal(&error))?;
         Ok(None)
+    }
+
+    /// Refuses accounts that nobody enters, and tells their history. The outer error is the database's.
+    pub(super) async fn may_enter(
+        &self,
+        client: &impl GenericClient,
+        account: &Account,
+        event: AuthEvent,
+        origin: &Origin,
+    ) -> Result<Result<(), Refusal>, Refusal> {
+        let Some((why, told)) = standing::refused(account, self.0.config.auth.erase_after_days) else {
+            return Ok(Ok(()));
+        };
+        let refused = Happened { refused_why: Some(why), ..Happened::new(account.profile.id, event, origin) };
+        refused.record(client).await.map_err(|error| refusal(&error))?;
+        Ok(Err(told))
     }
 
     async fn link(
@@ -180,20 +200,6 @@ enum Done {
     Found(Profile),
     Made(UserId),
     Linked(Profile),
-}
-
-/// Refuses accounts that nobody signs in to, and tells their history.
-pub(super) async fn may_sign_in(
-    client: &impl GenericClient,
-    account: &Account,
-    erase_after_days: u32,
-    event: AuthEvent,
-    origin: &Origin,
-) -> Result<Result<(), Refusal>, Refusal> {
-    let Some((why, told)) = standing::refused(account, erase_after_days) else { return Ok(Ok(())) };
-    let refused = Happened { refused_why: Some(why), ..Happened::new(account.profile.id, event, origin) };
-    refused.record(client).await.map_err(|error| refusal(&error))?;
-    Ok(Err(told))
 }
 
 fn taken() -> Refusal {

@@ -5,7 +5,8 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{Acting, People, Person, conflict, store};
+use super::change::Acting;
+use super::{People, Person, conflict, store};
 use crate::accounts::Origin;
 use crate::error::FieldError;
 use crate::http::Caller;

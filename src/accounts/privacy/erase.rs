@@ -23,9 +23,9 @@ use uuid::Uuid;
 use super::{Privacy, store};
 use crate::accounts::random_hex;
 use crate::accounts::rules::ERASED_PREFIX;
-use crate::audit;
 use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, Recurring, enqueue};
 use crate::postgres::{journal, refusal};
+use crate::{audit, outbound};
 
 const ERASE: &str = "account.erase";
 /// Finds accounts whose time is over and whose job was lost, once a day on one of the nodes.
@@ -120,18 +120,20 @@ impl Privacy {
         // Looked at again, under the lock: another node may have done it meanwhile.
         let username = format!("{ERASED_PREFIX}{}", random_hex::<4>());
         let plan = &accounts.0.config.default_plan;
+        let known = store::addresses(&transaction, user).await.map_err(|error| refusal(&error))?;
         let erased = store::erase(&transaction, user, days, &username, DISPLAY_NAME, plan)
             .await
             .map_err(|error| refusal(&error))?;
         if !erased {
             return Ok(Erased::NotDue);
         }
+        outbound::forget(&transaction, &known).await.map_err(|error| refusal(&error))?;
         let detail = json!({ "rooms": rooms, "pseudonym": username });
         audit::record_own(&transaction, ERASE, ("user", user.to_string()), &detail)
             .await
             .map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
-        (self.0.on_changed)(user);
+        accounts.changed(user);
         tracing::info!(%user, rooms, "an account was erased");
         Ok(Erased::Now { rooms })
     }

@@ -17,7 +17,7 @@ use greenroom_actors::engine::Engine;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 
 use super::history::{AuthEvent, Happened};
-use super::people::{OnChanged, last_admin, lock_active_admins};
+use super::people::{last_admin, lock_active_admins};
 use super::{Accounts, Origin, Profile, Verdict, Which};
 use crate::error::FieldError;
 use crate::http::Caller;
@@ -37,16 +37,14 @@ pub struct Privacy(Arc<Inner>);
 struct Inner {
     accounts: Accounts,
     engine: Engine,
-    on_changed: OnChanged,
     exports: Exports,
 }
 
 impl Privacy {
-    /// `on_changed` is told of accounts that were deactivated.
     #[must_use]
-    pub fn new(accounts: Accounts, engine: Engine, on_changed: OnChanged) -> Self {
+    pub fn new(accounts: Accounts, engine: Engine) -> Self {
         let exports = Exports::new(&accounts.0.config.data_dir);
-        Self(Arc::new(Inner { accounts, engine, on_changed, exports }))
+        Self(Arc::new(Inner { accounts, engine, exports }))
     }
 
     /// Deactivates the caller's account: all sign-ins end, and in some weeks it is erased. The password is demanded of
@@ -82,9 +80,7 @@ impl Privacy {
         }
         transaction.commit().await.map_err(|error| refusal(&error))?;
         tracing::info!(user = %caller.user, "an account was deactivated by its user");
-        // Once more: a socket may have come back between the first word and the commit.
-        accounts.tell_ended(caller.user, None);
-        (self.0.on_changed)(caller.user);
+        accounts.changed(caller.user);
         Ok(())
     }
 

@@ -59,6 +59,12 @@ pub async fn lone_rooms(
     Ok(rows.iter().map(|row| (RoomId::from_uuid(row.get(0)), row.get(1))).collect())
 }
 
+/// Where the user was written to: the e-mail address and the mobile number, as they stand now.
+pub async fn addresses(client: &impl GenericClient, user: UserId) -> Stored<Vec<String>> {
+    let sql = "select a from users, unnest(array[email, mobile]) as a where id = $1 and a is not null";
+    Ok(query(client, sql, &[&user.uuid()]).await?.iter().map(|row| row.get(0)).collect())
+}
+
 /// What hangs on an account. Refresh tokens go with their sign-ins.
 const TAKEN: [&str; 8] = [
     "delete from otp_codes where mobile = (select mobile from users where id = $1)",

@@ -155,7 +155,7 @@ async fn reset_password(
             let (mobile, code) = read(mobile, otp, &config).map_err(ApiError::bad_request)?;
             limits.check_auth(address, &identity("guess", &mobile)).await?;
             let password = accounts.new_password(FIELD, &body.new_password, &[mobile.as_str()]).await??;
-            accounts.reset_by_mobile(&mobile, &code, password.expose(), &origin).await?;
+            accounts.reset_by_mobile(&mobile, &code, &password, &origin).await?;
         }
         _ => return Err(FieldError::new("token", "give either token, or mobile and otp").into()),
     }

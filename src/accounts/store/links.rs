@@ -53,3 +53,15 @@ pub async fn prove_email(client: &impl GenericClient, user: UserId) -> Stored<()
     let sql = "update users set email_verified_at = coalesce(email_verified_at, now()) where id = $1";
     execute(client, sql, &[&user.uuid()]).await.map(drop)
 }
+
+/// Leaves the password as the only way in. The account's row is locked.
+pub async fn shut_other_doors(client: &impl GenericClient, user: UserId) -> Stored<()> {
+    for sql in [
+        "update api_keys set revoked_at = now() where user_id = $1 and revoked_at is null",
+        "delete from identities where user_id = $1",
+        "update users set mobile = null where id = $1",
+    ] {
+        execute(client, sql, &[&user.uuid()]).await?;
+    }
+    Ok(())
+}

@@ -152,10 +152,20 @@ pub async fn of_token(client: &impl GenericClient, hash: &[u8], user: UserId) ->
     Ok(query_opt(client, sql, &[&hash, &user.uuid()]).await?.map(|row| SessionId::from_uuid(row.get(0))))
 }
 
-/// Whether this sign-in of the user has ended. One that nobody knows has not: some tokens are made without.
-pub async fn has_ended(client: &impl GenericClient, sign_in: SessionId, user: UserId) -> Stored<bool> {
-    let sql = "select from sign_ins where id = $1 and (user_id <> $2 or ended_at is not null)";
-    Ok(query_opt(client, sql, &[&sign_in.uuid(), &user.uuid()]).await?.is_some())
+/// The account behind a token, and whether its sign-in has ended. One that nobody knows has not: some tokens are made
+/// without.
+pub async fn account_of(
+    client: &impl GenericClient,
+    user: UserId,
+    sign_in: SessionId,
+) -> Stored<Option<(Account, bool)>> {
+    let sql = format!(
+        "select {COLUMNS}, exists (select from sign_ins i
+            where i.id = $2 and (i.user_id <> u.id or i.ended_at is not null)) as sign_in_ended
+        from {USERS} where u.id = $1"
+    );
+    let row = query_opt(client, &sql, &[&user.uuid(), &sign_in.uuid()]).await?;
+    Ok(row.map(|row| (account(&row), row.get("sign_in_ended"))))
 }
 
 /// The newest first: ids are made in the order of time.

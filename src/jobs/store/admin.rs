@@ -1,5 +1,7 @@
 //! The SQL of what admins see and do.
 
+use std::collections::HashMap;
+
 use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::UserId;
 use jiff::Timestamp;
@@ -12,14 +14,18 @@ use crate::jobs::{JobId, QueueName};
 use crate::postgres::{Stored, execute, query, query_opt};
 
 const PAUSED: &str = "select queue from paused_queues";
+/// Each part has an index of its own: what was done long ago costs nothing.
 const COUNTS: &str = "select queue,
         count(*) filter (where state = 0 and run_at <= now()),
         count(*) filter (where state = 0 and run_at > now()),
         count(*) filter (where state = 1),
         count(*) filter (where state = 3),
-        count(*) filter (where state = 2 and finished_at > now() - interval '24 hours'),
         (extract(epoch from now() - min(run_at) filter (where state = 0 and run_at <= now())) * 1000)::float8
-    from jobs group by queue";
+    from (select queue, state, run_at from jobs where state = 0
+        union all select queue, state, run_at from jobs where state = 1
+        union all select queue, state, run_at from jobs where state = 3) kept group by queue";
+const DONE_24H: &str = "select queue, count(*) from jobs
+    where state = 2 and finished_at > now() - interval '24 hours' group by queue";
 const PAUSE: &str =
     "insert into paused_queues (queue, paused_by) values ($1, $2) on conflict (queue) do nothing";
 const RESUME: &str = "delete from paused_queues where queue = $1";
@@ -37,14 +43,13 @@ const RETRY: &str =
     returning queue, kind, key";
 const DELETE: &str = "delete from jobs where id = $1 returning queue, kind, key";
 
-/// Stored jobs of one queue, in numbers.
+/// Stored jobs of one queue in numbers, but for those that are done.
 pub struct Counts {
     pub queue: String,
     pub waiting: u64,
     pub delayed: u64,
     pub running: u64,
     pub dead: u64,
-    pub done_24h: u64,
     pub oldest_waiting_ms: Option<u64>,
 }
 
@@ -96,10 +101,15 @@ pub async fn counts(client: &impl GenericClient) -> Stored<Vec<Counts>> {
         delayed: number(row, 2),
         running: number(row, 3),
         dead: number(row, 4),
-        done_24h: number(row, 5),
-        oldest_waiting_ms: row.get::<_, Option<f64>>(6).map(|ms| ms as u64),
+        oldest_waiting_ms: row.get::<_, Option<f64>>(5).map(|ms| ms as u64),
     };
     Ok(query(client, COUNTS, &[]).await?.iter().map(counts).collect())
+}
+
+/// By the queue's name.
+pub async fn done_24h(client: &impl GenericClient) -> Stored<HashMap<String, u64>> {
+    let done = |row: &Row| (row.get(0), row.get::<_, i64>(1).cast_unsigned());
+    Ok(query(client, DONE_24H, &[]).await?.iter().map(done).collect())
 }
 
 /// False: it is paused already.

@@ -6,8 +6,8 @@ use super::*;
 use crate::ports::GenerateErrorKind;
 
 /// Runs one job by this script and tells what was heard, and how long it took.
-async fn heard(bench: &Bench, acts: impl IntoIterator<Item = Act>) -> (Vec<PoolEvent>, Duration) {
-    bench.generator.script("it", acts);
+async fn heard(bench: &Bench, acts: impl IntoIterator<Item = Script>) -> (Vec<PoolEvent>, Duration) {
+    bench.generator.script_for("it", acts);
     let begun = Instant::now();
     let heard = all(bench.submit(&job("it", UserId::new(), 1))).await;
     (heard, begun.elapsed())
@@ -16,7 +16,7 @@ async fn heard(bench: &Bench, acts: impl IntoIterator<Item = Act>) -> (Vec<PoolE
 #[tokio::test(start_paused = true)]
 async fn a_reply_is_told_piece_by_piece_and_then_its_end() {
     let bench = Bench::start(|_| {}).await;
-    let (heard, _) = heard(&bench, [Act::Say(vec!["Good ", "", "evening"])]).await;
+    let (heard, _) = heard(&bench, [Script::Say(vec!["Good ", "", "evening"])]).await;
     assert_eq!(heard[..3], [PoolEvent::Thinking, text("Good "), text("evening")]);
     assert!(matches!(heard[3], PoolEvent::Done { .. }));
 }
@@ -24,8 +24,8 @@ async fn a_reply_is_told_piece_by_piece_and_then_its_end() {
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_fails_is_tried_three_times_with_growing_pauses() {
     let bench = Bench::start(|_| {}).await;
-    let fail = Act::Fail(GenerateErrorKind::Unavailable);
-    let (events, _) = heard(&bench, [fail.clone(), fail.clone(), Act::Say(vec!["there"])]).await;
+    let fail = Script::Fail(GenerateErrorKind::Unavailable);
+    let (events, _) = heard(&bench, [fail.clone(), fail.clone(), Script::Say(vec!["there"])]).await;
     assert_eq!(events[..2], [PoolEvent::Thinking, text("there")]);
     let pauses = bench.generator.pauses();
     assert!((250..=502).contains(&pauses[0].as_millis()), "{pauses:?}");
@@ -41,14 +41,15 @@ async fn a_provider_that_fails_is_tried_three_times_with_growing_pauses() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_ends_without_a_word_or_an_end_is_tried_again() {
     let bench = Bench::start(|_| {}).await;
-    let (events, _) = heard(&bench, [Act::Short, Act::Break(vec![]), Act::Say(vec!["at last"])]).await;
+    let (events, _) =
+        heard(&bench, [Script::Short, Script::Break(vec![]), Script::Say(vec!["at last"])]).await;
     assert_eq!(events[1], text("at last"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_not_tried_again() {
     let bench = Bench::start(|_| {}).await;
-    let (mut events, _) = heard(&bench, [Act::Fail(GenerateErrorKind::Refused)]).await;
+    let (mut events, _) = heard(&bench, [Script::Fail(GenerateErrorKind::Refused)]).await;
     assert_eq!(events.pop(), failed(FailureCode::ProviderRefused));
     assert_eq!(bench.generator.asked().len(), 1);
 }
@@ -56,7 +57,7 @@ async fn a_refusal_is_not_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn what_was_streamed_is_never_said_twice() {
     let bench = Bench::start(|_| {}).await;
-    let (events, _) = heard(&bench, [Act::Break(vec!["Good "]), Act::Say(vec!["Good evening"])]).await;
+    let (events, _) = heard(&bench, [Script::Break(vec!["Good "]), Script::Say(vec!["Good evening"])]).await;
     let end = PoolEvent::Failed { code: FailureCode::ProviderUnavailable };
     assert_eq!(events, [PoolEvent::Thinking, text("Good "), end]);
     assert_eq!(bench.generator.asked().len(), 1);
@@ -65,11 +66,12 @@ async fn what_was_streamed_is_never_said_twice() {
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_asks_for_a_pause_gets_it_within_reason() {
     let bench = Bench::start(|_| {}).await;
-    let (events, took) = heard(&bench, [Act::FailFor(Duration::from_secs(7)), Act::Say(vec!["now"])]).await;
+    let (events, took) =
+        heard(&bench, [Script::FailFor(Duration::from_secs(7)), Script::Say(vec!["now"])]).await;
     assert_eq!(events[1], text("now"));
     assert!((7..8).contains(&took.as_secs()), "{took:?}");
 
-    let (mut events, took) = heard(&bench, [Act::FailFor(Duration::from_secs(3_600))]).await;
+    let (mut events, took) = heard(&bench, [Script::FailFor(Duration::from_secs(3_600))]).await;
     assert_eq!(events.pop(), failed(FailureCode::ProviderUnavailable));
     assert!(took.as_secs() < 1, "{took:?}");
 }
@@ -77,7 +79,7 @@ async fn a_provider_that_asks_for_a_pause_gets_it_within_reason() {
 #[tokio::test(start_paused = true)]
 async fn the_first_word_has_thirty_seconds_in_each_try() {
     let bench = Bench::start(|_| {}).await;
-    let (mut events, took) = heard(&bench, [Act::Hang, Act::Silent(vec![]), Act::Hang]).await;
+    let (mut events, took) = heard(&bench, [Script::Hang, Script::Silent(vec![]), Script::Hang]).await;
     assert_eq!(events.pop(), failed(FailureCode::ProviderTimeout));
     assert!((90..93).contains(&took.as_secs()), "{took:?}");
     assert_eq!(bench.generator.open(), 0);
@@ -86,7 +88,7 @@ async fn the_first_word_has_thirty_seconds_in_each_try() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_falls_silent_is_given_up() {
     let bench = Bench::start(|_| {}).await;
-    let (events, took) = heard(&bench, [Act::Silent(vec!["Well, "])]).await;
+    let (events, took) = heard(&bench, [Script::Silent(vec!["Well, "])]).await;
     assert_eq!(events[1..], [text("Well, "), PoolEvent::Failed { code: FailureCode::ProviderTimeout }]);
     assert!((30..31).contains(&took.as_secs()), "{took:?}");
     assert_eq!(bench.generator.open(), 0);
@@ -95,22 +97,22 @@ async fn a_stream_that_falls_silent_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn all_tries_together_keep_to_the_total_deadline() {
     let bench = Bench::start(|settings| settings.total_timeout = Duration::from_secs(40)).await;
-    let (mut events, took) = heard(&bench, [Act::Hang, Act::Hang, Act::Hang]).await;
+    let (mut events, took) = heard(&bench, [Script::Hang, Script::Hang, Script::Hang]).await;
     assert_eq!(events.pop(), failed(FailureCode::ProviderTimeout));
     assert!((40..41).contains(&took.as_secs()), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn cancelling_ends_the_job_at_once_wherever_it_stands() {
-    let points: [(&str, Vec<Act>); 4] = [
-        ("connecting", vec![Act::Hang]),
-        ("waiting for a word", vec![Act::Silent(vec![])]),
-        ("streaming", vec![Act::Silent(vec!["Well, "])]),
-        ("pausing before another try", vec![Act::FailFor(Duration::from_secs(20))]),
+    let points: [(&str, Vec<Script>); 4] = [
+        ("connecting", vec![Script::Hang]),
+        ("waiting for a word", vec![Script::Silent(vec![])]),
+        ("streaming", vec![Script::Silent(vec!["Well, "])]),
+        ("pausing before another try", vec![Script::FailFor(Duration::from_secs(20))]),
     ];
     for (point, acts) in points {
         let bench = Bench::start(|_| {}).await;
-        bench.generator.script("it", acts);
+        bench.generator.script_for("it", acts);
         let job = job("it", UserId::new(), 1);
         let events = bench.submit(&job);
         settle().await;
@@ -134,7 +136,7 @@ async fn cancelling_ends_the_job_at_once_wherever_it_stands() {
 #[tokio::test(start_paused = true)]
 async fn a_job_cancelled_while_it_waits_is_never_generated() {
     let bench = Bench::start(|_| {}).await;
-    bench.generator.script("first", [Act::Hold(vec![])]);
+    bench.generator.script_for("first", [Script::HeldEnd(vec![])]);
     let _first = bench.queue("first", UserId::new(), 1).await;
     let second = job("second", UserId::new(), 1);
     let events = bench.submit(&second);
@@ -151,7 +153,7 @@ async fn a_job_cancelled_while_it_waits_is_never_generated() {
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_is_gone_ends_its_stream() {
     let bench = Bench::start(|_| {}).await;
-    bench.generator.script("it", [Act::Silent(vec!["Well, "])]);
+    bench.generator.script_for("it", [Script::Silent(vec!["Well, "])]);
     drop(bench.queue("it", UserId::new(), 1).await);
     settle().await;
     assert_eq!((bench.generator.open(), bench.pool.snapshot().cancelled), (0, 1));
@@ -160,7 +162,7 @@ async fn a_turn_that_is_gone_ends_its_stream() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_turn_slows_its_own_stream_only() {
     let bench = Bench::start(|settings| settings.workers = 2).await;
-    bench.generator.script("slow", [Act::Say(vec!["x"; 500])]);
+    bench.generator.script_for("slow", [Script::Say(vec!["x"; 500])]);
     let slow = bench.queue("slow", UserId::new(), 1).await;
     assert_eq!(bench.generator.open(), 1, "it waits to be read");
     assert_eq!(all(bench.queue("quick", UserId::new(), 1).await).await.len(), 3);
@@ -170,8 +172,8 @@ async fn a_slow_turn_slows_its_own_stream_only() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_fails_its_own_job_and_its_worker_is_replaced() {
     let bench = Bench::start(|_| {}).await;
-    bench.generator.script("first", [Act::Panic]);
-    bench.generator.script("second", [Act::PanicIn("Well, ")]);
+    bench.generator.script_for("first", [Script::Panic]);
+    bench.generator.script_for("second", [Script::PanicIn("Well, ")]);
     let events = ["first", "second", "third"].map(|name| bench.submit(&job(name, UserId::new(), 1)));
     let [first, second, third] = events;
     assert_eq!(all(first).await, [PoolEvent::Thinking, PoolEvent::Failed { code: FailureCode::Internal }]);
