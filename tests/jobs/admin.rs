@@ -110,10 +110,10 @@ async fn queues_are_told_in_numbers_and_the_live_ones_show_what_the_engine_did()
     assert_eq!((&messages["kind"], &messages["done24h"]), (&json!("live"), &Value::Null));
     assert!(messages["doneSinceStart"].as_u64().unwrap() > 0, "{messages}");
     assert_eq!(queue(&list, "ai-responses")["kind"], "live");
-    // The server's own hourly chore is real work of `maintenance`.
+    // The server's own chores are real work of `maintenance`.
     eventually("a chore done", async || {
         let (_, list) = app.get("/api/admin/queues", Some(&admin.token)).await;
-        queue(&list, "maintenance")["done24h"] == 1
+        queue(&list, "maintenance")["done24h"].as_u64() >= Some(1)
     })
     .await;
     eventually("metrics", async || {

@@ -107,6 +107,10 @@ impl Tab {
         element.press_key(key).await.expect("a key");
     }
 
+    pub async fn go(&self, url: &str) {
+        self.page.goto(url).await.expect("the page");
+    }
+
     pub async fn reload(&self) {
         self.page.reload().await.expect("the page again");
     }

@@ -7,8 +7,8 @@
  */
 import { Api, mayBeSignedIn } from "../api.js";
 import { h, icon, iconButton, setText } from "./dom.js";
+import { showDoor } from "./door/door.js";
 import { confirmed, toast, toastError } from "./overlays.js";
-import { showSignIn } from "./sign-in.js";
 import { themeToggle } from "./theme-toggle.js";
 import { duration, formatNumber, fullMoment } from "./time.js";
 
@@ -249,7 +249,7 @@ async function leave(notice) {
 async function door(notice) {
   const info = await api.getPublic("/api").catch(() => null);
   // The demo account is no admin: it would only lead back here.
-  showSignIn(root, { api, info: { ...info, demo: false }, notice, onSignedIn: enter });
+  showDoor(root, { api, info: { ...info, demo: false }, notice, onSignedIn: enter });
   document.title = "Sign in · Queues · Greenroom";
 }
 
