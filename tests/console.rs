@@ -161,11 +161,11 @@ async fn a_number_and_its_code_are_enough_and_the_account_has_keys_and_can_be_le
             "{part}"
         );
     }
+    assert_eq!(tab.errors(), Vec::<String>::new());
     let name = text(&tab, "label[for=leave-sure]").await;
     tab.fill("leave-sure", name.rsplit(' ').next().unwrap()).await;
     tab.click("leave-submit").await;
     tab.until("the door", &format!("{} !== null", shown("signin-form"))).await;
-    assert_eq!(tab.errors(), Vec::<String>::new());
     tab.close().await;
     app.stop().await;
 }

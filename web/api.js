@@ -107,10 +107,15 @@ export class Api {
     return this.#token;
   }
 
-  async logout() {
-    const token = this.#token;
+  /** The sign-in has ended elsewhere: there is nothing to end. */
+  forget() {
     this.#token = null;
     remember(false);
+  }
+
+  async logout() {
+    const token = this.#token;
+    this.forget();
     if (token) await this.#request("POST", "/api/auth/logout", {}, token).catch(() => {});
   }
 

@@ -70,7 +70,8 @@ class Session {
       navigate: (hash) => { location.hash = hash; },
       menuButton: () => this.shell.menuButton(),
       openPalette: () => openPalette(this.context),
-      signOut: (notice = "") => leave(typeof notice === "string" ? notice : ""),
+      signOut: () => leave(""),
+      signedOut: (notice) => leave(notice, { ended: true }),
       titled: (view) => view === this.view && this.#title(),
       gone: (id) => this.#gone(id),
     };
@@ -170,12 +171,16 @@ class Session {
   }
 }
 
-/** Ends the session and shows the door. @param {string} notice @param {{panel?: string, given?: any}} [at] */
-async function leave(notice, at) {
+/**
+ * Ends the session and shows the door. @param {string} notice
+ * @param {{panel?: string, given?: any, ended?: boolean}} [at] `ended`: the server has ended it already
+ */
+async function leave(notice, { ended: over = false, ...at } = {}) {
   const ended = session;
   session = null;
   ended?.end();
-  await api.logout();
+  if (over) api.forget();
+  else await api.logout();
   if (location.hash) history.replaceState(null, "", location.pathname);
   if (!session) open(notice, at);
 }

@@ -12,7 +12,8 @@ import { waysIn } from "./ways-in.js";
 
 /**
  * A part draws itself into a list of nodes; it may listen and give back how to stop.
- * @typedef {{api: import("../../api.js").Api, state: import("../../state.js").State, info: any, signOut: (notice?: string) => void,
+ * @typedef {{api: import("../../api.js").Api, state: import("../../state.js").State, info: any, signOut: () => void,
+ *   signedOut: (notice: string) => void,
  *   redraw: () => void, onEnd: (stop: () => void) => void}} Place
  */
 const PARTS = {
@@ -29,7 +30,7 @@ export class AccountView {
   title = "Account";
 
   /** @param {any} context see app.js @param {string} [part] */
-  constructor({ api, state, info, menuButton, signOut }, part = "") {
+  constructor({ api, state, info, menuButton, signOut, signedOut }, part = "") {
     const name = /** @type {keyof typeof PARTS} */ (part in PARTS ? part : "");
     this.stops = /** @type {(() => void)[]} */ ([]);
     this.body = h("div.account-body", { data: { part: name || "profile" } });
@@ -39,7 +40,7 @@ export class AccountView {
       h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "account-title" }, "Your account"))),
       h("nav.tabs", { "aria-label": "Parts of the account" }, ...links),
       this.body);
-    const place = { api, state, info, signOut, redraw: () => this.#draw(PARTS[name].draw, place), onEnd: (/** @type {() => void} */ stop) => this.stops.push(stop) };
+    const place = { api, state, info, signOut, signedOut, redraw: () => this.#draw(PARTS[name].draw, place), onEnd: (/** @type {() => void} */ stop) => this.stops.push(stop) };
     this.#draw(PARTS[name].draw, place);
     state.loadUser().then(() => name === "" && place.redraw()).catch((/** @type {any} */ error) => toastError(error, "Your account could not be loaded"));
     queueMicrotask(() => links.find((link) => link.hasAttribute("aria-current"))?.scrollIntoView({ block: "nearest", inline: "center" }));

@@ -6,7 +6,7 @@ import { toast } from "../overlays.js";
 import { panel } from "./parts.js";
 
 /** @param {import("./account.js").Place} place */
-export function privacy({ api, state, signOut }) {
+export function privacy({ api, state, signedOut }) {
   const button = h("button.button.primary", { type: "button", data: { testid: "export" }, onclick: async () => {
     button.disabled = true;
     button.classList.add("busy");
@@ -28,7 +28,7 @@ export function privacy({ api, state, signOut }) {
   const password = state.user.hasPassword ? field("leave-password", "Password", { type: "password", autocomplete: "current-password" }, { key: "password" }) : null;
   const { element } = form({ id: "leave", fields: [sure, password].filter((item) => item !== null), submit: "Deactivate my account", look: "danger",
     send: (values) => api.delete("/api/auth/me", values.password ? { password: values.password } : {}),
-    done: () => signOut("Your account is deactivated. An administrator can bring it back for 30 days; then it is erased.") });
+    done: () => signedOut("Your account is deactivated. An administrator can bring it back for 30 days; then it is erased.") });
   const leave = panel("Leave", h("p", {}, "All devices are signed out. For 30 days an administrator can bring the account back; then what is yours is erased. ",
     "What you said in rooms with others stays there under a pseudonym."), element);
   return [h("div.columns", {}, take, leave)];
