@@ -1,6 +1,8 @@
 //! Signing in with ID tokens of identity providers, over HTTP and over sockets: a whole server, and a provider that
 //! publishes real keys over real HTTP.
 
+#[path = "identity/console.rs"]
+mod console;
 #[path = "identity/house.rs"]
 mod house;
 #[path = "identity/keys.rs"]
