@@ -6,7 +6,7 @@ use greenroom_actors::protocol::Refusal;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Accounts, Origin, cursor, store};
+use super::{Accounts, Origin, store};
 use crate::http::{Page, PageQuery};
 use crate::postgres::{Stored, refusal};
 
@@ -103,12 +103,12 @@ pub struct HistoryLine {
 impl Accounts {
     /// The user's history, the newest first.
     pub async fn history(&self, user: UserId, page: &PageQuery) -> Result<Page<HistoryLine>, Refusal> {
-        let before = cursor::position(page)?;
-        let (skip, limit) = cursor::window(page);
+        let before = page.after_id()?;
+        let (skip, limit) = page.window();
         let client = self.client().await?;
         let found = store::history::list(&client, user, before, skip, limit + 1)
             .await
             .map_err(|error| refusal(&error))?;
-        Ok(cursor::page(page, found, None, |line| line.id))
+        Ok(Page::cut_by_id(page, found, None, |line| line.id))
     }
 }

@@ -191,12 +191,7 @@ impl Accounts {
     /// Sends the link once more.
     pub async fn resend_verification(&self, user: greenroom_actors::domain::UserId) -> Result<(), Refusal> {
         let conflict = |message: &str| Err(Refusal::new(RefusalCode::Conflict, message));
-        if self.0.outbound.mail() == Channel::Off {
-            return Err(Refusal::new(
-                RefusalCode::FeatureUnavailable,
-                "this server does not offer it: mail.host is not set",
-            ));
-        }
+        self.0.outbound.needs_mail()?;
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
         let account = store::lock(&transaction, user).await.map_err(|error| refusal(&error))?;

@@ -5,7 +5,6 @@
 
 mod api_keys;
 mod cookie;
-mod cursor;
 mod hashing;
 mod history;
 mod identity;

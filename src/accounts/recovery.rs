@@ -48,12 +48,7 @@ impl Accounts {
 
     /// Sends a link that sets a new password, if somebody has this address; answers the same if not.
     pub async fn forgot_by_email(&self, email: &Email) -> Result<(), Refusal> {
-        if self.0.outbound.mail() == Channel::Off {
-            return Err(Refusal::new(
-                RefusalCode::FeatureUnavailable,
-                "this server does not offer it: mail.host is not set",
-            ));
-        }
+        self.0.outbound.needs_mail()?;
         let asked = Asked { email: email.key.clone(), at: Timestamp::now() };
         let payload = serde_json::to_value(asked).map_err(|error| {
             tracing::error!(%error, "a job cannot be written");

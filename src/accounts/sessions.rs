@@ -8,7 +8,7 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 
 use super::history::{AuthEvent, Happened};
-use super::{Accounts, Origin, Profile, RefreshToken, cursor, store};
+use super::{Accounts, Origin, Profile, RefreshToken, store};
 use crate::http::{Page, PageQuery};
 use crate::postgres::refusal;
 
@@ -97,14 +97,14 @@ impl Accounts {
 
     /// The user's open sign-ins, the newest first.
     pub async fn sign_ins(&self, user: UserId, page: &PageQuery) -> Result<Page<SignInInfo>, Refusal> {
-        let before = cursor::position(page)?;
-        let (skip, limit) = cursor::window(page);
+        let before = page.after_id()?;
+        let (skip, limit) = page.window();
         let client = self.client().await?;
         let total = store::sign_ins::count_open(&client, user).await.map_err(|error| refusal(&error))?;
         let found = store::sign_ins::open(&client, user, before, skip, limit + 1)
             .await
             .map_err(|error| refusal(&error))?;
-        Ok(cursor::page(page, found, u64::try_from(total).ok(), |sign_in| sign_in.id.uuid()))
+        Ok(Page::cut_by_id(page, found, u64::try_from(total).ok(), |sign_in| sign_in.id.uuid()))
     }
 
     /// Ends one sign-in of the user, seen from another or from itself.

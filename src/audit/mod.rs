@@ -132,17 +132,12 @@ impl Audit {
 
     /// A page of the entries, the newest first. The filter is to be a [checked](Filter::checked) one.
     pub async fn list(&self, filter: &Filter, page: &PageQuery) -> Result<Page<Entry>, Refusal> {
-        let before = page.cursor.as_deref().map(Uuid::try_parse).transpose();
-        let before = before.map_err(|_| FieldError::new("cursor", "is none of this list"))?;
-        let limit = page.limit as usize;
+        let before = page.after_id()?;
+        let (skip, limit) = page.window();
         let client = self.pool.get().await.map_err(|error| refusal(&error))?;
-        let (mut entries, total) = store::list(&client, filter, before, limit as i64 + 1, page.skip() as i64)
-            .await
-            .map_err(|error| refusal(&error))?;
-        let more = entries.len() > limit;
-        entries.truncate(limit);
-        let next_cursor = entries.last().filter(|_| more).map(|last| last.id.simple().to_string());
-        Ok(Page::new(page, entries, Some(total.unsigned_abs()), next_cursor))
+        let (entries, total) =
+            store::list(&client, filter, before, limit + 1, skip).await.map_err(|error| refusal(&error))?;
+        Ok(Page::cut_by_id(page, entries, Some(total.unsigned_abs()), |entry| entry.id))
     }
 
     /// Writes the entry of an act that must not wait for the database: after 3 s, or without one, the server's log

@@ -84,7 +84,5 @@ async fn list(
         .into_inner()
         .checked()?;
     let found = audit.list(&filter, &page).await?;
-    let Page { items, page, limit, total, next_cursor } = found;
-    let items = items.into_iter().map(AuditView::from).collect();
-    Ok(web::Json(Page { items, page, limit, total, next_cursor }))
+    Ok(web::Json(found.map(AuditView::from)))
 }

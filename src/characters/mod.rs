@@ -100,19 +100,14 @@ impl Characters {
         page: &PageQuery,
     ) -> Result<Page<CharacterView>, Refusal> {
         let after = cursor::position(page)?;
-        let limit = page.limit as usize;
+        let (skip, limit) = page.window();
         let client = self.client().await?;
-        let mut found = store::list(&client, filter, after.as_ref(), limit as i64 + 1, page.skip() as i64)
+        let found = store::list(&client, filter, after.as_ref(), limit + 1, skip)
             .await
             .map_err(|error| refusal(&error))?;
-        let more = found.characters.len() > limit;
-        found.characters.truncate(limit);
-        let next_cursor = found
-            .characters
-            .last()
-            .filter(|_| more)
-            .map(|last| cursor::write(&cursor::Position { name: last.name.clone(), id: last.id }));
-        Ok(Page::new(page, found.characters, Some(found.total.unsigned_abs()), next_cursor))
+        let next =
+            |last: &CharacterView| cursor::write(&cursor::Position { name: last.name.clone(), id: last.id });
+        Ok(Page::cut(page, found.characters, Some(found.total.unsigned_abs()), next))
     }
 
     /// One character by its id or its slug.

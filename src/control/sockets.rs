@@ -128,11 +128,8 @@ pub(super) async fn sessions(
     // One more than asked for tells whether there is a next page.
     let mut found = control.hub.sessions(skip.saturating_add(limit + 1), after);
     found.drain(..skip.min(found.len()));
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
-    let items = found.into_iter().map(SessionView::from).collect();
-    Ok(web::Json(Page::new(&page, items, Some(control.hub.counts().signed_in), next_cursor)))
+    let total = control.hub.counts().signed_in;
+    Ok(web::Json(Page::cut(&page, found, Some(total), |last| last.id.to_string()).map(SessionView::from)))
 }
 
 /// End a socket

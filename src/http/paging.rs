@@ -6,6 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::error::{ApiError, FieldError};
 
@@ -68,6 +69,21 @@ impl PageQuery {
     pub fn skip(&self) -> u64 {
         u64::from(self.page.unwrap_or(1).saturating_sub(1)) * u64::from(self.limit)
     }
+
+    /// Rows to leave out, and rows of a page.
+    #[must_use]
+    pub fn window(&self) -> (i64, i64) {
+        (i64::try_from(self.skip()).unwrap_or(i64::MAX), i64::from(self.limit))
+    }
+
+    /// Where a page of a list that goes by id begins: after this one. `None` for the first page and when going by number.
+    /// A cursor that was not made here is refused.
+    pub fn after_id(&self) -> Result<Option<Uuid>, FieldError> {
+        let read = |text: &String| {
+            Uuid::try_parse(text).map_err(|_| FieldError::new("cursor", "is none of this list"))
+        };
+        self.cursor.as_ref().map(read).transpose()
+    }
 }
 
 impl FromRequest for PageQuery {
@@ -104,6 +120,27 @@ impl<T> Page<T> {
     pub fn new(query: &PageQuery, items: Vec<T>, total: Option<u64>, next_cursor: Option<String>) -> Self {
         let page = if query.cursor.is_some() { None } else { Some(query.page.unwrap_or(1)) };
         Self { items, page, limit: query.limit, total, next_cursor }
+    }
+
+    /// The page made of what was found; one item more than a page says that there is another one, and `cursor` writes
+    /// where that one begins.
+    #[must_use]
+    pub fn cut(
+        query: &PageQuery,
+        mut found: Vec<T>,
+        total: Option<u64>,
+        cursor: impl Fn(&T) -> String,
+    ) -> Self {
+        let more = found.len() > query.limit as usize;
+        found.truncate(query.limit as usize);
+        let next = found.last().filter(|_| more).map(cursor);
+        Self::new(query, found, total, next)
+    }
+
+    /// The same of a list that goes by id.
+    #[must_use]
+    pub fn cut_by_id(query: &PageQuery, found: Vec<T>, total: Option<u64>, id: impl Fn(&T) -> Uuid) -> Self {
+        Self::cut(query, found, total, |last| id(last).simple().to_string())
     }
 
     /// The same page of other items.
@@ -145,5 +182,27 @@ mod tests {
         }
         assert!(of("/x?limit=many").is_err());
         assert!(of(&format!("/x?cursor={}", "a".repeat(513))).is_err());
+    }
+
+    fn by_cursor(cursor: &str) -> Result<Option<Uuid>, FieldError> {
+        PageQuery { cursor: Some(cursor.to_owned()), ..PageQuery::default() }.after_id()
+    }
+
+    #[test]
+    fn a_page_goes_on_where_the_one_before_ended() {
+        let ids: Vec<Uuid> = (0..3).map(|_| Uuid::now_v7()).collect();
+        let query = PageQuery { limit: 2, ..PageQuery::default() };
+        let page = Page::cut_by_id(&query, ids.clone(), Some(3), |id| *id);
+        assert_eq!(page.items, ids[..2]);
+        assert_eq!(by_cursor(&page.next_cursor.unwrap()), Ok(Some(ids[1])));
+        let last = Page::cut_by_id(&query, ids[..2].to_vec(), None, |id| *id);
+        assert_eq!(last.next_cursor, None);
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        for text in ["x", "1.2", "0198", "' or 1=1"] {
+            assert!(by_cursor(text).is_err(), "{text}");
+        }
     }
 }

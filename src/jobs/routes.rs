@@ -209,12 +209,9 @@ async fn dead_jobs(
     let no_queue = || FieldError::new("queue", "there is no such queue");
     let queue = named.map(|name| QueueName::parse(name).ok_or_else(no_queue)).transpose()?;
     // One more than asked for tells whether there is a next page.
-    let (mut dead, total) = jobs.dead(queue, position(&page)?, page.skip(), page.limit + 1).await?;
-    let more = dead.len() > page.limit as usize;
-    dead.truncate(page.limit as usize);
-    let next = dead.last().filter(|_| more).map(|job| cursor(job.position));
-    let items = dead.into_iter().map(DeadJobView::from).collect();
-    Ok(web::Json(Page::new(&page, items, Some(total), next)))
+    let (dead, total) = jobs.dead(queue, position(&page)?, page.skip(), page.limit + 1).await?;
+    let dead = Page::cut(&page, dead, Some(total), |job| cursor(job.position));
+    Ok(web::Json(dead.map(DeadJobView::from)))
 }
 
 /// Try a job again

@@ -144,6 +144,16 @@ impl Outbound {
         self.inner.sms.channel()
     }
 
+    /// `feature_unavailable`, naming the setting, where no mail is sent.
+    pub fn needs_mail(&self) -> Result<(), Refusal> {
+        offered(self.mail(), MAIL_SETTING)
+    }
+
+    /// The same for SMS.
+    pub fn needs_sms(&self) -> Result<(), Refusal> {
+        offered(self.sms(), SMS_SETTING)
+    }
+
     /// Whether the mail server takes connections and the password: `None` where there is none, else what went wrong.
     pub async fn reach_mail(&self) -> Option<Result<(), String>> {
         match &self.inner.mail {
@@ -168,14 +178,14 @@ impl Outbound {
         locale: &str,
         letter: &Letter,
     ) -> Result<(), Refusal> {
-        offered(self.mail(), MAIL_SETTING)?;
+        self.needs_mail()?;
         let what = MailJob { to: to.to_owned(), locale: locale.to_owned(), letter: letter.clone() };
         self.queue(client, MAIL, letter.good_for(), &what).await
     }
 
     /// The same for an SMS to a number in E.164, in the language of `sms.locale`.
     pub async fn send_sms(&self, client: &impl GenericClient, to: &str, text: &Text) -> Result<(), Refusal> {
-        offered(self.sms(), SMS_SETTING)?;
+        self.needs_sms()?;
         let what = SmsJob { to: to.to_owned(), text: text.clone() };
         self.queue(client, SMS, Some(text.good_for()), &what).await
     }

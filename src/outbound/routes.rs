@@ -42,18 +42,15 @@ impl Outbox {
             Some(cursor) => cursor.parse().map_err(|_| FieldError::new("cursor", "is none of this list"))?,
             None => i64::MAX,
         };
-        let (skip, limit) = (i64::try_from(query.skip()).unwrap_or(i64::MAX), i64::from(query.limit));
+        let (skip, limit) = query.window();
         let found = async {
             let client = self.pool.get().await?;
             // One more than wanted tells whether there is a next page.
             Stored::Ok((store::page(&client, before, skip, limit + 1).await?, store::count(&client).await?))
         };
-        let (mut letters, total) = found.await.map_err(|error| refusal(&error))?;
-        let more = letters.len() > query.limit as usize;
-        letters.truncate(query.limit as usize);
-        let next = letters.last().filter(|_| more).map(|letter| letter.number().to_string());
-        let items = letters.into_iter().map(LetterView::from).collect();
-        Ok(Page::new(query, items, u64::try_from(total).ok(), next))
+        let (letters, total) = found.await.map_err(|error| refusal(&error))?;
+        let page = Page::cut(query, letters, u64::try_from(total).ok(), |letter| letter.number().to_string());
+        Ok(page.map(LetterView::from))
     }
 }
 

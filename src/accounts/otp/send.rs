@@ -92,7 +92,7 @@ impl Accounts {
         if !self.0.config.auth.registration {
             return Err(Refusal::new(RefusalCode::Forbidden, "this server takes no new accounts"));
         }
-        self.offers_codes()?;
+        self.0.outbound.needs_sms()?;
         let password_hash = match password {
             Some(password) => Some(self.hash(password).await?),
             None => None,
@@ -107,16 +107,6 @@ impl Accounts {
         self.send(mobile, Purpose::ResetPassword, asked).await
     }
 
-    fn offers_codes(&self) -> Result<(), Refusal> {
-        match self.0.outbound.sms() {
-            Channel::On | Channel::Outbox => Ok(()),
-            Channel::Off => Err(Refusal::new(
-                RefusalCode::FeatureUnavailable,
-                "this server does not offer it: sms.webhook_url is not set",
-            )),
-        }
-    }
-
     fn reach(&self, purpose: Purpose) -> Reach {
         match purpose {
             Purpose::SignIn if self.0.config.auth.registration => Reach::Anybody,
@@ -125,7 +115,7 @@ impl Accounts {
     }
 
     async fn send(&self, mobile: &Mobile, purpose: Purpose, mut asked: SignUp) -> Result<Sent, Refusal> {
-        self.offers_codes()?;
+        self.0.outbound.needs_sms()?;
         let otp = &self.0.config.auth.otp;
         let code = Code::make();
         let hash = self.0.codes.hash(mobile, purpose, &code);

@@ -150,18 +150,12 @@ impl People {
     /// A page of the accounts, the newest first.
     pub async fn list(&self, search: Search, page: &PageQuery) -> Result<Page<Person>, Refusal> {
         let search = search.checked()?;
-        let before = page.cursor.as_deref().map(Uuid::try_parse).transpose();
-        let before = before.map_err(|_| FieldError::new("cursor", "is none of this list"))?;
-        let limit = page.limit as usize;
+        let before = page.after_id()?;
+        let (skip, limit) = page.window();
         let client = self.accounts.client().await?;
-        let (mut people, total) = store::list(&client, &search, before, limit as i64 + 1, page.skip() as i64)
-            .await
-            .map_err(|error| refusal(&error))?;
-        let more = people.len() > limit;
-        people.truncate(limit);
-        let next_cursor =
-            people.last().filter(|_| more).map(|last| last.profile.id.uuid().simple().to_string());
-        Ok(Page::new(page, people, Some(total.unsigned_abs()), next_cursor))
+        let (people, total) =
+            store::list(&client, &search, before, limit + 1, skip).await.map_err(|error| refusal(&error))?;
+        Ok(Page::cut_by_id(page, people, Some(total.unsigned_abs()), |person| person.profile.id.uuid()))
     }
 
     /// One account, however it stands, and what belongs to it.

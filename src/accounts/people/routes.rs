@@ -169,9 +169,7 @@ async fn list(
             )
         })?
         .into_inner();
-    let Page { items, page, limit, total, next_cursor } = people.list(search, &page).await?;
-    let items = items.into_iter().map(PersonView::from).collect();
-    Ok(web::Json(Page { items, page, limit, total, next_cursor }))
+    Ok(web::Json(people.list(search, &page).await?.map(PersonView::from)))
 }
 
 /// Change an account
