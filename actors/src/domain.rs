@@ -4,11 +4,13 @@
 mod ids;
 mod text;
 mod message;
+mod lorebook;
 mod character;
 mod plan;
 
-pub use character::{CharacterRecord, ExampleLine, ModelChoice};
+pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice};
 pub use ids::{CharacterId, MessageId, NodeId, RoomId, SessionId, UserId};
+pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 pub use message::{
     FailureCode, Finish, Message, MessageKind, Reply, ReplyState, Revision, Sender, TokenUsage,
 };

@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    CharacterId, CharacterRecord, ClientId, Content, MessageKind, ModelChoice, PerCharacter, Plan, Plans,
-    Priority, RoomId, UserId, Window,
+    CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, MessageKind, ModelChoice, PerCharacter,
+    Plan, Plans, Priority, RoomId, UserId, Window,
 };
 use crate::engine::{Engine, Ports};
 use crate::ports::{Clock, TokenCounter};
@@ -167,9 +167,15 @@ pub fn character(name: &str) -> CharacterRecord {
         personality: "patient".into(),
         scenario: String::new(),
         greeting: "Hello.".into(),
+        alternate_greetings: Vec::new(),
+        tone: String::new(),
+        dials: Dials::default(),
         traits: vec!["calm".into()],
         examples: Vec::new(),
         knowledge: Vec::new(),
+        restricted_topics: Vec::new(),
+        lorebook: Lorebook::default(),
+        post_history: None,
         system_prompt: None,
         talkativeness: 0.5,
         model: ModelChoice {

@@ -3,6 +3,7 @@
 //! What leaves through here is public; the prompt parts are read by the engine's archive alone.
 
 mod cursor;
+mod lorebook;
 pub mod routes;
 pub mod seed;
 mod store;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
+pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 pub use routes::routes;
 pub use view::CharacterView;
 

@@ -10,8 +10,8 @@ use deadpool_postgres::{Client, Pool};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{
-    CharacterId, CharacterRecord, ExampleLine, Message, MessageId, MeterKey, ModelChoice, NodeId, Plans,
-    Priority, Revision, RoomId, UserId,
+    CharacterId, CharacterRecord, Dials, ExampleLine, Message, MessageId, MeterKey, ModelChoice, NodeId,
+    Plans, Priority, Revision, RoomId, UserId,
 };
 use greenroom_actors::ports::{Archive, OpenTurn, RoomCharacter, RoomRecord, StoreError, TakeUp, UserRecord};
 use jiff::civil::Date;
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::rows;
+use crate::characters::Lorebook;
 
 /// What may be assumed of the other nodes whose turns stand open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +65,9 @@ const USER: &str = "SELECT u.display_name, s.plan, s.time_zone, s.valid_until
 const USED: &str =
     "SELECT character_id, kind, period, used FROM usage WHERE user_id = $1 AND period = ANY($2)";
 const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
-        knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version
+        knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version,
+        alternate_greetings, tone, formality, humor, empathy, creativity, confidence, emoji, restricted_topics,
+        lorebook, post_history
     FROM characters WHERE id = $1 AND deleted_at IS NULL";
 
 /// What [`open_turn`] reads.
@@ -229,7 +232,8 @@ struct StoredLine {
 }
 
 fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
-    // What a person edited by hand and got wrong costs the examples, not the character.
+    // What a person edited by hand and got wrong costs the examples or the lorebook, not the character.
+    let lorebook = row.try_get::<_, Json<Lorebook>>(27).map(|Json(book)| book).unwrap_or_default();
     let examples = row.try_get::<_, Json<Vec<StoredLine>>>(8).map(|Json(lines)| lines).unwrap_or_default();
     CharacterRecord {
         id,
@@ -240,12 +244,25 @@ fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
         personality: row.get(4),
         scenario: row.get(5),
         greeting: row.get(6),
+        alternate_greetings: row.get(18),
+        tone: row.get(19),
+        dials: Dials {
+            formality: row.get(20),
+            humor: row.get(21),
+            empathy: row.get(22),
+            creativity: row.get(23),
+            confidence: row.get(24),
+            emoji: row.get(25),
+        },
         traits: row.get(7),
         examples: examples
             .into_iter()
             .map(|line| ExampleLine { from_user: line.from == "user", text: line.text })
             .collect(),
         knowledge: row.get(9),
+        restricted_topics: row.get(26),
+        lorebook: lorebook.into(),
+        post_history: row.get(28),
         system_prompt: row.get(10),
         talkativeness: row.get(11),
         model: ModelChoice {

@@ -1,6 +1,6 @@
 //! A character as the engine needs it: who speaks, how, and with which model.
 
-use super::CharacterId;
+use super::{CharacterId, Lorebook};
 
 /// One line of an example dialogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,23 @@ pub struct ModelChoice {
     pub context_tokens: u32,
 }
 
+/// How it speaks, each from 0 to 1; a half changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dials {
+    pub formality: f32,
+    pub humor: f32,
+    pub empathy: f32,
+    pub creativity: f32,
+    pub confidence: f32,
+    pub emoji: f32,
+}
+
+impl Default for Dials {
+    fn default() -> Self {
+        Self { formality: 0.5, humor: 0.5, empathy: 0.5, creativity: 0.5, confidence: 0.5, emoji: 0.5 }
+    }
+}
+
 /// All that a persona is made of. What the public sees never holds the prompt parts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CharacterRecord {
@@ -35,11 +52,21 @@ pub struct CharacterRecord {
     pub personality: String,
     pub scenario: String,
     pub greeting: String,
+    /// Other ways to begin a conversation.
+    pub alternate_greetings: Vec<String>,
+    /// One or a few words: `gentle`, `deadpan` …
+    pub tone: String,
+    pub dials: Dials,
     /// Words for how it speaks: `wry`, `formal`, `warm` …
     pub traits: Vec<String>,
     pub examples: Vec<ExampleLine>,
     /// Facts that it knows, each one sentence.
     pub knowledge: Vec<String>,
+    /// What it does not talk about.
+    pub restricted_topics: Vec<String>,
+    pub lorebook: Lorebook,
+    /// Instructions that stand after the history, nearest to the reply.
+    pub post_history: Option<String>,
     /// Replaces the compiled description of the character where an admin wrote one.
     pub system_prompt: Option<String>,
     /// How readily it speaks up in a room of many, 0 to 1.

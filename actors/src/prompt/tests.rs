@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::{
-    CharacterId, ClientId, Content, ExampleLine, Finish, MessageId, MessageKind, ModelChoice, RoomId,
+    CharacterId, ClientId, Content, Dials, ExampleLine, Finish, Lorebook, MessageId, MessageKind,
+    ModelChoice, RoomId,
 };
 
 /// A word is a token.
@@ -22,12 +23,18 @@ fn record() -> Arc<CharacterRecord> {
         personality: "Dry and kind to {{user}}.".into(),
         scenario: "A storm is coming.".into(),
         greeting: "Come in, {{user}}.".into(),
+        alternate_greetings: Vec::new(),
+        tone: String::new(),
+        dials: Dials::default(),
         traits: vec!["wry".into(), "patient".into()],
         examples: vec![
             ExampleLine { from_user: true, text: "Is it lonely?".into() },
             ExampleLine { from_user: false, text: "Ask the gulls.".into() },
         ],
         knowledge: vec!["The lamp was lit in 1871.".into()],
+        restricted_topics: Vec::new(),
+        lorebook: Lorebook::default(),
+        post_history: None,
         system_prompt: None,
         talkativeness: 0.5,
         model: ModelChoice {

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use greenroom_actors::domain::{CharacterId, CharacterRecord, ExampleLine, Finish, ModelChoice, UserId};
+use greenroom_actors::domain::{
+    CharacterId, CharacterRecord, Dials, ExampleLine, Finish, Lorebook, ModelChoice, UserId,
+};
 use greenroom_actors::ports::{GenerateRequest, Generator, Piece, PromptMessage, PromptRole};
 
 use super::{Offline, reply};
@@ -26,9 +28,15 @@ fn record(seed: SeedCharacter) -> CharacterRecord {
         personality: seed.personality,
         scenario: seed.scenario,
         greeting: seed.greeting,
+        alternate_greetings: Vec::new(),
+        tone: String::new(),
+        dials: Dials::default(),
         traits: seed.traits,
         examples: seed.examples.into_iter().map(example).collect(),
         knowledge: seed.knowledge,
+        restricted_topics: Vec::new(),
+        lorebook: Lorebook::default(),
+        post_history: None,
         system_prompt: None,
         talkativeness: seed.talkativeness,
         model: ModelChoice {
