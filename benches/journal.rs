@@ -75,6 +75,7 @@ impl World {
                 sender,
                 client_id: ClientId::of_message(id),
                 kind: MessageKind::Text,
+                attachment: None,
                 content: Content::trusted("Good evening. Is the lamp lit, and did the ships come home?"),
                 reply_to: None,
                 created_at: Timestamp::now(),

@@ -15,8 +15,8 @@ use greenroom::conversations::view::{
 use greenroom::realtime::Profile;
 use greenroom::realtime::wire::{self, CommandId};
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, Reply, ReplyState,
-    RoomId, Scope, Sender, SessionId, Usage, UsageLine, UserId, Window,
+    Changes, CharacterId, ClientId, Content, FailureCode, Finish, Into, Message, MessageId, MessageKind,
+    Reply, ReplyState, RoomId, Scope, Sender, SessionId, Usage, UsageLine, UserId, Window,
 };
 use greenroom_actors::protocol::{
     Notification, NotificationLevel, OpenReply, Presence, Refusal, RefusalCode, RoomEvent, Sent, Typing,
@@ -44,6 +44,7 @@ fn message() -> Message {
         client_id: ClientId::parse("a1b2").unwrap(),
         kind: MessageKind::Text,
         content: Content::trusted("Good \"evening\"\n😀"),
+        attachment: None,
         reply_to: Some(MessageId::new()),
         finish: Finish::Complete,
         replies: vec![Reply {

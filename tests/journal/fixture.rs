@@ -5,7 +5,7 @@ use std::time::Duration;
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
 use greenroom::postgres::journal::{PostgresJournal, found_room};
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, Finish, MessageId, MessageKind, Meter, MeterKey, NodeId, Priority,
+    CharacterId, ClientId, Content, Finish, Into, MessageId, MessageKind, Meter, MeterKey, NodeId, Priority,
     RoomId, Scope, TokenUsage, UserId,
 };
 use greenroom_actors::ports::{
@@ -122,6 +122,7 @@ pub fn say(sender: UserId, client_id: &str) -> Say {
         sender,
         client_id: ClientId::parse(client_id).unwrap(),
         kind: MessageKind::Text,
+        attachment: None,
         content: Content::trusted("Good evening"),
         reply_to: None,
         // As precise as Postgres keeps it.

@@ -14,8 +14,8 @@ use greenroom::conversations::{MessageRange, NewConversation, Snapshot};
 use greenroom::http::{Page, PageQuery};
 use greenroom::realtime::{Answer, Backend, Hub, Profile, Verification, Verified};
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, Finish, Message, MessageId, MessageKind, ReplyState, Revision, RoomId,
-    Sender, SessionId, Usage, UserId, utf16_len,
+    Changes, CharacterId, ClientId, Content, Finish, Into, Message, MessageId, MessageKind, ReplyState,
+    Revision, RoomId, Sender, SessionId, Usage, UserId, utf16_len,
 };
 use greenroom_actors::ports::{Clock, Fanout};
 use greenroom_actors::protocol::{
@@ -223,9 +223,11 @@ impl Room {
             client_id: client_id.unwrap_or_else(|| ClientId::of_message(id)),
             kind: MessageKind::Text,
             content: Content::trusted(text),
+            attachment: None,
             reply_to: None,
             finish: Finish::Complete,
             replies: Vec::new(),
+            changes: Changes::default(),
             created_at: now,
         };
         self.log.push(message.clone());

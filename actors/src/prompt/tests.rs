@@ -65,9 +65,11 @@ fn message(offset: i64, sender: Sender, text: &str) -> Message {
         client_id: ClientId::of_message(id),
         kind: MessageKind::Text,
         content: Content::trusted(text),
+        attachment: None,
         reply_to: None,
         finish: Finish::Complete,
         replies: Vec::new(),
+        changes: Changes::default(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
     }
 }
