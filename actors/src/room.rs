@@ -143,10 +143,7 @@ impl State {
     }
 
     fn has_work(&self) -> bool {
-        self.pending() > 0
-            || !self.replies.is_empty()
-            || !self.marks.is_empty()
-            || self.deletion.is_some()
+        self.pending() > 0 || !self.replies.is_empty() || !self.marks.is_empty() || self.deletion.is_some()
     }
 }
 

@@ -36,7 +36,7 @@ pub struct RoomSettings {
     pub members_max: usize,
     /// Characters in one room.
     pub characters_max: usize,
-    /// Variants of one reply.
+    /// Variants of one reply; at most what the journal keeps (`decide::VARIANTS_MAX`).
     pub variants_max: u16,
     /// Replies of characters to characters before a person has to speak again.
     pub character_chain_max: u8,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use greenroom_actors::journal::decide::VARIANTS_MAX;
 use secrecy::ExposeSecret;
 
 use super::load::Problem;
@@ -171,6 +172,11 @@ impl Config {
             self.auth.erase_after_days <= ERASE_AFTER_DAYS_MAX,
             "auth.erase_after_days",
             "takes at most 3650",
+        );
+        broken.unless(
+            self.engine.variants_max <= VARIANTS_MAX,
+            "engine.variants_max",
+            &format!("takes at most {VARIANTS_MAX}"),
         );
         broken.unless(
             self.engine.character_chain_max <= CHARACTER_CHAIN_MAX,

@@ -23,9 +23,7 @@ use crate::domain::{
     Into, Message, MessageId, MessageKind, Priority, ReplyState, RoomId, SessionId, Usage, UserId,
 };
 use crate::ports::{self, Archive, EntryKind, OpenTurn, Outcome, StoreError};
-use crate::protocol::{
-    Ask, Asked, Refusal, RefusalCode, Responder, RoomEvent, UserEvent, Wanted,
-};
+use crate::protocol::{Ask, Asked, Refusal, RefusalCode, Responder, RoomEvent, UserEvent, Wanted};
 use crate::turn;
 use crate::user::{Reservation, Reserve, ReserveOutcome, UserMsg, dependency_down};
 use plan::{Plan, Planned};
@@ -89,7 +87,11 @@ pub(crate) struct Found {
     pub asking: Option<Message>,
 }
 
-async fn look_up(archive: Arc<dyn Archive>, room: RoomId, wanted: &Wanted) -> Result<Option<Found>, StoreError> {
+async fn look_up(
+    archive: Arc<dyn Archive>,
+    room: RoomId,
+    wanted: &Wanted,
+) -> Result<Option<Found>, StoreError> {
     let named = match wanted {
         Wanted::Reply(_) => {
             let latest = archive.history(room, i64::MAX, LATEST_MAX).await?;
@@ -125,7 +127,8 @@ impl Room {
         // Bounded by `pending_max` and by the archive's own deadlines.
         tokio::spawn(async move {
             let found = look_up(archive, room, &wanted).await;
-            let _ = answer.send_message(RoomMsg::Found { ticket, found: found.map(|found| found.map(Box::new)) });
+            let _ =
+                answer.send_message(RoomMsg::Found { ticket, found: found.map(|found| found.map(Box::new)) });
         });
     }
 
@@ -194,8 +197,7 @@ impl Room {
         let Some(reserving) = state.asks.reserving.take(ticket) else { return };
         match outcome {
             ReserveOutcome::Granted(grant) => {
-                let granted =
-                    Granted { meters: grant.meters, priority: grant.priority, usage: grant.usage };
+                let granted = Granted { meters: grant.meters, priority: grant.priority, usage: grant.usage };
                 self.append_ask(myself, state, ticket, reserving, Some((granted, grant.reservation)));
             }
             ReserveOutcome::Full { refusal, .. } | ReserveOutcome::Refused(refusal) => {

@@ -158,12 +158,7 @@ fn missing(text: &str) -> Refusal {
 }
 
 /// Whether `user` may do this, and whether it fits the room as it is.
-fn judge(
-    room: &RoomRecord,
-    user: UserId,
-    what: &RoomChange,
-    settings: &RoomSettings,
-) -> Result<(), Refusal> {
+fn judge(room: &RoomRecord, user: UserId, what: &RoomChange, settings: &RoomSettings) -> Result<(), Refusal> {
     // An admin, whom the edge has checked.
     let above = matches!(what, RoomChange::Feature(_));
     let leaves = matches!(what, RoomChange::RemoveMember(member) if *member == user);

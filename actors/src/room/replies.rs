@@ -96,10 +96,7 @@ impl Replies {
             Into::New => false,
             Into::Variant(of) | Into::Continuation(of) => of == message,
         };
-        self.by_character
-            .values()
-            .flat_map(Line::turns)
-            .any(|turn| turn.asked == message || part(turn))
+        self.by_character.values().flat_map(Line::turns).any(|turn| turn.asked == message || part(turn))
     }
 
     pub fn open(&self) -> Vec<OpenReply> {

@@ -105,7 +105,12 @@ pub(crate) fn anew(room: &RoomRecord, said: &str, id: MessageId, before: &[Chara
     let mut before: Vec<CharacterId> =
         before.iter().copied().filter(|character| room.character(*character).is_some()).collect();
     let mut seen = Vec::new();
-    before.retain(|character| !seen.contains(character) && { seen.push(*character); true });
+    before.retain(|character| {
+        !seen.contains(character) && {
+            seen.push(*character);
+            true
+        }
+    });
     let named =
         if room.details.reply_mode == ReplyMode::ByHand { Vec::new() } else { named(&room.characters, said) };
     match (named.is_empty(), before.is_empty()) {

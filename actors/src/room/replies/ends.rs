@@ -22,13 +22,7 @@ use crate::user::UserMsg;
 
 impl Room {
     /// Step 6: the end of a reply goes into the log, with its cost, or with its refund.
-    pub(super) fn close(
-        &self,
-        myself: &ActorRef<RoomMsg>,
-        state: &mut State,
-        turn: &OpenTurn,
-        ended: Ended,
-    ) {
+    pub(super) fn close(&self, myself: &ActorRef<RoomMsg>, state: &mut State, turn: &OpenTurn, ended: Ended) {
         let follow = self.follow(state, turn, &ended);
         let end = match ended.outcome {
             Ending::Said { text, finish } => TurnEnd::Said { content: Content::trusted(text), finish },
@@ -116,10 +110,9 @@ impl Room {
                     let said = (content, finish, close.created_at);
                     self.said(state, &turn, said, revision, (close.follow, follow), after);
                 }
-                // What it was to become part of was deleted meanwhile.
+                // What it was to become part of was deleted meanwhile. It was said, and so it stays counted.
                 (TurnEnd::Said { .. }, Into::Variant(_) | Into::Continuation(_)) => {
                     after.events.push(ended(&turn, ReplyState::Stopped, None, revision));
-                    self.refunded(close.user, turn.refund.clone());
                 }
                 (TurnEnd::Nothing { state: ending, code, refund }, _) => {
                     after.events.push(ended(&turn, ending, code, revision));
@@ -195,8 +188,7 @@ impl Room {
         reply: Option<MessageId>,
     ) -> Result<u32, Refusal> {
         state.member(user)?;
-        let stopped =
-            self.stop(myself, state, |turn| reply.is_none_or(|reply| reply == turn.message));
+        let stopped = self.stop(myself, state, |turn| reply.is_none_or(|reply| reply == turn.message));
         if stopped == 0 && reply.is_some() {
             return Err(Refusal::new(RefusalCode::NotFound, "no such reply is under way"));
         }

@@ -58,7 +58,11 @@ fn who_is_named_answers_else_the_first() {
 fn all_who_are_named_answer_in_the_order_in_which_they_are_named() {
     let room = room_of(ReplyMode::Mention, &["Ada", "Tom", "Old Tom", "Émile"]);
     assert_eq!(who(&room, "Tom, ask Ada. Tom?"), ["Tom", "Ada"]);
-    assert_eq!(who(&room, "Old Tom knows, émile"), ["Old Tom", "Émile"], "a name within a longer one is not it");
+    assert_eq!(
+        who(&room, "Old Tom knows, émile"),
+        ["Old Tom", "Émile"],
+        "a name within a longer one is not it"
+    );
     assert_eq!(who(&room, "Old Tom, and the other Tom"), ["Old Tom", "Tom"]);
     assert_eq!(who(&room, "@tom and @ada"), ["Tom", "Ada"]);
     let room = room_of(ReplyMode::Mention, &["Tom", "tom-two"]);
