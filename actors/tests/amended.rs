@@ -175,10 +175,27 @@ async fn a_message_is_answered_although_it_was_deleted_meanwhile() {
     let scene = Scene::start().await;
     scene.test.generator.script(Script::Held(vec!["I heard you"]));
     let sent = scene.test.say(scene.room, scene.guest, "Never mind", ReplyWish::Auto).await.unwrap();
+    while scene.test.generator.requests().len() < 2 {
+        tokio::task::yield_now().await;
+    }
     scene.amend(scene.guest, sent.message.id, Amendment::Delete).await.unwrap();
     scene.test.generator.let_go(2);
     let reply = sent.replies[0].message;
     assert_eq!(scene.test.fanout.end_of(scene.room, reply).await, Ok("I heard you".to_owned()));
     assert_eq!(scene.test.store.reply_state(reply), ReplyState::Done);
+    scene.contiguous().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_before_its_reply_begins_is_not_answered() {
+    let scene = Scene::start().await;
+    let (test, room, guest) = (&scene.test, scene.room, scene.guest);
+    test.generator.script(Script::Held(vec!["first"]));
+    test.say(room, guest, "one", ReplyWish::Auto).await.unwrap();
+    let second = test.say(room, guest, "two", ReplyWish::Auto).await.unwrap();
+    scene.amend(guest, second.message.id, Amendment::Delete).await.unwrap();
+    test.generator.let_go(2);
+    assert_eq!(test.fanout.end_of(room, second.replies[0].message).await, Err(ReplyState::Stopped));
+    assert_eq!(test.generator.requests().len(), 2);
     scene.contiguous().await;
 }

@@ -149,10 +149,9 @@ impl Room {
         found: Result<Option<Box<Found>>, StoreError>,
     ) {
         let Some((ask, responder)) = state.asks.looking.take(ticket) else { return };
-        let planned = match &found {
-            Ok(found) => self.plan(state, &ask, found.as_deref()),
-            Err(error) => Err(dependency_down(error)),
-        };
+        let planned = found
+            .map_err(|error| dependency_down(&error))
+            .and_then(|found| self.plan(state, &ask, found.as_deref()));
         let plan = match planned {
             Ok(plan) => plan,
             Err(refusal) => return responder.refuse(refusal),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ractor::ActorRef;
 
 use super::{Room, RoomMsg, State, Ticket, no_room, promised};
-use crate::domain::{Revision, UserId};
+use crate::domain::{CharacterId, Revision, UserId};
 use crate::journal::{Committed, Envelope, NotWritten};
 use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, Refused};
 use crate::protocol::{Refusal, RefusalCode, RoomEvent};
@@ -19,7 +19,7 @@ pub(super) struct Aftermath {
     pub events: Vec<RoomEvent>,
     pub begin: Vec<OpenTurn>,
     /// Characters that left: their replies are stopped.
-    pub left: Vec<crate::domain::CharacterId>,
+    pub left: Vec<CharacterId>,
     /// Follow-ups of a chain that a person stopped.
     pub stopped: Vec<OpenTurn>,
     /// Kept until the replies have begun and count for themselves.
@@ -58,7 +58,7 @@ impl Room {
             self.begin(myself, state, turn);
         }
         for turn in after.stopped {
-            self.take_back(myself, state, turn);
+            self.take_back(myself, state, &turn);
         }
         for character in after.left {
             self.stop(myself, state, |turn| turn.character == character);

@@ -3,7 +3,7 @@
 use ractor::ActorRef;
 
 use super::{Room, RoomMsg, State, no_room, overloaded};
-use crate::domain::UserId;
+use crate::domain::{Revision, UserId};
 use crate::ports::{EntryKind, Outcome};
 use crate::protocol::{Refusal, RefusalCode, Responder, RoomEvent};
 
@@ -13,7 +13,7 @@ impl Room {
         myself: &ActorRef<RoomMsg>,
         state: &mut State,
         user: UserId,
-        responder: Responder<crate::domain::Revision>,
+        responder: Responder<Revision>,
     ) {
         match state.member(user) {
             Err(refusal) => return responder.refuse(refusal),

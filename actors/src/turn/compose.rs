@@ -44,19 +44,17 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
     )
     .map_err(failed)?;
     let history = witnessed(history, turn, arguments.since);
-    let so_far = match turn.into {
-        Into::New | Into::Variant(_) => None,
-        // Deleted meanwhile: there is nothing to go on with.
-        Into::Continuation(of) => match history.last().filter(|last| last.id == of) {
-            None => return Err(Ended::nothing(ReplyState::Stopped, None)),
-            Some(last) => Some(last.content.clone()),
-        },
+    let part = part(turn);
+    // Deleted meanwhile: there is nothing to answer, or to go on with.
+    let Some(last) = history.last().filter(|last| last.id == part.unwrap_or(turn.asked)) else {
+        return Err(Ended::nothing(ReplyState::Stopped, None));
     };
+    let so_far = part.map(|_| last.content.clone());
     let own = Sender::Character(turn.character);
-    let cue = match (&so_far, history.last()) {
-        (Some(_), _) => Some(GO_ON),
-        (None, Some(last)) if last.sender == own => Some(SAY_MORE),
-        (None, _) => None,
+    let cue = match &so_far {
+        Some(_) => Some(GO_ON),
+        None if last.sender == own => Some(SAY_MORE),
+        None => None,
     };
     let (answer, composed) = oneshot::channel();
     let ask = Ask {
@@ -82,13 +80,18 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
     })
 }
 
+/// The message that is to go on.
+fn part(turn: &OpenTurn) -> Option<MessageId> {
+    match turn.into {
+        Into::Continuation(of) => Some(of),
+        Into::New | Into::Variant(_) => None,
+    }
+}
+
 /// What the character may know of this history: what was said since it came, and what it is asked. What was deleted is
 /// gone; of a file it knows that there is one.
 fn witnessed(history: Vec<Message>, turn: &OpenTurn, since: Revision) -> Vec<Message> {
-    let part = match turn.into {
-        Into::Continuation(of) => Some(of),
-        Into::New | Into::Variant(_) => None,
-    };
+    let part = part(turn);
     let asked = |message: MessageId| message == turn.asked || Some(message) == part;
     history
         .into_iter()

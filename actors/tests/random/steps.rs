@@ -82,18 +82,11 @@ impl World {
         self.test.generator.script(script);
     }
 
-    fn heard(&mut self, room: RoomId, text: String, sent: &Sent) {
-        let before = self.acked.insert(sent.message.id, (room, Some(text.clone())));
-        match before {
-            Some((in_room, stood)) => {
-                assert!(
-                    in_room == room && stood.as_ref().is_none_or(|stood| *stood == text),
-                    "one ack, one message"
-                );
-                self.acked.insert(sent.message.id, (room, stood));
-            }
-            None => assert_eq!(sent.message.content.as_str(), text),
-        }
+    fn heard(&mut self, room: RoomId, text: &str, sent: &Sent) {
+        let said = || (room, Some(text.to_owned()));
+        let (in_room, stood) = self.acked.entry(sent.message.id).or_insert_with(said);
+        let same = *in_room == room && stood.as_ref().is_none_or(|stood| stood == text);
+        assert!(same, "one ack, one message");
     }
 
     /// Several sends at once, some of them twice under the same client id.
@@ -111,7 +104,7 @@ impl World {
             join_all(sends.iter().map(|(text, wish)| test.say_as(room, user, text, Some(text), *wish))).await;
         for ((text, _), answer) in sends.into_iter().zip(answers) {
             if let Some(sent) = checked(answer) {
-                self.heard(room, text, &sent);
+                self.heard(room, &text, &sent);
             }
         }
     }

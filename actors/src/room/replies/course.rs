@@ -121,7 +121,7 @@ impl Room {
                 Recovery::Restart => self.begin(myself, state, turn),
                 Recovery::Report => {
                     let ended = Ended::nothing(ReplyState::Interrupted, Some(FailureCode::Interrupted));
-                    self.end_unbegun(myself, state, turn, ended);
+                    self.end_unbegun(myself, state, &turn, ended);
                 }
             }
         }

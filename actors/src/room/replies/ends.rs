@@ -226,7 +226,7 @@ impl Room {
     }
 
     /// A reply that a person stopped before it began.
-    pub(in crate::room) fn take_back(&self, myself: &ActorRef<RoomMsg>, state: &mut State, turn: OpenTurn) {
+    pub(in crate::room) fn take_back(&self, myself: &ActorRef<RoomMsg>, state: &mut State, turn: &OpenTurn) {
         self.end_unbegun(myself, state, turn, Ended::nothing(ReplyState::Stopped, None));
     }
 
@@ -235,13 +235,13 @@ impl Room {
         &self,
         myself: &ActorRef<RoomMsg>,
         state: &mut State,
-        turn: OpenTurn,
+        turn: &OpenTurn,
         ended: Ended,
     ) {
         state.replies.opened();
         let line = state.replies.by_character.entry(turn.character).or_default();
         line.closing.push(turn.clone());
-        self.close(myself, state, &turn, ended);
+        self.close(myself, state, turn, ended);
     }
 }
 

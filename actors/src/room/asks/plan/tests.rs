@@ -1,3 +1,5 @@
+use std::borrow::Borrow;
+
 use super::*;
 use crate::domain::{Changes, ClientId, Finish, MessageKind, ReplyMode, RoomDetails, RoomId, UserId};
 use crate::testsuite::{content, member, plans, room_character};
@@ -44,10 +46,11 @@ fn planned(
     room: &RoomRecord,
     user: UserId,
     wanted: Wanted,
-    found: Option<Found>,
+    found: impl Borrow<Option<Found>>,
 ) -> Result<Plan, RefusalCode> {
     let ask = Ask { room: room.id, user, session: None, wanted };
-    plan(room, &Settings::new(plans()), &ask, found.as_ref()).map_err(|refusal| refusal.code)
+    let found = found.borrow().as_ref();
+    plan(room, &Settings::new(plans()), &ask, found).map_err(|refusal| refusal.code)
 }
 
 fn found(target: Message, asking: Option<Message>, replies: Vec<Message>) -> Option<Found> {
