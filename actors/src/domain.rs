@@ -5,12 +5,14 @@ mod ids;
 mod text;
 mod message;
 mod lorebook;
+mod memory;
 mod character;
 mod plan;
 
 pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice};
 pub use ids::{CharacterId, MessageId, NodeId, RoomId, SessionId, UserId};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
+pub use memory::{FACT_MAX_CHARS, Fact, FactError, Memory};
 pub use message::{
     FailureCode, Finish, Message, MessageKind, Reply, ReplyState, Revision, Sender, TokenUsage,
 };

@@ -8,6 +8,7 @@
 //! room's events have one order. The turn owns the guard that ends the stream upstream: however the turn ends, stopped,
 //! crashed or done, so does the work it asked for.
 
+mod remember;
 mod said;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{CharacterId, FailureCode, Finish, MessageKind, ReplyState, TokenUsage};
+use crate::domain::{CharacterId, Fact, FailureCode, Finish, MessageKind, ReplyState, TokenUsage};
 use crate::engine::Context;
 use crate::persona::{Ask, PersonaMsg};
 use crate::pool::{Job, PoolEvent};
@@ -96,6 +97,8 @@ pub(crate) enum TurnNews {
 pub(crate) struct Ended {
     pub outcome: Ending,
     pub usage: TokenUsage,
+    /// What the character is to remember of the asker.
+    pub facts: Vec<Fact>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +116,7 @@ pub(crate) enum Ending {
 
 impl Ended {
     pub fn nothing(state: ReplyState, code: Option<FailureCode>) -> Self {
-        Self { outcome: Ending::Nothing { state, code }, usage: TokenUsage::default() }
+        Self { outcome: Ending::Nothing { state, code }, usage: TokenUsage::default(), facts: Vec::new() }
     }
 }
 
@@ -251,7 +254,8 @@ async fn compose(context: &Context, turn: &OpenTurn) -> Result<Arc<GenerateReque
     )?;
     let user_name = user.map(|user| user.display_name);
     let (answer, composed) = oneshot::channel();
-    let ask = Ask { user: turn.user, user_name: user_name.unwrap_or_default(), history, answer };
+    let memories = Vec::new();
+    let ask = Ask { user: turn.user, user_name: user_name.unwrap_or_default(), history, memories, answer };
     context.personas.send(turn.character, PersonaMsg::Compose(ask)).map_err(|_| FailureCode::Overloaded)?;
     match composed.await {
         Ok(Ok(request)) => Ok(request),

@@ -233,7 +233,7 @@ impl Room {
                 Ended::nothing(ReplyState::Failed, Some(FailureCode::Internal))
             } else {
                 let outcome = Ending::Said { text: running.text.clone(), finish: Finish::Interrupted };
-                Ended { outcome, usage: crate::domain::TokenUsage::default() }
+                Ended { outcome, usage: crate::domain::TokenUsage::default(), facts: Vec::new() }
             };
             self.close(myself, state, &turn, ended);
         }

@@ -1,9 +1,12 @@
 //! The text of a running reply: all of it, and what has not been passed on yet.
 
+use super::remember::Remember;
 use super::{Arguments, Ended, Ending, TurnNews};
 use crate::domain::{FailureCode, Finish, ReplyState, TokenUsage};
 
 pub(super) struct Said {
+    /// Takes out what is for the character's memory alone.
+    remember: Remember,
     text: String,
     /// Bytes of `text` that the room has been told.
     passed: usize,
@@ -17,11 +20,22 @@ pub(super) struct TooLong;
 
 impl Said {
     pub fn new(max_chars: usize) -> Self {
-        Self { text: String::new(), passed: 0, chars_left: max_chars, usage: TokenUsage::default() }
+        Self {
+            remember: Remember::default(),
+            text: String::new(),
+            passed: 0,
+            chars_left: max_chars,
+            usage: TokenUsage::default(),
+        }
     }
 
-    /// Takes more text. NUL, which Postgres cannot store, is left out.
+    /// Takes more text. NUL, which Postgres cannot store, is left out, and so are hidden lines.
     pub fn push(&mut self, more: &str) -> Result<(), TooLong> {
+        let seen = self.remember.filter(more);
+        self.add(&seen)
+    }
+
+    fn add(&mut self, more: &str) -> Result<(), TooLong> {
         for c in more.chars().filter(|c| *c != '\0') {
             if self.chars_left == 0 {
                 return Err(TooLong);
@@ -48,13 +62,16 @@ impl Said {
         finish: Finish,
         code: Option<FailureCode>,
     ) -> Ended {
+        let (rest, facts) = self.remember.end(finish);
+        // Too long by these few signs: they are cut as any others.
+        let _ = self.add(&rest);
         self.pass_on(turn);
         let outcome = if self.text.trim().is_empty() {
             Ending::Nothing { state, code }
         } else {
             Ending::Said { text: self.text, finish }
         };
-        Ended { outcome, usage: self.usage }
+        Ended { outcome, usage: self.usage, facts }
     }
 }
 
@@ -68,5 +85,15 @@ mod tests {
         said.push("a\0b").unwrap();
         assert!(said.push("cdef").is_err());
         assert_eq!(said.text, "abcde");
+    }
+
+    #[test]
+    fn a_hidden_line_is_no_part_of_the_text() {
+        let mut said = Said::new(5);
+        said.push("abc\n[[rem").unwrap();
+        assert_eq!(said.text, "abc");
+        said.push("ember: I like tea]").unwrap();
+        said.push("]").unwrap();
+        assert_eq!(said.text, "abc", "nor does it count against the longest");
     }
 }
