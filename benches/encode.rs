@@ -6,8 +6,8 @@ use std::sync::Arc;
 use divan::{Bencher, black_box};
 use greenroom::realtime::wire::{self, CommandId};
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, Finish, Message, MessageId, MessageKind, RoomId, Sender, SessionId,
-    Usage, UserId,
+    Changes, CharacterId, ClientId, Content, Finish, Into, Message, MessageId, MessageKind, RoomId, Sender,
+    SessionId, Usage, UserId,
 };
 use greenroom_actors::protocol::{RoomEvent, Sent};
 use greenroom_actors::session::{Joined, Session};
@@ -25,10 +25,12 @@ fn message(chars: usize) -> Arc<Message> {
         sender: Sender::User(UserId::new()),
         client_id: ClientId::parse("a1b2").expect("a valid id"),
         kind: MessageKind::Text,
+        attachment: None,
         content: Content::trusted("The kettle sings. ".repeat(chars.div_ceil(18))),
         reply_to: None,
         finish: Finish::Complete,
         replies: Vec::new(),
+        changes: Changes::default(),
         created_at: jiff::Timestamp::now(),
     })
 }
@@ -71,6 +73,7 @@ fn message_delta(bencher: Bencher<'_, '_>) {
         message: MessageId::new(),
         character: CharacterId::new(),
         in_reply_to: MessageId::new(),
+        into: Into::New,
         attempt: 1,
         position: 240,
         text: " and pours".to_owned(),

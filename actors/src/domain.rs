@@ -4,6 +4,7 @@
 mod ids;
 mod text;
 mod message;
+mod room;
 mod lorebook;
 mod memory;
 mod character;
@@ -14,7 +15,9 @@ pub use ids::{CharacterId, MessageId, NodeId, RoomId, SessionId, UserId};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 pub use memory::{FACT_MAX_CHARS, Fact, FactError, Memory};
 pub use message::{
-    FailureCode, Finish, Message, MessageKind, Reply, ReplyState, Revision, Sender, TokenUsage,
+    Attachment, AttachmentKind, Changes, Emoji, EmojiError, FailureCode, Finish, Into, Message, MessageKind,
+    Reaction, Reply, ReplyState, Revision, Sender, TokenUsage,
 };
 pub use plan::{Meter, MeterKey, PerCharacter, Plan, Plans, Priority, Scope, Usage, UsageLine, Window};
+pub use room::{ReplyMode, RoomCharacter, RoomDetails, RoomMember, Visibility};
 pub use text::{CONTENT_MAX_CHARS, ClientId, ClientIdError, Content, ContentError, utf16_len};

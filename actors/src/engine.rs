@@ -11,14 +11,16 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::directory::{Directory, NotTaken};
-use crate::domain::{CharacterId, MessageId, Revision, RoomId, Usage, UserId};
+use crate::domain::{CharacterId, Message, MessageId, Revision, RoomId, Usage, UserId};
 use crate::journal::Journal;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
     Archive, Clock, Fanout, Generator, JournalStore, OpenTurn, StoreError, TakeUp, TokenCounter,
 };
-use crate::protocol::{OpenReply, Refusal, RefusalCode, Responder, Send, Sent, Typing};
+use crate::protocol::{
+    Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
+};
 use crate::room::{self, Room, RoomMsg};
 use crate::settings::Settings;
 use crate::supervisor::{Supervisor, SupervisorMsg};
@@ -144,6 +146,28 @@ impl Engine {
     pub fn send(&self, send: Send, responder: Responder<Sent>) {
         let room = send.room;
         self.tell(room, RoomMsg::Send(Box::new(send), responder));
+    }
+
+    /// Changes a stored message; answers it as it then is.
+    pub fn amend(
+        &self,
+        room: RoomId,
+        user: UserId,
+        message: MessageId,
+        what: Amendment,
+        responder: Responder<Arc<Message>>,
+    ) {
+        self.tell(room, RoomMsg::Amend { user, message, what, responder });
+    }
+
+    /// Asks for replies without a new message.
+    pub fn ask(&self, ask: Ask, responder: Responder<Asked>) {
+        self.tell(ask.room, RoomMsg::Ask(Box::new(ask), responder));
+    }
+
+    /// Changes the room's members, characters or settings; answers the revision of that.
+    pub fn change(&self, room: RoomId, user: UserId, what: RoomChange, responder: Responder<Revision>) {
+        self.tell(room, RoomMsg::Change { user, what: Box::new(what), responder });
     }
 
     /// Marks the room as read by `user` up to `read_offset`; answers the mark that then stands.

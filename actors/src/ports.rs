@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use crate::domain::{Revision, RoomId, SessionId, UserId};
 use crate::protocol::{RoomEvent, UserEvent};
 
-pub use archive::{Archive, OpenTurn, RoomCharacter, RoomRecord, TakeUp, UserRecord};
+pub use archive::{Archive, OpenTurn, RoomRecord, TakeUp, UserRecord};
 pub use generator::{
     GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream, PromptMessage,
     PromptRole, TokenCounter,
 };
 pub use journal_store::{
-    CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome, ReadMark, Say,
-    StoredBefore, TurnEnd,
+    Amend, Ask, Change, CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome,
+    ReadMark, Refused, Say, StoredBefore, TurnEnd,
 };
 
 /// The outside is away or broken. What exactly, goes to the log where it is made.

@@ -1,15 +1,19 @@
 //! What goes in and what comes out of the engine: commands, events and refusals, as Rust values.
 //! How they look on a wire is the edge's affair (`src/realtime/wire`, `docs/PROTOCOL.md`).
 
+mod answer;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::domain::{
-    CharacterId, ClientId, Content, ContentError, FailureCode, Message, MessageId, MessageKind, Reply,
-    ReplyState, Revision, RoomId, SessionId, Usage, UserId,
+    Attachment, CharacterId, ClientId, Content, Emoji, FailureCode, Into, Message, MessageId, MessageKind,
+    Reply, ReplyMode, ReplyState, Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, SessionId, Usage,
+    UserId, Visibility,
 };
+
+pub use answer::{Refusal, RefusalCode, Responder};
 
 /// Who is to answer a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub struct Send {
     pub session: Option<SessionId>,
     pub content: Content,
     pub kind: MessageKind,
+    /// What an audio or media message carries.
+    pub attachment: Option<Arc<Attachment>>,
     /// `None`: the message's own id will stand in for it.
     pub client_id: Option<ClientId>,
     pub reply_to: Option<MessageId>,
@@ -46,12 +52,94 @@ pub struct Sent {
     pub duplicate: bool,
 }
 
+/// How a stored message is to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Amendment {
+    /// By its author.
+    Edit(Content),
+    /// By its author, or by the room's owner.
+    Delete,
+    React(Emoji),
+    Unreact(Emoji),
+    /// This variant of a reply is to stand in it.
+    Select(u16),
+}
+
+/// Replies that are wanted without a new message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// One by this character, or by whom the room's mode decides, to what was said last.
+    Reply(Option<CharacterId>),
+    /// Another variant of this reply.
+    Regenerate(MessageId),
+    /// More of this reply.
+    Continue(MessageId),
+    /// One's own message changes, and its replies are made anew (or made, if there were none).
+    Resend { message: MessageId, content: Content },
+}
+
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub room: RoomId,
+    pub user: UserId,
+    /// The socket it came by; `None` by REST.
+    pub session: Option<SessionId>,
+    pub wanted: Wanted,
+}
+
+/// The answer to an [`Ask`].
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Their ids name the replies under way, also where they become part of another message.
+    pub replies: Vec<Reply>,
+    pub usage: Option<Arc<Usage>>,
+    /// The message that was changed by [`Wanted::Resend`].
+    pub message: Option<Arc<Message>>,
+}
+
+/// How a room is to change. What it needs of others' tables is looked up before.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RoomChange {
+    /// By its owner.
+    AddMember(RoomMember),
+    /// By its owner, or by the member, who leaves. The owner stays.
+    RemoveMember(UserId),
+    /// The owner hands the room over to another member.
+    Owner(UserId),
+    /// By its owner.
+    AddCharacter(RoomCharacter),
+    RemoveCharacter(CharacterId),
+    /// By its owner; what is `None` stays.
+    Details(DetailsChange),
+    /// By an admin, who need not be a member.
+    Feature(Featured),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Featured {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DetailsChange {
+    pub title: Option<Arc<str>>,
+    pub slug: Option<Arc<str>>,
+    pub visibility: Option<Visibility>,
+    /// The inner `None` takes it away.
+    pub category: Option<Option<Arc<str>>>,
+    pub tags: Option<Vec<Arc<str>>>,
+    pub reply_mode: Option<ReplyMode>,
+}
+
 /// A reply under way, as a late joiner needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenReply {
     pub message: MessageId,
     pub character: CharacterId,
     pub in_reply_to: MessageId,
+    /// What it becomes.
+    pub into: Into,
     /// Counts the starts of this reply; text of a lower attempt is void.
     pub attempt: u32,
     pub state: ReplyState,
@@ -63,10 +151,18 @@ pub struct OpenReply {
 #[derive(Clone, Debug)]
 pub enum RoomEvent {
     Received(Arc<Message>),
+    /// A stored message changed.
+    Updated {
+        /// As it is now.
+        message: Arc<Message>,
+        /// The reply under way that has ended by becoming part of it.
+        reply: Option<MessageId>,
+    },
     Delta {
         message: MessageId,
         character: CharacterId,
         in_reply_to: MessageId,
+        into: Into,
         attempt: u32,
         /// Where `text` starts in the reply's text, in UTF-16 code units.
         position: u32,
@@ -76,10 +172,11 @@ pub enum RoomEvent {
         message: MessageId,
         character: CharacterId,
         in_reply_to: MessageId,
+        into: Into,
         attempt: u32,
         state: ReplyState,
         code: Option<FailureCode>,
-        /// Set when the reply ended without a message: that end is durable.
+        /// Set when the reply ended without a message, or was asked for without one: that is durable.
         offset: Option<Revision>,
     },
     Read {
@@ -96,6 +193,24 @@ pub enum RoomEvent {
         presence: Presence,
         last_seen: Option<Timestamp>,
     },
+    MemberAdded {
+        offset: Revision,
+        member: RoomMember,
+        by: UserId,
+    },
+    /// That member's sockets leave the room with it.
+    MemberRemoved {
+        offset: Revision,
+        user: UserId,
+        by: UserId,
+    },
+    /// Owner, details or characters changed: as they are now.
+    Changed {
+        offset: Revision,
+        owner: UserId,
+        details: Arc<RoomDetails>,
+        characters: Vec<RoomCharacter>,
+    },
     Deleted {
         offset: Revision,
     },
@@ -106,8 +221,12 @@ impl RoomEvent {
     #[must_use]
     pub fn offset(&self) -> Option<Revision> {
         match self {
-            Self::Received(message) => Some(message.revision),
-            Self::Read { offset, .. } | Self::Deleted { offset } => Some(*offset),
+            Self::Received(message) | Self::Updated { message, .. } => Some(message.revision),
+            Self::Read { offset, .. }
+            | Self::Deleted { offset }
+            | Self::MemberAdded { offset, .. }
+            | Self::MemberRemoved { offset, .. }
+            | Self::Changed { offset, .. } => Some(*offset),
             Self::Status { offset, .. } => *offset,
             Self::Delta { .. } | Self::Typing { .. } | Self::Presence { .. } => None,
         }
@@ -153,159 +272,4 @@ pub enum NotificationLevel {
     Info,
     Warning,
     Critical,
-}
-
-/// The ways in which a command is refused; the wire's words are in `docs/PROTOCOL.md` §6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RefusalCode {
-    BadRequest,
-    UnknownCommand,
-    Unauthenticated,
-    Forbidden,
-    NotFound,
-    Conflict,
-    ContentEmpty,
-    ContentTooLong,
-    ContentInvalid,
-    ContentRefused,
-    QuotaExceeded,
-    RateLimited,
-    RoomBusy,
-    Overloaded,
-    DependencyDown,
-    OutcomeUnknown,
-    Draining,
-    /// Not configured; the message says which setting would switch it on.
-    FeatureUnavailable,
-    Internal,
-}
-
-impl RefusalCode {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BadRequest => "bad_request",
-            Self::UnknownCommand => "unknown_command",
-            Self::Unauthenticated => "unauthenticated",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not_found",
-            Self::Conflict => "conflict",
-            Self::ContentEmpty => "content_empty",
-            Self::ContentTooLong => "content_too_long",
-            Self::ContentInvalid => "content_invalid",
-            Self::ContentRefused => "content_refused",
-            Self::QuotaExceeded => "quota_exceeded",
-            Self::RateLimited => "rate_limited",
-            Self::RoomBusy => "room_busy",
-            Self::Overloaded => "overloaded",
-            Self::DependencyDown => "dependency_down",
-            Self::OutcomeUnknown => "outcome_unknown",
-            Self::Draining => "draining",
-            Self::FeatureUnavailable => "feature_unavailable",
-            Self::Internal => "internal",
-        }
-    }
-}
-
-/// An answer that says no. Never a crash, and nothing was done, but for `OutcomeUnknown`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Refusal {
-    pub code: RefusalCode,
-    /// For a person to read.
-    pub message: String,
-    /// Set when the same command may succeed later.
-    pub retry_after: Option<Duration>,
-}
-
-impl Refusal {
-    #[must_use]
-    pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: None }
-    }
-
-    #[must_use]
-    pub fn temporary(code: RefusalCode, message: impl Into<String>, retry_after: Duration) -> Self {
-        Self { code, message: message.into(), retry_after: Some(retry_after) }
-    }
-}
-
-impl From<ContentError> for Refusal {
-    fn from(error: ContentError) -> Self {
-        let code = match error {
-            ContentError::Empty => RefusalCode::ContentEmpty,
-            ContentError::TooLong { .. } => RefusalCode::ContentTooLong,
-            ContentError::Nul => RefusalCode::ContentInvalid,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-/// The right and the duty to answer one command, exactly once. Dropped unanswered (an actor crashed while it held it),
-/// it answers `OutcomeUnknown`, so that no command is left without its ack.
-pub struct Responder<T>(Option<Box<Answer<T>>>);
-
-type Answer<T> = dyn FnOnce(Result<T, Refusal>) + std::marker::Send;
-
-impl<T> Responder<T> {
-    pub fn new(answer: impl FnOnce(Result<T, Refusal>) + std::marker::Send + 'static) -> Self {
-        Self(Some(Box::new(answer)))
-    }
-
-    pub fn answer(mut self, result: Result<T, Refusal>) {
-        if let Some(answer) = self.0.take() {
-            answer(result);
-        }
-    }
-
-    pub fn refuse(self, refusal: Refusal) {
-        self.answer(Err(refusal));
-    }
-}
-
-impl<T: std::marker::Send + 'static> Responder<T> {
-    /// A responder whose answer can be awaited.
-    #[must_use]
-    pub fn channel() -> (Self, tokio::sync::oneshot::Receiver<Result<T, Refusal>>) {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        // The asker may have gone: then nobody wants the answer.
-        (Self::new(move |result| drop(sender.send(result))), receiver)
-    }
-}
-
-impl<T> Drop for Responder<T> {
-    fn drop(&mut self) {
-        if let Some(answer) = self.0.take() {
-            answer(Err(Refusal::temporary(
-                RefusalCode::OutcomeUnknown,
-                "it may have been stored: send it again with the same clientId",
-                Duration::from_secs(1),
-            )));
-        }
-    }
-}
-
-impl<T> std::fmt::Debug for Responder<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Responder")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dropped_responder_still_answers() {
-        let (responder, mut answer) = Responder::<()>::channel();
-        drop(responder);
-        assert_eq!(answer.try_recv().unwrap().unwrap_err().code, RefusalCode::OutcomeUnknown);
-    }
-
-    #[test]
-    fn a_responder_answers_once() {
-        let (responder, mut answer) = Responder::channel();
-        responder.answer(Ok(7));
-        assert_eq!(answer.try_recv().unwrap(), Ok(7));
-    }
 }

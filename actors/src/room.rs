@@ -16,11 +16,14 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use crate::directory::{Lodging, Mailbox, Resident};
-use crate::domain::{MessageId, Revision, RoomId, UserId};
+use crate::domain::{Message, MessageId, Revision, RoomId, UserId};
 use crate::engine::Context;
 use crate::journal::{Committed, Envelope, NotWritten};
 use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, RoomRecord, TakeUp};
-use crate::protocol::{OpenReply, Refusal, RefusalCode, Responder, RoomEvent, Send, Sent, Typing};
+use crate::protocol::{
+    Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, RoomEvent, Send, Sent,
+    Typing,
+};
 use crate::turn::TurnNews;
 use crate::user::{ReserveOutcome, dependency_down};
 
@@ -30,6 +33,18 @@ pub(crate) struct Ticket(u64);
 
 pub(crate) enum RoomMsg {
     Send(Box<Send>, Responder<Sent>),
+    Amend {
+        user: UserId,
+        message: MessageId,
+        what: Amendment,
+        responder: Responder<Arc<Message>>,
+    },
+    Ask(Box<Ask>, Responder<Asked>),
+    Change {
+        user: UserId,
+        what: Box<RoomChange>,
+        responder: Responder<Revision>,
+    },
     /// The user's actor answers a reservation.
     Reserved {
         ticket: Ticket,
@@ -99,7 +114,7 @@ impl State {
     /// The record, if `user` is a member. A stranger is told no more than that there is nothing here.
     fn member(&self, user: UserId) -> Result<&RoomRecord, Refusal> {
         let record = self.record.as_ref().map_err(Clone::clone)?;
-        if record.members.contains(&user) { Ok(record) } else { Err(no_room()) }
+        if record.is_member(user) { Ok(record) } else { Err(no_room()) }
     }
 
     fn has_work(&self) -> bool {
@@ -115,7 +130,11 @@ impl RoomMsg {
     pub fn refuse(self, refusal: Refusal) {
         match self {
             Self::Send(_, responder) => responder.refuse(refusal),
-            Self::Read { responder, .. } | Self::Delete { responder, .. } => responder.refuse(refusal),
+            Self::Amend { responder, .. } => responder.refuse(refusal),
+            Self::Ask(_, responder) => responder.refuse(refusal),
+            Self::Read { responder, .. }
+            | Self::Delete { responder, .. }
+            | Self::Change { responder, .. } => responder.refuse(refusal),
             Self::Typing { responder, .. } => responder.refuse(refusal),
             Self::StopReply { responder, .. } => responder.refuse(refusal),
             // Turns stay in the database: the next start takes them up again.
@@ -125,6 +144,10 @@ impl RoomMsg {
 }
 
 pub(crate) use sends::overloaded;
+
+fn not_yet() -> Refusal {
+    Refusal::new(RefusalCode::FeatureUnavailable, "rooms cannot do this yet")
+}
 
 pub(crate) fn no_room() -> Refusal {
     Refusal::new(RefusalCode::NotFound, "there is no such conversation")
@@ -197,6 +220,18 @@ impl Actor for Room {
             RoomMsg::Send(send, responder) => {
                 state.mailbox.handled();
                 self.on_send(&myself, state, *send, responder);
+            }
+            RoomMsg::Amend { responder, .. } => {
+                state.mailbox.handled();
+                responder.refuse(not_yet());
+            }
+            RoomMsg::Ask(_, responder) => {
+                state.mailbox.handled();
+                responder.refuse(not_yet());
+            }
+            RoomMsg::Change { responder, .. } => {
+                state.mailbox.handled();
+                responder.refuse(not_yet());
             }
             RoomMsg::Reserved { ticket, outcome } => self.on_reserved(&myself, state, ticket, outcome),
             RoomMsg::Committed(committed) => self.on_committed(&myself, state, committed),
@@ -278,6 +313,7 @@ impl Room {
                 EntryKind::Say(say) => self.on_said(state, ticket, say, outcome, &mut after),
                 EntryKind::Close(close) => self.on_closed(state, close, &outcome, &mut after),
                 EntryKind::Read(mark) => self.on_marked(state, mark, &outcome, &mut after.events),
+                EntryKind::Amend(_) | EntryKind::Ask(_) | EntryKind::Change(_) => {}
                 EntryKind::Delete { .. } => self.on_deleted(state, &outcome, &mut after.events),
             }
         }

@@ -56,7 +56,7 @@ pub enum Step {
     Go,
     /// A piece of a reply is missing: ask the room for its open replies, then [`Session::repair`].
     AskReplies,
-    /// The room was deleted: the session has left it.
+    /// The room was deleted, or its user removed: the session has left it.
     Left,
     /// A committed frame is missing.
     Close(CloseCode),
@@ -332,6 +332,7 @@ impl<B: Clone> Session<B> {
     /// Live frames of a room, in the room's order: calls `send` with each that the client is to see.
     pub fn on_frames(&mut self, room: RoomId, frames: &[Frame<B>], mut send: impl FnMut(&B)) -> Step {
         let held_max = self.settings.held_frames_max;
+        let user = self.identity().map(|identity| identity.user);
         let Some((index, place)) = self.place(room) else { return Step::Go };
         let live = match place {
             Place::Live(live) => live,
@@ -345,7 +346,14 @@ impl<B: Clone> Session<B> {
         let mut step = Step::Go;
         for frame in frames {
             match live.take(frame) {
-                Taken::Send => send(&frame.body),
+                Taken::Send => {
+                    send(&frame.body);
+                    // What follows is not for this user any more.
+                    if matches!(frame.mark, Mark::Removed { user: removed, .. } if Some(removed) == user) {
+                        self.rooms.swap_remove(index);
+                        return Step::Left;
+                    }
+                }
                 Taken::SendLast => {
                     send(&frame.body);
                     self.rooms.swap_remove(index);

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, MessageKind, ModelChoice, PerCharacter,
-    Plan, Plans, Priority, RoomId, UserId, Window,
+    Plan, Plans, Priority, RoomCharacter, RoomId, RoomMember, UserId, Window,
 };
 use crate::engine::{Engine, Ports};
 use crate::ports::{Clock, TokenCounter};
@@ -118,6 +118,7 @@ impl TestEngine {
             session: None,
             content: Content::parse(text, 5_000).expect("a valid text"),
             kind: MessageKind::Text,
+            attachment: None,
             client_id: client_id.map(|id| ClientId::parse(id).expect("a valid client id")),
             reply_to: None,
             reply,
@@ -186,6 +187,27 @@ pub fn character(name: &str) -> CharacterRecord {
             context_tokens: 4_000,
         },
         version: 1,
+    }
+}
+
+/// A person as a room knows them.
+#[must_use]
+pub fn member(name: &str) -> RoomMember {
+    RoomMember { id: UserId::new(), username: name.to_lowercase().into(), display_name: name.into() }
+}
+
+/// A character as a room knows it.
+#[must_use]
+pub fn room_character(name: &str) -> RoomCharacter {
+    RoomCharacter {
+        id: CharacterId::new(),
+        slug: name.to_lowercase().into(),
+        name: name.into(),
+        tagline: "".into(),
+        avatar_url: None,
+        color: "#336699".into(),
+        talkativeness: 0.5,
+        since: 0,
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn admit(
     settings: &RoomSettings,
     send: &Send,
 ) -> Result<Vec<CharacterId>, Refusal> {
-    if !room.members.contains(&send.user) {
+    if !room.is_member(send.user) {
         return Err(Refusal::new(RefusalCode::NotFound, "there is no such conversation"));
     }
     if send.kind != MessageKind::Text {
@@ -289,17 +289,18 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Content, RoomId, UserId};
-    use crate::ports::RoomCharacter;
+    use crate::domain::{Content, RoomDetails, RoomId};
+    use crate::testsuite::{member, room_character};
 
     fn room() -> RoomRecord {
-        let owner = UserId::new();
-        let character = |name: &str| RoomCharacter { id: CharacterId::new(), name: name.into() };
+        let owner = member("Mira");
         RoomRecord {
             id: RoomId::new(),
-            owner,
+            owner: owner.id,
+            details: RoomDetails::default(),
             members: vec![owner],
-            characters: vec![character("Ada"), character("Old Tom")],
+            characters: vec![room_character("Ada"), room_character("Old Tom")],
+            last_speaker: None,
             head: 0,
         }
     }
@@ -311,6 +312,7 @@ mod tests {
             session: None,
             content: Content::parse(text, 5_000).unwrap(),
             kind: MessageKind::Text,
+            attachment: None,
             client_id: None,
             reply_to: None,
             reply,
@@ -330,7 +332,7 @@ mod tests {
     fn a_stranger_is_told_that_there_is_no_such_room() {
         let room = room();
         let mut send = send(&room, "hello", ReplyWish::Auto);
-        send.user = UserId::new();
+        send.user = crate::domain::UserId::new();
         assert_eq!(admit(&room, &RoomSettings::default(), &send).unwrap_err().code, RefusalCode::NotFound);
     }
 

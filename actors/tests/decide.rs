@@ -5,8 +5,8 @@
 mod model;
 
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, Finish, MessageKind, Meter, MeterKey, Priority, ReplyState, Revision,
-    RoomId, Scope, TokenUsage, UserId,
+    CharacterId, ClientId, Content, Finish, Into, MessageKind, Meter, MeterKey, Priority, ReplyState,
+    Revision, RoomId, Scope, TokenUsage, UserId,
 };
 use greenroom_actors::ports::{CloseTurn, Entry, EntryKind, OpenTurn, ReadMark, Say, TurnEnd};
 use jiff::Timestamp;
@@ -95,6 +95,8 @@ fn entries(first: u64, steps: &[Step]) -> Vec<Entry> {
                     asked_offset: 0,
                     user: sender,
                     priority: Priority(3),
+                    into: Into::New,
+                    depth: 0,
                     fence: 0,
                     refund: meters.iter().map(|meter| meter.key).collect(),
                 };
@@ -105,6 +107,7 @@ fn entries(first: u64, steps: &[Step]) -> Vec<Entry> {
                     client_id: ClientId::parse(&client_id.to_string()).unwrap(),
                     kind: MessageKind::Text,
                     content: Content::trusted("hello"),
+                    attachment: None,
                     reply_to: None,
                     created_at: Timestamp::UNIX_EPOCH,
                     meters,
@@ -121,6 +124,8 @@ fn entries(first: u64, steps: &[Step]) -> Vec<Entry> {
                     asked_offset: 0,
                     user: id(2, 0),
                     priority: Priority(3),
+                    into: Into::New,
+                    depth: 0,
                     fence: 0,
                     refund: Vec::new(),
                 };
@@ -137,8 +142,10 @@ fn entries(first: u64, steps: &[Step]) -> Vec<Entry> {
                     asked: turn.asked,
                     created_at: Timestamp::UNIX_EPOCH,
                     end,
+                    into: turn.into,
                     user: turn.user,
                     usage: TokenUsage::default(),
+                    follow: Vec::new(),
                 };
                 Entry { room: turn.room, kind: EntryKind::Close(close) }
             }

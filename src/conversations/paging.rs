@@ -27,7 +27,7 @@ pub fn cut(messages: &mut Vec<Message>, limit: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use greenroom_actors::domain::{
-        ClientId, Content, Finish, MessageId, MessageKind, RoomId, Sender, UserId,
+        Changes, ClientId, Content, Finish, MessageId, MessageKind, RoomId, Sender, UserId,
     };
 
     use super::*;
@@ -44,9 +44,11 @@ mod tests {
                 client_id: ClientId::of_message(id),
                 kind: MessageKind::Text,
                 content: Content::trusted("x".repeat(*length)),
+                attachment: None,
                 reply_to: None,
                 finish: Finish::Complete,
                 replies: Vec::new(),
+                changes: Changes::default(),
                 created_at: jiff::Timestamp::UNIX_EPOCH,
             }
         };

@@ -1,8 +1,9 @@
 //! Saying something by request instead of by socket: the same engine, the same answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_actors::domain::{ClientId, Content, MessageId, MessageKind, RoomId, UserId};
+use greenroom_actors::domain::{Attachment, ClientId, Content, MessageId, MessageKind, RoomId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode, ReplyWish, Responder, Send, Sent};
 use tokio::sync::oneshot;
 
@@ -13,6 +14,7 @@ use super::Conversations;
 pub struct NewMessage {
     pub content: String,
     pub kind: MessageKind,
+    pub attachment: Option<Arc<Attachment>>,
     pub client_id: Option<ClientId>,
     pub reply_to: Option<MessageId>,
     pub reply: ReplyWish,
@@ -30,6 +32,7 @@ impl Conversations {
                 session: None,
                 content,
                 kind: new.kind,
+                attachment: new.attachment,
                 client_id: new.client_id,
                 reply_to: new.reply_to,
                 reply: new.reply,

@@ -1,6 +1,8 @@
 //! What clients see of conversations: the JSON of `docs/PROTOCOL.md` §3 and §4, by REST and by socket alike.
 //! Only shapes and their making from the engine's values; cheap to make, since texts are shared, not copied.
 
+mod changes;
+mod conversation;
 mod usage;
 
 use greenroom_actors::domain::{
@@ -13,6 +15,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use changes::{AttachmentType, AttachmentView, IntoView, ReactionView};
+pub use conversation::{
+    ConversationCharacterView, ConversationView, MemberRole, MemberView, ReplyModeView, Visibility,
+};
 pub use usage::{UsageLimitView, UsageScope, UsageView, UsageWindow};
 
 /// A time as clients see it: whole milliseconds. What is live has nanoseconds and what is stored has microseconds;
@@ -165,6 +171,7 @@ pub struct MessageView {
     #[serde(serialize_with = "content_text")]
     #[schema(value_type = String)]
     pub content: Content,
+    pub attachment: Option<AttachmentView>,
     /// The id that the sender gave it, if any.
     #[serde(serialize_with = "client_id_text")]
     #[schema(value_type = Option<String>)]
@@ -172,6 +179,14 @@ pub struct MessageView {
     pub reply_to: Option<Uuid>,
     pub finish: FinishView,
     pub replies: Vec<ReplyView>,
+    pub reactions: Vec<ReactionView>,
+    /// Which variant of a reply stands in `content`, from 0.
+    pub variant: u16,
+    /// How many variants there are.
+    pub variants: u16,
+    pub edited_at: Option<Timestamp>,
+    /// A tombstone: the content is empty from then on.
+    pub deleted_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
@@ -197,10 +212,16 @@ impl From<&Message> for MessageView {
             sender: message.sender.into(),
             kind: message.kind.into(),
             content: message.content.clone(),
+            attachment: message.attachment.as_deref().map(AttachmentView::from),
             client_id: (!own).then(|| message.client_id.clone()),
             reply_to: message.reply_to.map(MessageId::uuid),
             finish: message.finish.into(),
             replies: message.replies.iter().map(ReplyView::from).collect(),
+            reactions: changes::reactions(&message.changes.reactions),
+            variant: message.changes.variant,
+            variants: message.changes.variants,
+            edited_at: message.changes.edited_at.map(wire_time),
+            deleted_at: message.changes.deleted_at.map(wire_time),
             created_at: wire_time(message.created_at),
         }
     }
@@ -213,6 +234,8 @@ pub struct OpenReplyView {
     pub message_id: Uuid,
     pub character_id: Uuid,
     pub in_reply_to: Uuid,
+    #[serde(flatten)]
+    pub into: IntoView,
     /// Counts the starts of this reply; text of a lower attempt is void.
     pub attempt: u32,
     pub state: ReplyStateView,
@@ -225,6 +248,7 @@ impl From<OpenReply> for OpenReplyView {
             message_id: reply.message.uuid(),
             character_id: reply.character.uuid(),
             in_reply_to: reply.in_reply_to.uuid(),
+            into: reply.into.into(),
             attempt: reply.attempt,
             state: reply.state.into(),
             text: reply.text,
@@ -240,51 +264,9 @@ pub struct ReadView {
     pub offset: Revision,
 }
 
-/// A character as a conversation names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConversationCharacterView {
-    pub id: Uuid,
-    pub slug: String,
-    pub name: String,
-    pub tagline: String,
-    pub avatar_url: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Visibility {
-    Private,
-    Unlisted,
-    Public,
-}
-
-/// A conversation as one of its members sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConversationView {
-    pub id: Uuid,
-    pub slug: String,
-    pub title: String,
-    pub owner_id: Uuid,
-    pub visibility: Visibility,
-    /// The first one answers when nothing else decides.
-    pub characters: Vec<ConversationCharacterView>,
-    /// The owner first.
-    pub member_ids: Vec<Uuid>,
-    /// The conversation's last change.
-    pub last_offset: Revision,
-    /// How far the asking member has read.
-    pub read_offset: Revision,
-    pub last_message: Option<MessageView>,
-    pub created_at: Timestamp,
-    /// The last message's time, or a later change of the conversation itself.
-    pub updated_at: Timestamp,
-}
-
 #[cfg(test)]
 mod tests {
-    use greenroom_actors::domain::{CharacterId, RoomId, UserId};
+    use greenroom_actors::domain::{Changes, CharacterId, RoomId, UserId};
     use serde_json::json;
 
     use super::*;
@@ -300,9 +282,11 @@ mod tests {
             client_id: ClientId::of_message(id),
             kind: MessageKind::Text,
             content: Content::trusted("Good evening"),
+            attachment: None,
             reply_to: None,
             finish: Finish::Complete,
             replies: Vec::new(),
+            changes: Changes::default(),
             created_at: "2026-01-01T00:00:00.123456789Z".parse().unwrap(),
         }
     }
@@ -315,7 +299,8 @@ mod tests {
             json!({
                 "id": message.id.uuid(), "conversationId": message.room.uuid(), "offset": 12, "revision": 12,
                 "sender": {"kind": "user", "id": message.sender.uuid()}, "type": "text", "content": "Good evening",
-                "clientId": null, "replyTo": null, "finish": "complete", "replies": [],
+                "attachment": null, "clientId": null, "replyTo": null, "finish": "complete", "replies": [],
+                "reactions": [], "variant": 0, "variants": 1, "editedAt": null, "deletedAt": null,
                 "createdAt": "2026-01-01T00:00:00.123Z",
             })
         );

@@ -4,6 +4,7 @@
 //! never a wait without end.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Pool};
@@ -11,9 +12,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{
     CharacterId, CharacterRecord, Dials, ExampleLine, Message, MessageId, MeterKey, ModelChoice, NodeId,
-    Plans, Priority, Revision, RoomId, UserId,
+    Plans, Priority, Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
-use greenroom_actors::ports::{Archive, OpenTurn, RoomCharacter, RoomRecord, StoreError, TakeUp, UserRecord};
+use greenroom_actors::ports::{Archive, OpenTurn, RoomRecord, StoreError, TakeUp, UserRecord};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio_postgres::Row;
@@ -53,12 +54,18 @@ impl PostgresArchive {
     }
 }
 
-const ROOM: &str = "SELECT r.owner_id, h.last_revision FROM rooms r JOIN heads h ON h.room_id = r.id
+const ROOM: &str = "SELECT r.owner_id, h.last_revision, r.title, r.slug, r.visibility, r.category, r.tags,
+        r.featured, r.reply_mode, (SELECT m.sender_id FROM messages m WHERE m.room_id = r.id AND m.sender_kind = 1
+            ORDER BY m.\"offset\" DESC LIMIT 1)
+    FROM rooms r JOIN heads h ON h.room_id = r.id
     WHERE r.id = $1 AND r.deleted_at IS NULL AND NOT h.closed";
-const MEMBERS: &str =
-    "SELECT user_id FROM room_members WHERE room_id = $1 AND left_at IS NULL ORDER BY joined_at, user_id";
-const CAST: &str = "SELECT c.id, c.name FROM room_characters r JOIN characters c ON c.id = r.character_id
-    WHERE r.room_id = $1 AND c.deleted_at IS NULL ORDER BY r.position, c.id";
+const MEMBERS: &str = "SELECT m.user_id, u.username, u.display_name FROM room_members m
+    JOIN rooms r ON r.id = m.room_id JOIN users u ON u.id = m.user_id
+    WHERE m.room_id = $1 AND m.left_at IS NULL ORDER BY m.user_id <> r.owner_id, m.joined_at, m.user_id";
+const CAST: &str =
+    "SELECT c.id, c.slug, c.name, c.tagline, c.avatar_url, c.color, c.talkativeness, r.since_revision
+    FROM room_characters r JOIN characters c ON c.id = r.character_id
+    WHERE r.room_id = $1 AND r.left_at IS NULL AND c.deleted_at IS NULL ORDER BY r.position, c.id";
 const USER: &str = "SELECT u.display_name, s.plan, s.time_zone, s.valid_until
     FROM users u JOIN standing s ON s.id = u.id
     WHERE u.id = $1 AND u.deactivated_at IS NULL AND u.blocked_at IS NULL";
@@ -72,7 +79,8 @@ const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, s
 
 /// What [`open_turn`] reads.
 const TURN_COLUMNS: &str =
-    "t.id, t.room_id, t.character_id, t.asked_id, t.asked_offset, t.user_id, t.priority, t.fence, t.refund";
+    "t.id, t.room_id, t.character_id, t.asked_id, t.asked_offset, t.user_id, t.priority, t.fence, t.refund,
+    t.into_kind, t.into_id, t.depth";
 const OF_DEAD_NODES: &str =
     "node <> $1 AND NOT EXISTS (SELECT FROM nodes n WHERE n.id = node AND n.ended_at IS NULL
         AND n.beat_at > now() - make_interval(secs => $3))";
@@ -97,11 +105,10 @@ impl Archive for PostgresArchive {
             Ok(Some(RoomRecord {
                 id: room,
                 owner: UserId::from_uuid(row.get(0)),
-                members: members.iter().map(|row| UserId::from_uuid(row.get(0))).collect(),
-                characters: cast
-                    .iter()
-                    .map(|row| RoomCharacter { id: CharacterId::from_uuid(row.get(0)), name: row.get(1) })
-                    .collect(),
+                details: room_details(&row),
+                members: members.iter().map(room_member).collect(),
+                characters: cast.iter().map(room_character).collect(),
+                last_speaker: row.get::<_, Option<Uuid>>(9).map(CharacterId::from_uuid),
                 head: row.get(1),
             }))
         }
@@ -211,6 +218,39 @@ impl Archive for PostgresArchive {
     }
 }
 
+fn room_details(row: &Row) -> RoomDetails {
+    RoomDetails {
+        title: row.get::<_, &str>(2).into(),
+        slug: row.get::<_, &str>(3).into(),
+        visibility: rows::visibility(row.get(4)),
+        category: row.get::<_, Option<&str>>(5).map(Arc::from),
+        tags: row.get::<_, Vec<&str>>(6).into_iter().map(Arc::from).collect(),
+        featured: row.get(7),
+        reply_mode: rows::reply_mode(row.get(8)),
+    }
+}
+
+fn room_member(row: &Row) -> RoomMember {
+    RoomMember {
+        id: UserId::from_uuid(row.get(0)),
+        username: row.get::<_, &str>(1).into(),
+        display_name: row.get::<_, &str>(2).into(),
+    }
+}
+
+fn room_character(row: &Row) -> RoomCharacter {
+    RoomCharacter {
+        id: CharacterId::from_uuid(row.get(0)),
+        slug: row.get::<_, &str>(1).into(),
+        name: row.get::<_, &str>(2).into(),
+        tagline: row.get::<_, &str>(3).into(),
+        avatar_url: row.get::<_, Option<&str>>(4).map(Arc::from),
+        color: row.get::<_, &str>(5).into(),
+        talkativeness: row.get(6),
+        since: row.get(7),
+    }
+}
+
 fn open_turn(row: &Row) -> OpenTurn {
     OpenTurn {
         message: MessageId::from_uuid(row.get(0)),
@@ -221,6 +261,8 @@ fn open_turn(row: &Row) -> OpenTurn {
         user: UserId::from_uuid(row.get(5)),
         priority: Priority(u8::try_from(row.get::<_, i16>(6)).unwrap_or(u8::MAX)),
         fence: row.get(7),
+        into: rows::into_of(row.get(9), row.get(10)),
+        depth: u8::try_from(row.get::<_, i16>(11)).unwrap_or_default(),
         refund: rows::refund_of(row.get(5), row.get(8)),
     }
 }

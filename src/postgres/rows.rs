@@ -1,18 +1,30 @@
 //! How the engine's words look as columns, and back: the one place that knows the numbers in the tables.
 
+mod attachment;
+
+use std::sync::Arc;
+
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, MeterKey, Reply,
-    ReplyState, RoomId, Scope, Sender, UserId,
+    Changes, CharacterId, ClientId, Content, Emoji, FailureCode, Finish, Into, Message, MessageId,
+    MessageKind, MeterKey, Reaction, Reply, ReplyMode, ReplyState, RoomId, Scope, Sender, UserId, Visibility,
 };
 use jiff::civil::Date;
 use tokio_postgres::Row;
+use tokio_postgres::types::Json;
 use uuid::Uuid;
+
+pub(super) use attachment::StoredAttachment;
 
 /// Columns of `messages m` that [`message`] reads, in its order.
 pub const MESSAGE_COLUMNS: &str = "m.id, m.room_id, m.\"offset\", m.revision, m.sender_kind, m.sender_id, m.client_id, \
-                                   m.kind, m.content, m.reply_to, m.finish, m.created_at";
+                                   m.kind, m.content, m.reply_to, m.finish, m.created_at, m.attachment, m.edited_at, \
+                                   m.deleted_at, m.variant, m.variants, \
+                                   array(select e.emoji from reactions e where e.message_id = m.id \
+                                       order by e.created_at, e.emoji, e.user_id), \
+                                   array(select e.user_id from reactions e where e.message_id = m.id \
+                                       order by e.created_at, e.emoji, e.user_id)";
 /// How many they are: the index of the first column after them.
-pub const MESSAGE_COLUMN_COUNT: usize = 12;
+pub const MESSAGE_COLUMN_COUNT: usize = 19;
 
 /// A message whose row starts with [`MESSAGE_COLUMNS`]; its replies are elsewhere and left empty.
 #[must_use]
@@ -28,8 +40,74 @@ pub fn message(row: &Row) -> Message {
         content: Content::trusted(row.get::<_, &str>(8)),
         reply_to: row.get::<_, Option<Uuid>>(9).map(MessageId::from_uuid),
         finish: finish(row.get(10)),
+        attachment: row
+            .get::<_, Option<Json<StoredAttachment>>>(12)
+            .map(|Json(stored)| Arc::new(stored.into())),
         replies: Vec::new(),
+        changes: Changes {
+            edited_at: row.get(13),
+            deleted_at: row.get(14),
+            variant: row.get::<_, i16>(15).cast_unsigned(),
+            variants: row.get::<_, i16>(16).cast_unsigned(),
+            reactions: reactions(row.get(17), row.get(18)),
+        },
         created_at: row.get(11),
+    }
+}
+
+fn reactions(emoji: Vec<&str>, users: Vec<Uuid>) -> Vec<Reaction> {
+    emoji
+        .into_iter()
+        .zip(users)
+        .filter_map(|(emoji, user)| {
+            Some(Reaction { emoji: Emoji::parse(emoji).ok()?, user: UserId::from_uuid(user) })
+        })
+        .collect()
+}
+
+/// What a room's `visibility` says; unknown words are private.
+#[must_use]
+pub fn visibility(text: &str) -> Visibility {
+    match text {
+        "public" => Visibility::Public,
+        "unlisted" => Visibility::Unlisted,
+        _ => Visibility::Private,
+    }
+}
+
+#[must_use]
+pub fn visibility_text(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Public => "public",
+        Visibility::Unlisted => "unlisted",
+        Visibility::Private => "private",
+    }
+}
+
+#[must_use]
+pub fn reply_mode(number: i16) -> ReplyMode {
+    match number {
+        1 => ReplyMode::TurnOrder,
+        2 => ReplyMode::Talkativeness,
+        3 => ReplyMode::ByHand,
+        _ => ReplyMode::Mention,
+    }
+}
+
+/// `into_kind` and `into_id` of a turn's row.
+pub(super) fn into_columns(into: Into) -> (i16, Option<Uuid>) {
+    match into {
+        Into::New => (0, None),
+        Into::Variant(message) => (1, Some(message.uuid())),
+        Into::Continuation(message) => (2, Some(message.uuid())),
+    }
+}
+
+pub(super) fn into_of(kind: i16, message: Option<Uuid>) -> Into {
+    match (kind, message) {
+        (1, Some(message)) => Into::Variant(MessageId::from_uuid(message)),
+        (2, Some(message)) => Into::Continuation(MessageId::from_uuid(message)),
+        _ => Into::New,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
 use greenroom::postgres::journal::{PostgresJournal, found_room};
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, Finish, MessageId, MessageKind, Meter, MeterKey, NodeId, Priority,
+    CharacterId, ClientId, Content, Finish, Into, MessageId, MessageKind, Meter, MeterKey, NodeId, Priority,
     RoomId, Scope, TokenUsage, UserId,
 };
 use greenroom_actors::ports::{
@@ -122,6 +122,7 @@ pub fn say(sender: UserId, client_id: &str) -> Say {
         sender,
         client_id: ClientId::parse(client_id).unwrap(),
         kind: MessageKind::Text,
+        attachment: None,
         content: Content::trusted("Good evening"),
         reply_to: None,
         // As precise as Postgres keeps it.
@@ -142,6 +143,8 @@ pub fn ask(room: RoomId, sender: UserId, client_id: &str) -> Say {
         asked_offset: 0,
         user: sender,
         priority: Priority(3),
+        into: Into::New,
+        depth: 0,
         fence: 0,
         refund: say.meters.iter().map(|meter| meter.key).collect(),
     });
@@ -160,8 +163,10 @@ pub fn close(turn: &OpenTurn, end: TurnEnd) -> Entry {
         asked: turn.asked,
         created_at: Timestamp::now(),
         end,
+        into: turn.into,
         user: turn.user,
         usage: TokenUsage { prompt_tokens: 100, completion_tokens: 20, cached_tokens: 10 },
+        follow: Vec::new(),
     };
     Entry { room: turn.room, kind: EntryKind::Close(close) }
 }

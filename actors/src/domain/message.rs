@@ -1,5 +1,8 @@
 //! A message as the room log holds it, and the replies that it asked for.
 
+use std::fmt;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{CharacterId, ClientId, Content, MessageId, RoomId, UserId};
@@ -31,6 +34,93 @@ pub enum MessageKind {
     Text = 0,
     Audio = 1,
     Media = 2,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AttachmentKind {
+    Image,
+    Video,
+    Audio,
+}
+
+/// The file that an audio or media message carries. Its text is the transcript or the caption, and may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Where it lies; checked at the edge.
+    pub url: Arc<str>,
+    pub kind: AttachmentKind,
+    /// Media type: `image/webp`.
+    pub mime: Option<Arc<str>>,
+    pub duration_ms: Option<u32>,
+    pub width: Option<u32>,
+    pub height: Option<u32>,
+}
+
+/// An emoji under a message: 1 to 32 bytes without letters, blanks or control characters. The edge knows the list.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Emoji(Arc<str>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("emoji takes one emoji")]
+pub struct EmojiError;
+
+const EMOJI_MAX_BYTES: usize = 32;
+
+impl Emoji {
+    pub fn parse(text: &str) -> Result<Self, EmojiError> {
+        let fits = !text.is_empty() && text.len() <= EMOJI_MAX_BYTES;
+        let plain = |c: char| c.is_alphabetic() || c.is_whitespace() || c.is_control();
+        if fits && !text.chars().any(plain) { Ok(Self(text.into())) } else { Err(EmojiError) }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Emoji {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaction {
+    pub emoji: Emoji,
+    pub user: UserId,
+}
+
+/// What became of a message after it was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    pub edited_at: Option<Timestamp>,
+    /// A tombstone: its content is empty, its place and its author stay.
+    pub deleted_at: Option<Timestamp>,
+    /// Which variant stands in the content, from 0.
+    pub variant: u16,
+    /// How many variants there are; 1 is the content itself.
+    pub variants: u16,
+    /// In the order in which they came.
+    pub reactions: Vec<Reaction>,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self { edited_at: None, deleted_at: None, variant: 0, variants: 1, reactions: Vec::new() }
+    }
+}
+
+/// What a reply becomes when it ends well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Into {
+    /// A message of its own.
+    #[default]
+    New,
+    /// Another variant of this reply.
+    Variant(MessageId),
+    /// The rest of this reply.
+    Continuation(MessageId),
 }
 
 /// How a stored message came to its end. A person's message is always `Complete`.
@@ -117,10 +207,12 @@ pub struct Message {
     pub client_id: ClientId,
     pub kind: MessageKind,
     pub content: Content,
+    pub attachment: Option<Arc<Attachment>>,
     pub reply_to: Option<MessageId>,
     pub finish: Finish,
     /// Replies asked for by this message that are under way or ended without a message.
     pub replies: Vec<Reply>,
+    pub changes: Changes,
     pub created_at: Timestamp,
 }
 

@@ -8,13 +8,14 @@
 //! anything else: an entry that is found to be stored under its own id is answered `Stored`, as it was then.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::{
-    ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, MeterKey, Reply, ReplyState,
-    Revision, RoomId, Sender, TokenUsage, UserId,
+    Attachment, Changes, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, MeterKey,
+    Reply, ReplyState, Revision, RoomId, Sender, TokenUsage, UserId,
 };
 use crate::ports::{CloseTurn, Entry, EntryKind, OpenTurn, Outcome, ReadMark, Say, StoredBefore, TurnEnd};
 
@@ -57,6 +58,7 @@ pub struct NewMessage {
     pub client_id: ClientId,
     pub kind: MessageKind,
     pub content: Content,
+    pub attachment: Option<Arc<Attachment>>,
     pub reply_to: Option<MessageId>,
     pub finish: Finish,
     pub created_at: Timestamp,
@@ -112,6 +114,7 @@ pub fn decide(batch: &[Entry], mut locked: Locked) -> Decision {
             EntryKind::Say(say) => decide_say(entry.room, say, &mut locked, &mut decision.writes),
             EntryKind::Close(close) => decide_close(entry.room, close, &mut locked, &mut decision.writes),
             EntryKind::Read(mark) => decide_read(entry.room, *mark, &mut locked, &mut decision.writes),
+            EntryKind::Amend(_) | EntryKind::Ask(_) | EntryKind::Change(_) => Outcome::Rejected,
             EntryKind::Delete { .. } => decide_delete(entry.room, &mut locked, &mut decision.writes),
         };
         decision.outcomes.push(outcome);
@@ -150,6 +153,7 @@ fn decide_say(room: RoomId, say: &Say, locked: &mut Locked, writes: &mut Writes)
         client_id: say.client_id.clone(),
         kind: say.kind,
         content: say.content.clone(),
+        attachment: say.attachment.clone(),
         reply_to: say.reply_to,
         finish: Finish::Complete,
         created_at: say.created_at,
@@ -185,6 +189,7 @@ fn decide_close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes: &m
                 client_id: ClientId::of_message(close.turn),
                 kind: MessageKind::Text,
                 content: content.clone(),
+                attachment: None,
                 reply_to: Some(close.asked),
                 finish: *finish,
                 created_at: close.created_at,
@@ -265,9 +270,11 @@ fn stored(message: &NewMessage, turns: &[OpenTurn]) -> StoredBefore {
         client_id: message.client_id.clone(),
         kind: message.kind,
         content: message.content.clone(),
+        attachment: message.attachment.clone(),
         reply_to: message.reply_to,
         finish: message.finish,
         replies: replies.clone(),
+        changes: Changes::default(),
         created_at: message.created_at,
     };
     StoredBefore { message, replies }
@@ -301,7 +308,8 @@ impl Touched {
                     }
                 }
                 EntryKind::Read(mark) => touched.reads.push((entry.room, mark.user)),
-                EntryKind::Delete { .. } => {}
+                EntryKind::Amend(_) | EntryKind::Ask(_) | EntryKind::Change(_) | EntryKind::Delete { .. } => {
+                }
             }
         }
         fn sorted<T: Ord>(keys: &mut Vec<T>) {

@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 
 use super::StoreError;
 use crate::domain::{
-    CharacterId, CharacterRecord, Message, MessageId, MeterKey, Plan, Priority, Revision, RoomId, UserId,
+    CharacterId, CharacterRecord, Into, Message, MessageId, MeterKey, Plan, Priority, Revision,
+    RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
 
 /// A room as its actor loads it.
@@ -17,17 +18,27 @@ use crate::domain::{
 pub struct RoomRecord {
     pub id: RoomId,
     pub owner: UserId,
-    pub members: Vec<UserId>,
+    pub details: RoomDetails,
+    /// The owner first, then in the order in which they joined.
+    pub members: Vec<RoomMember>,
     /// In the order in which they joined; the first answers when nothing else decides.
     pub characters: Vec<RoomCharacter>,
+    /// Who of them spoke last.
+    pub last_speaker: Option<CharacterId>,
     /// The revision of the log's last entry.
     pub head: Revision,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomCharacter {
-    pub id: CharacterId,
-    pub name: String,
+impl RoomRecord {
+    #[must_use]
+    pub fn is_member(&self, user: UserId) -> bool {
+        self.members.iter().any(|member| member.id == user)
+    }
+
+    #[must_use]
+    pub fn character(&self, character: CharacterId) -> Option<&RoomCharacter> {
+        self.characters.iter().find(|one| one.id == character)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +66,10 @@ pub struct OpenTurn {
     /// Who asked, and so who pays.
     pub user: UserId,
     pub priority: Priority,
+    /// What it becomes when it ends well.
+    pub into: Into,
+    /// Characters that answered one another before this one, since a person spoke.
+    pub depth: u8,
     /// Raised by every node that takes the turn up; the end of an older holder is refused.
     pub fence: i32,
     /// Meters to give back if the reply produces nothing.

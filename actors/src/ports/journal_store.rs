@@ -1,13 +1,17 @@
 //! Writing: the ordered, batched, durable log of all rooms. `journal.rs` decides, a store locks, reads and writes.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::OpenTurn;
 use crate::domain::{
-    CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, Meter, MeterKey,
-    Reply, ReplyState, Revision, RoomId, TokenUsage, UserId,
+    Attachment, CharacterId, ClientId, Content, FailureCode, Finish, Into, Message, MessageId, MessageKind,
+    Meter, MeterKey, Reply, ReplyState, Revision, RoomId, TokenUsage, UserId,
 };
+use crate::protocol::{Amendment, RoomChange};
 
 /// One change of one room, to be stored as a whole or refused as a whole. Entries carry ids made here, so that storing
 /// one twice can be told from storing two.
@@ -22,6 +26,12 @@ pub enum EntryKind {
     Say(Say),
     Close(CloseTurn),
     Read(ReadMark),
+    /// A stored message changes.
+    Amend(Amend),
+    /// Replies are asked for without a new message.
+    Ask(Ask),
+    /// Members, characters or settings change.
+    Change(Change),
     /// The room is deleted (softly); nothing can be stored in it after this.
     Delete {
         by: UserId,
@@ -36,11 +46,49 @@ pub struct Say {
     pub client_id: ClientId,
     pub kind: MessageKind,
     pub content: Content,
+    pub attachment: Option<Arc<Attachment>>,
     pub reply_to: Option<MessageId>,
     pub created_at: Timestamp,
     pub meters: Vec<Meter>,
     /// Their `asked_offset` is filled in when the message has its own.
     pub turns: Vec<OpenTurn>,
+}
+
+/// A change of one stored message.
+#[derive(Clone, Debug)]
+pub struct Amend {
+    /// Of this entry, so that a batch that is committed twice changes once.
+    pub id: Uuid,
+    pub message: MessageId,
+    pub by: UserId,
+    /// Whether `by` owns the room, and so may delete what others said.
+    pub owner: bool,
+    pub at: Timestamp,
+    pub what: Amendment,
+}
+
+/// Replies that are asked for without a new message: made anew, continued, or asked for by hand.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Of this entry, so that a batch that is committed twice asks once.
+    pub id: Uuid,
+    pub by: UserId,
+    pub at: Timestamp,
+    /// The asking message changes first.
+    pub edit: Option<(MessageId, Content)>,
+    pub meters: Vec<Meter>,
+    /// Their `asked_offset` is filled in from the message that they answer.
+    pub turns: Vec<OpenTurn>,
+}
+
+/// A change of the room itself.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Of this entry, so that a batch that is committed twice changes once.
+    pub id: Uuid,
+    pub by: UserId,
+    pub at: Timestamp,
+    pub what: RoomChange,
 }
 
 /// The end of a turn. Its holder's fence must still be the turn's.
@@ -52,9 +100,13 @@ pub struct CloseTurn {
     pub asked: MessageId,
     pub created_at: Timestamp,
     pub end: TurnEnd,
+    /// What the reply becomes.
+    pub into: Into,
     /// Tokens to account to the asker, also those of a failure.
     pub user: UserId,
     pub usage: TokenUsage,
+    /// Characters that answer this reply. Their `asked` is this message; their `asked_offset` is filled in.
+    pub follow: Vec<OpenTurn>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +129,10 @@ pub struct ReadMark {
 pub enum Outcome {
     /// It is stored, as this revision of its room.
     Stored { revision: Revision },
+    /// The message as it is now; its `revision` is this change's, or an older one where nothing had to change.
+    Amended(Box<Message>),
+    /// What was asked for does not fit what is stored. Nothing was stored.
+    Refused(Refused),
     /// A message of this sender and client id stood there before. Nothing was stored.
     Before(Box<StoredBefore>),
     /// This meter is full. Nothing was stored.
@@ -89,6 +145,24 @@ pub enum Outcome {
     Unchanged { standing: Revision },
     /// The database refuses the data of this very entry.
     Rejected,
+}
+
+/// Why a change does not fit what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    NoMessage,
+    /// Another's message.
+    NotYours,
+    /// It was deleted before.
+    Deleted,
+    /// No reply of a character: it has no variants.
+    NoReply,
+    /// There is no such variant.
+    NoVariant,
+    /// It has as many variants, or emoji, as it may have.
+    Full,
+    /// The address is taken by another conversation.
+    SlugTaken,
 }
 
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::{
-    CharacterId, ClientId, Content, Dials, ExampleLine, Fact, Finish, LoreEntry, Lorebook, MessageId,
-    MessageKind, ModelChoice, RoomId,
+    Changes, CharacterId, ClientId, Content, Dials, ExampleLine, Fact, Finish, LoreEntry, Lorebook,
+    MessageId, MessageKind, ModelChoice, RoomId,
 };
 
 /// A word is a token.
@@ -67,9 +67,11 @@ fn message(offset: i64, sender: Sender, text: &str) -> Message {
         client_id: ClientId::of_message(id),
         kind: MessageKind::Text,
         content: Content::trusted(text),
+        attachment: None,
         reply_to: None,
         finish: Finish::Complete,
         replies: Vec::new(),
+        changes: Changes::default(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
     }
 }

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Aftermath, Room, RoomMsg, State};
 use crate::domain::{
-    CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, ReplyState, Sender,
-    UserId, utf16_len,
+    Changes, CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind,
+    ReplyState, Sender, UserId, utf16_len,
 };
 use crate::ports::{CloseTurn, EntryKind, OpenTurn, Outcome, TurnEnd};
 use crate::protocol::{OpenReply, Refusal, RefusalCode, RoomEvent, Typing, Typist};
@@ -123,6 +123,7 @@ fn open_reply(turn: &OpenTurn, state: ReplyState, text: String) -> OpenReply {
         message: turn.message,
         character: turn.character,
         in_reply_to: turn.asked,
+        into: turn.into,
         attempt: attempt(turn),
         state,
         text,
@@ -139,6 +140,7 @@ fn status(turn: &OpenTurn, state: ReplyState) -> RoomEvent {
         message: turn.message,
         character: turn.character,
         in_reply_to: turn.asked,
+        into: turn.into,
         attempt: attempt(turn),
         state,
         code: None,
@@ -205,6 +207,7 @@ impl Room {
                     message: turn,
                     character: running.turn.character,
                     in_reply_to: running.turn.asked,
+                    into: running.turn.into,
                     attempt: attempt(&running.turn),
                     position,
                     text,
@@ -252,8 +255,10 @@ impl Room {
             asked: turn.asked,
             created_at: self.context.ports.clock.now(),
             end,
+            into: turn.into,
             user: turn.user,
             usage: ended.usage,
+            follow: Vec::new(),
         };
         if self.append(myself, state, EntryKind::Close(close)).is_err() {
             // Only when the journal has ended: the next start takes the turn up.
@@ -292,16 +297,18 @@ impl Room {
                         client_id: ClientId::of_message(close.turn),
                         kind: MessageKind::Text,
                         content,
+                        attachment: None,
                         reply_to: Some(close.asked),
                         finish,
                         replies: Vec::new(),
+                        changes: Changes::default(),
                         created_at: close.created_at,
                     };
                     after.events.push(RoomEvent::Received(Arc::new(message)));
                     after.events.push(status(&turn, ReplyState::Done));
                 }
                 TurnEnd::Nothing { state: ending, code, refund } => {
-                    let RoomEvent::Status { message, character, in_reply_to, attempt, .. } =
+                    let RoomEvent::Status { message, character, in_reply_to, into, attempt, .. } =
                         status(&turn, ending)
                     else {
                         return;
@@ -312,6 +319,7 @@ impl Room {
                         message,
                         character,
                         in_reply_to,
+                        into,
                         attempt,
                         state,
                         code,

@@ -11,7 +11,8 @@ use super::promised::Promised;
 use super::{Aftermath, Room, RoomMsg, State, Ticket};
 use crate::directory::NotTaken;
 use crate::domain::{
-    CharacterId, ClientId, Finish, Message, MessageId, Reply, ReplyState, Sender, SessionId, Usage, UserId,
+    Changes, CharacterId, ClientId, Finish, Into, Message, MessageId, Reply, ReplyState, Sender, SessionId,
+    Usage, UserId,
 };
 use crate::journal::{Envelope, NotWritten};
 use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, Say};
@@ -167,6 +168,8 @@ impl Room {
                     asked_offset: 0,
                     user: send.user,
                     priority,
+                    into: Into::New,
+                    depth: 0,
                     fence: 0,
                     // One message counts once: one of its replies can give it back.
                     refund: if index == 0 { refund.clone() } else { Vec::new() },
@@ -181,6 +184,7 @@ impl Room {
             client_id: send.client_id.unwrap_or_else(|| ClientId::of_message(id)),
             kind: send.kind,
             content: send.content,
+            attachment: send.attachment,
             reply_to: send.reply_to,
             created_at: self.context.ports.clock.now(),
             meters,
@@ -228,9 +232,11 @@ impl Room {
                     client_id: say.client_id,
                     kind: say.kind,
                     content: say.content,
+                    attachment: say.attachment,
                     reply_to: say.reply_to,
                     finish: Finish::Complete,
                     replies: replies.clone(),
+                    changes: Changes::default(),
                     created_at: say.created_at,
                 });
                 after.events.push(RoomEvent::Received(message.clone()));
@@ -272,7 +278,11 @@ impl Room {
                     committing.responder.refuse(super::no_room());
                 }
             }
-            Outcome::Rejected | Outcome::FenceLost | Outcome::Unchanged { .. } => {
+            Outcome::Rejected
+            | Outcome::FenceLost
+            | Outcome::Unchanged { .. }
+            | Outcome::Amended(_)
+            | Outcome::Refused(_) => {
                 if let Some(committing) = committing {
                     committing.responder.refuse(Refusal::new(
                         RefusalCode::Internal,

@@ -1,6 +1,6 @@
 //! What a session must know of an encoded event to decide whether its client may see it.
 
-use crate::domain::{MessageId, ReplyState, Revision, utf16_len};
+use crate::domain::{MessageId, ReplyState, Revision, UserId, utf16_len};
 use crate::protocol::RoomEvent;
 
 /// An event ready for the wire, and its mark. The body is whatever the edge sends; cloning it must be cheap.
@@ -19,6 +19,8 @@ pub enum Mark {
         /// The reply that ends with it.
         closes: Option<MessageId>,
     },
+    /// This user is in the room no more after it.
+    Removed { offset: Revision, user: UserId },
     /// The room is gone after it.
     Deleted { offset: Revision },
     /// A piece of a reply's text, from `position` to `end` in UTF-16 code units.
@@ -36,10 +38,16 @@ impl Mark {
             RoomEvent::Received(message) => {
                 Self::Logged { offset: message.revision, closes: Some(message.id) }
             }
-            RoomEvent::Status { message, offset: Some(offset), .. } => {
-                Self::Logged { offset: *offset, closes: Some(*message) }
+            RoomEvent::Status { message, state, offset: Some(offset), .. } => {
+                Self::Logged { offset: *offset, closes: (rank(*state) == ENDED).then_some(*message) }
             }
-            RoomEvent::Read { offset, .. } => Self::Logged { offset: *offset, closes: None },
+            RoomEvent::Updated { message, reply } => {
+                Self::Logged { offset: message.revision, closes: *reply }
+            }
+            RoomEvent::Read { offset, .. }
+            | RoomEvent::MemberAdded { offset, .. }
+            | RoomEvent::Changed { offset, .. } => Self::Logged { offset: *offset, closes: None },
+            RoomEvent::MemberRemoved { offset, user, .. } => Self::Removed { offset: *offset, user: *user },
             RoomEvent::Deleted { offset } => Self::Deleted { offset: *offset },
             RoomEvent::Delta { message, attempt, position, text, .. } => Self::Delta {
                 message: *message,
@@ -57,9 +65,12 @@ impl Mark {
     /// Whether it is stored: such a frame is delivered, or the socket is closed.
     #[must_use]
     pub fn is_committed(&self) -> bool {
-        matches!(self, Self::Logged { .. } | Self::Deleted { .. })
+        matches!(self, Self::Logged { .. } | Self::Removed { .. } | Self::Deleted { .. })
     }
 }
+
+/// The rank of a reply that has ended, however it ended.
+const ENDED: u8 = 3;
 
 /// The order in which a reply goes through its states.
 pub(super) fn rank(state: ReplyState) -> u8 {
@@ -67,6 +78,6 @@ pub(super) fn rank(state: ReplyState) -> u8 {
         ReplyState::Queued => 0,
         ReplyState::Thinking => 1,
         ReplyState::Streaming => 2,
-        ReplyState::Done | ReplyState::Failed | ReplyState::Stopped | ReplyState::Interrupted => 3,
+        ReplyState::Done | ReplyState::Failed | ReplyState::Stopped | ReplyState::Interrupted => ENDED,
     }
 }

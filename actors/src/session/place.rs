@@ -84,7 +84,7 @@ impl<B: Clone> Joining<B> {
             .collect();
         held.retain(|frame| match frame.mark {
             Mark::Delta { message, .. } | Mark::Status { message, .. } => !ended.contains(&message),
-            Mark::Logged { .. } | Mark::Deleted { .. } | Mark::Passing => true,
+            Mark::Logged { .. } | Mark::Removed { .. } | Mark::Deleted { .. } | Mark::Passing => true,
         });
         let streams = joined
             .replies
@@ -161,6 +161,7 @@ impl<B: Clone> Live<B> {
                 }
                 taken
             }
+            Mark::Removed { offset, .. } => self.advance(offset, Taken::Send),
             Mark::Deleted { offset } => self.advance(offset, Taken::SendLast),
             Mark::Delta { message, attempt, position, end } => {
                 self.take_delta(frame, message, attempt, position, end)

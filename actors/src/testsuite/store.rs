@@ -11,13 +11,13 @@ use jiff::tz::TimeZone;
 
 use super::{lock, plans};
 use crate::domain::{
-    CharacterId, CharacterRecord, Message, MessageId, MeterKey, NodeId, Reply, ReplyState, Revision, RoomId,
-    UserId,
+    Changes, CharacterId, CharacterRecord, Message, MessageId, MeterKey, NodeId, Reply, ReplyState, Revision,
+    RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
 use crate::journal::decide::{Head, Locked, LockedTurn, Touched, Writes, decide};
 use crate::ports::{
-    Archive, CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomCharacter, RoomRecord,
-    StoreError, StoredBefore, TakeUp, UserRecord,
+    Archive, CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomRecord, StoreError,
+    StoredBefore, TakeUp, UserRecord,
 };
 
 /// What happens to the next commits.
@@ -82,9 +82,12 @@ impl MemoryStore {
         let id = RoomId::new();
         let characters = characters
             .iter()
-            .map(|id| RoomCharacter { id: *id, name: tables.characters[id].name.clone() })
+            .map(|id| RoomCharacter { id: *id, ..super::room_character(&tables.characters[id].name) })
             .collect();
-        let record = RoomRecord { id, owner: members[0], members: members.to_vec(), characters, head: 0 };
+        let owner = members[0];
+        let members = members.iter().map(|id| RoomMember { id: *id, ..super::member("Mira") }).collect();
+        let details = RoomDetails { title: "Tea".into(), slug: "tea".into(), ..RoomDetails::default() };
+        let record = RoomRecord { id, owner, details, members, characters, last_speaker: None, head: 0 };
         tables.rooms.insert(id, record);
         tables.heads.insert(id, Head { last: 0, closed: false });
         id
@@ -213,9 +216,11 @@ impl Tables {
                 client_id: new.client_id,
                 kind: new.kind,
                 content: new.content,
+                attachment: new.attachment,
                 reply_to: new.reply_to,
                 finish: new.finish,
                 replies: Vec::new(),
+                changes: Changes::default(),
                 created_at: new.created_at,
             };
             let taken = self.messages.insert((new.room, new.offset), message);

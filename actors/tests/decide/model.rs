@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use greenroom_actors::domain::{
-    ClientId, Content, Finish, Message, MessageId, MessageKind, MeterKey, Reply, Revision, RoomId, Sender,
-    UserId,
+    Changes, ClientId, Content, Finish, Message, MessageId, MessageKind, MeterKey, Reply, Revision, RoomId,
+    Sender, UserId,
 };
 use greenroom_actors::journal::decide::{Head, Locked, LockedTurn, Touched, Writes, decide};
 use greenroom_actors::ports::{Entry, EntryKind, OpenTurn, Outcome, StoredBefore, TurnEnd};
@@ -55,7 +55,7 @@ pub fn became(outcome: &Outcome) -> Became {
         Outcome::OverLimit { used, .. } => Became::OverLimit(*used),
         Outcome::NoRoom | Outcome::FenceLost => Became::Refused,
         Outcome::Unchanged { .. } => Became::Unchanged,
-        Outcome::Rejected => panic!("decide refuses no data"),
+        Outcome::Amended(_) | Outcome::Refused(_) | Outcome::Rejected => panic!("not in this model"),
     }
 }
 
@@ -139,6 +139,7 @@ impl Tables {
                 self.reads.insert((room, mark.user), (mark.read_offset, revision));
                 Became::Stored(revision)
             }
+            EntryKind::Amend(_) | EntryKind::Ask(_) | EntryKind::Change(_) => panic!("not in this model"),
             EntryKind::Delete { .. } => {
                 if !self.is_open(room) {
                     return Became::Refused;
@@ -245,9 +246,11 @@ fn stored_before(row: &Row) -> StoredBefore {
         client_id: row.client_id.clone(),
         kind: MessageKind::Text,
         content: Content::trusted("hello"),
+        attachment: None,
         reply_to: None,
         finish: Finish::Complete,
         replies: Vec::<Reply>::new(),
+        changes: Changes::default(),
         created_at: Timestamp::UNIX_EPOCH,
     };
     StoredBefore { message, replies: Vec::new() }

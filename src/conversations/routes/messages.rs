@@ -177,6 +177,7 @@ pub(super) async fn send(
     let new = NewMessage {
         content: body.content,
         kind: MessageKind::Text,
+        attachment: None,
         client_id: client_id.map_err(|_| {
             FieldError::new("clientId", "takes 1 to 64 characters, none of them a control character")
         })?,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use deadpool_postgres::GenericClient;
-use futures_util::future::try_join3;
+use futures_util::future::try_join4;
 use greenroom_actors::domain::{RoomId, UserId};
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use super::log;
 use crate::conversations::view::{
-    ConversationCharacterView, ConversationView, MessageView, Visibility, wire_time,
+    ConversationCharacterView, ConversationView, MemberRole, MemberView, MessageView, wire_time,
 };
+use crate::postgres::rows::{reply_mode, visibility};
 use crate::postgres::{Stored, query};
 
 /// The last line of a page: the next one begins after it.
@@ -84,23 +85,30 @@ pub async fn list(
     Ok(RoomPage { rooms: rows.iter().filter_map(position).collect(), total })
 }
 
-const HEADS: &str = "
+const HEADS: &str = r#"
 select r.id, r.slug, r.title, r.owner_id, r.visibility, r.created_at, r.updated_at,
-    coalesce(h.last_revision, 0), coalesce(d.read_offset, 0),
-    array(select m.user_id from room_members m where m.room_id = r.id and m.left_at is null
-        order by m.user_id <> r.owner_id, m.joined_at, m.user_id)
+    coalesce(h.last_revision, 0), coalesce(d.read_offset, 0), r.category, r.tags, r.featured, r.reply_mode,
+    (select count(*) from (select from messages m where m.room_id = r.id
+        and m."offset" > coalesce(d.read_offset, 0) and m.sender_id <> $2 and m.deleted_at is null
+        limit 100) unread)
 from rooms r
 left join heads h on h.room_id = r.id
 left join reads d on d.room_id = r.id and d.user_id = $2
-where r.id = any($1) and r.deleted_at is null";
+where r.id = any($1) and r.deleted_at is null"#;
 
 const CHARACTERS: &str = "
-select rc.room_id, c.id, c.slug, c.name, c.tagline, c.avatar_url
+select rc.room_id, c.id, c.slug, c.name, c.tagline, c.avatar_url, c.color
 from room_characters rc join characters c on c.id = rc.character_id
-where rc.room_id = any($1) order by rc.room_id, rc.position";
+where rc.room_id = any($1) and rc.left_at is null order by rc.room_id, rc.position, c.id";
+
+const MEMBERS: &str = "
+select m.room_id, u.id, u.username, u.display_name, u.id = r.owner_id
+from room_members m join rooms r on r.id = m.room_id join users u on u.id = m.user_id
+where m.room_id = any($1) and m.left_at is null
+order by m.room_id, m.user_id <> r.owner_id, m.joined_at, m.user_id";
 
 /// These rooms as `user` sees them, in the order asked for; deleted ones are left out. Whether the user is a member
-/// is for the caller to know. Four statements, however many rooms.
+/// is for the caller to know. Five statements, however many rooms.
 pub async fn views(
     client: &impl GenericClient,
     user: UserId,
@@ -111,9 +119,10 @@ pub async fn views(
     }
     let ids: Vec<Uuid> = rooms.iter().map(|room| room.uuid()).collect();
     let user = user.uuid();
-    let (heads, characters, last) = try_join3(
+    let (heads, characters, people, last) = try_join4(
         query(client, HEADS, &[&ids, &user]),
         query(client, CHARACTERS, &[&ids]),
+        query(client, MEMBERS, &[&ids]),
         log::last_messages(client, &ids),
     )
     .await?;
@@ -125,6 +134,16 @@ pub async fn views(
             name: row.get(3),
             tagline: row.get(4),
             avatar_url: row.get(5),
+            color: row.get(6),
+        });
+    }
+    let mut members: HashMap<Uuid, Vec<MemberView>> = HashMap::with_capacity(rooms.len());
+    for row in &people {
+        members.entry(row.get(0)).or_default().push(MemberView {
+            id: row.get(1),
+            username: row.get(2),
+            display_name: row.get(3),
+            role: if row.get(4) { MemberRole::Owner } else { MemberRole::Member },
         });
     }
     let mut last: HashMap<Uuid, MessageView> =
@@ -133,7 +152,9 @@ pub async fn views(
         .iter()
         .map(|row| {
             let id = row.get(0);
-            (id, view(row, cast.remove(&id).unwrap_or_default(), last.remove(&id)))
+            let cast = cast.remove(&id).unwrap_or_default();
+            let members = members.remove(&id).unwrap_or_default();
+            (id, view(row, cast, members, last.remove(&id)))
         })
         .collect();
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
@@ -142,6 +163,7 @@ pub async fn views(
 fn view(
     row: &Row,
     characters: Vec<ConversationCharacterView>,
+    members: Vec<MemberView>,
     last_message: Option<MessageView>,
 ) -> ConversationView {
     let changed = wire_time(row.get(6));
@@ -151,15 +173,17 @@ fn view(
         slug: row.get(1),
         title: row.get(2),
         owner_id: row.get(3),
-        visibility: match row.get(4) {
-            "public" => Visibility::Public,
-            "unlisted" => Visibility::Unlisted,
-            _ => Visibility::Private,
-        },
+        visibility: visibility(row.get(4)).into(),
+        category: row.get(9),
+        tags: row.get(10),
+        featured: row.get(11),
+        reply_mode: reply_mode(row.get(12)).into(),
         characters,
-        member_ids: row.get(9),
+        member_ids: members.iter().map(|member| member.id).collect(),
+        members,
         last_offset: row.get(7),
         read_offset: row.get(8),
+        unread_count: u32::try_from(row.get::<_, i64>(13)).unwrap_or_default(),
         last_message,
         created_at: wire_time(row.get(5)),
         updated_at,

@@ -7,10 +7,12 @@ use greenroom_actors::journal::decide::{EndedTurn, NewMessage, Touched, Writes};
 use greenroom_actors::ports::OpenTurn;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
-use super::super::rows::{refund_text, reply_state_number, scope_columns, sender_kind};
+use super::super::rows::{
+    StoredAttachment, into_columns, refund_text, reply_state_number, scope_columns, sender_kind,
+};
 
 type Parameter<'a> = &'a (dyn ToSql + Sync);
 
@@ -127,6 +129,7 @@ pub(super) struct MessageColumns<'a> {
     client_ids: Vec<&'a str>,
     kinds: Vec<i16>,
     contents: Vec<&'a str>,
+    attachments: Vec<Option<Json<StoredAttachment>>>,
     replies_to: Vec<Option<Uuid>>,
     finishes: Vec<i16>,
     created_at: Vec<Timestamp>,
@@ -144,6 +147,7 @@ impl<'a> MessageColumns<'a> {
             columns.client_ids.push(message.client_id.as_str());
             columns.kinds.push(message.kind as i16);
             columns.contents.push(message.content.as_str());
+            columns.attachments.push(message.attachment.as_deref().map(|one| Json(one.into())));
             columns.replies_to.push(message.reply_to.map(|id| id.uuid()));
             columns.finishes.push(message.finish as i16);
             columns.created_at.push(message.created_at);
@@ -151,7 +155,7 @@ impl<'a> MessageColumns<'a> {
         columns
     }
 
-    pub(super) fn parameters(&self) -> [Parameter<'_>; 11] {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 12] {
         [
             &self.ids,
             &self.rooms,
@@ -164,6 +168,7 @@ impl<'a> MessageColumns<'a> {
             &self.replies_to,
             &self.finishes,
             &self.created_at,
+            &self.attachments,
         ]
     }
 }
@@ -179,6 +184,9 @@ pub(super) struct OpenedColumns {
     priorities: Vec<i16>,
     fences: Vec<i32>,
     refunds: Vec<String>,
+    into_kinds: Vec<i16>,
+    into_ids: Vec<Option<Uuid>>,
+    depths: Vec<i16>,
 }
 
 impl OpenedColumns {
@@ -194,11 +202,15 @@ impl OpenedColumns {
             columns.priorities.push(i16::from(turn.priority.0));
             columns.fences.push(turn.fence);
             columns.refunds.push(refund_text(&turn.refund));
+            let (kind, id) = into_columns(turn.into);
+            columns.into_kinds.push(kind);
+            columns.into_ids.push(id);
+            columns.depths.push(i16::from(turn.depth));
         }
         columns
     }
 
-    pub(super) fn parameters<'a>(&'a self, node: &'a Uuid) -> [Parameter<'a>; 10] {
+    pub(super) fn parameters<'a>(&'a self, node: &'a Uuid) -> [Parameter<'a>; 13] {
         [
             &self.ids,
             &self.rooms,
@@ -210,6 +222,9 @@ impl OpenedColumns {
             &self.fences,
             &self.refunds,
             node,
+            &self.into_kinds,
+            &self.into_ids,
+            &self.depths,
         ]
     }
 }

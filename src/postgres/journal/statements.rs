@@ -45,10 +45,10 @@ const FIND_READS: &str =
     JOIN reads r ON r.room_id = k.r AND r.user_id = k.u";
 
 const INSERT_MESSAGES: &str = "INSERT INTO messages (id, room_id, \"offset\", revision, sender_kind, sender_id,
-        client_id, kind, content, reply_to, finish, created_at)
-    SELECT i, r, o, o, sk, s, c, k, t, re, f, at FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::smallint[],
-        $5::uuid[], $6::text[], $7::smallint[], $8::text[], $9::uuid[], $10::smallint[], $11::timestamptz[])
-        AS m(i, r, o, sk, s, c, k, t, re, f, at)";
+        client_id, kind, content, reply_to, finish, created_at, attachment)
+    SELECT i, r, o, o, sk, s, c, k, t, re, f, at, a FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::smallint[],
+        $5::uuid[], $6::text[], $7::smallint[], $8::text[], $9::uuid[], $10::smallint[], $11::timestamptz[],
+        $12::jsonb[]) AS m(i, r, o, sk, s, c, k, t, re, f, at, a)";
 
 const UPDATE_HEADS: &str =
     "UPDATE heads h SET last_revision = w.v FROM unnest($1::uuid[], $2::bigint[]) AS w(r, v)
@@ -60,9 +60,9 @@ const UPDATE_USAGE: &str = "UPDATE usage m SET used = w.n
 
 const INSERT_TURNS: &str =
     "INSERT INTO turns (id, room_id, character_id, asked_id, asked_offset, user_id, priority,
-        fence, refund, node)
+        fence, refund, into_kind, into_id, depth, node)
     SELECT *, $10::uuid FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::uuid[],
-        $7::smallint[], $8::int[], $9::text[])";
+        $7::smallint[], $8::int[], $9::text[], $11::smallint[], $12::uuid[], $13::smallint[])";
 
 const END_TURNS: &str = "UPDATE turns t SET state = w.s, code = w.c, ended_revision = w.v, ended_at = now(),
         prompt_tokens = w.pt, completion_tokens = w.ct, cached_tokens = w.ht

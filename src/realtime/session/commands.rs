@@ -100,8 +100,17 @@ impl SessionActor {
         let encode = |id: &CommandId, sent: Sent| wire::sent(id, &sent);
         let Some(responder) = self.engine_call(id, name, encode, context) else { return };
         let session = Some(self.core.id());
-        let in_room =
-            move |room| SendMessage { room, user, session, content, kind, client_id, reply_to, reply };
+        let in_room = move |room| SendMessage {
+            room,
+            user,
+            session,
+            content,
+            kind,
+            attachment: None,
+            client_id,
+            reply_to,
+            reply,
+        };
         match to {
             SendTo::Room(room) => self.backend.send(in_room(room), responder),
             SendTo::Character(character) => {

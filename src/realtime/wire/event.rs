@@ -1,7 +1,7 @@
 //! What many sockets see: the events of rooms and of users. Each is encoded once; the bytes are shared.
 
 use bytestring::ByteString;
-use greenroom_actors::domain::{FailureCode, Revision, RoomId};
+use greenroom_actors::domain::{FailureCode, MessageId, Revision, RoomId};
 use greenroom_actors::protocol::{
     Notification, NotificationLevel, OpenReply, RoomEvent, Typing, Typist, UserEvent,
 };
@@ -11,7 +11,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::encode::{PresenceView, event};
-use crate::conversations::view::{ConversationView, MessageView, ReplyStateView, UsageView, wire_time};
+use crate::conversations::view::{
+    ConversationCharacterView, ConversationView, IntoView, MemberRole, MemberView, MessageView,
+    ReplyModeView, ReplyStateView, UsageView, Visibility, wire_time,
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,6 +31,8 @@ struct Delta<'a> {
     message_id: Uuid,
     character_id: Uuid,
     in_reply_to: Uuid,
+    #[serde(flatten)]
+    into: IntoView,
     attempt: u32,
     position: u32,
     text: &'a str,
@@ -40,6 +45,8 @@ struct Status {
     message_id: Uuid,
     in_reply_to: Uuid,
     character_id: Uuid,
+    #[serde(flatten)]
+    into: IntoView,
     state: ReplyStateView,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
@@ -78,6 +85,51 @@ struct PresenceEvent {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct Updated {
+    conversation_id: Uuid,
+    offset: Revision,
+    message: MessageView,
+    /// The reply under way that ended by becoming part of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_id: Option<Uuid>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MemberAdded {
+    conversation_id: Uuid,
+    offset: Revision,
+    member: MemberView,
+    by: Uuid,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MemberRemoved {
+    conversation_id: Uuid,
+    offset: Revision,
+    user_id: Uuid,
+    by: Uuid,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Changed<'a> {
+    conversation_id: Uuid,
+    offset: Revision,
+    owner_id: Uuid,
+    title: &'a str,
+    slug: &'a str,
+    visibility: Visibility,
+    category: Option<&'a str>,
+    tags: Vec<&'a str>,
+    featured: bool,
+    reply_mode: ReplyModeView,
+    characters: Vec<ConversationCharacterView>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Deleted {
     conversation_id: Uuid,
     offset: Revision,
@@ -92,25 +144,36 @@ pub fn room_event(room: RoomId, of_room: &RoomEvent) -> Frame<ByteString> {
             "message:receive",
             Received { conversation_id, offset: message.revision, message: MessageView::from(&**message) },
         ),
-        RoomEvent::Delta { message, character, in_reply_to, attempt, position, text } => event(
+        RoomEvent::Updated { message, reply } => event(
+            "message:update",
+            Updated {
+                conversation_id,
+                offset: message.revision,
+                message: MessageView::from(&**message),
+                reply_id: reply.map(MessageId::uuid),
+            },
+        ),
+        RoomEvent::Delta { message, character, in_reply_to, into, attempt, position, text } => event(
             "message:delta",
             Delta {
                 conversation_id,
                 message_id: message.uuid(),
                 character_id: character.uuid(),
                 in_reply_to: in_reply_to.uuid(),
+                into: (*into).into(),
                 attempt: *attempt,
                 position: *position,
                 text,
             },
         ),
-        RoomEvent::Status { message, character, in_reply_to, attempt, state, code, offset } => event(
+        RoomEvent::Status { message, character, in_reply_to, into, attempt, state, code, offset } => event(
             "message:status",
             Status {
                 conversation_id,
                 message_id: message.uuid(),
                 in_reply_to: in_reply_to.uuid(),
                 character_id: character.uuid(),
+                into: (*into).into(),
                 state: (*state).into(),
                 code: code.map(FailureCode::as_str),
                 attempt: *attempt,
@@ -140,6 +203,40 @@ pub fn room_event(room: RoomId, of_room: &RoomEvent) -> Frame<ByteString> {
                 last_seen: last_seen.map(wire_time),
             },
         ),
+        RoomEvent::MemberAdded { offset, member, by } => event(
+            "member:add",
+            MemberAdded {
+                conversation_id,
+                offset: *offset,
+                member: MemberView {
+                    id: member.id.uuid(),
+                    username: member.username.to_string(),
+                    display_name: member.display_name.to_string(),
+                    role: MemberRole::Member,
+                },
+                by: by.uuid(),
+            },
+        ),
+        RoomEvent::MemberRemoved { offset, user, by } => event(
+            "member:remove",
+            MemberRemoved { conversation_id, offset: *offset, user_id: user.uuid(), by: by.uuid() },
+        ),
+        RoomEvent::Changed { offset, owner, details, characters } => event(
+            "conversation:update",
+            Changed {
+                conversation_id,
+                offset: *offset,
+                owner_id: owner.uuid(),
+                title: &details.title,
+                slug: &details.slug,
+                visibility: details.visibility.into(),
+                category: details.category.as_deref(),
+                tags: details.tags.iter().map(|tag| &**tag).collect(),
+                featured: details.featured,
+                reply_mode: details.reply_mode.into(),
+                characters: characters.iter().map(ConversationCharacterView::from).collect(),
+            },
+        ),
         RoomEvent::Deleted { offset } => {
             event("conversation:delete", Deleted { conversation_id, offset: *offset })
         }
@@ -157,6 +254,7 @@ pub fn repair(room: RoomId, reply: &OpenReply, from: u32) -> ByteString {
             message_id: reply.message.uuid(),
             character_id: reply.character.uuid(),
             in_reply_to: reply.in_reply_to.uuid(),
+            into: reply.into.into(),
             attempt: reply.attempt,
             position: from,
             text: tail(&reply.text, from),
