@@ -27,7 +27,7 @@ async fn a_message_its_usage_and_its_reply_to_be_are_one_commit() {
     assert_eq!(revision(&outcome), 1);
 
     let archive = node.archive(greenroom::postgres::archive::OtherNodes::Gone);
-    let history = archive.history(room, 10, 10).await.unwrap();
+    let history = archive.history(room, character, 10, 10).await.unwrap();
     assert_eq!(history.len(), 1);
     let message = &history[0];
     assert_eq!((message.id, message.offset, message.revision), (asked.id, 1, 1));
@@ -108,8 +108,11 @@ async fn a_reply_becomes_a_message_and_ends_its_turn_once() {
     for _ in 0..2 {
         assert_eq!(revision(&put(&mut lane, close(turn, said())).await), 2);
     }
-    let history =
-        node.archive(greenroom::postgres::archive::OtherNodes::Gone).history(room, 9, 9).await.unwrap();
+    let history = node
+        .archive(greenroom::postgres::archive::OtherNodes::Gone)
+        .history(room, turn.character, 9, 9)
+        .await
+        .unwrap();
     assert_eq!(history.len(), 2);
     let reply = &history[1];
     assert_eq!((reply.id, reply.sender), (turn.message, Sender::Character(turn.character)));

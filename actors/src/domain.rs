@@ -11,7 +11,7 @@ mod character;
 mod plan;
 
 pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice};
-pub use ids::{CharacterId, MessageId, NodeId, RoomId, SessionId, UserId};
+pub use ids::{CharacterId, MemoryId, MessageId, NodeId, RoomId, SessionId, UserId};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 pub use memory::{FACT_MAX_CHARS, Fact, FactError, Memory};
 pub use message::{

@@ -244,17 +244,18 @@ async fn walk(context: &Context, turn: &Arguments) -> Ended {
     }
 }
 
-/// Step 4: the persona makes the prompt from itself and the history up to the asking message.
+/// Step 4: the persona makes the prompt from itself, the history up to the asking message and what it remembers.
 async fn compose(context: &Context, turn: &OpenTurn) -> Result<Arc<GenerateRequest>, FailureCode> {
     let archive = &context.ports.archive;
-    let history_max = context.settings.turn.history_max_messages;
-    let (history, user) = tokio::try_join!(
-        patiently(|| archive.history(turn.room, turn.asked_offset, history_max)),
+    let settings = &context.settings.turn;
+    let (history_max, memories_max) = (settings.history_max_messages, settings.memories_max);
+    let (history, memories, user) = tokio::try_join!(
+        patiently(|| archive.history(turn.room, turn.character, turn.asked_offset, history_max)),
+        patiently(|| archive.memories(turn.room, turn.character, memories_max)),
         patiently(|| archive.user(turn.user)),
     )?;
     let user_name = user.map(|user| user.display_name);
     let (answer, composed) = oneshot::channel();
-    let memories = Vec::new();
     let ask = Ask { user: turn.user, user_name: user_name.unwrap_or_default(), history, memories, answer };
     context.personas.send(turn.character, PersonaMsg::Compose(ask)).map_err(|_| FailureCode::Overloaded)?;
     match composed.await {

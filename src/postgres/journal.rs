@@ -10,6 +10,7 @@
 mod columns;
 mod erased;
 mod found;
+mod memories;
 mod statements;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{ClientId, MessageId, NodeId, RoomId, UserId};
 use greenroom_actors::journal::decide::{Decision, Head, Locked, LockedTurn, Touched, Writes, decide};
 use greenroom_actors::ports::{CommitError, Entry, JournalLane, JournalStore, Outcome, StoredBefore};
+use greenroom_actors::settings::TurnSettings;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -46,26 +48,35 @@ const LANE_SETTINGS: &str = "SET synchronous_commit = on; SET plan_cache_mode = 
 pub struct PostgresJournal {
     connector: Connector,
     node: NodeId,
+    memories_max: usize,
 }
 
 impl PostgresJournal {
     /// `node` is noted as the holder of the turns that its batches open.
     #[must_use]
     pub fn new(connector: Connector, node: NodeId) -> Self {
-        Self { connector, node }
+        Self { connector, node, memories_max: TurnSettings::default().memories_max }
+    }
+
+    /// Characters keep so many facts of one person.
+    #[must_use]
+    pub fn keeping(self, memories_max: usize) -> Self {
+        Self { memories_max, ..self }
     }
 }
 
 impl JournalStore for PostgresJournal {
     fn lane(&self, index: usize) -> Box<dyn JournalLane> {
         let connector = self.connector.with_setup(&format!("lane {index}"), LANE_SETTINGS);
-        Box::new(Lane { connector, node: self.node, connection: None })
+        let memories_max = i64::try_from(self.memories_max).unwrap_or(i64::MAX);
+        Box::new(Lane { connector, node: self.node, memories_max, connection: None })
     }
 }
 
 struct Lane {
     connector: Connector,
     node: NodeId,
+    memories_max: i64,
     connection: Option<Connection>,
 }
 
@@ -90,7 +101,9 @@ impl JournalLane for Lane {
                 Some(connection) if !connection.client.is_closed() => connection,
                 _ => self.connect().await?,
             };
-            let committed = tokio::time::timeout(COMMIT_DEADLINE, connection.commit(batch, self.node)).await;
+            let committed =
+                tokio::time::timeout(COMMIT_DEADLINE, connection.commit(batch, self.node, self.memories_max))
+                    .await;
             let failed = match committed {
                 Ok(Ok(outcomes)) => {
                     self.connection = Some(connection);
@@ -139,13 +152,13 @@ fn classify(error: &Error) -> CommitError {
 }
 
 impl Connection {
-    async fn commit(&self, batch: &[Entry], node: NodeId) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batch: &[Entry], node: NodeId, memories_max: i64) -> Result<Vec<Outcome>, Error> {
         let locked = self.lock(&Touched::of(batch)).boxed().await?;
         let Decision { outcomes, writes } = decide(batch, locked);
         if writes.is_empty() {
             self.client.batch_execute("ROLLBACK").await?;
         } else {
-            self.write(&writes, node).boxed().await?;
+            self.write(&writes, node, memories_max).boxed().await?;
         }
         Ok(outcomes)
     }
@@ -209,10 +222,23 @@ impl Connection {
 
     /// Second flush, COMMIT and all. A COMMIT that follows a failed statement rolls back and says that it succeeded:
     /// the statements' own answers are looked at first.
-    async fn write(&self, writes: &Writes, node: NodeId) -> Result<(), Error> {
+    async fn write(&self, writes: &Writes, node: NodeId, memories_max: i64) -> Result<(), Error> {
         let rows = WriteColumns::of(writes);
         let (statements, node) = (&self.statements, node.uuid());
-        let (messages, heads, meters, opened, ended, changed, reads, rooms, stopped, committed) = tokio::join!(
+        let (
+            messages,
+            heads,
+            meters,
+            opened,
+            ended,
+            changed,
+            reads,
+            rooms,
+            stopped,
+            learned,
+            trimmed,
+            committed,
+        ) = tokio::join!(
             biased;
             self.query(!rows.messages.ids.is_empty(), &statements.insert_messages, rows.messages.parameters()),
             self.query(true, &statements.update_heads, [&rows.heads.ids, &rows.heads.revisions]),
@@ -231,9 +257,21 @@ impl Connection {
                 &statements.stop_turns,
                 [&rows.deleted.ids, &rows.deleted.revisions],
             ),
+            self.query(
+                !rows.memories.ids.is_empty(),
+                &statements.insert_memories,
+                rows.memories.parameters(),
+            ),
+            self.query(
+                !rows.memories.ids.is_empty(),
+                &statements.trim_memories,
+                rows.memories.pairs(&memories_max),
+            ),
             self.client.batch_execute("COMMIT"),
         );
-        for result in [messages, heads, meters, opened, ended, changed, reads, rooms, stopped] {
+        for result in
+            [messages, heads, meters, opened, ended, changed, reads, rooms, stopped, learned, trimmed]
+        {
             result?;
         }
         committed

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::{
-    Attachment, Changes, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, MeterKey,
-    Reply, ReplyState, Revision, RoomId, Sender, TokenUsage, UserId,
+    Attachment, Changes, CharacterId, ClientId, Content, Fact, FailureCode, Finish, MemoryId, Message,
+    MessageId, MessageKind, MeterKey, Reply, ReplyState, Revision, RoomId, Sender, TokenUsage, UserId,
 };
 use crate::ports::{CloseTurn, Entry, EntryKind, OpenTurn, Outcome, ReadMark, Say, StoredBefore, TurnEnd};
 
@@ -64,6 +64,19 @@ pub struct NewMessage {
     pub created_at: Timestamp,
 }
 
+/// A fact to keep, unless the character knows it.
+#[derive(Clone, Debug)]
+pub struct NewMemory {
+    pub id: MemoryId,
+    pub user: UserId,
+    pub character: CharacterId,
+    pub room: RoomId,
+    /// The message in which it was told.
+    pub message: MessageId,
+    pub fact: Fact,
+    pub at: Timestamp,
+}
+
 /// A turn to end.
 #[derive(Clone, Debug)]
 pub struct EndedTurn {
@@ -83,6 +96,7 @@ pub struct Writes {
     pub meters: BTreeMap<MeterKey, u32>,
     pub opened: Vec<OpenTurn>,
     pub ended: Vec<EndedTurn>,
+    pub memories: Vec<NewMemory>,
     /// Messages that changed without being new: their revision.
     pub changed: BTreeMap<MessageId, Revision>,
     pub reads: BTreeMap<(RoomId, UserId), (Revision, Revision)>,
@@ -179,6 +193,15 @@ fn decide_close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes: &m
         return Outcome::NoRoom;
     }
     let revision = advance(locked, writes, room);
+    writes.memories.extend(close.memories.iter().map(|(id, fact)| NewMemory {
+        id: *id,
+        user: close.user,
+        character: close.character,
+        room,
+        message: close.asked,
+        fact: fact.clone(),
+        at: close.created_at,
+    }));
     let (state, code) = match &close.end {
         TurnEnd::Said { content, finish } => {
             writes.messages.push(NewMessage {

@@ -11,10 +11,10 @@ use jiff::tz::TimeZone;
 
 use super::{lock, plans};
 use crate::domain::{
-    Changes, CharacterId, CharacterRecord, Message, MessageId, MeterKey, NodeId, Reply, ReplyState, Revision,
-    RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
+    Changes, CharacterId, CharacterRecord, Memory, Message, MessageId, MeterKey, NodeId, Reply, ReplyState,
+    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
-use crate::journal::decide::{Head, Locked, LockedTurn, Touched, Writes, decide};
+use crate::journal::decide::{Head, Locked, LockedTurn, NewMemory, Touched, Writes, decide};
 use crate::ports::{
     Archive, CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomRecord, StoreError,
     StoredBefore, TakeUp, UserRecord,
@@ -49,6 +49,7 @@ struct Tables {
     turns: HashMap<MessageId, Turn>,
     meters: HashMap<MeterKey, u32>,
     reads: HashMap<(RoomId, UserId), Revision>,
+    memories: Vec<NewMemory>,
     faults: VecDeque<CommitFault>,
     life: Option<NodeId>,
     down: bool,
@@ -99,6 +100,11 @@ impl MemoryStore {
             .range((room, 0)..=(room, Revision::MAX))
             .map(|(_, message)| message.clone())
             .collect()
+    }
+
+    /// All facts that are kept, in the order in which they came.
+    pub fn memories(&self) -> Vec<NewMemory> {
+        lock(&self.0).memories.clone()
     }
 
     pub fn head(&self, room: RoomId) -> Revision {
@@ -243,6 +249,14 @@ impl Tables {
                 turn.state = ended.state;
             }
         }
+        for new in writes.memories {
+            let same = |old: &NewMemory| {
+                old.user == new.user && old.character == new.character && old.fact.key() == new.fact.key()
+            };
+            if !self.memories.iter().any(same) {
+                self.memories.push(new);
+            }
+        }
         self.reads.extend(writes.reads.into_iter().map(|(key, (mark, _))| (key, mark)));
         for (room, revision) in writes.deleted {
             self.heads.entry(room).and_modify(|head| head.closed = true);
@@ -321,19 +335,52 @@ impl Archive for MemoryStore {
         self.read(move |tables| tables.characters.get(&character).cloned())
     }
 
+    fn memories(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>> {
+        self.read(move |tables| {
+            let Some(record) = tables.rooms.get(&room) else { return Vec::new() };
+            let known = |memory: &&NewMemory| {
+                memory.character == character
+                    && record.is_member(memory.user)
+                    && (record.members.len() == 1 || memory.room == room)
+            };
+            let found: Vec<&NewMemory> = tables.memories.iter().filter(known).collect();
+            let latest = &found[found.len().saturating_sub(limit)..];
+            let told = |memory: &&NewMemory| Memory {
+                about: memory.user,
+                name: tables
+                    .users
+                    .get(&memory.user)
+                    .map(|user| user.display_name.clone())
+                    .unwrap_or_default(),
+                fact: memory.fact.clone(),
+            };
+            latest.iter().map(told).collect()
+        })
+    }
+
     fn history(
         &self,
         room: RoomId,
+        witness: CharacterId,
         up_to: Revision,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>> {
         self.read(move |tables| {
+            let record = tables.rooms.get(&room);
+            let since = record.and_then(|record| record.character(witness)).map_or(0, |one| one.since);
             let mut messages: Vec<Message> = tables
                 .messages
-                .range((room, 0)..=(room, up_to))
+                .range((room, since + 1)..=(room, up_to.max(since)))
                 .rev()
+                .map(|(_, message)| message)
+                .filter(|message| message.changes.deleted_at.is_none())
                 .take(limit)
-                .map(|(_, message)| message.clone())
+                .cloned()
                 .collect();
             messages.reverse();
             messages
