@@ -7,10 +7,12 @@
 //!
 //! A connection that is lost at COMMIT leaves the outcome unknown: the same batch, committed again, finds what it stored.
 
+mod amended;
 mod columns;
 mod erased;
 mod found;
 mod memories;
+mod rooms;
 mod statements;
 
 use std::collections::HashMap;
@@ -27,6 +29,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 use uuid::Uuid;
 
+use self::amended::ChangeKeys;
 use self::columns::{ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
 pub use self::found::found_room;
@@ -84,6 +87,7 @@ struct Connection {
     client: Client,
     statements: Statements,
     driver: JoinHandle<()>,
+    memories_max: i64,
 }
 
 impl Drop for Connection {
@@ -101,9 +105,7 @@ impl JournalLane for Lane {
                 Some(connection) if !connection.client.is_closed() => connection,
                 _ => self.connect().await?,
             };
-            let committed =
-                tokio::time::timeout(COMMIT_DEADLINE, connection.commit(batch, self.node, self.memories_max))
-                    .await;
+            let committed = tokio::time::timeout(COMMIT_DEADLINE, connection.commit(batch, self.node)).await;
             let failed = match committed {
                 Ok(Ok(outcomes)) => {
                     self.connection = Some(connection);
@@ -129,7 +131,7 @@ impl Lane {
         let connected = async {
             let (client, driver) = self.connector.connect().await?;
             let statements = Statements::prepare(&client).await?;
-            Ok::<_, Error>(Connection { client, statements, driver })
+            Ok::<_, Error>(Connection { client, statements, driver, memories_max: self.memories_max })
         };
         match tokio::time::timeout(COMMIT_DEADLINE, connected).await {
             Ok(Ok(connection)) => Ok(connection),
@@ -152,13 +154,13 @@ fn classify(error: &Error) -> CommitError {
 }
 
 impl Connection {
-    async fn commit(&self, batch: &[Entry], node: NodeId, memories_max: i64) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batch: &[Entry], node: NodeId) -> Result<Vec<Outcome>, Error> {
         let locked = self.lock(&Touched::of(batch)).boxed().await?;
         let Decision { outcomes, writes } = decide(batch, locked);
         if writes.is_empty() {
             self.client.batch_execute("ROLLBACK").await?;
         } else {
-            self.write(&writes, node, memories_max).boxed().await?;
+            self.write(&writes, node).boxed().await?;
         }
         Ok(outcomes)
     }
@@ -166,8 +168,9 @@ impl Connection {
     /// First flush. `join!` polls in the order written, and a polled query is sent: one packet, one round trip.
     async fn lock(&self, touched: &Touched) -> Result<Locked, Error> {
         let keys = ReadColumns::of(touched);
+        let changes = ChangeKeys::of(touched);
         let statements = &self.statements;
-        let (begun, heads, turns, metered, meters, before, reads) = tokio::join!(
+        let (begun, heads, turns, metered, meters, before, reads, standing) = tokio::join!(
             biased;
             self.client.batch_execute("BEGIN"),
             self.query(true, &statements.lock_heads, [&keys.rooms]),
@@ -188,13 +191,14 @@ impl Connection {
                 [&keys.said_in, &keys.said_by, &keys.said_as],
             ),
             self.query(!keys.read_in.is_empty(), &statements.find_reads, [&keys.read_in, &keys.read_by]),
+            self.standing(&changes),
         );
         // The first error is the cause; those after it only say that the transaction has failed.
         begun?;
         let (heads, turns) = (heads?, turns?);
         metered?;
         let (meters, before, reads) = (meters?, before?, reads?);
-        Ok(Locked {
+        let mut locked = Locked {
             heads: heads
                 .iter()
                 .map(|row| (room(row, 0), Head { last: row.get(1), closed: row.get(2) }))
@@ -217,12 +221,18 @@ impl Connection {
                 .iter()
                 .map(|row| ((room(row, 0), UserId::from_uuid(row.get(1))), row.get(2)))
                 .collect(),
-        })
+            ..Locked::default()
+        };
+        standing?.put_into(&mut locked);
+        Ok(locked)
     }
 
     /// Second flush, COMMIT and all. A COMMIT that follows a failed statement rolls back and says that it succeeded:
     /// the statements' own answers are looked at first.
-    async fn write(&self, writes: &Writes, node: NodeId, memories_max: i64) -> Result<(), Error> {
+    async fn write(&self, writes: &Writes, node: NodeId) -> Result<(), Error> {
+        for row in &writes.rooms {
+            rooms::write(&self.client, row).await?;
+        }
         let rows = WriteColumns::of(writes);
         let (statements, node) = (&self.statements, node.uuid());
         let (
@@ -232,11 +242,11 @@ impl Connection {
             opened,
             ended,
             changed,
+            amended,
             reads,
             rooms,
             stopped,
             learned,
-            trimmed,
             committed,
         ) = tokio::join!(
             biased;
@@ -250,6 +260,7 @@ impl Connection {
                 &statements.change_messages,
                 [&rows.changed.ids, &rows.changed.revisions],
             ),
+            self.write_changes(writes),
             self.query(!rows.reads.rooms.is_empty(), &statements.upsert_reads, rows.reads.parameters()),
             self.query(!rows.deleted.ids.is_empty(), &statements.delete_rooms, [&rows.deleted.ids]),
             self.query(
@@ -257,23 +268,17 @@ impl Connection {
                 &statements.stop_turns,
                 [&rows.deleted.ids, &rows.deleted.revisions],
             ),
-            self.query(
-                !rows.memories.ids.is_empty(),
-                &statements.insert_memories,
-                rows.memories.parameters(),
-            ),
-            self.query(
-                !rows.memories.ids.is_empty(),
-                &statements.trim_memories,
-                rows.memories.pairs(&memories_max),
-            ),
+            self.remember(&rows.memories),
             self.client.batch_execute("COMMIT"),
         );
-        for result in
-            [messages, heads, meters, opened, ended, changed, reads, rooms, stopped, learned, trimmed]
-        {
+        for result in [messages, heads, meters, opened, ended, changed] {
             result?;
         }
+        amended?;
+        for result in [reads, rooms, stopped] {
+            result?;
+        }
+        learned?;
         committed
     }
 

@@ -151,7 +151,7 @@ fn message_kind(number: i16) -> MessageKind {
     }
 }
 
-fn finish(number: i16) -> Finish {
+pub(super) fn finish(number: i16) -> Finish {
     match number {
         1 => Finish::Stopped,
         2 => Finish::Length,

@@ -4,8 +4,11 @@
 
 use greenroom_actors::journal::decide::NewMemory;
 use jiff::Timestamp;
+use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
+
+use super::Connection;
 
 /// A fact that is known stays as it is.
 pub(super) const INSERT: &str =
@@ -64,9 +67,25 @@ impl<'a> MemoryColumns<'a> {
             &self.told_at,
         ]
     }
+}
 
-    /// Whose memories grew, and how many they may be.
-    pub(super) fn pairs<'b>(&'b self, most: &'b i64) -> [&'b (dyn ToSql + Sync); 3] {
-        [&self.users, &self.characters, most]
+impl Connection {
+    /// Keeps what is new, and lets go what is too much.
+    pub(super) async fn remember(&self, rows: &MemoryColumns<'_>) -> Result<(), Error> {
+        if rows.ids.is_empty() {
+            return Ok(());
+        }
+        let (insert, trim) = (&self.statements.insert_memories, &self.statements.trim_memories);
+        let values = rows.parameters();
+        let pairs: [&(dyn ToSql + Sync); 3] = [&rows.users, &rows.characters, &self.memories_max];
+        // Both are sent at once.
+        let (inserted, trimmed) = tokio::join!(
+            biased;
+            self.client.execute(insert, &values),
+            self.client.execute(trim, &pairs),
+        );
+        inserted?;
+        trimmed?;
+        Ok(())
     }
 }
