@@ -104,16 +104,17 @@ fn inject(
             .map(|notes| message(PromptRole::Note, notes)),
     );
     let lore = script.book.brought_up(&scan).text();
-    let parts = [lore.as_str(), script.post_history.as_str()];
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    if !parts.is_empty() {
-        injected.push(message(PromptRole::System, parts.join("\n\n")));
+    if !lore.is_empty() || !script.post_history.is_empty() {
+        let apart = if lore.is_empty() || script.post_history.is_empty() { "" } else { "\n\n" };
+        injected.push(message(PromptRole::System, format!("{lore}{apart}{}", script.post_history)));
     }
     (injected, (fixed + for_lore + for_notes).min(most))
 }
 
-/// Above the lore that was brought up.
-const LORE_HEAD: &str = "## What you know of this";
+/// Above the lore that was brought up, in the last system message.
+pub const LORE_HEAD: &str = "## What you know of this";
+/// Above the character's last instructions, which follow it.
+pub const LAST_HEAD: &str = "## Before you answer";
 
 /// The history in the model's terms: the character's own lines are the assistant's, all others the user's.
 fn lines(

@@ -129,6 +129,7 @@ impl Config {
             ("engine.waiting_replies_max", self.engine.waiting_replies_max),
             ("engine.history_max_messages", self.engine.history_max_messages),
             ("engine.reply_max_chars", self.engine.reply_max_chars),
+            ("engine.memories_max", self.engine.memories_max),
             ("pool.workers", self.pool.workers),
             ("pool.queue_max", self.pool.queue_max),
             ("pool.per_user", self.pool.per_user),

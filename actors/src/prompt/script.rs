@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lore::Book;
 use super::macros::{Macros, seed_of};
-use super::{ANYBODY, budget, system};
+use super::{ANYBODY, LAST_HEAD, budget, system};
 use crate::domain::CharacterRecord;
 use crate::ports::TokenCounter;
 
@@ -34,7 +34,10 @@ impl Script {
         let post_history =
             record.post_history.as_deref().map(|text| macros.resolve(text)).unwrap_or_default();
         let most = budget.saturating_sub(system_tokens) / 4;
-        let post_history = budget::cut_to_fit(post_history.trim(), most, counter);
+        let post_history = match post_history.trim() {
+            "" => String::new(),
+            text => budget::cut_to_fit(&format!("{LAST_HEAD}\n{text}"), most, counter),
+        };
         let post_history_tokens = if post_history.is_empty() { 0 } else { counter.count(&post_history) };
         Self { record, budget, system, system_tokens, book, post_history, post_history_tokens }
     }

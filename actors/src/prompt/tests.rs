@@ -333,7 +333,8 @@ fn the_prefix_stays_over_twenty_turns_while_lore_and_memories_change() {
             assert_eq!(injected, [PromptRole::Note, PromptRole::System, PromptRole::User]);
             let brought = &request.messages[request.messages.len() - 2].content;
             assert!(
-                brought.contains(&format!("Lore {turn} ")) && brought.ends_with("Keep it short, Mara."),
+                brought.contains(&format!("Lore {turn} "))
+                    && brought.ends_with(".\n\n## Before you answer\nKeep it short, Mara."),
                 "{brought}"
             );
             injections.insert(brought.clone());
