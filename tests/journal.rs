@@ -4,6 +4,8 @@
 mod database;
 #[path = "journal/changes.rs"]
 mod changes;
+#[path = "journal/memories.rs"]
+mod memories;
 #[path = "journal/faults.rs"]
 mod faults;
 #[path = "journal/fixture.rs"]
