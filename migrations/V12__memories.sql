@@ -18,5 +18,6 @@ create table memories (
   updated_at timestamptz not null default now()
 );
 create unique index memories_once on memories (user_id, character_id, fact_key);
+create index memories_message on memories (message_id);
 -- What a prompt reads, and what a person reads.
 create index memories_known on memories (user_id, character_id, updated_at desc, id desc);

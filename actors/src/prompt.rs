@@ -18,7 +18,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::domain::{CharacterRecord, Memory, Message, RoomId, Sender, UserId};
+use crate::domain::{AttachmentKind, CharacterRecord, Memory, Message, RoomId, Sender, UserId};
 use crate::ports::{GenerateRequest, PromptMessage, PromptRole, TokenCounter};
 use crate::settings::PromptSettings;
 use lore::Scan;
@@ -127,12 +127,12 @@ fn lines(
     let others: BTreeSet<Sender> =
         history.iter().map(|message| message.sender).filter(|s| *s != own).collect();
     let said = |message: &Message| {
-        let text = message.content.as_str();
+        let text = &shown(message);
         if message.sender == own {
             // Rooms of before have their greeting as it was written.
             let content = match message.reply_to {
                 None => addressed(text, &record.name, user_name, seed_of(message.id.uuid())),
-                Some(_) => text.to_owned(),
+                Some(_) => text.clone(),
             };
             return PromptMessage { role: PromptRole::Assistant, content };
         }
@@ -144,11 +144,23 @@ fn lines(
             };
             format!("{}: {text}", name.as_deref().unwrap_or(nobody))
         } else {
-            text.to_owned()
+            text.clone()
         };
         PromptMessage { role: PromptRole::User, content }
     };
     history.iter().map(said).collect()
+}
+
+/// The text of a message; of a file its caption or transcript, and that there is one.
+fn shown(message: &Message) -> String {
+    let text = message.content.as_str();
+    let Some(attachment) = &message.attachment else { return text.to_owned() };
+    let what = match attachment.kind {
+        AttachmentKind::Image => "an image",
+        AttachmentKind::Video => "a video",
+        AttachmentKind::Audio => "a voice message",
+    };
+    if text.is_empty() { format!("(sends {what})") } else { format!("(sends {what}) {text}") }
 }
 
 /// A character's greeting as it is said in `room` to the person of this name: its macros resolved, and its choices made

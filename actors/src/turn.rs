@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{CharacterId, Fact, FailureCode, Finish, MessageKind, ReplyState, TokenUsage};
+use crate::domain::{CharacterId, Fact, FailureCode, Finish, MemoryId, MessageKind, ReplyState, TokenUsage};
 use crate::engine::Context;
 use crate::persona::{Ask, PersonaMsg};
 use crate::pool::{Job, PoolEvent};
@@ -98,7 +98,7 @@ pub(crate) struct Ended {
     pub outcome: Ending,
     pub usage: TokenUsage,
     /// What the character is to remember of the asker.
-    pub facts: Vec<Fact>,
+    pub memories: Vec<(MemoryId, Fact)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub(crate) enum Ending {
 
 impl Ended {
     pub fn nothing(state: ReplyState, code: Option<FailureCode>) -> Self {
-        Self { outcome: Ending::Nothing { state, code }, usage: TokenUsage::default(), facts: Vec::new() }
+        Self { outcome: Ending::Nothing { state, code }, usage: TokenUsage::default(), memories: Vec::new() }
     }
 }
 

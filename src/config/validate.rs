@@ -200,6 +200,7 @@ impl Config {
             "jobs.backoff_ms",
             "is longer than jobs.backoff_max_ms",
         );
+        broken.unless(self.engine.memories_max <= 1_000, "engine.memories_max", "takes 1 to 1000");
         broken.unless(self.jobs.retries <= 100, "jobs.retries", "takes 100 or less");
         broken.unless(
             self.database.node_dead_after_ms >= self.database.node_beat_ms.saturating_mul(2),

@@ -3,7 +3,10 @@
 use greenroom::postgres::archive::OtherNodes;
 use greenroom::postgres::journal::PostgresJournal;
 use greenroom_actors::domain::{CharacterId, Fact, MemoryId, RoomId, UserId};
-use greenroom_actors::ports::{Archive, Entry, EntryKind, JournalLane, JournalStore, Outcome, TurnEnd};
+use greenroom_actors::ports::{
+    Amend, Archive, Entry, EntryKind, JournalLane, JournalStore, Outcome, TurnEnd,
+};
+use greenroom_actors::protocol::Amendment;
 
 use crate::fixture::{Node, ask, close, entry, persist, put, said};
 
@@ -86,6 +89,32 @@ async fn a_reply_that_is_not_stored_leaves_no_memory() {
     );
     assert!(matches!(put(&mut lane, end).await, Outcome::Stored { .. }));
     assert_eq!(node.number("SELECT count(*) FROM memories", &[]).await, 0);
+}
+
+#[tokio::test]
+async fn a_message_that_is_deleted_takes_along_what_was_only_told_in_it() {
+    let (node, room, user) = Node::start_with_room().await;
+    joins(&node, room, user).await;
+    let (character, mut lane) = (CharacterId::new(), node.lane());
+    let end = told(&mut lane, room, user, character, &["I have a secret", "I wrote this"]).await;
+    told(&mut lane, room, user, character, &["I like tea"]).await;
+    node.execute("UPDATE memories SET source = 1 WHERE fact = 'I wrote this'", &[]).await;
+    let EntryKind::Close(turn) = end.kind else { panic!("an end") };
+    let amend = Amend {
+        id: uuid::Uuid::now_v7(),
+        message: turn.asked,
+        by: user,
+        owner: true,
+        at: jiff::Timestamp::now(),
+        what: Amendment::Delete,
+    };
+    assert!(matches!(
+        put(&mut lane, Entry { room, kind: EntryKind::Amend(amend) }).await,
+        Outcome::Amended(_)
+    ));
+    let mut left = facts(&node, room, character).await;
+    left.sort();
+    assert_eq!(left, ["I like tea", "I wrote this"]);
 }
 
 #[tokio::test]

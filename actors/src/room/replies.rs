@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Aftermath, Room, RoomMsg, State};
 use crate::domain::{
-    Changes, CharacterId, ClientId, Content, FailureCode, Finish, MemoryId, Message, MessageId, MessageKind,
+    Changes, CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind,
     ReplyState, Sender, UserId, utf16_len,
 };
 use crate::ports::{CloseTurn, EntryKind, OpenTurn, Outcome, TurnEnd};
@@ -236,7 +236,7 @@ impl Room {
                 Ended::nothing(ReplyState::Failed, Some(FailureCode::Internal))
             } else {
                 let outcome = Ending::Said { text: running.text.clone(), finish: Finish::Interrupted };
-                Ended { outcome, usage: crate::domain::TokenUsage::default(), facts: Vec::new() }
+                Ended { outcome, usage: crate::domain::TokenUsage::default(), memories: Vec::new() }
             };
             self.close(myself, state, &turn, ended);
         }
@@ -258,11 +258,7 @@ impl Room {
             into: turn.into,
             user: turn.user,
             usage: ended.usage,
-            // What a character tells is nobody's own.
-            memories: match turn.depth {
-                0 => ended.facts.into_iter().map(|fact| (MemoryId::new(), fact)).collect(),
-                _ => Vec::new(),
-            },
+            memories: ended.memories,
             follow: Vec::new(),
         };
         if self.append(myself, state, EntryKind::Close(close)).is_err() {

@@ -2,7 +2,7 @@
 
 use super::remember::Remember;
 use super::{Arguments, Ended, Ending, TurnNews};
-use crate::domain::{FailureCode, Finish, ReplyState, TokenUsage};
+use crate::domain::{FailureCode, Finish, MemoryId, ReplyState, TokenUsage};
 
 pub(super) struct Said {
     /// Takes out what is for the character's memory alone.
@@ -71,7 +71,10 @@ impl Said {
         } else {
             Ending::Said { text: self.text, finish }
         };
-        Ended { outcome, usage: self.usage, facts }
+        // What a character says to another is no fact of the person's.
+        let told = if turn.turn.depth == 0 { facts } else { Vec::new() };
+        let memories = told.into_iter().map(|fact| (MemoryId::new(), fact)).collect();
+        Ended { outcome, usage: self.usage, memories }
     }
 }
 

@@ -27,6 +27,9 @@ pub(super) const TRIM: &str = "DELETE FROM memories WHERE id IN (
         ON ranked.id = m.id
     WHERE ranked.place > $3 ORDER BY m.id FOR UPDATE OF m SKIP LOCKED)";
 
+/// What was told in messages that are deleted, but for what its person has written since.
+pub(super) const FORGET: &str = "DELETE FROM memories WHERE message_id = ANY($1) AND source = 0";
+
 #[derive(Default)]
 pub(super) struct MemoryColumns<'a> {
     pub ids: Vec<Uuid>,

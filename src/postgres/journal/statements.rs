@@ -35,6 +35,7 @@ pub(super) struct Statements {
     pub stop_turns: Statement,
     pub insert_memories: Statement,
     pub trim_memories: Statement,
+    pub forget_told: Statement,
 }
 
 const LOCK_HEADS: &str = "SELECT room_id, last_revision, closed FROM heads WHERE room_id = ANY($1)
@@ -177,6 +178,7 @@ impl Statements {
             stop_turns: client.prepare(STOP_TURNS).await?,
             insert_memories: client.prepare(memories::INSERT).await?,
             trim_memories: client.prepare(memories::TRIM).await?,
+            forget_told: client.prepare(memories::FORGET).await?,
         })
     }
 }

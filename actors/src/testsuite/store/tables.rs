@@ -111,6 +111,7 @@ impl Tables {
         }
         for id in writes.erased {
             self.variants.retain(|(of, _), _| *of != id);
+            self.memories.retain(|memory| memory.message != id);
         }
         for (key, row) in writes.variants {
             self.variants.insert(key, (row.content, row.finish));
