@@ -228,6 +228,26 @@ async fn what_was_erased_is_forgotten_and_what_was_corrected_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn among_several_a_character_keeps_to_itself_what_it_heard_elsewhere() {
+    let app = quick().await;
+    let (user, other) = (app.user().await, app.user().await);
+    let character = app.character().await;
+    let alone = app.conversation(&user).await;
+    says(&app, &user, &alone, "I have a dog called Rex.").await;
+    let body = json!({ "characterIds": [character], "memberIds": [other.id] });
+    let (_, made) = app.post("/api/conversations", Some(&user.token), body).await;
+    let shared = made["conversation"]["id"].as_str().unwrap();
+    let answer = says(&app, &user, shared, "What is my dog called?").await;
+    assert!(!answer.contains("Rex"), "{answer}");
+    says(&app, &user, shared, "I live in Lisbon.").await;
+    assert_eq!(facts(&app, &user, &character).await, ["I live in Lisbon", "My dog is called Rex"]);
+    assert_eq!(facts(&app, &other, &character).await, [""; 0], "they are the teller's");
+    let answer = says(&app, &user, &alone, "Where do I live?").await;
+    assert!(answer.contains("Lisbon"), "{answer}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_greeting_is_said_to_the_person_who_opens_the_conversation() {
     let app = quick().await;
     let user = app.user().await;

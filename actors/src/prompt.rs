@@ -85,9 +85,12 @@ fn inject(
 ) -> (Vec<PromptMessage>, usize) {
     let message = |role, content| PromptMessage { role, content };
     let fixed = budget::message_tokens("", counter) + script.post_history_tokens + counter.count(LORE_HEAD);
-    let for_lore =
-        if script.book.is_empty() { 0 } else { settings.lore_max_tokens.min(most.saturating_sub(fixed)) };
-    let for_notes = settings.memory_max_tokens.min(most.saturating_sub(fixed + for_lore));
+    if fixed > most {
+        // A model that small has room for the question alone.
+        return (Vec::new(), 0);
+    }
+    let for_lore = if script.book.is_empty() { 0 } else { settings.lore_max_tokens.min(most - fixed) };
+    let for_notes = settings.memory_max_tokens.min(most - fixed - for_lore);
 
     let latest_first: Vec<&str> =
         asked.history.iter().rev().map(|message| message.content.as_str()).collect();
@@ -108,7 +111,7 @@ fn inject(
         let apart = if lore.is_empty() || script.post_history.is_empty() { "" } else { "\n\n" };
         injected.push(message(PromptRole::System, format!("{lore}{apart}{}", script.post_history)));
     }
-    (injected, (fixed + for_lore + for_notes).min(most))
+    (injected, fixed + for_lore + for_notes)
 }
 
 /// Above the lore that was brought up, in the last system message.

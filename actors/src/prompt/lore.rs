@@ -2,8 +2,8 @@
 //!
 //! A book is compiled once per character: macros resolved, tokens counted, all plain keys in one automaton, so that a
 //! prompt costs one pass over the scanned messages however large the book is. Regular expressions run in linear time; their
-//! size, the text that they see and the time that all of them take for one prompt are bounded. The same talk brings up the
-//! same entries.
+//! number, their size and the text that all of them read for one prompt are bounded, and so is their time. The same talk
+//! brings up the same entries.
 
 mod decorators;
 mod keys;
@@ -11,7 +11,6 @@ mod keys;
 mod tests;
 
 use std::cmp::Reverse;
-use std::time::{Duration, Instant};
 
 use self::decorators::Decorators;
 use self::keys::{Case, Finder, Key};
@@ -23,11 +22,12 @@ use crate::ports::TokenCounter;
 const ENTRIES_MAX: usize = 2_000;
 /// Bytes of the latest messages that are searched for keys.
 const SCAN_MAX_BYTES: usize = 32 * 1024;
+/// Regular expressions of a book: each costs time and memory, used or not. An entry with a further one never matches.
+const REGEXES_MAX: usize = 200;
 /// How often the text of entries may bring up further ones.
 const ROUNDS_MAX: usize = 3;
-/// What all regular expressions may take for one prompt. Bounded as they are, only a book made to be slow gets there; those
-/// that had no turn find nothing.
-const REGEX_TIME: Duration = Duration::from_millis(50);
+/// Bytes that all regular expressions together may read for one prompt; those that have no turn any more find nothing.
+const REGEX_READ_MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// A character's lorebook, ready for use.
 #[derive(Debug, Default)]
@@ -100,14 +100,18 @@ impl Book {
     /// Entries that are switched off, empty, or have a regular expression that is none are left out: they never match.
     #[must_use]
     pub fn compile(book: &Lorebook, macros: &Macros<'_>, counter: &dyn TokenCounter) -> Self {
-        let (mut words, mut cased_words) = (Vec::new(), Vec::new());
+        let (mut words, mut cased_words, mut regexes) = (Vec::new(), Vec::new(), 0);
         let usable = book.entries.iter().filter(|entry| entry.enabled).take(ENTRIES_MAX);
         let entries = usable
             .filter_map(|entry| {
                 let case = if entry.case_sensitive { Case::Sensitive } else { Case::Ignored };
                 let list = if entry.case_sensitive { &mut cased_words } else { &mut words };
                 Entry::compile(entry, macros, counter, |key| {
-                    if entry.use_regex { Key::regex(key, case) } else { Key::word(key, case, list) }
+                    if !entry.use_regex {
+                        return Key::word(key, case, list);
+                    }
+                    regexes += 1;
+                    if regexes > REGEXES_MAX { None } else { Key::regex(key, case) }
                 })
             })
             .collect();
@@ -231,7 +235,8 @@ struct Search<'a> {
     texts: Vec<(Option<usize>, &'a str)>,
     words: keys::Found,
     cased_words: keys::Found,
-    regex_time_left: Duration,
+    /// Bytes that regular expressions may still read.
+    regex_left: usize,
 }
 
 impl<'a> Search<'a> {
@@ -243,7 +248,7 @@ impl<'a> Search<'a> {
             texts: Vec::new(),
             words: book.words.nothing(),
             cased_words: book.cased_words.nothing(),
-            regex_time_left: REGEX_TIME,
+            regex_left: REGEX_READ_MAX_BYTES,
         };
         let asked_for = book.entries.iter().filter_map(|entry| entry.decorators.scan_depth);
         let deepest = asked_for.chain([search.scan_depth]).max().unwrap_or_default();
@@ -300,14 +305,12 @@ impl<'a> Search<'a> {
             Key::Word(number) => self.words.within(*number, depth),
             Key::CasedWord(number) => self.cased_words.within(*number, depth),
             Key::Regex(regex) => {
-                if self.regex_time_left.is_zero() {
-                    return false;
-                }
-                let begun = Instant::now();
                 let near = |of: Option<usize>| of.is_none_or(|of| of < depth);
-                let found = self.texts.iter().any(|(of, text)| near(*of) && regex.is_match(text));
-                self.regex_time_left = self.regex_time_left.saturating_sub(begun.elapsed());
-                found
+                let left = &mut self.regex_left;
+                self.texts.iter().filter(|(of, _)| near(*of)).any(|(_, text)| {
+                    *left = left.saturating_sub(text.len());
+                    *left > 0 && regex.is_match(text)
+                })
             }
         }
     }

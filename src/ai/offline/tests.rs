@@ -215,8 +215,8 @@ fn what_is_learned_is_read_again_in_another_talk() {
         let mut chat = Chat::with(&cast()[0]);
         chat.messages.push(PromptMessage { role: PromptRole::User, content: fact.into() });
         let learned = super::learned(&chat.request());
-        let read: Vec<_> = learned.iter().flat_map(|line| super::facts::told(line)).collect();
-        assert_eq!(read, super::facts::told(fact), "{fact}: {learned:?}");
+        let read = super::facts::all(learned.iter().map(String::as_str));
+        assert_eq!(read, super::facts::all([fact]), "{fact}: {learned:?}");
         let mut chat = Chat::with(&cast()[0]);
         let lines: String = learned.iter().map(|line| format!("- “{line}”\n")).collect();
         let notes = format!("[Notes:\n- Ben: “I like mud”\n{lines}]");

@@ -8,7 +8,7 @@ const KEY_MAX_BYTES: usize = 500;
 /// Keys of one book; further ones find nothing.
 const KEYS_MAX: usize = 10_000;
 /// Bytes of a compiled regular expression and of what it remembers while it runs.
-const REGEX_MAX_BYTES: usize = 256 * 1024;
+const REGEX_MAX_BYTES: usize = 128 * 1024;
 /// Finds of one text, overlapping ones too; further ones are not looked at.
 const FINDS_MAX: usize = 50_000;
 

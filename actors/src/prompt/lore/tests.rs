@@ -66,17 +66,23 @@ fn a_regular_expression_is_searched_and_a_wrong_one_never_matches() {
 }
 
 #[test]
-fn a_hostile_book_costs_little_time() {
+fn a_book_has_so_many_regular_expressions() {
+    let regex = |n: usize| LoreEntry { use_regex: true, ..entry(&[&format!("^key{n}$")], "found") };
+    let many = book((0..=REGEXES_MAX).map(regex).collect());
+    assert_eq!(brought(&many, &[&format!("key{}", REGEXES_MAX - 1)]).len(), 1);
+    assert_eq!(brought(&many, &[&format!("key{REGEXES_MAX}")]).len(), 0);
+}
+
+#[test]
+fn a_hostile_book_comes_to_an_end() {
+    // Such patterns keep a backtracking engine busy for longer than anybody lives.
     let evil =
         |n: usize| LoreEntry { use_regex: true, ..entry(&[&format!(r"([\w\s]+{n})+\w*\s*(x+x+)+y")], "x") };
-    let many = book((0..300).map(evil).chain((1..400).map(|n| entry(&[&"a".repeat(n)], "x"))).collect());
+    let many = book((0..12).map(evil).chain((1..400).map(|n| entry(&[&"a".repeat(n)], "x"))).collect());
     let many = compiled(&many);
     let text = format!("{} {}", "a".repeat(20_000), "xa ".repeat(10_000));
     let scan = Scan { latest_first: &[&text], own_messages: 0, scan_depth: 4, token_budget: 100 };
-    let begun = Instant::now();
     assert!(many.brought_up(&scan).tokens <= 100);
-    // One expression more may begin before the time is over.
-    assert!(begun.elapsed() < REGEX_TIME * 100, "{:?}", begun.elapsed());
 }
 
 #[test]

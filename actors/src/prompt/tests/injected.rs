@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::domain::{Fact, LoreEntry};
 
@@ -120,5 +122,35 @@ fn the_latest_memories_are_told_within_their_budget() {
         let told = notes.map_or(0, |notes| notes.content.matches("word word").count());
         assert!(told == 0 || notes.unwrap().content.contains("“f199 "));
         assert_eq!(memory_max_tokens == 100_000, notes.is_some_and(|notes| notes.content.contains("“f0 ")));
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_brought_up_the_context_is_never_passed(
+        context_tokens in 500..6_000_u32,
+        max_tokens in 1..1_500_u32,
+        turns in 1..60_i64,
+        words in 1..60_usize,
+        facts in 0..60_usize,
+        post_history in prop::option::of(0..400_usize),
+        lore_max_tokens in 0..2_000_usize,
+        memory_max_tokens in 0..2_000_usize,
+    ) {
+        let mut record = Arc::unwrap_or_clone(learned(context_tokens));
+        record.model.max_tokens = max_tokens;
+        record.post_history = post_history.map(|words| "last ".repeat(words));
+        let (record, user) = (Arc::new(record), UserId::new());
+        let script = Script::new(record.clone(), &Words);
+        let history = talk(&record, user, turns, words);
+        let memories: Vec<Memory> =
+            (0..facts).map(|n| memory(user, "Anna", &format!("fact {n}{}", " more".repeat(n % 9)))).collect();
+        let asked =
+            Asked { user, user_name: "Anna", history: &history, names: &|_| None, memories: &memories };
+        let settings = PromptSettings { lore_scan_depth: 4, lore_max_tokens, memory_max_tokens };
+        let request = compose(&script, &asked, &settings, &Words);
+        prop_assert!(tokens(&request) <= budget::tokens(&record.model), "{}", tokens(&request));
+        let (last, asked) = (request.messages.last().unwrap(), format!("said{turns}"));
+        prop_assert!(last.role == PromptRole::User && last.content.starts_with(&asked));
     }
 }
