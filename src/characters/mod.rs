@@ -2,6 +2,7 @@
 //!
 //! What leaves through here is public; the prompt parts are read by the engine's archive alone.
 
+pub mod cards;
 mod cursor;
 mod lorebook;
 pub mod routes;

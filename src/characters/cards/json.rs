@@ -1,0 +1,198 @@
+//! JSON of strangers: read with a bound on depth and on how many values there are, so that a small file cannot become a
+//! large tree. NUL is taken out of texts, since PostgreSQL stores none.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::CardError;
+
+/// Bytes of a card's JSON, unpacked.
+pub const JSON_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Values in it, those in lists and objects too. The largest cards that people share have some ten thousand.
+pub const NODES_MAX: usize = 100_000;
+/// Objects and lists within one another.
+pub const DEPTH_MAX: usize = 64;
+
+/// What was read, and whether something had to be repaired.
+#[derive(Debug)]
+pub struct Parsed {
+    pub value: Value,
+    /// Bytes that are no UTF-8, or NUL, were replaced or left out.
+    pub repaired: bool,
+}
+
+/// Reads JSON text, with or without a byte order mark.
+pub fn parse(bytes: &[u8]) -> Result<Parsed, CardError> {
+    if bytes.len() > JSON_MAX_BYTES {
+        return Err(CardError::too_large("card", format!("its JSON is larger than {JSON_MAX_BYTES} bytes")));
+    }
+    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+    let bounds = Bounds {
+        left: Cell::new(NODES_MAX),
+        repaired: Cell::new(matches!(text, std::borrow::Cow::Owned(_))),
+        too_large: Cell::new(None),
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(&text);
+    let read = Bounded { bounds: &bounds, depth: 0 }.deserialize(&mut deserializer);
+    match read.and_then(|value| deserializer.end().map(|()| value)) {
+        Ok(value) => Ok(Parsed { value, repaired: bounds.repaired.get() }),
+        Err(error) => Err(match bounds.too_large.get() {
+            Some(what) => CardError::too_large("card", what),
+            None => CardError::invalid("card", format!("is not JSON: {error}")),
+        }),
+    }
+}
+
+struct Bounds {
+    left: Cell<usize>,
+    repaired: Cell<bool>,
+    too_large: Cell<Option<&'static str>>,
+}
+
+impl Bounds {
+    fn text(&self, text: &str) -> String {
+        if text.contains('\0') {
+            self.repaired.set(true);
+            text.replace('\0', "")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Bounded<'a> {
+    bounds: &'a Bounds,
+    depth: usize,
+}
+
+impl Bounded<'_> {
+    fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth == DEPTH_MAX {
+            return Err(self.refuse("objects and lists stand in one another more than 64 deep"));
+        }
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+
+    fn refuse<E: serde::de::Error>(self, what: &'static str) -> E {
+        self.bounds.too_large.set(Some(what));
+        E::custom(what)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Bounded<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left = self.bounds.left.get();
+        if left == 0 {
+            return Err(self.refuse("its JSON has more than 100000 values"));
+        }
+        self.bounds.left.set(left - 1);
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Bounded<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(self.bounds.text(value)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(inner)? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
+        let mut values = Map::new();
+        while let Some(key) = object.next_key::<String>()? {
+            let key = self.bounds.text(&key);
+            let value = object.next_value_seed(inner)?;
+            if values.insert(key, value).is_some() {
+                // As every JavaScript program reads it: the last one counts.
+                self.bounds.repaired.set(true);
+            }
+        }
+        Ok(Value::Object(values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::characters::cards::CardErrorKind;
+
+    #[test]
+    fn json_is_read_as_it_is() {
+        let text = r#"{"a":[1,-2,0.5,1e3,"x",true,null,{"b":{}}],"c":"\u00e9"}"#;
+        let parsed = parse(text.as_bytes()).unwrap();
+        assert_eq!(parsed.value, serde_json::from_str::<Value>(text).unwrap());
+        assert!(!parsed.repaired);
+        assert_eq!(parse(b"\xef\xbb\xbf{}").unwrap().value, json!({}));
+    }
+
+    #[test]
+    fn what_the_database_cannot_store_is_left_out_and_told() {
+        let parsed = parse(br#"{"na\u0000me":"Mi\u0000ra"}"#).unwrap();
+        assert_eq!(parsed.value, json!({"name": "Mira"}));
+        assert!(parsed.repaired);
+        assert!(parse(b"{\"name\":\"\xff\"}").unwrap().repaired);
+    }
+
+    #[test]
+    fn what_is_too_deep_too_many_or_too_long_is_refused_as_too_large() {
+        let deep = format!("{}{}", "[".repeat(DEPTH_MAX + 1), "]".repeat(DEPTH_MAX + 1));
+        let many = format!("[{}0]", "0,".repeat(NODES_MAX));
+        let long = format!("\"{}\"", "x".repeat(JSON_MAX_BYTES));
+        for text in [deep, many, long] {
+            assert_eq!(parse(text.as_bytes()).unwrap_err().kind, CardErrorKind::TooLarge);
+        }
+        let fits = format!("{}{}", "[".repeat(DEPTH_MAX), "]".repeat(DEPTH_MAX));
+        assert!(parse(fits.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_with_its_place() {
+        for text in ["", "{", "{} {}", "nul", "{\"a\":}", "'a'"] {
+            let error = parse(text.as_bytes()).unwrap_err();
+            assert_eq!(error.kind, CardErrorKind::Invalid);
+            assert!(error.message.contains("line"), "{}", error.message);
+        }
+    }
+}
