@@ -6,6 +6,7 @@
 
 mod budget;
 mod system;
+mod traits;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::domain::{CharacterRecord, Message, Sender, UserId};
 use crate::ports::{GenerateRequest, PromptMessage, PromptRole, TokenCounter};
 
 pub use self::system::system_prompt;
+pub use self::traits::{Trait, trait_named, traits};
 
 /// What stands for `{{user}}` where a person's own name may not: in the system message.
 const ANYBODY: &str = "the user";

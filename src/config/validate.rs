@@ -137,6 +137,7 @@ impl Config {
             ("journal.batch_max", self.journal.batch_max),
             ("journal.queue_max", self.journal.queue_max),
             ("jobs.workers", self.jobs.workers),
+            ("characters.cache_max", self.characters.cache_max as usize),
         ];
         for (name, value) in at_least_one {
             broken.unless(value > 0, name, "takes 1 or more");
@@ -158,6 +159,9 @@ impl Config {
             ("jobs.poll_ms", self.jobs.poll_ms),
             ("jobs.deadline_ms", self.jobs.deadline_ms),
             ("jobs.backoff_ms", self.jobs.backoff_ms),
+            ("characters.cache_s", self.characters.cache_s),
+            ("characters.statistics_every_s", self.characters.statistics_every_s),
+            ("characters.views_flush_ms", self.characters.views_flush_ms),
         ];
         for (name, value) in spans {
             broken.unless(value > 0, name, "takes a span longer than zero");
@@ -198,6 +202,11 @@ impl Config {
             self.jobs.backoff_ms <= self.jobs.backoff_max_ms,
             "jobs.backoff_ms",
             "is longer than jobs.backoff_max_ms",
+        );
+        broken.unless(
+            self.characters.popularity_half_life_s >= 60,
+            "characters.popularity_half_life_s",
+            "takes 60 or more",
         );
         broken.unless(self.jobs.retries <= 100, "jobs.retries", "takes 100 or less");
         broken.unless(
