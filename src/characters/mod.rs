@@ -105,6 +105,8 @@ struct Inner {
     counts: Cache<CharacterFilter, u64>,
     /// Profile views that are not yet written.
     seen: PendingViews,
+    /// Cards that are read and written at a time, and how large they may be.
+    cards: cards::Desk,
     on_changed: OnceLock<OnChanged>,
 }
 
@@ -124,6 +126,7 @@ impl Characters {
             slugs: Cache::new("character-slugs", capacity, life),
             counts: Cache::new("character-counts", COUNTS_MAX, life),
             seen: PendingViews::default(),
+            cards: cards::Desk::new(settings.card_max_bytes),
             on_changed: OnceLock::new(),
         }))
     }

@@ -12,7 +12,7 @@ use super::draft::CharacterDraft;
 use super::list::{CharacterFilter, SortParams};
 use super::ratings::{RatingBody, RatingView};
 use super::view::{AdminCharacterView, AskedCharacter, CharacterView};
-use super::{Characters, cursor, gallery, rules};
+use super::{Characters, cards, cursor, gallery, rules};
 use crate::accounts::{Origin, Role};
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::http::{AdminCaller, Caller, Json, OptionalCaller, Page, PageParams, PageQuery};
@@ -25,6 +25,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(list)
         .service(traits)
+        .configure(cards::routes::routes)
         .service(show)
         .service(create)
         .service(change)

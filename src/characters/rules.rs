@@ -4,7 +4,7 @@ use greenroom_actors::prompt;
 use url::Url;
 
 use super::draft::CharacterDraft;
-use super::is_slug;
+use super::{cards, is_slug};
 use crate::error::FieldError;
 
 /// Longest name, in characters (Unicode), as all bounds here.
@@ -21,8 +21,10 @@ pub const FACT_MAX: usize = 8_000;
 pub const EXAMPLES_MAX: usize = 256;
 pub const LORE_ENTRIES_MAX: usize = 500;
 pub const LORE_KEYS_MAX: usize = 64;
-/// Bytes of a whole character's texts, its lorebook and what a card held beside.
+/// Bytes of a whole character's texts and its lorebook.
 pub const CHARACTER_MAX_BYTES: usize = 1_024 * 1_024;
+/// Bytes of the card that it came from: what may be read, and what escaping adds to it.
+const CARD_MAX_BYTES: usize = 5 * 1_024 * 1_024;
 pub const MAX_TOKENS_MAX: u32 = 32_000;
 pub const CONTEXT_TOKENS_MIN: u32 = 500;
 pub const CONTEXT_TOKENS_MAX: u32 = 2_000_000;
@@ -93,6 +95,8 @@ pub fn checked(mut draft: CharacterDraft) -> Result<CharacterDraft, Vec<FieldErr
         Err(message) => faults.check(false, "avatarUrl", message),
     }
     faults.check(size(&draft) <= CHARACTER_MAX_BYTES, "settings", "is larger than 1 MB all together");
+    let card = draft.card.as_ref().map_or(0, |card| card.to_string().len());
+    faults.check(card <= CARD_MAX_BYTES, "card", "is larger than 5 MB");
     faults.into_result()?;
     Ok(draft)
 }
@@ -241,8 +245,7 @@ fn size(draft: &CharacterDraft) -> usize {
     let texts = texts.iter().map(|text| text.len()).sum::<usize>();
     let json = |value: Result<Vec<u8>, _>| value.map_or(usize::MAX / 4, |bytes: Vec<u8>| bytes.len());
     let book = json(serde_json::to_vec(&draft.lorebook));
-    let card = draft.card.as_ref().map_or(0, |card| json(serde_json::to_vec(card)));
-    lists + lines + texts + book + card
+    lists + lines + texts + book
 }
 
 /// An address that clients may load, in its normal form: `https:` with a host and without a sign-in, or a path of this
@@ -252,6 +255,9 @@ pub fn address(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
     if text.len() > URL_MAX {
         return Err("takes at most 2000 bytes");
+    }
+    if cards::is_picture_path(text) {
+        return Ok(text.to_owned());
     }
     if text.starts_with('/') {
         // Read as a browser would; what that makes another path of is not what it says.
@@ -321,13 +327,18 @@ mod tests {
     #[test]
     fn a_card_as_large_as_a_book_is_refused() {
         let mut large = draft();
-        large.card = Some(serde_json::Value::String("x".repeat(CHARACTER_MAX_BYTES)));
-        assert_eq!(fields(large), ["settings"]);
+        large.card = Some(serde_json::Value::String("x".repeat(CARD_MAX_BYTES)));
+        assert_eq!(fields(large), ["card"]);
     }
 
     #[test]
     fn only_addresses_that_are_safe_to_load_are_taken() {
-        for text in ["https://example.com/a.webp", "/media/characters/a.webp", "https://münchen.de/ä b"] {
+        for text in [
+            "https://example.com/a.webp",
+            "/media/characters/a.webp",
+            "https://münchen.de/ä b",
+            "/api/characters/0197f000-0000-7000-8000-000000000000/picture",
+        ] {
             assert!(address(text).is_ok(), "{text}");
         }
         assert_eq!(address("https://EXAMPLE.com").unwrap(), "https://example.com/");
@@ -348,6 +359,8 @@ mod tests {
             "/media/a?b",
             "/media\\..\\x",
             "/media//x",
+            "/api/characters/0197f000-0000-7000-8000-000000000000/picture/",
+            "/api/characters/mira/picture",
             "a.png",
             "",
         ] {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::draft::{CharacterDraft, FullCharacter};
 use super::news::News;
 use super::view::{AdminCharacterView, CharacterStatistics};
-use super::{Characters, not_found, rules, store};
+use super::{Characters, cards, not_found, rules, store};
 use crate::accounts::Origin;
 use crate::audit::{self, Act};
 use crate::error::{ApiError, ApiResult, FieldError};
@@ -23,6 +23,16 @@ const SLUG_TAIL: usize = 5;
 /// Bytes of JSON of one value in the audit log; of a longer one only the name is kept.
 const AUDITED_MAX: usize = 500;
 
+/// A character to be made.
+pub(super) struct New {
+    pub id: CharacterId,
+    pub draft: CharacterDraft,
+    /// A small PNG that is served as its picture.
+    pub picture: Option<Vec<u8>>,
+    /// What the audit log calls the act.
+    pub action: &'static str,
+}
+
 impl Characters {
     /// Makes a character. Without a slug it gets one made of its name.
     ///
@@ -33,10 +43,16 @@ impl Characters {
         draft: CharacterDraft,
         origin: &Origin,
     ) -> ApiResult<FullCharacter> {
+        let new = New { id: CharacterId::new(), draft, picture: None, action: "character.create" };
+        self.make(admin, new, origin).await
+    }
+
+    /// The same with a picture, and under the name of the act that makes it.
+    pub(super) async fn make(&self, admin: &Caller, new: New, origin: &Origin) -> ApiResult<FullCharacter> {
+        let New { id, draft, picture, action } = new;
         let draft = rules::checked(draft).map_err(ApiError::bad_request)?;
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
-        let id = CharacterId::new();
         let stem = stem(&draft.name);
         let mut made = None;
         for attempt in 0..SLUG_TRIES {
@@ -53,8 +69,12 @@ impl Characters {
             }
         }
         let made = made.ok_or_else(slug_taken)?;
+        if let Some(picture) = picture {
+            let kept = cards::store::put_picture(&transaction, id, &picture).await;
+            kept.map_err(|error| refusal(&error))?;
+        }
         let detail = json!({ "slug": made.draft.slug, "name": made.draft.name });
-        let act = Act { detail, ..act(admin, "character.create", id, origin) };
+        let act = Act { detail, ..act(admin, action, id, origin) };
         audit::record(&transaction, &act).await.map_err(|error| refusal(&error))?;
         store::notify(&transaction, News::Changed(id)).await.map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;

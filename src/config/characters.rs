@@ -1,4 +1,4 @@
-//! Characters: how long copies of them are kept, and how their numbers are counted.
+//! Characters: how long copies of them are kept, how their numbers are counted, and how large a card may be.
 
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub struct CharacterSettings {
     pub statistics_every_s: u64,
     /// Milliseconds between two writes of the profile views.
     pub views_flush_ms: u64,
+    /// Bytes of a character card's file.
+    pub card_max_bytes: usize,
 }
 
 impl Default for CharacterSettings {
@@ -26,6 +28,7 @@ impl Default for CharacterSettings {
             popularity_half_life_s: 7 * 24 * 3_600,
             statistics_every_s: 60,
             views_flush_ms: 5_000,
+            card_max_bytes: 10 * 1024 * 1024,
         }
     }
 }

@@ -137,6 +137,7 @@ impl Config {
             ("journal.batch_max", self.journal.batch_max),
             ("journal.queue_max", self.journal.queue_max),
             ("jobs.workers", self.jobs.workers),
+            ("characters.card_max_bytes", self.characters.card_max_bytes),
             ("characters.cache_max", self.characters.cache_max as usize),
         ];
         for (name, value) in at_least_one {

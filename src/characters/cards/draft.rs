@@ -2,6 +2,7 @@
 //! card, so that an export can tell what was changed since.
 
 use greenroom_actors::domain::ExampleLine;
+use greenroom_actors::prompt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -75,7 +76,7 @@ impl Default for Extras {
     fn default() -> Self {
         Self {
             tagline: String::new(),
-            category: "imported".to_owned(),
+            category: "general".to_owned(),
             color: String::new(),
             traits: Vec::new(),
             tone: String::new(),
@@ -224,6 +225,11 @@ fn read_extras(card: &Card, name: &str, warnings: &mut Warnings) -> Extras {
     }
     extras.tone = fit.line("extensions.greenroom.tone", &extras.tone, NAME_MAX);
     extras.traits = fit.list("extensions.greenroom.traits", &extras.traits, TRAITS_MAX, NAME_MAX);
+    let all = extras.traits.len();
+    extras.traits.retain(|name| prompt::trait_named(name).is_some());
+    if extras.traits.len() < all {
+        fit.0.add("extensions.greenroom.traits", "some are not known here and were left out");
+    }
     extras.knowledge = fit.list("extensions.greenroom.knowledge", &extras.knowledge, LONG_LIST_MAX, FACT_MAX);
     extras.restricted_topics =
         fit.list("extensions.greenroom.restrictedTopics", &extras.restricted_topics, LIST_MAX, LINE_MAX);

@@ -2,26 +2,35 @@
 //!
 //! Read are versions 1, 2 and 3 as JSON, in a PNG and as CHARX. A card is a stranger's file: sizes, depths and what is unpacked
 //! are bounded, nothing of it is run, no address in it is fetched and no path in it is used. All of its JSON is kept in
-//! `characters.card`, so that what has no place here comes back at export. This module knows no HTTP and no SQL.
+//! `characters.card`, so that what has no place here comes back at export.
+//!
+//! The reading and writing is pure; around it stand `desk.rs` (one at a time, off the threads that others wait for), `routes.rs`
+//! and `store.rs` (pictures).
 
 mod card;
 mod container;
+mod desk;
 mod draft;
 mod examples;
 mod export;
 mod json;
 mod lore;
+mod mapping;
 mod picture;
+pub mod routes;
+pub(super) mod store;
+mod upload;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
 pub use card::{Card, Spec};
-pub use container::{ARCHIVE_FILES_MAX, into_png};
+pub use container::into_png;
+pub use desk::Desk;
+pub(super) use desk::is_picture_path;
 pub use draft::{Draft, Extras};
 pub use export::{Source, Version, export, in_picture};
-pub use json::{DEPTH_MAX, JSON_MAX_BYTES, NODES_MAX};
 pub use picture::drawn;
 
 use crate::error::FieldError;

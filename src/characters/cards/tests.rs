@@ -11,6 +11,8 @@ use bytes::Bytes;
 use img_parts::png::{Png, PngChunk};
 use serde_json::{Map, Value, json};
 
+use super::container::ARCHIVE_FILES_MAX;
+use super::json::JSON_MAX_BYTES;
 use super::*;
 
 /// A file that was made for the tests as another program makes it.
