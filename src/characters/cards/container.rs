@@ -59,7 +59,7 @@ pub fn open(file: &Bytes, warnings: &mut Warnings) -> Result<Opened, CardError> 
     let text = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     if text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
         let value = read_json(text, warnings)?;
-        let picture = icon(&value).and_then(|uri| data_uri(uri));
+        let picture = icon(&value).and_then(data_uri);
         return Ok(Opened { value, picture });
     }
     Err(CardError::unsupported("a card is a JSON file, a PNG picture with a card in it, or a CHARX archive"))
@@ -187,7 +187,7 @@ fn open_charx(file: &Bytes, warnings: &mut Warnings) -> Result<Opened, CardError
     let text = unpack(&mut archive, "card.json", JSON_MAX_BYTES)?
         .ok_or_else(|| CardError::invalid("card", "is an archive without card.json"))?;
     let value = read_json(&text, warnings)?;
-    let path = icon(&value).and_then(|uri| embedded(uri)).map(str::to_owned);
+    let path = icon(&value).and_then(embedded).map(str::to_owned);
     let picture = match &path {
         Some(path) => match unpack(&mut archive, path, PICTURE_MAX_BYTES) {
             Ok(picture) => picture.map(Bytes::from),
@@ -196,7 +196,7 @@ fn open_charx(file: &Bytes, warnings: &mut Warnings) -> Result<Opened, CardError
                 None
             }
         },
-        None => icon(&value).and_then(|uri| data_uri(uri)),
+        None => icon(&value).and_then(data_uri),
     };
     let used = 1 + usize::from(path.is_some() && picture.is_some());
     let rest = archive.len().saturating_sub(used);

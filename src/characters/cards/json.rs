@@ -1,6 +1,7 @@
 //! JSON of strangers: read with a bound on depth and on how many values there are, so that a small file cannot become a
 //! large tree. NUL is taken out of texts, since PostgreSQL stores none.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
@@ -30,12 +31,13 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, CardError> {
         return Err(CardError::too_large("card", format!("its JSON is larger than {JSON_MAX_BYTES} bytes")));
     }
     let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+    let mended = mended(&text);
     let bounds = Bounds {
         left: Cell::new(NODES_MAX),
-        repaired: Cell::new(matches!(text, std::borrow::Cow::Owned(_))),
+        repaired: Cell::new(matches!(text, Cow::Owned(_)) || matches!(mended, Cow::Owned(_))),
         too_large: Cell::new(None),
     };
-    let mut deserializer = serde_json::Deserializer::from_str(&text);
+    let mut deserializer = serde_json::Deserializer::from_str(&mended);
     let read = Bounded { bounds: &bounds, depth: 0 }.deserialize(&mut deserializer);
     match read.and_then(|value| deserializer.end().map(|()| value)) {
         Ok(value) => Ok(Parsed { value, repaired: bounds.repaired.get() }),
@@ -44,6 +46,43 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, CardError> {
             None => CardError::invalid("card", format!("is not JSON: {error}")),
         }),
     }
+}
+
+/// Halves of signs, as programs write them that cut texts by UTF-16, become the sign for what cannot be shown.
+fn mended(text: &str) -> Cow<'_, str> {
+    let mut whole = String::new();
+    let (mut copied, mut at) = (0, 0);
+    while let Some(found) = text[at..].find('\\') {
+        at += found;
+        let Some(half) = surrogate(text, at) else {
+            // The escaped sign may be a backslash, and is never the beginning of the next escape.
+            at = (at + 2).min(text.len());
+            while !text.is_char_boundary(at) {
+                at += 1;
+            }
+            continue;
+        };
+        let is_first = half < 0xdc00;
+        if is_first && surrogate(text, at + 6).is_some_and(|second| second >= 0xdc00) {
+            at += 12;
+            continue;
+        }
+        whole.push_str(&text[copied..at]);
+        whole.push_str("\\ufffd");
+        at += 6;
+        copied = at;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    whole.push_str(&text[copied..]);
+    Cow::Owned(whole)
+}
+
+/// The half of a sign whose escape begins here.
+fn surrogate(text: &str, at: usize) -> Option<u16> {
+    let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+    u16::from_str_radix(digits, 16).ok().filter(|code| (0xd800..=0xdfff).contains(code))
 }
 
 struct Bounds {
@@ -173,6 +212,11 @@ mod tests {
         assert_eq!(parsed.value, json!({"name": "Mira"}));
         assert!(parsed.repaired);
         assert!(parse(b"{\"name\":\"\xff\"}").unwrap().repaired);
+        let halves =
+            parse(br#"["a\ud83d", "\ude00b", "\ud83d\ud83d\ude00", "\\ud83d", "\ud83d\n", "\\"]"#).unwrap();
+        let mended = json!(["a\u{fffd}", "\u{fffd}b", "\u{fffd}\u{1f600}", "\\ud83d", "\u{fffd}\n", "\\"]);
+        assert_eq!((halves.value, halves.repaired), (mended, true));
+        assert!(!parse(br#"["\ud83d\ude00"]"#).unwrap().repaired);
     }
 
     #[test]
