@@ -146,7 +146,7 @@ impl Characters {
                 Ok(view) => self.tell(Changed::View(view)),
                 // Deleted meanwhile: the news of that follow. Or the database is away: the break is noticed.
                 Err(refusal) => {
-                    tracing::debug!(%id, code = ?refusal.code, "a changed character was not found")
+                    tracing::debug!(%id, code = ?refusal.code, "a changed character was not found");
                 }
             },
         }
