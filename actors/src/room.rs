@@ -16,7 +16,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use crate::directory::{Lodging, Mailbox, Resident};
-use crate::domain::{MessageId, Revision, RoomId, UserId};
+use crate::domain::{CharacterId, MessageId, Revision, RoomId, UserId};
 use crate::engine::Context;
 use crate::journal::{Committed, Envelope, NotWritten};
 use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, RoomRecord, TakeUp};
@@ -66,6 +66,11 @@ pub(crate) enum RoomMsg {
     OpenReplies(oneshot::Sender<Vec<OpenReply>>),
     /// Replies of a node that died are this room's now.
     TakeUp(Vec<OpenTurn>),
+    /// A character has another name, or is gone (`None`), wherever it plays.
+    Cast {
+        character: CharacterId,
+        name: Option<Arc<str>>,
+    },
     /// Sends whose commit took too long are answered `outcome_unknown`.
     Overdue,
     Passivate,
@@ -226,6 +231,11 @@ impl Actor for Room {
                 state.mailbox.handled();
                 self.on_take_up(&myself, state, turns);
             }
+            RoomMsg::Cast { character, name } => {
+                if let Ok(record) = &mut state.record {
+                    recast(record, character, name.as_deref());
+                }
+            }
             RoomMsg::Overdue => self.on_overdue(&myself, state),
             RoomMsg::Passivate => {
                 if !state.has_work() && self.context.rooms.leave(state.id) {
@@ -254,6 +264,18 @@ impl Actor for Room {
             self.on_turn_crashed(&myself, state, who.get_id());
         }
         Ok(())
+    }
+}
+
+/// Who is gone is asked no more, and who has another name is called by that. Replies under way go on.
+fn recast(record: &mut RoomRecord, character: CharacterId, name: Option<&str>) {
+    match name {
+        None => record.characters.retain(|known| known.id != character),
+        Some(name) => {
+            for known in record.characters.iter_mut().filter(|known| known.id == character) {
+                name.clone_into(&mut known.name);
+            }
+        }
     }
 }
 

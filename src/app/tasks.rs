@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
+use greenroom_actors::domain::CharacterId;
 use greenroom_actors::engine::Engine;
 use greenroom_actors::ports::Fanout;
 use greenroom_actors::protocol::{Presence, UserEvent};
@@ -158,7 +159,11 @@ pub fn character_changed(engine: &Engine, hub: &Hub) -> characters::OnChanged {
     let (engine, hub) = (engine.clone(), hub.clone());
     Arc::new(move |changed| match changed {
         Changed::Record(id) => engine.character_changed(id),
-        Changed::View(view) => hub.character_changed(&view),
+        Changed::View(view) => {
+            engine.character_named(CharacterId::from_uuid(view.id), &view.name);
+            hub.character_changed(&view);
+        }
+        Changed::Gone(id) => engine.character_gone(id),
         Changed::Deleted(id) => hub.character_deleted(id),
     })
 }

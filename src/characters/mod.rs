@@ -205,13 +205,23 @@ impl Characters {
     /// nothing. A character that is no longer marked as seeded, or was deleted, stays as it is.
     pub async fn seed(&self, characters: &[SeedCharacter]) -> Result<SeedReport, Refusal> {
         let mut client = self.client().await?;
-        store::seed(&mut client, characters).await.map_err(|error| refusal(&error))
+        let seeded = store::seed(&mut client, characters).await;
+        self.forget_all();
+        seeded.map_err(|error| refusal(&error))
     }
 
     /// Takes away the seeded characters that no conversation ever had; answers how many.
     pub async fn unseed(&self) -> Result<u64, Refusal> {
         let client = self.client().await?;
-        store::unseed(&client).await.map_err(|error| refusal(&error))
+        let gone = store::unseed(&client).await;
+        self.forget_all();
+        gone.map_err(|error| refusal(&error))
+    }
+
+    fn forget_all(&self) {
+        self.0.views.forget_all();
+        self.0.slugs.forget_all();
+        self.0.counts.forget_all();
     }
 
     async fn client(&self) -> Result<deadpool_postgres::Client, Refusal> {

@@ -40,6 +40,8 @@ pub enum Changed {
     /// Made anew prompts from now on: the engine reads it again. Told at once on the node that did it, and again with the
     /// news.
     Record(CharacterId),
+    /// It speaks no more. Told as the record is.
+    Gone(CharacterId),
     /// For those who look at it: as it is now.
     View(Arc<CharacterView>),
     /// For those who look at it: it is gone.
@@ -93,7 +95,10 @@ impl Characters {
         // It may have another slug now, and be in other lists.
         self.0.slugs.forget_all();
         self.0.counts.forget_all();
-        self.tell(Changed::Record(news.character()));
+        self.tell(match news {
+            News::Changed(id) => Changed::Record(id),
+            News::Deleted(id) => Changed::Gone(id),
+        });
     }
 
     pub(super) fn forget(&self, character: CharacterId) {
@@ -141,7 +146,7 @@ impl Characters {
                 Ok(view) => self.tell(Changed::View(view)),
                 // Deleted meanwhile: the news of that follow. Or the database is away: the break is noticed.
                 Err(refusal) => {
-                    tracing::debug!(%id, code = ?refusal.code, "a changed character was not found")
+                    tracing::debug!(%id, code = ?refusal.code, "a changed character was not found");
                 }
             },
         }

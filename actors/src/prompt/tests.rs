@@ -229,3 +229,13 @@ fn a_character_larger_than_its_model_is_shortened_from_its_end() {
     assert!(system.starts_with("You are Mara.") && !system.contains("Fact") && system.contains("## Rules"));
     assert!(tokens(&request) + 100 <= 700);
 }
+
+#[test]
+fn each_trait_says_what_it_does_and_other_words_stand_as_they_are() {
+    let mut record = Arc::unwrap_or_clone(record());
+    record.traits = vec!["wry".into(), "Patient".into(), "sea-worn".into()];
+    let text = system_prompt(&record);
+    let patient = trait_named("patient").unwrap();
+    let line = format!("## How you speak\n- Patient: {}\nwry, sea-worn", patient.line);
+    assert!(text.contains(&line), "{text}");
+}

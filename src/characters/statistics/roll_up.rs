@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::characters::{Characters, store};
 use crate::jobs::{Handler, Job, JobError, QueueName};
 use crate::postgres::refusal;
-use store::statistics::Which;
+use store::statistics::{Bounds, Which};
 
 /// The kind of the job.
 const ROLL_UP: (QueueName, &str) = (QueueName::Analytics, "characters.statistics");
@@ -23,9 +23,8 @@ const FULL_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How much earlier than its commit a message may have got its id: a reply has its own from the moment it is asked for.
 /// What takes longer is found when all rooms are looked at.
 const ID_AHEAD: SignedDuration = SignedDuration::from_mins(10);
-/// Rooms of one transaction, and messages of one room in it.
-const ROOMS: i64 = 2_000;
-const MESSAGES: i64 = 20_000;
+/// Of one transaction: some seconds of work at most, since ratings of the same characters wait for it.
+const BOUNDS: Bounds = Bounds { rooms: 1_000, messages: 2_000 };
 /// Transactions of one run; what is left is counted by the next.
 const BATCHES_MAX: usize = 500;
 
@@ -41,20 +40,28 @@ impl Characters {
         let full = began.full_at.is_none_or(|at| began.now.duration_since(at) >= FULL_EVERY);
         let since = began.last_at.filter(|_| !full).map(|at| id_at(at, ID_AHEAD));
         let which = since.map_or(Which::All, Which::SaidSince);
-        let mut changed = Vec::new();
-        let mut more = true;
+        let (mut changed, mut after, mut left, mut done) = (Vec::new(), Uuid::nil(), false, false);
         for _ in 0..BATCHES_MAX {
-            let counted = store::statistics::count(&mut client, half_life, which, ROOMS, MESSAGES)
+            let counted = store::statistics::count(&mut client, half_life, which, after, BOUNDS)
                 .await
                 .map_err(|error| refusal(&error))?;
-            more = counted.more;
+            left |= counted.left;
             changed.extend(counted.characters);
-            if !more {
-                break;
-            }
+            after = match counted.next {
+                Some(next) => next,
+                // Once more from the beginning, for what was too much for one transaction.
+                None if left => {
+                    left = false;
+                    Uuid::nil()
+                }
+                None => {
+                    done = true;
+                    break;
+                }
+            };
         }
         // With something left the next run looks at the same rooms again.
-        if !more {
+        if done {
             store::statistics::end(&client, began.now, full).await.map_err(|error| refusal(&error))?;
         }
         changed.sort_unstable();

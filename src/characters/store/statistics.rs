@@ -26,10 +26,21 @@ pub struct Began {
     pub full_at: Option<Timestamp>,
 }
 
+#[derive(Default)]
 pub struct Counted {
     pub characters: Vec<Uuid>,
-    /// Something is left to be counted.
-    pub more: bool,
+    /// The room to go on after; `None`: the last one was looked at.
+    pub next: Option<Uuid>,
+    /// Something is left of what was looked at.
+    pub left: bool,
+}
+
+/// How much one transaction counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub rooms: i64,
+    /// Of one room.
+    pub messages: i64,
 }
 
 const LOCK: &str =
@@ -70,7 +81,7 @@ pub async fn end(client: &impl GenericClient, began: Timestamp, full: bool) -> S
     execute(client, END, &[&began, &full]).await.map(drop)
 }
 
-// $1 half-life, $2 epoch, $3 rooms, $4 messages of a room, $5 the id to look from.
+// $1 half-life, $2 epoch, $3 rooms, $4 messages of a room, $5 the id to look from, $6 the room to go on after.
 fn said(which: Which) -> String {
     let (table, condition) = match which {
         Which::All => ("heads h", "$5::uuid is null"),
@@ -84,8 +95,8 @@ fn said(which: Which) -> String {
             select h.room_id, coalesce(c.up_to, 0) as up_to,
                 least(h.last_revision, coalesce(c.up_to, 0) + $4) as until, h.last_revision
             from {table} left join character_counted c on c.room_id = h.room_id
-            where {condition} and h.last_revision > coalesce(c.up_to, 0)
-            limit $3
+            where {condition} and h.room_id > $6 and h.last_revision > coalesce(c.up_to, 0)
+            order by h.room_id limit $3
         ), marked as (
             insert into character_counted as c (room_id, up_to)
             select room_id, until from behind order by room_id
@@ -119,7 +130,9 @@ fn said(which: Which) -> String {
             where s.character_id = locked.character_id
             returning s.character_id
         )
-        select (select count(*) from behind), exists (select from behind where until < last_revision),
+        select case when (select count(*) from behind) = $3
+                then (select room_id from behind order by room_id desc limit 1) end,
+            exists (select from behind where until < last_revision),
             array(select character_id from added)"
     )
 }
@@ -127,9 +140,11 @@ fn said(which: Which) -> String {
 static SAID_BY_ALL: LazyLock<String> = LazyLock::new(|| said(Which::All));
 static SAID_LATELY: LazyLock<String> = LazyLock::new(|| said(Which::SaidSince(Uuid::nil())));
 
+/// Founded conversations that one transaction counts.
+const CASTS: i64 = 10_000;
 const CAST: &str = "with gone as (
         delete from character_casts where id in (
-            select id from character_casts order by id limit 10000 for update skip locked)
+            select id from character_casts order by id limit $1 for update skip locked)
         returning character_id, delta
     ), sums as (
         select character_id, sum(delta) as delta from gone group by character_id
@@ -151,13 +166,13 @@ const SWEEP: &str = "with rooms as (
     )
     select";
 
-/// Counts some of what was not counted, in one transaction that lets no other one count meanwhile.
+/// Counts some of what was not counted, of rooms after `after`, in one transaction that lets no other one count meanwhile.
 pub async fn count(
     client: &mut Client,
     half_life_s: f64,
     which: Which,
-    rooms: i64,
-    messages: i64,
+    after: Uuid,
+    bounds: Bounds,
 ) -> Stored<Counted> {
     let transaction = client.transaction().await?;
     // The lock comes in a statement of its own: the next one's snapshot has what the last roll-up committed.
@@ -165,24 +180,26 @@ pub async fn count(
     let written_in = standing.first().and_then(|row| row.get::<_, Option<f64>>(3));
     if written_in.is_some_and(|half_life| half_life.to_bits() != half_life_s.to_bits()) {
         // Another node with other settings has taken over meanwhile.
-        return Ok(Counted { characters: Vec::new(), more: false });
+        return Ok(Counted::default());
     }
     let (sql, id) = match which {
         Which::All => (&SAID_BY_ALL, None),
         Which::SaidSince(id) => (&SAID_LATELY, Some(id)),
     };
-    let said = query(&transaction, sql, &[&half_life_s, &EPOCH_S, &rooms, &messages, &id]).await?;
-    let cast = query(&transaction, CAST, &[]).await?;
-    let mut counted = Counted { characters: Vec::new(), more: false };
+    let Bounds { rooms, messages } = bounds;
+    let said = query(&transaction, sql, &[&half_life_s, &EPOCH_S, &rooms, &messages, &id, &after]).await?;
+    let cast = query(&transaction, CAST, &[&CASTS]).await?;
+    let mut counted = Counted::default();
     if let Some(row) = said.first() {
-        counted.more = row.get::<_, i64>(0) == rooms || row.get(1);
+        counted.next = row.get(0);
+        counted.left = row.get(1);
         counted.characters = row.get(2);
     }
     if let Some(row) = cast.first() {
-        counted.more |= row.get::<_, i64>(0) == 10_000;
+        counted.left |= row.get::<_, i64>(0) == CASTS;
         counted.characters.extend(row.get::<_, Vec<Uuid>>(1));
     }
-    if !counted.more && matches!(which, Which::All) {
+    if counted.next.is_none() && matches!(which, Which::All) {
         query(&transaction, SWEEP, &[]).await?;
     }
     transaction.commit().await?;
