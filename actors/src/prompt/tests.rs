@@ -125,7 +125,7 @@ fn the_system_message_says_who_the_character_is() {
     let text = system_prompt(&record());
     for part in [
         "You are Mara. Keeper of the north light",
-        "wry, patient",
+        "- Patient: Gives time",
         "A storm is coming.",
         "- The lamp was lit",
     ] {
