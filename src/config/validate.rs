@@ -135,6 +135,7 @@ impl Config {
             ("engine.members_max", self.engine.members_max),
             ("engine.characters_max", self.engine.characters_max),
             ("engine.variants_max", self.engine.variants_max.into()),
+            ("engine.memories_max", self.engine.memories_max),
             ("pool.workers", self.pool.workers),
             ("pool.queue_max", self.pool.queue_max),
             ("pool.per_user", self.pool.per_user),
@@ -215,6 +216,7 @@ impl Config {
             "jobs.backoff_ms",
             "is longer than jobs.backoff_max_ms",
         );
+        broken.unless(self.engine.memories_max <= 1_000, "engine.memories_max", "takes 1 to 1000");
         broken.unless(self.jobs.retries <= 100, "jobs.retries", "takes 100 or less");
         broken.unless(
             self.database.node_dead_after_ms >= self.database.node_beat_ms.saturating_mul(2),
