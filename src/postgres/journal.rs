@@ -219,7 +219,7 @@ impl Connection {
             before: stored_before(&before),
             reads: reads
                 .iter()
-                .map(|row| ((room(row, 0), UserId::from_uuid(row.get(1))), row.get(2)))
+                .map(|row| ((room(row, 0), UserId::from_uuid(row.get(1))), (row.get(2), row.get(3))))
                 .collect(),
             ..Locked::default()
         };

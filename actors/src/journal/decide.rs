@@ -56,7 +56,8 @@ pub struct Locked {
     pub turns: HashMap<MessageId, LockedTurn>,
     pub meters: HashMap<MeterKey, u32>,
     pub before: HashMap<ClientKey, StoredBefore>,
-    pub reads: HashMap<(RoomId, UserId), Revision>,
+    /// How far each member has read, and the revision of that.
+    pub reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
     /// The messages that changes are about, with their replies and reactions.
     pub messages: HashMap<MessageId, Message>,
     /// The texts of their variants, where one is to be selected.

@@ -50,7 +50,7 @@ struct Tables {
     messages: BTreeMap<(RoomId, Revision), Message>,
     turns: HashMap<MessageId, Turn>,
     meters: HashMap<MeterKey, u32>,
-    reads: HashMap<(RoomId, UserId), Revision>,
+    reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
     memories: Vec<NewMemory>,
     variants: HashMap<(MessageId, u16), (Content, Finish)>,
     /// Changes by the id of their entry.

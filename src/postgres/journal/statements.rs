@@ -56,7 +56,7 @@ const LOCK_USAGE: &str = "SELECT m.user_id, m.character_id, m.kind, m.period, m.
     ORDER BY 1, 2, 3, 4 FOR NO KEY UPDATE OF m";
 
 const FIND_READS: &str =
-    "SELECT r.room_id, r.user_id, r.read_offset FROM unnest($1::uuid[], $2::uuid[]) AS k(r, u)
+    "SELECT r.room_id, r.user_id, r.read_offset, r.revision FROM unnest($1::uuid[], $2::uuid[]) AS k(r, u)
     JOIN reads r ON r.room_id = k.r AND r.user_id = k.u";
 
 const INSERT_MESSAGES: &str = "INSERT INTO messages (id, room_id, \"offset\", revision, sender_kind, sender_id,

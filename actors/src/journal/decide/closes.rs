@@ -85,7 +85,7 @@ fn before(room: RoomId, close: &CloseTurn, revision: Revision, locked: &Locked) 
     };
     match (&close.end, part) {
         (TurnEnd::Said { .. }, Some(message)) if message.changes.deleted_at.is_none() => {
-            Outcome::Amended(Box::new(message.clone()))
+            Outcome::Amended(Box::new(Message { revision, ..message.clone() }))
         }
         _ => Outcome::Stored { revision },
     }

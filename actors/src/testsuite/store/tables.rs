@@ -135,7 +135,7 @@ impl Tables {
         for new in writes.memories {
             self.remember(new);
         }
-        self.reads.extend(writes.reads.into_iter().map(|(key, (mark, _))| (key, mark)));
+        self.reads.extend(writes.reads);
         for (room, revision) in writes.deleted {
             self.heads.entry(room).and_modify(|head| head.closed = true);
             for turn in self.turns.values_mut().filter(|turn| turn.open.room == room && turn.ended.is_none())
