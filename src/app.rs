@@ -24,7 +24,7 @@ use crate::audit::Audit;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
-use crate::conversations::Conversations;
+use crate::conversations::{Conversations, ERASE_DELETED};
 use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
 use crate::outbound::{Outbound, Outbox};
@@ -50,7 +50,7 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[jobs::pages, realtime::routes];
+const ROOT: &[Routes] = &[conversations::pages, jobs::pages, realtime::routes];
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -64,11 +64,12 @@ pub struct App {
     database: Database,
     engine: Engine,
     hub: Hub,
+    conversations: Conversations,
     health: Health,
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 3],
+    chores: [JoinHandle<()>; 4],
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -153,6 +154,7 @@ impl App {
         let mut handlers: Handlers = vec![tasks::sweep_handler(&accounts)];
         handlers.extend(accounts.handlers());
         handlers.extend(privacy.handlers());
+        handlers.extend(conversations.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
         let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
@@ -166,6 +168,7 @@ impl App {
         .await;
         jobs.repeat(tasks::SWEEP);
         jobs.repeat(ERASE_SWEEP);
+        jobs.repeat(ERASE_DELETED);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
@@ -177,6 +180,7 @@ impl App {
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
         let news = accounts.listen(&database.connector());
+        let kept = tokio::spawn(conversations.clone().upkeep());
 
         let counts_tokens = providers.counts_tokens();
 
@@ -184,6 +188,7 @@ impl App {
         let options = config.socket_options();
         let app = {
             let (hub, engine, jobs) = (hub.clone(), engine.clone(), jobs.clone());
+            let conversations = conversations.clone();
             move || {
                 http::app(&site)
                     .app_data(web::Data::new(hub.clone()))
@@ -234,10 +239,11 @@ impl App {
             database,
             engine,
             hub,
+            conversations,
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep, news],
+            chores: [recovery, upkeep, news, kept],
             http,
             http_thread,
             drain_asked,
@@ -286,6 +292,9 @@ impl App {
         self.hub.close_all(CloseCode::Draining);
         self.http.stop(true).await;
         let _ = tokio::task::spawn_blocking(move || self.http_thread.join()).await;
+        if let Err(error) = self.conversations.store_readers().await {
+            tracing::warn!(%error, "the last readers were not counted");
+        }
         self.lease.close().await;
         self.database.close().await;
         tracing::info!("ended");

@@ -10,6 +10,7 @@
 mod columns;
 mod erased;
 mod found;
+mod restored;
 mod statements;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ use uuid::Uuid;
 use self::columns::{ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
 pub use self::found::found_room;
+pub use self::restored::{Restored, restore_room};
 use self::statements::Statements;
 use super::connect::Connector;
 use super::error::{describe, is_bad_data, is_conflict};
