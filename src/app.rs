@@ -262,6 +262,11 @@ impl App {
     }
 
     #[must_use]
+    pub fn conversations(&self) -> &Conversations {
+        &self.conversations
+    }
+
+    #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.hub
     }

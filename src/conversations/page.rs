@@ -6,6 +6,7 @@
 mod content;
 mod markdown;
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use actix_web::http::header::{self, ETag, EntityTag, Header, IfNoneMatch};
@@ -37,6 +38,7 @@ const PUBLIC_CACHE: &str = "public, max-age=60";
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_formatter(|out, _, value| Ok(write_escaped(out, value)?));
     if let Err(error) = environment.add_template(TEMPLATE, include_str!("page/page.html")) {
         tracing::error!(%error, "the page of conversations cannot be read");
     }
@@ -122,6 +124,25 @@ async fn read(
         room => minijinja::value::Serde(&room),
     };
     Ok(respond(request, &readable, values, &style))
+}
+
+/// The five signs that mean something in HTML, in text and in quoted attributes; an address stays one that people can read.
+fn write_escaped(out: &mut minijinja::Output<'_>, value: &minijinja::Value) -> std::fmt::Result {
+    if value.is_undefined() || value.is_none() {
+        return Ok(());
+    }
+    let text = value.to_string();
+    if value.is_safe() {
+        return out.write_str(&text);
+    }
+    text.chars().try_for_each(|sign| match sign {
+        '&' => out.write_str("&amp;"),
+        '<' => out.write_str("&lt;"),
+        '>' => out.write_str("&gt;"),
+        '"' => out.write_str("&quot;"),
+        '\'' => out.write_str("&#39;"),
+        sign => out.write_char(sign),
+    })
 }
 
 fn respond(

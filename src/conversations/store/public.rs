@@ -197,11 +197,7 @@ enum Those {
 }
 
 /// The characters and the people of these rooms.
-async fn in_them(
-    client: &impl GenericClient,
-    rooms: &[Uuid],
-    those: Those,
-) -> Stored<(Vec<Row>, Vec<Row>)> {
+async fn in_them(client: &impl GenericClient, rooms: &[Uuid], those: Those) -> Stored<(Vec<Row>, Vec<Row>)> {
     let ever = those == Those::Ever;
     let parameters: [&(dyn ToSql + Sync); 2] = [&rooms, &ever];
     try_join(query(client, CAST, &parameters), query(client, PEOPLE, &parameters)).await

@@ -20,7 +20,7 @@ pub struct Frame {
 // The key's index alone answers the count: some 60 ms for a million.
 const FRAME: &str = r#"select
     (select count(*) from messages where room_id = $1),
-    coalesce((select "offset" from messages where room_id = $1 order by "offset" desc offset $2 - 1 limit 1), 0),
+    coalesce((select "offset" from messages where room_id = $1 order by "offset" desc offset $2::bigint - 1 limit 1), 0),
     (select created_at from messages where room_id = $1 order by "offset" limit 1),
     (select created_at from messages where room_id = $1 order by "offset" desc limit 1)"#;
 
