@@ -83,8 +83,9 @@ async fn search_in(
 ) -> ApiResult<Page<MessageHit>> {
     let query = web::Query::<SearchQuery>::from_query(request.query_string())
         .map_err(|_| ApiError::malformed(QUERY))?;
-    let q = SearchText::parse(query.q.as_deref())?;
+    // To who may not read it, it is not there, whatever is asked for.
     let readable = conversations.readable(Some(caller.user), id).await?;
+    let q = SearchText::parse(query.q.as_deref())?;
     Ok(conversations.search_room(&readable, &q, query.sort, page).await?)
 }
 
