@@ -25,7 +25,7 @@ use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
-use crate::conversations::Conversations;
+use crate::conversations::{Conversations, ERASE_DELETED};
 use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
 use crate::memory::Memories;
@@ -55,7 +55,7 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[cache::routes, jobs::pages, realtime::routes];
+const ROOT: &[Routes] = &[cache::routes, conversations::pages, jobs::pages, realtime::routes];
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -69,11 +69,12 @@ pub struct App {
     database: Database,
     engine: Engine,
     hub: Hub,
+    conversations: Conversations,
     health: Health,
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 5],
+    chores: [JoinHandle<()>; 6],
     characters: Characters,
     http: ServerHandle,
     http_thread: Thread<()>,
@@ -167,6 +168,7 @@ impl App {
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.extend(accounts.handlers());
         handlers.extend(privacy.handlers());
+        handlers.extend(conversations.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
         let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
@@ -181,6 +183,7 @@ impl App {
         jobs.repeat(tasks::SWEEP);
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
+        jobs.repeat(ERASE_DELETED);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
@@ -194,6 +197,7 @@ impl App {
         let news = accounts.listen(&database.connector());
         let character_news = characters.listen(&database.connector());
         let views = characters.keep_writing_views(config.characters.views_flush());
+        let kept = tokio::spawn(conversations.clone().upkeep());
 
         let counts_tokens = providers.counts_tokens();
 
@@ -202,6 +206,7 @@ impl App {
         let app = {
             let (hub, engine, jobs) = (hub.clone(), engine.clone(), jobs.clone());
             let characters = characters.clone();
+            let conversations = conversations.clone();
             move || {
                 http::app(&site)
                     .app_data(web::Data::new(hub.clone()))
@@ -255,10 +260,11 @@ impl App {
             database,
             engine,
             hub,
+            conversations,
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep, news, character_news, views],
+            chores: [recovery, upkeep, news, character_news, views, kept],
             characters,
             http,
             http_thread,
@@ -275,6 +281,11 @@ impl App {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    #[must_use]
+    pub fn conversations(&self) -> &Conversations {
+        &self.conversations
     }
 
     #[must_use]
@@ -310,6 +321,9 @@ impl App {
         let _ = tokio::task::spawn_blocking(move || self.http_thread.join()).await;
         if self.characters.write_views().await.is_err() {
             tracing::warn!("the latest views of characters were not counted: the database is away");
+        }
+        if let Err(error) = self.conversations.store_readers().await {
+            tracing::warn!(%error, "the last readers were not counted");
         }
         self.lease.close().await;
         self.database.close().await;

@@ -24,6 +24,10 @@ impl Config {
         ConversationSettings {
             resume_max_messages: self.realtime.resume_max_messages as usize,
             content_max_chars: self.engine.content_max_chars,
+            restore_days: self.conversations.restore_days,
+            categories: self.conversations.categories.clone(),
+            search_language: self.search.language.clone(),
+            public_url: self.server.public_base(),
             ..ConversationSettings::default()
         }
     }

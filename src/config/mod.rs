@@ -6,6 +6,7 @@
 mod accounts;
 mod ai;
 mod characters;
+mod conversations;
 mod database;
 mod engine;
 mod environment;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 pub use accounts::{AdminSettings, AuthSettings, OtpSettings};
 pub use ai::{AiSettings, OFFLINE, ProviderKind, ProviderSettings};
 pub use characters::CharacterSettings;
+pub use conversations::{ConversationsSettings, SearchSettings};
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};
 pub use environment::{UsualName, usual_names};
@@ -88,6 +90,8 @@ pub struct Config {
     pub jobs: JobSettings,
     pub ai: AiSettings,
     pub characters: CharacterSettings,
+    pub conversations: ConversationsSettings,
+    pub search: SearchSettings,
     pub log: LogSettings,
     pub plans: BTreeMap<String, PlanSettings>,
 }
@@ -112,6 +116,8 @@ impl Default for Config {
             jobs: JobSettings::default(),
             ai: AiSettings::default(),
             characters: CharacterSettings::default(),
+            conversations: ConversationsSettings::default(),
+            search: SearchSettings::default(),
             log: LogSettings::default(),
             plans: plans::shipped(),
         }

@@ -17,7 +17,7 @@ const ADMIN_PASSWORD_MIN_CHARS: usize = 12;
 const SEND_TIMEOUT_MAX_MS: u64 = 60_000;
 
 /// Ten years: what is deactivated is to go at last.
-const ERASE_AFTER_DAYS_MAX: u32 = 3_650;
+pub(super) const ERASE_AFTER_DAYS_MAX: u32 = 3_650;
 /// Each costs a call of the model that nobody asked for.
 const CHARACTER_CHAIN_MAX: u8 = 20;
 
@@ -29,6 +29,7 @@ impl Config {
         self.check_server(&mut broken);
         self.check_bounds(&mut broken);
         self.check_ai(&mut broken);
+        self.check_conversations(&mut broken);
         self.check_identity_providers(&mut broken);
         self.check_outbound(&mut broken);
         self.check_plans(&mut broken);

@@ -1,17 +1,28 @@
 //! Conversations: who is in them, what was said in them, and how a client that was away catches up.
 //!
 //! Reads its SQL itself; what changes a room's log goes through the engine, whose journal is the only writer of it.
-//! Everything here asks for membership first: to a stranger a conversation does not exist.
+//! Everything here asks for membership first: to a stranger a conversation does not exist. What is public or unlisted is
+//! read by everybody, in shapes of its own (`view/public.rs`), which hold nothing that is its members' alone.
 
 mod catch_up;
 mod create;
 mod cursor;
+mod export;
+mod page;
 mod paging;
+mod publishing;
+mod reader;
+mod readers;
+mod restore;
 pub mod routes;
+mod search;
 mod send;
 mod slug;
+mod statistics;
 mod store;
+mod upkeep;
 pub mod view;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +31,19 @@ use deadpool_postgres::{Client, Pool};
 use greenroom_actors::domain::{CONTENT_MAX_CHARS, Message, ReplyState, Revision, RoomId, UserId};
 use greenroom_actors::engine::Engine;
 use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use catch_up::Snapshot;
 pub use create::{CHARACTERS_MAX, MEMBERS_MAX, NewConversation, TITLE_MAX_CHARS};
+pub use page::pages;
+pub use publishing::{CATEGORY_MAX_CHARS, TAG_MAX_CHARS, TAGS_MAX, category_of, tags_of};
+pub use reader::{Listed, Readable, Readership};
+pub use readers::Reader;
+pub use restore::ERASE_DELETED;
 pub use routes::routes;
 pub use send::NewMessage;
+pub use slug::checked_slug;
 pub use store::MessageRange;
 
 use crate::characters::Characters;
@@ -46,6 +64,14 @@ pub struct ConversationSettings {
     pub content_max_chars: usize,
     /// How long a request waits for the engine's answer before it says `outcome_unknown`.
     pub answer_timeout: Duration,
+    /// Days in which a deleted conversation can be brought back.
+    pub restore_days: u32,
+    /// Categories that there are; none: any.
+    pub categories: Vec<String>,
+    /// Text search configuration of PostgreSQL for what was said.
+    pub search_language: String,
+    /// What addresses of pages start with, without a slash at the end.
+    pub public_url: String,
 }
 
 impl Default for ConversationSettings {
@@ -54,6 +80,10 @@ impl Default for ConversationSettings {
             resume_max_messages: 1_000,
             content_max_chars: CONTENT_MAX_CHARS,
             answer_timeout: Duration::from_secs(15),
+            restore_days: 30,
+            categories: Vec::new(),
+            search_language: "simple".to_owned(),
+            public_url: String::new(),
         }
     }
 }
@@ -71,6 +101,9 @@ pub struct Conversations {
     characters: Characters,
     settings: ConversationSettings,
     created: Created,
+    words: words::Words,
+    readers: readers::Readers,
+    exports: Arc<Semaphore>,
 }
 
 impl Conversations {
@@ -84,7 +117,9 @@ impl Conversations {
         settings: ConversationSettings,
         created: Created,
     ) -> Self {
-        Self { pool, epoch, engine, characters, settings, created }
+        let words = words::Words::new(&settings.search_language);
+        let (readers, exports) = (readers::Readers::default(), Arc::new(Semaphore::new(export::EXPORTS_MAX)));
+        Self { pool, epoch, engine, characters, settings, created, words, readers, exports }
     }
 
     /// A page of the user's conversations, the one last spoken in first.

@@ -1,8 +1,10 @@
-//! `/api/conversations…`: what a member does by request. Messages sent here are seen live on sockets.
+//! `/api/conversations…`: what is done and read by request. Messages sent here are seen live on sockets.
 
+mod listing;
 mod messages;
+mod reading;
 
-use actix_web::{HttpResponse, delete, get, post, web};
+use actix_web::{HttpResponse, delete, post, web};
 use greenroom_actors::domain::{CharacterId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,15 +12,26 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::view::ConversationView;
-use super::{Conversations, NewConversation, cursor};
+use super::{Conversations, NewConversation};
 use crate::error::{ApiResult, ErrorBody, FieldError};
-use crate::http::{Caller, Json, Page, PageParams, PageQuery};
+use crate::http::{Caller, Json};
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(create)
-        .service(list)
-        .service(show)
+        // Names before ids.
+        .service(listing::list)
+        .service(listing::featured)
+        .service(listing::categories)
+        .service(listing::statistics)
+        .service(listing::find)
+        .service(reading::show)
+        .service(reading::search)
+        .service(reading::search_chatroom)
+        .service(reading::search_all)
+        .service(reading::statistics)
+        .service(reading::export)
+        .service(reading::restore)
         .service(remove)
         .service(messages::messages)
         .service(messages::send)
@@ -86,54 +99,6 @@ async fn create(
     .checked(caller.user)?;
     let conversation = conversations.create(caller.user, new).await?;
     Ok(HttpResponse::Created().json(ConversationBody { conversation }))
-}
-
-/// List one's conversations
-///
-/// The one last spoken in first, each with its last message and how far one has read.
-#[utoipa::path(
-    operation_id = "listConversations",
-    tag = "conversations",
-    security(("bearer" = [])),
-    params(PageParams),
-    responses(
-        (status = 200, description = "One page of the caller's conversations", body = Page<ConversationView>),
-        (status = 400, description = "A parameter is not valid", body = ErrorBody),
-        (status = 401, description = "No token, or a bad one", body = ErrorBody),
-        (status = 503, description = "The database is away", body = ErrorBody),
-    ),
-)]
-#[get("/conversations")]
-async fn list(
-    caller: Caller,
-    page: PageQuery,
-    conversations: web::Data<Conversations>,
-) -> ApiResult<web::Json<Page<ConversationView>>> {
-    cursor::position(&page)?;
-    Ok(web::Json(conversations.list(caller.user, &page).await?))
-}
-
-/// Get a conversation
-#[utoipa::path(
-    operation_id = "getConversation",
-    tag = "conversations",
-    security(("bearer" = [])),
-    params(("id" = String, Path, description = "Its id or its slug")),
-    responses(
-        (status = 200, description = "The conversation", body = ConversationBody),
-        (status = 401, description = "No token, or a bad one", body = ErrorBody),
-        (status = 404, description = "There is none that the caller is in", body = ErrorBody),
-        (status = 503, description = "The database is away", body = ErrorBody),
-    ),
-)]
-#[get("/conversations/{id}")]
-async fn show(
-    caller: Caller,
-    id: web::Path<String>,
-    conversations: web::Data<Conversations>,
-) -> ApiResult<web::Json<ConversationBody>> {
-    let conversation = conversations.get(caller.user, &id).await?;
-    Ok(web::Json(ConversationBody { conversation }))
 }
 
 /// Delete a conversation

@@ -1,5 +1,7 @@
 //! Slugs of conversations: readable, unique, and never to be taken for an id.
 
+use crate::error::FieldError;
+
 /// Characters of the readable part.
 const STEM_MAX: usize = 40;
 /// Characters of the random part: 32^8 of them, so that two equal titles hardly ever meet.
@@ -40,6 +42,27 @@ pub fn is_slug(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
+/// Words that stand where a slug may: a conversation of that name could not be reached.
+const RESERVED: [&str; 4] = ["categories", "featured", "search", "stats"];
+/// Shortest slug that a person may choose.
+const SLUG_MIN: usize = 3;
+
+/// A slug that a person chose: 3 to 80 small letters and digits with single hyphens between, no id and no reserved word.
+pub fn checked_slug(text: &str) -> Result<String, FieldError> {
+    let slug = text.trim();
+    let edges = slug.starts_with('-') || slug.ends_with('-') || slug.contains("--");
+    if slug.len() < SLUG_MIN || !is_slug(slug) || edges || uuid::Uuid::try_parse(slug).is_ok() {
+        return Err(FieldError::new(
+            "slug",
+            "takes 3 to 80 small letters and digits, with single hyphens between them",
+        ));
+    }
+    if RESERVED.contains(&slug) {
+        return Err(FieldError::new("slug", "is a word that the server needs itself"));
+    }
+    Ok(slug.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +80,26 @@ mod tests {
             let slug = make(title);
             assert!(is_slug(&slug), "{slug}");
             assert!(uuid::Uuid::parse_str(&slug).is_err(), "{slug}");
+        }
+    }
+
+    #[test]
+    fn a_chosen_slug_can_be_reached_and_is_no_id() {
+        assert_eq!(checked_slug(" tea-at-noon ").unwrap(), "tea-at-noon");
+        for text in [
+            "ab",
+            "-tea",
+            "tea-",
+            "te--a",
+            "Tea",
+            "search",
+            "stats",
+            "te a",
+            &"a".repeat(81),
+            "01980000-0000-7000-8000-000000000000",
+            "01980000000070008000000000000000",
+        ] {
+            assert_eq!(checked_slug(text).unwrap_err().field, "slug", "{text}");
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod changes;
 mod conversation;
+mod public;
 mod usage;
 
 use greenroom_actors::domain::{
@@ -19,6 +20,7 @@ pub use changes::{AttachmentType, AttachmentView, IntoView, ReactionView};
 pub use conversation::{
     ConversationCharacterView, ConversationView, MemberRole, MemberView, ReplyModeView, Visibility,
 };
+pub use public::{Names, PublicConversationView, PublicMessageView, PublicSenderView, ReactionCountView};
 pub use usage::{UsageLimitView, UsageScope, UsageView, UsageWindow};
 
 /// A time as clients see it: whole milliseconds. What is live has nanoseconds and what is stored has microseconds;

@@ -112,7 +112,7 @@ fn settle<B: MessageBody + 'static>(
         Ok(response) => response,
         Err(error) => {
             let response = error.error_response();
-            return Err(Box::new(if is_json(response.headers()) {
+            return Err(Box::new(if is_formed(response.headers()) {
                 response
             } else {
                 in_form(response.status(), response.headers())
@@ -121,7 +121,7 @@ fn settle<B: MessageBody + 'static>(
     };
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    if !is_error || is_json(response.headers()) {
+    if !is_error || is_formed(response.headers()) {
         return Ok(response.map_into_left_body());
     }
     let formed = in_form(status, response.headers());
@@ -129,9 +129,10 @@ fn settle<B: MessageBody + 'static>(
     Ok(ServiceResponse::new(request, formed.map_into_right_body()))
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// JSON of our own, or a page for people, which only a handler makes: the framework's errors are plain text.
+fn is_formed(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("application/json"))
+    kind.is_some_and(|kind| kind.starts_with("application/json") || kind.starts_with("text/html"))
 }
 
 /// The standard error for a bare status, with the headers that belong to it.

@@ -12,6 +12,7 @@ mod columns;
 mod erased;
 mod found;
 mod memories;
+mod restored;
 mod rooms;
 mod statements;
 
@@ -33,6 +34,7 @@ use self::amended::ChangeKeys;
 use self::columns::{ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
 pub use self::found::found_room;
+pub use self::restored::{Restored, restore_room};
 use self::statements::Statements;
 use super::connect::Connector;
 use super::error::{describe, is_bad_data, is_conflict};

@@ -155,7 +155,8 @@ fn message_kind(number: i16) -> MessageKind {
     }
 }
 
-pub(super) fn finish(number: i16) -> Finish {
+#[must_use]
+pub fn finish(number: i16) -> Finish {
     match number {
         1 => Finish::Stopped,
         2 => Finish::Length,

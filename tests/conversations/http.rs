@@ -107,20 +107,28 @@ async fn every_route_asks_for_the_right_caller() {
     let id = Uuid::now_v7();
     let (get, post) = (Method::GET, Method::POST);
     let of_users = [
-        (get.clone(), "/api/conversations".to_owned(), None),
+        (get.clone(), "/api/conversations?scope=own".to_owned(), None),
         (post.clone(), "/api/conversations".to_owned(), Some(json!({"characterId": id}))),
-        (get.clone(), format!("/api/conversations/{id}"), None),
+        (get.clone(), format!("/api/conversations/{id}/stats"), None),
         (Method::DELETE, format!("/api/conversations/{id}"), None),
-        (get.clone(), format!("/api/conversations/{id}/messages"), None),
+        (get.clone(), format!("/api/conversations/{id}/export"), None),
+        (get.clone(), format!("/api/conversations/{id}/search?q=x"), None),
+        (post.clone(), format!("/api/conversations/{id}/restore"), None),
         (post.clone(), format!("/api/conversations/{id}/messages"), Some(json!({"content": "x"}))),
         (post.clone(), format!("/api/conversations/{id}/read"), Some(json!({"offset": 1}))),
     ];
     for (method, path, body) in of_users {
         assert_eq!(site.call(None, method.clone(), &path, body.clone()).await.0, 401, "{method} {path}");
         let (status, answer) = site.call(Some(&as_user), method.clone(), &path, body).await;
-        let expected = if (&method, path.as_str()) == (&get, "/api/conversations") { 200 } else { 404 };
+        let expected =
+            if (&method, path.as_str()) == (&get, "/api/conversations?scope=own") { 200 } else { 404 };
         assert_eq!(status, expected, "{method} {path}: {answer}");
     }
+    // Nobody may read what is public; this is not there.
+    for path in [format!("/api/conversations/{id}"), format!("/api/conversations/{id}/messages")] {
+        assert_eq!(site.call(None, get.clone(), &path, None).await.0, 404, "{path}");
+    }
+    assert_eq!(site.call(None, get.clone(), "/api/conversations", None).await.0, 200);
     let of_admins = [
         (get.clone(), "/api/admin/overview", None, 200),
         (get.clone(), "/api/admin/rooms", None, 200),

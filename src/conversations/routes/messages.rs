@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::conversations::reader::SeenMessage;
 use crate::conversations::view::{MessageType, MessageView, ReplyView, UsageView};
 use crate::conversations::{Conversations, MESSAGES_DEFAULT, MESSAGES_MAX, MessageRange, NewMessage};
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
-use crate::http::{Caller, Json};
+use crate::http::{Caller, Json, OptionalCaller};
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -54,37 +55,38 @@ impl MessagesQuery {
 #[serde(rename_all = "camelCase")]
 struct MessagesBody {
     /// The oldest first.
-    items: Vec<MessageView>,
+    items: Vec<SeenMessage>,
     /// Whether there are more in the direction that was asked for.
     has_more: bool,
 }
 
 /// Read messages
 ///
-/// The latest ones, or those next to an offset: older with `before`, newer with `after`.
+/// The latest ones, or those next to an offset: older with `before`, newer with `after`. Members see all of a message;
+/// others see what everybody may, if the conversation is public or unlisted.
 #[utoipa::path(
     operation_id = "listMessages",
     tag = "conversations",
-    security(("bearer" = [])),
+    security((), ("bearer" = [])),
     params(("id" = String, Path, description = "The conversation's id or slug"), MessagesQuery),
     responses(
         (status = 200, description = "The messages", body = MessagesBody),
         (status = 400, description = "A parameter is not valid", body = ErrorBody),
-        (status = 401, description = "No token, or a bad one", body = ErrorBody),
-        (status = 404, description = "There is no conversation that the caller is in", body = ErrorBody),
+        (status = 401, description = "A token that does not hold", body = ErrorBody),
+        (status = 404, description = "There is none that the caller may read", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     ),
 )]
 #[get("/conversations/{id}/messages")]
 pub(super) async fn messages(
-    caller: Caller,
+    caller: OptionalCaller,
     request: HttpRequest,
     id: web::Path<String>,
     conversations: web::Data<Conversations>,
 ) -> ApiResult<web::Json<MessagesBody>> {
     let (range, limit) = MessagesQuery::read(&request)?;
-    let room = conversations.resolve(caller.user, &id).await?;
-    let (items, has_more) = conversations.messages(caller.user, room, range, limit).await?;
+    let readable = conversations.readable(caller.0.map(|caller| caller.user), &id).await?;
+    let (items, has_more) = conversations.seen_messages(&readable, range, limit).await?;
     Ok(web::Json(MessagesBody { items, has_more }))
 }
 

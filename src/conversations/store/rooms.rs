@@ -38,10 +38,13 @@ pub async fn is_member(client: &impl GenericClient, room: RoomId, user: UserId) 
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
-const RESOLVE: &str = "select r.id from rooms r join room_members m on m.room_id = r.id
-    where r.slug = $1 and m.user_id = $2 and m.left_at is null and r.deleted_at is null";
+const RESOLVE: &str = "select r.id
+    from (select id from rooms where slug = $1
+        union all select room_id from room_slugs where slug = $1 limit 1) of_slug
+    join rooms r on r.id = of_slug.id join room_members m on m.room_id = r.id
+    where m.user_id = $2 and m.left_at is null and r.deleted_at is null";
 
-/// The room of that slug, for a member of it.
+/// The room of that slug, or that had it, for a member of it.
 pub async fn resolve(client: &impl GenericClient, slug: &str, user: UserId) -> Stored<Option<RoomId>> {
     let rows = query(client, RESOLVE, &[&slug, &user.uuid()]).await?;
     Ok(rows.first().map(|row| RoomId::from_uuid(row.get(0))))

@@ -17,6 +17,12 @@ const TAKE: &str = "WITH gone AS (
         RETURNING id),
     turned AS (DELETE FROM turns WHERE asked_id IN (SELECT id FROM gone))
     SELECT count(*) FROM gone";
+/// What hangs on messages and on the room, by the room's own indexes.
+const ASIDE: [&str; 3] = [
+    "DELETE FROM variants WHERE ctid = ANY(ARRAY(SELECT ctid FROM variants WHERE room_id = $1 LIMIT $2))",
+    "DELETE FROM reactions WHERE ctid = ANY(ARRAY(SELECT ctid FROM reactions WHERE room_id = $1 LIMIT $2))",
+    "DELETE FROM room_changes WHERE ctid = ANY(ARRAY(SELECT ctid FROM room_changes WHERE room_id = $1 LIMIT $2))",
+];
 const LAST: [&str; 3] = [
     "DELETE FROM heads WHERE room_id = $1",
     "DELETE FROM reads WHERE room_id = $1",
@@ -37,6 +43,10 @@ pub async fn erase_room(client: &mut Client, room: RoomId) -> Result<(), PoolErr
     closing.commit().await?;
     let take = client.prepare_cached(TAKE).await?;
     while client.query_one(&take, &[&id, &BATCH]).await?.get::<_, i64>(0) > 0 {}
+    for sql in ASIDE {
+        let statement = client.prepare_cached(sql).await?;
+        while client.execute(&statement, &[&id, &BATCH]).await? > 0 {}
+    }
     let ending = client.transaction().await?;
     for sql in LAST {
         let statement = ending.prepare_cached(sql).await?;
