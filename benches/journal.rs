@@ -7,8 +7,8 @@ use divan::counter::ItemsCount;
 use greenroom::postgres::journal::PostgresJournal;
 use greenroom::postgres::{Database, Options};
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, MessageId, MessageKind, Meter, MeterKey, NodeId, Priority, RoomId, Scope,
-    UserId,
+    CharacterId, ClientId, Content, Into, MessageId, MessageKind, Meter, MeterKey, NodeId, Priority, RoomId,
+    Scope, UserId,
 };
 use greenroom_actors::ports::{Entry, EntryKind, JournalLane, JournalStore, OpenTurn, Outcome, Say};
 use jiff::Timestamp;
@@ -67,6 +67,8 @@ impl World {
                 asked_offset: 0,
                 user: sender,
                 priority: Priority(3),
+                into: Into::New,
+                depth: 0,
                 fence: 0,
                 refund: vec![meter],
             };

@@ -10,7 +10,8 @@ use bytestring::ByteString;
 use greenroom::accounts::Role;
 use greenroom::conversations::Snapshot;
 use greenroom::conversations::view::{
-    ConversationCharacterView, ConversationView, MessageView, ReadView, Visibility,
+    ConversationCharacterView, ConversationView, MemberRole, MemberView, MessageView, ReadView,
+    ReplyModeView, Visibility,
 };
 use greenroom::realtime::Profile;
 use greenroom::realtime::wire::{self, CommandId};
@@ -53,6 +54,7 @@ fn message() -> Message {
             state: ReplyState::Failed,
             code: Some(FailureCode::ProviderTimeout),
         }],
+        changes: Changes::default(),
         created_at: time(),
     }
 }
@@ -62,6 +64,7 @@ fn open_reply() -> OpenReply {
         message: MessageId::new(),
         character: CharacterId::new(),
         in_reply_to: MessageId::new(),
+        into: Into::New,
         attempt: 2,
         state: ReplyState::Streaming,
         text: "So 😀 far".to_owned(),
@@ -76,16 +79,28 @@ fn conversation() -> ConversationView {
         title: "Tea".to_owned(),
         owner_id: owner,
         visibility: Visibility::Private,
+        category: None,
+        tags: Vec::new(),
+        featured: false,
+        reply_mode: ReplyModeView::Mention,
         characters: vec![ConversationCharacterView {
             id: CharacterId::new().uuid(),
             slug: "mira".to_owned(),
             name: "Mira".to_owned(),
             tagline: "Keeps the kettle on".to_owned(),
             avatar_url: None,
+            color: "#336699".to_owned(),
         }],
         member_ids: vec![owner],
+        members: vec![MemberView {
+            id: owner,
+            username: "ada".to_owned(),
+            display_name: "Ada".to_owned(),
+            role: MemberRole::Owner,
+        }],
         last_offset: 12,
         read_offset: 3,
+        unread_count: 1,
         last_message: Some(MessageView::from(&message())),
         created_at: time(),
         updated_at: time(),
@@ -108,6 +123,7 @@ fn status(state: ReplyState, code: Option<FailureCode>, offset: Option<i64>) -> 
         message: MessageId::new(),
         character: CharacterId::new(),
         in_reply_to: MessageId::new(),
+        into: Into::New,
         attempt: 1,
         state,
         code,
@@ -123,6 +139,7 @@ fn every_event_of_a_room_is_as_the_schema_says() {
         message: reply.message,
         character,
         in_reply_to: reply.in_reply_to,
+        into: Into::Variant(MessageId::new()),
         attempt: 1,
         position: 7,
         text: "a😀".to_owned(),

@@ -43,7 +43,14 @@ impl Held {
 
 async fn say(stage: &Stage, user: UserId, room: RoomId, reply: ReplyWish) -> Vec<MessageId> {
     let content = "Good evening".to_owned();
-    let new = NewMessage { content, kind: MessageKind::Text, client_id: None, reply_to: None, reply };
+    let new = NewMessage {
+        content,
+        kind: MessageKind::Text,
+        attachment: None,
+        client_id: None,
+        reply_to: None,
+        reply,
+    };
     let sent = stage.conversations.send(user, room, new).await.unwrap();
     sent.replies.into_iter().map(|reply| reply.message).collect()
 }

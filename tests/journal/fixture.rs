@@ -143,6 +143,8 @@ pub fn ask(room: RoomId, sender: UserId, client_id: &str) -> Say {
         asked_offset: 0,
         user: sender,
         priority: Priority(3),
+        into: Into::New,
+        depth: 0,
         fence: 0,
         refund: say.meters.iter().map(|meter| meter.key).collect(),
     });
@@ -161,8 +163,10 @@ pub fn close(turn: &OpenTurn, end: TurnEnd) -> Entry {
         asked: turn.asked,
         created_at: Timestamp::now(),
         end,
+        into: turn.into,
         user: turn.user,
         usage: TokenUsage { prompt_tokens: 100, completion_tokens: 20, cached_tokens: 10 },
+        follow: Vec::new(),
     };
     Entry { room: turn.room, kind: EntryKind::Close(close) }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom::accounts::{Role, TokenError};
-use greenroom::conversations::view::{ConversationView, MessageView, Visibility};
+use greenroom::conversations::view::{ConversationView, MessageView, ReplyModeView, Visibility};
 use greenroom::conversations::{MessageRange, NewConversation, Snapshot};
 use greenroom::http::{Page, PageQuery};
 use greenroom::realtime::{Answer, Backend, Hub, Profile, Verification, Verified};
@@ -132,6 +132,7 @@ impl Stage {
             message,
             character: CharacterId::new(),
             in_reply_to,
+            into: Into::New,
             attempt: 1,
             state: ReplyState::Streaming,
             text: String::new(),
@@ -150,6 +151,7 @@ impl Stage {
             message: reply,
             character: open.character,
             in_reply_to: open.in_reply_to,
+            into: Into::New,
             attempt: open.attempt,
             position,
             text: more.to_owned(),
@@ -241,10 +243,16 @@ impl Room {
             title: "A room".to_owned(),
             owner_id: self.members[0].uuid(),
             visibility: Visibility::Private,
+            category: None,
+            tags: Vec::new(),
+            featured: false,
+            reply_mode: ReplyModeView::Mention,
             characters: Vec::new(),
             member_ids: self.members.iter().map(|member| member.uuid()).collect(),
+            members: Vec::new(),
             last_offset: self.head,
             read_offset: 0,
+            unread_count: 0,
             last_message: self.log.last().map(MessageView::from),
             created_at: now,
             updated_at: now,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::{
-    CharacterId, ClientId, Content, Dials, ExampleLine, Finish, Lorebook, MessageId, MessageKind,
+    Changes, CharacterId, ClientId, Content, Dials, ExampleLine, Finish, Lorebook, MessageId, MessageKind,
     ModelChoice, RoomId,
 };
 
