@@ -98,7 +98,7 @@ function quote(entries) {
     const answered = entry.message?.replyTo;
     if (!answered || entry.state === "deleted") return;
     let before = at - 1;
-    while (entry.kind === "character" && before >= 0 && entries[before].id !== answered
+    while (entry.kind === "character" && before >= 0 && entries[before].kind === "character" && entries[before].id !== answered
       && (entries[before].message?.replyTo === answered || entries[before].reply?.inReplyTo === answered)) before -= 1;
     if (entry.kind === "user" || entries[before]?.id !== answered) entry.quoted = answered;
   });
