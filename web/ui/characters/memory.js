@@ -4,7 +4,7 @@ import { h, iconButton, setText } from "../dom.js";
 import { confirmed, toast, toastError } from "../overlays.js";
 import { ago } from "../time.js";
 
-const MAX_LENGTH = 500;
+const MAX_LENGTH = 200;
 const PAGE = 50;
 
 /** @param {import("../../api.js").Api} api @param {any} character */

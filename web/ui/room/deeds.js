@@ -43,7 +43,7 @@ export class RoomDeeds {
       message.content && { id: "copy", icon: "copy", label: "Copy the text", run: () => this.copy(message.content) },
       mine && message.type === "text" && { id: "edit", icon: "edit", label: "Edit", run: () => this.edit(entry) },
       answers && { id: "regenerate", icon: "again", label: "Another version", run: () => this.regenerate(message.id) },
-      answers && newest && { id: "continue", icon: "more", label: "Go on", run: () => this.#command("reply:continue", { messageId: message.id }, "The reply cannot go on") },
+      kind === "character" && newest && { id: "continue", icon: "more", label: "Go on", run: () => this.#command("reply:continue", { messageId: message.id }, "The reply cannot go on") },
       (mine || owner) && { id: "delete", icon: "trash", label: "Delete", danger: true, run: () => this.remove(entry) },
     ];
     return /** @type {any} */ (deeds.filter(Boolean));

@@ -114,10 +114,10 @@ export class EditorView {
       const made = this.isNew ? await api.post("/api/characters", body) : await api.put(`/api/characters/${this.draft.id}`, { ...body, version: this.draft.version });
       drafts.delete(this.slug);
       toast({ title: "Saved", level: "success" });
-      state.noteCharacter({ character: made.character ?? made });
-      const { slug } = made.character ?? made;
+      state.noteCharacter({ character: made });
+      const { slug } = made;
       if (slug !== this.slug) return navigate(`#/admin/characters/${slug}`);
-      this.stored = made.character ?? made;
+      this.stored = made;
       this.draft = structuredClone(this.stored);
       this.told.textContent = "";
       this.#bind();

@@ -30,15 +30,15 @@ export function importer({ api, state, navigate }) {
   }
 
   function show(/** @type {File} */ file, answer) {
-    const character = answer.character ?? answer;
-    const warnings = (answer.warnings ?? []).map((/** @type {any} */ warning) => (typeof warning === "string" ? warning : warning.message ?? JSON.stringify(warning)));
+    const character = answer;
+    const warnings = (answer.warnings ?? []).map((/** @type {{field: string, message: string}} */ { field, message }) => `${field} ${message}`);
     const take = h("button.button.primary", { type: "button", data: { testid: "import-confirm" }, onclick: async () => {
       take.disabled = true;
       try {
         const made = await api.upload("/api/characters/import", file);
-        toast({ title: `${(made.character ?? made).name} has come in`, level: "success" });
+        toast({ title: `${made.name} has come in`, level: "success" });
         state.loadCharacters().catch(() => {});
-        navigate(`#/admin/characters/${(made.character ?? made).slug}`);
+        navigate(`#/admin/characters/${made.slug}`);
       } catch (error) {
         take.disabled = false;
         toastError(error, "The card was not taken");
