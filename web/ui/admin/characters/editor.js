@@ -33,16 +33,13 @@ export class EditorView {
     this.exports = h("div.line-actions", { hidden: true }, ...FORMATS.map(([format, text]) => h("button.button.quiet.small", { type: "button", data: { testid: `export-${format}` }, onclick: () => this.#export(format) }, icon("save"), text)));
     this.tabs = Object.entries(PARTS).map(([name, text]) => h("button.tab", { type: "button", role: "tab", id: `editor-tab-${name}`, "aria-controls": "editor-body", data: { testid: `editor-part-${name}`, name }, onclick: () => this.#choose(name), onkeydown: (event) => this.#steer(event) }, text));
     this.body = h("div.editor-body", { id: "editor-body", role: "tabpanel", tabindex: "-1" }, h("p.muted", {}, "Loading"));
-    this.button = h("button.button.primary", { type: "submit", data: { testid: "editor-save" } }, "Save");
+    this.button = h("button.button.primary", { type: "button", data: { testid: "editor-save" }, onclick: () => this.#save() }, "Save");
     this.remove = h("button.button.quiet.warns", { type: "button", hidden: true, data: { testid: "editor-delete" }, onclick: () => this.#delete() }, icon("trash"), "Delete");
     this.problem = h("p.form-error", { role: "alert", hidden: true, data: { testid: "editor-error" } });
     this.element = h("section.page.editor-page", { "aria-label": "Edit a character" },
       h("header.page-head", {}, context.menuButton(), h("div.page-words", {}, h("a.back", { href: "#/admin/characters" }, icon("back"), "Characters"), h("div.editor-name", {}, this.face, this.name), this.told)),
       this.exports, h("div.tabs", {}, h("div.tab-list", { role: "tablist", "aria-label": "Parts" }, ...this.tabs)),
-      h("form.panel", { novalidate: true, onsubmit: (event) => {
-        event.preventDefault();
-        this.#save();
-      } }, this.body, this.problem, h("div.editor-foot", {}, this.button, this.remove)));
+      h("section.panel", { "aria-label": "Fields" }, this.body, this.problem, h("div.editor-foot", {}, this.button, this.remove)));
     this.#load();
   }
 
