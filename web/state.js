@@ -197,7 +197,7 @@ export class State extends Emitter {
     return conversation;
   }
 
-  /** What traits there are; asked for once. @returns {Promise<{name: string, label: string, line: string}[]>} */
+  /** What traits there are; asked for once. @returns {Promise<{name: string, label: string, description: string}[]>} */
   traits() {
     this.#traits ??= this.api.get("/api/characters/traits").then((answer) => answer.items ?? answer.traits ?? answer).catch((error) => {
       this.#traits = null;

@@ -89,11 +89,11 @@ export class CharacterPage {
 
   /** Traits and dials; a dial in the middle says nothing and is left out. */
   #manner(character) {
-    const traits = (character.traits ?? []).map((name) => this.traits?.get(name) ?? { name, label: name, line: "" });
+    const traits = (character.traits ?? []).map((name) => this.traits?.get(name) ?? { name, label: name, description: "" });
     const dials = Object.entries(DIALS).filter(([key]) => Math.abs((character.dials?.[key] ?? MIDDLE) - MIDDLE) > SHOWN_FROM);
     if (!traits.length && !dials.length && !character.tone) return null;
     return h("section.panel", { "aria-label": "Manner" }, h("h2", {}, "Manner"), character.tone ? h("p", {}, `Tone: ${character.tone}`) : null,
-      traits.length ? h("ul.traits", {}, ...traits.map(({ label, line }) => h("li", {}, h("b", {}, label), line ? h("span", {}, line) : null))) : null,
+      traits.length ? h("ul.traits", {}, ...traits.map(({ label, description }) => h("li", {}, h("b", {}, label), description ? h("span", {}, description) : null))) : null,
       dials.length ? h("dl.dials", {}, ...dials.map(([key, [low, high]]) => {
         const value = character.dials[key];
         const bar = h("span.dial", { "aria-hidden": "true" }, h("i", {}));

@@ -7,6 +7,7 @@ import { h, icon, iconButton } from "../dom.js";
 
 const LONG_PRESS_MS = 450;
 const SLOP_PX = 10;
+const ARMED_AFTER_MS = 300;
 
 /** @typedef {{id: string, icon: string, label: string, run: () => void, danger?: boolean}} Deed */
 
@@ -106,10 +107,15 @@ export class Toolbar {
     const deeds = this.deedsFor(entry);
     if (!deeds.length || document.querySelector("dialog[open]")) return;
     getSelection()?.removeAllRanges();
+    // The finger that pressed is still down, over what has just come under it: its lifting chooses nothing.
+    let armed = false;
+    const arm = () => setTimeout(() => { armed = true; }, ARMED_AFTER_MS);
+    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, arm, { once: true });
     const dialog = h("dialog.sheet", { "aria-label": "What to do with this message", data: { testid: "message-sheet" }, onclose: () => dialog.remove(),
-      onclick: (event) => event.target === dialog && dialog.close() },
+      onclick: (event) => armed && event.target === dialog && dialog.close() },
     h("div.sheet-inner", {}, ...deeds.map(({ id, icon: name, label, run, danger }) => h("button", { type: "button", class: danger ? "danger" : "", data: { testid: `sheet-${id}` },
-      onclick: () => {
+      onclick: (event) => {
+        if (!armed && event.detail > 0) return;
         dialog.close();
         run();
       } }, icon(name), label))));

@@ -22,7 +22,7 @@ export function texts(bind) {
     bind.texts("settings.examples", "Example dialogue", { add: "Add a line", rows: 2, blank: () => ({ from: "character", text: "" }), draw: { read: (value) => value.text, write: (old, text) => ({ ...old, text }), before: speaker } })];
 }
 
-/** @param {ReturnType<typeof import("./fields.js").binder>} bind @param {{name: string, label: string, line: string}[]} traits */
+/** @param {ReturnType<typeof import("./fields.js").binder>} bind @param {{name: string, label: string, description: string}[]} traits */
 export function personality(bind, traits) {
   return [bind.text("settings.personality", "Personality", { maxLength: TEXT }, { rows: 6 }), bind.text("tone", "Tone", { maxLength: 80 }, { hint: "A few words: dry, tender, old-fashioned" }), traitList(bind, traits),
     bind.dial("dials.formality", "casual", "formal", "Formality"), bind.dial("dials.humor", "earnest", "playful", "Humor"), bind.dial("dials.empathy", "detached", "warm", "Empathy"),
@@ -31,7 +31,7 @@ export function personality(bind, traits) {
 }
 
 function traitList(bind, traits) {
-  const boxes = traits.map(({ name, label, line }) => h("label.trait", { title: line }, h("input", { type: "checkbox", value: name, checked: (bind.draft.traits ?? []).includes(name), onchange: () => bind.write("traits", [...element.querySelectorAll("input:checked")].map((box) => box.value)) }), label));
+  const boxes = traits.map(({ name, label, description }) => h("label.trait", { title: description }, h("input", { type: "checkbox", value: name, checked: (bind.draft.traits ?? []).includes(name), onchange: () => bind.write("traits", [...element.querySelectorAll("input:checked")].map((box) => box.value)) }), label));
   const problem = h("p.field-error", { hidden: true });
   const element = h("fieldset.field", {}, h("legend", {}, "Traits"), h("p.field-hint", {}, "At most 24. Each shapes how it speaks."), h("div.trait-list", {}, ...boxes), problem);
   return { path: "traits", element, focus: () => element.querySelector("input")?.focus(), setProblem: (/** @type {string} */ message) => {
