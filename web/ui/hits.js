@@ -3,6 +3,8 @@
 import { h } from "./dom.js";
 import { fullMoment, shortMoment } from "./time.js";
 
+const AFTER_MS = 280;
+
 /** Pieces of plain text, those that fit marked. @param {{text: string, match: boolean}[]} segments */
 export function highlighted(segments) {
   return (segments ?? []).map(({ text, match }) => (match ? h("mark", {}, text) : text));
@@ -67,5 +69,3 @@ export function searchBox({ id, label, value = "", ask, draw, asked = () => {} }
   if (value) find();
   return { input, element: h("div.search-box", {}, h("div.cast-search", {}, input), told, list, more), find };
 }
-
-const AFTER_MS = 280;

@@ -1,5 +1,5 @@
 // @ts-check
-/** `@` in the composer: names of this conversation by their first letters. A combobox over a list, as ARIA describes it. */
+/** `@` in the composer: names of this conversation by their first letters. The field stays a text box; the chosen name is its active descendant. */
 import { avatar, h } from "../dom.js";
 
 const MAX_ROWS = 6;
@@ -15,7 +15,7 @@ export class Mentions {
     this.input = input;
     this.people = people;
     this.element = h("ul.mentions", { id: "mentions", role: "listbox", "aria-label": "Names", hidden: true, data: { testid: "mentions" } });
-    for (const [name, value] of [["aria-autocomplete", "list"], ["aria-controls", "mentions"], ["aria-expanded", "false"], ["role", "combobox"], ["aria-haspopup", "listbox"]]) input.setAttribute(name, value);
+    for (const [name, value] of [["aria-autocomplete", "list"], ["aria-controls", "mentions"], ["aria-haspopup", "listbox"]]) input.setAttribute(name, value);
     input.addEventListener("blur", () => this.close());
   }
 
@@ -37,14 +37,12 @@ export class Mentions {
       this.#choose(row);
     } }, avatar(row, "small"), h("span.palette-name", {}, row.name), h("span.palette-kind", {}, row.kind))));
     this.element.hidden = false;
-    this.input.setAttribute("aria-expanded", "true");
     this.#mark();
   }
 
   close() {
     if (!this.isOpen) return;
     this.element.hidden = true;
-    this.input.setAttribute("aria-expanded", "false");
     this.input.removeAttribute("aria-activedescendant");
   }
 
