@@ -2,7 +2,6 @@
 /** Conversations that one has deleted and can still bring back. */
 import { pages } from "../account/parts.js";
 import { h } from "../dom.js";
-import { conversationTitle } from "./list.js";
 import { toast, toastError } from "../overlays.js";
 import { fullMoment } from "../time.js";
 
@@ -25,10 +24,8 @@ export class DeletedView {
         }
       };
       const button = h("button.button.quiet.small", { type: "button", data: { testid: "restore" }, onclick: restore }, "Bring back");
-      const until = conversation.restorableUntil ?? conversation.eraseAt;
-      const when = conversation.deletedAt ? `Deleted ${fullMoment(conversation.deletedAt)}` : "Deleted";
-      return h("li.line", { data: { testid: "deleted-conversation" } }, h("div.line-words", {}, h("p.line-head", {}, conversationTitle(conversation, state)),
-        h("p.line-detail", {}, until ? `${when} · for good on ${fullMoment(until)}` : when)), h("div.line-actions", {}, button));
+      return h("li.line", { data: { testid: "deleted-conversation" } }, h("div.line-words", {}, h("p.line-head", {}, conversation.title || "Conversation"),
+        h("p.line-detail", {}, `Deleted ${fullMoment(conversation.deletedAt)} · erased on ${fullMoment(conversation.restorableUntil)}`)), h("div.line-actions", {}, button));
     };
     this.element = h("section.page", { "aria-labelledby": "deleted-title" },
       h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "deleted-title" }, "Deleted conversations"), h("p.lead", {}, "They can be brought back for 30 days; then they are erased."))),

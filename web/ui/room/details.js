@@ -3,7 +3,7 @@
 import { h, icon } from "../dom.js";
 import { field, form } from "../form.js";
 import { confirmed, toast, toastError } from "../overlays.js";
-import { facts } from "../facts.js";
+import { numbers } from "./numbers.js";
 import { save } from "../save.js";
 
 const VISIBILITY = [["private", "Private: only who is in it"], ["unlisted", "Unlisted: whoever has its address"], ["public", "Public: listed and found by all"]];
@@ -11,7 +11,7 @@ const VISIBILITY = [["private", "Private: only who is in it"], ["unlisted", "Unl
 /** @param {import("./chat.js").ChatView} chat @returns {any[]} */
 export function details(chat) {
   const owner = chat.conversation.ownerId === chat.context.state.user.id;
-  return [published(chat), owner ? settings(chat) : null, numbers(chat), keep(chat, owner)].filter(Boolean);
+  return [published(chat), owner ? settings(chat) : null, statistics(chat), keep(chat, owner)].filter(Boolean);
 }
 
 /** Where others read it. @param {import("./chat.js").ChatView} chat */
@@ -78,24 +78,11 @@ function settings(chat) {
 }
 
 /** @param {import("./chat.js").ChatView} chat */
-function numbers(chat) {
-  const body = h("div", { data: { testid: "room-stats" } }, h("p.muted", {}, "Loading"));
-  chat.context.api.get(`/api/conversations/${chat.id}/stats`).then((answer) => {
-    body.replaceChildren(facts(named(answer.stats ?? answer, chat), 0, "h4"));
-  }).catch((error) => body.replaceChildren(h("p.muted", {}, error.message)));
+function statistics(chat) {
+  const body = h("div.side-numbers", { data: { testid: "room-stats" } }, h("p.muted", { role: "status" }, "Loading"));
+  chat.context.api.get(`/api/conversations/${chat.id}/stats`).then((stats) => body.replaceChildren(...numbers(stats)))
+    .catch((error) => body.replaceChildren(h("p.muted", {}, error.message)));
   return h("section.side-part", { "aria-label": "Numbers" }, h("h3", {}, "Numbers"), body);
-}
-
-/** Ids become names; addresses of the room itself are left out. */
-function named(stats, chat) {
-  const { id: _id, conversationId: _room, ...rest } = stats;
-  return Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, Array.isArray(value) ? value.map((row) => (row && typeof row === "object" ? speaker(row, chat) : row)) : value]));
-}
-
-function speaker(row, chat) {
-  const { id, userId, characterId, senderId, kind: _kind, sender, ...rest } = row;
-  const who = userId ?? characterId ?? senderId ?? sender?.id ?? id;
-  return { name: rest.name ?? (who ? chat.who(who).name : "–"), ...rest };
 }
 
 /** @param {import("./chat.js").ChatView} chat @param {boolean} owner */
