@@ -74,6 +74,7 @@ export class RoomDeeds {
     return this.#command("reply:select", { messageId: message.id, variant: message.variant + step }, "The version could not be changed");
   }
 
+  /** @param {any} entry @param {string} emoji @param {boolean} remove */
   react({ message }, emoji, remove) {
     return this.#command("message:react", { messageId: message.id, emoji, ...(remove ? { remove: true } : {}) }, "The reaction was not taken");
   }

@@ -6,6 +6,7 @@ import { confirmed, toast, toastError } from "../overlays.js";
 import { numbers } from "./numbers.js";
 import { save } from "../save.js";
 
+/** @type {[string, string][]} */
 const VISIBILITY = [["private", "Private: only who is in it"], ["unlisted", "Unlisted: whoever has its address"], ["public", "Public: listed and found by all"]];
 
 /** @param {import("./chat.js").ChatView} chat @returns {any[]} */

@@ -81,7 +81,7 @@ export class MessageView {
     showText(this.text, text);
   }
 
-  /** What stands beside the text: quote, file, variants, reactions. */
+  /** What stands beside the text: quote, file, variants, reactions. @param {any} entry */
   #draw({ message, quoted, state, part }) {
     const said = quoted ? this.deeds.quoted(quoted) : null;
     const key = JSON.stringify([quoted, said, message?.attachment, message?.variant, message?.variants, message?.reactions, state === "deleted", Boolean(part && isOpen(part))]);

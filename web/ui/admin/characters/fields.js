@@ -68,7 +68,10 @@ export function binder({ draft, touched }) {
     return { path, focus: () => input.focus(), setProblem: () => {}, element: h("div.field", {}, h("label.check", { for: idOf(path) }, input, label), hint ? h("p.field-hint", {}, hint) : null) };
   }
 
-  /** A list of longer texts that can be added to and taken from. @returns {Bound} */
+  /**
+   * A list of longer texts that can be added to and taken from. @param {string} path @param {string} label
+   * @param {{add: string, rows?: number, blank?: () => any, draw?: any, hint?: string}} options @returns {Bound}
+   */
   function texts(path, label, { add, rows = 3, blank = () => "", draw = null, hint = "" }) {
     const body = h("ol.editor-list", {});
     const problem = h("p.field-error", { hidden: true });
