@@ -6,6 +6,8 @@ mod accounts;
 mod backstage;
 #[path = "console/characters.rs"]
 mod characters;
+#[path = "console/client.rs"]
+mod client;
 #[path = "console/hostile.rs"]
 mod hostile;
 #[path = "console/messages.rs"]
