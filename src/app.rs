@@ -27,13 +27,16 @@ use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
 use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
+use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, ai, audit, characters, control, conversations, http, jobs, outbound, realtime};
+use crate::{
+    accounts, ai, audit, characters, control, conversations, http, jobs, memory, outbound, realtime,
+};
 use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
@@ -47,6 +50,7 @@ const API: &[Routes] = &[
     conversations::routes,
     control::routes,
     jobs::routes,
+    memory::routes,
     outbound::routes,
 ];
 /// What is mounted at `/`.
@@ -114,7 +118,9 @@ impl App {
         let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
-            journal: Arc::new(PostgresJournal::new(database.connector(), node)),
+            journal: Arc::new(
+                PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
+            ),
             generator: Arc::new(providers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
@@ -125,6 +131,7 @@ impl App {
         // The features around it.
         let tokens = accounts.tokens().clone();
         let characters = Characters::new(pool.clone());
+        let memories = Memories::new(pool.clone());
         let told = hub.clone();
         let conversations = Conversations::new(
             pool.clone(),
@@ -195,6 +202,7 @@ impl App {
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
+                    .app_data(web::Data::new(memories.clone()))
                     .app_data(web::Data::new(outbox.clone()))
                     .app_data(web::Data::new(people.clone()))
                     .app_data(web::Data::new(privacy.clone()))

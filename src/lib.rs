@@ -11,6 +11,7 @@ pub mod characters;
 pub mod conversations;
 pub mod ai;
 pub mod jobs;
+pub mod memory;
 pub mod outbound;
 pub mod control;
 pub mod postgres;

@@ -30,8 +30,16 @@ pub struct RoomSettings {
     pub refused_patterns: Vec<String>,
     /// At most one stored read mark per room and this span; marks in between are merged.
     pub read_merge: Duration,
-    /// A send whose commit is not known by then is answered `outcome_unknown`; it may still be stored.
+    /// A command whose commit is not known by then is answered `outcome_unknown`; it may still be stored.
     pub commit_deadline: Duration,
+    /// People in one room.
+    pub members_max: usize,
+    /// Characters in one room.
+    pub characters_max: usize,
+    /// Variants of one reply; at most what the journal keeps (`decide::VARIANTS_MAX`).
+    pub variants_max: u16,
+    /// Replies of characters to characters before a person has to speak again.
+    pub character_chain_max: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +52,20 @@ pub struct TurnSettings {
     pub reply_max_chars: usize,
     /// What to do with a reply whose node died.
     pub recovery: Recovery,
+    pub prompt: PromptSettings,
+    /// Facts that a character keeps of one person; the oldest goes.
+    pub memories_max: usize,
+}
+
+/// What is told to a model beside who the character is and what was said.
+#[derive(Clone, Debug)]
+pub struct PromptSettings {
+    /// Latest messages that are searched for the keys of a lorebook that does not say how many itself.
+    pub lore_scan_depth: usize,
+    /// Tokens of lore in one prompt; a lorebook may ask for less.
+    pub lore_max_tokens: usize,
+    /// Tokens of what the character remembers of the people who are there.
+    pub memory_max_tokens: usize,
 }
 
 /// What becomes of a reply whose node died in the middle of it.
@@ -118,6 +140,10 @@ impl Default for RoomSettings {
             refused_patterns: Vec::new(),
             read_merge: Duration::from_secs(1),
             commit_deadline: Duration::from_secs(10),
+            members_max: 100,
+            characters_max: 8,
+            variants_max: 10,
+            character_chain_max: 3,
         }
     }
 }
@@ -129,7 +155,15 @@ impl Default for TurnSettings {
             history_max_messages: 200,
             reply_max_chars: 20_000,
             recovery: Recovery::Restart,
+            prompt: PromptSettings::default(),
+            memories_max: 200,
         }
+    }
+}
+
+impl Default for PromptSettings {
+    fn default() -> Self {
+        Self { lore_scan_depth: 4, lore_max_tokens: 1_000, memory_max_tokens: 600 }
     }
 }
 

@@ -145,6 +145,7 @@ fn entries(first: u64, steps: &[Step]) -> Vec<Entry> {
                     into: turn.into,
                     user: turn.user,
                     usage: TokenUsage::default(),
+                    memories: Vec::new(),
                     follow: Vec::new(),
                 };
                 Entry { room: turn.room, kind: EntryKind::Close(close) }

@@ -32,6 +32,14 @@ pub struct EngineSettings {
     pub delta_merge_ms: u64,
     pub history_max_messages: usize,
     pub reply_max_chars: usize,
+    pub members_max: usize,
+    pub characters_max: usize,
+    pub variants_max: u16,
+    pub character_chain_max: u8,
+    pub lore_scan_depth: usize,
+    pub lore_max_tokens: usize,
+    pub memory_max_tokens: usize,
+    pub memories_max: usize,
     pub recovery: RecoverySetting,
     pub restarts_max: usize,
     pub restart_window_ms: u64,
@@ -53,6 +61,14 @@ impl Default for EngineSettings {
             delta_merge_ms: ms(turn.delta_merge),
             history_max_messages: turn.history_max_messages,
             reply_max_chars: turn.reply_max_chars,
+            members_max: room.members_max,
+            characters_max: room.characters_max,
+            variants_max: room.variants_max,
+            character_chain_max: room.character_chain_max,
+            lore_scan_depth: turn.prompt.lore_scan_depth,
+            lore_max_tokens: turn.prompt.lore_max_tokens,
+            memory_max_tokens: turn.prompt.memory_max_tokens,
+            memories_max: turn.memories_max,
             recovery: match turn.recovery {
                 engine::Recovery::Restart => RecoverySetting::Restart,
                 engine::Recovery::Report => RecoverySetting::Report,
@@ -75,6 +91,10 @@ impl EngineSettings {
             refused_patterns: self.refused_patterns.iter().map(|pattern| pattern.to_lowercase()).collect(),
             read_merge: Duration::from_millis(self.read_merge_ms),
             commit_deadline: Duration::from_millis(self.commit_deadline_ms),
+            members_max: self.members_max,
+            characters_max: self.characters_max,
+            variants_max: self.variants_max,
+            character_chain_max: self.character_chain_max,
         }
     }
 
@@ -83,6 +103,12 @@ impl EngineSettings {
             delta_merge: Duration::from_millis(self.delta_merge_ms),
             history_max_messages: self.history_max_messages,
             reply_max_chars: self.reply_max_chars,
+            prompt: engine::PromptSettings {
+                lore_scan_depth: self.lore_scan_depth,
+                lore_max_tokens: self.lore_max_tokens,
+                memory_max_tokens: self.memory_max_tokens,
+            },
+            memories_max: self.memories_max,
             recovery: match self.recovery {
                 RecoverySetting::Restart => engine::Recovery::Restart,
                 RecoverySetting::Report => engine::Recovery::Report,

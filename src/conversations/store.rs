@@ -4,7 +4,7 @@ mod found;
 mod log;
 mod rooms;
 
-pub(super) use found::{Founded, Founding, default_of, found};
+pub(super) use found::{Founded, Founding, Greeting, default_of, found};
 pub use log::MessageRange;
 pub(super) use log::{changed_since, count_changed_since, head, latest, messages, read_marks};
 pub(super) use rooms::{Position, is_member, list, resolve, views};

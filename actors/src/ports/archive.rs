@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::StoreError;
 use crate::domain::{
-    CharacterId, CharacterRecord, Into, Message, MessageId, MeterKey, Plan, Priority, Revision,
+    CharacterId, CharacterRecord, Into, Memory, Message, MessageId, MeterKey, Plan, Priority, Revision,
     RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
 
@@ -76,6 +76,14 @@ pub struct OpenTurn {
     pub refund: Vec<MeterKey>,
 }
 
+/// A message and the characters' replies to it.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    pub message: Message,
+    /// In the order of the log, tombstones left out; at most a few dozen, the latest.
+    pub replies: Vec<Message>,
+}
+
 /// Which open turns to take up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TakeUp {
@@ -101,13 +109,30 @@ pub trait Archive: Send + Sync + 'static {
     fn character(&self, character: CharacterId)
     -> BoxFuture<'_, Result<Option<CharacterRecord>, StoreError>>;
 
-    /// The last `limit` messages of the room with an offset of at most `up_to`, oldest first.
+    /// The last `limit` messages of the room that were not deleted, with an offset above `since` and of at most `up_to`,
+    /// oldest first.
     fn history(
         &self,
         room: RoomId,
+        since: Revision,
         up_to: Revision,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>>;
+
+    /// A message of the room, a tombstone too, and what answers it. `None`: there is none of this id in this room.
+    fn answered(
+        &self,
+        room: RoomId,
+        message: MessageId,
+    ) -> BoxFuture<'_, Result<Option<Answered>, StoreError>>;
+    /// What the character may know here of the people who are in the room, the latest `limit`, oldest first: alone with one
+    /// person all that this one ever told it, among several what was told in this very room.
+    fn memories(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>>;
 
     /// Raises the fence of at most `limit` open turns, makes this node their holder, and returns them.
     fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>>;
