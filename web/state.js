@@ -185,8 +185,8 @@ export class State extends Emitter {
   /** Opens a new conversation, or the latest one when nothing was said in it yet. @param {string} characterId */
   async startWith(characterId) {
     const latest = this.latestWith(characterId);
-    const greeting = this.characters.get(characterId)?.greeting;
-    if (latest && (!latest.lastMessage || latest.lastMessage.content === greeting)) return latest;
+    const last = latest?.lastMessage;
+    if (latest && (!last || (last.sender.kind === "character" && !last.replyTo))) return latest; // no more than its greeting
     return this.start({ characterId });
   }
 

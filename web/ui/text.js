@@ -123,3 +123,11 @@ export function showText(element, text) {
 export function preview(text) {
   return text.replace(/[*_`#>]+/g, "").replace(/\s+/g, " ").trim().slice(0, 140);
 }
+
+/**
+ * A greeting as it will be said: the names in the place of `{{char}}` and `{{user}}`. The server knows the other macros;
+ * what is shown before a conversation begins needs these. @param {string} text @param {string} character @param {string} user
+ */
+export function spoken(text, character, user) {
+  return text.replace(/\{\{char\}\}|<BOT>/gi, () => character).replace(/\{\{user\}\}|<USER>/gi, () => user);
+}

@@ -7,7 +7,7 @@ import { memory } from "./memory.js";
 import { openNewRoom } from "./new-room.js";
 import { ratingForm, stars } from "./rating.js";
 import { toastError } from "../overlays.js";
-import { showText } from "../text.js";
+import { showText, spoken } from "../text.js";
 import { ago, formatNumber } from "../time.js";
 
 const DIALS = { formality: ["Casual", "Formal"], humor: ["Earnest", "Playful"], empathy: ["Detached", "Warm"], creativity: ["Down to earth", "Inventive"], confidence: ["Hesitant", "Sure"], emoji: ["No emoji", "Emoji"] };
@@ -108,7 +108,7 @@ export class CharacterPage {
     if (!all.length) return null;
     return h("section.panel", { "aria-label": "Greetings" }, h("h2", {}, all.length > 1 ? "Ways to begin" : "How it begins"), h("ul.greetings", {}, ...all.map((greeting, at) => {
       const text = h("div.message-text", {});
-      showText(text, greeting);
+      showText(text, spoken(greeting, character.name, this.context.state.user.displayName || this.context.state.user.username));
       return h("li", { data: { testid: "greeting" } }, text, all.length > 1 ? h("button.button.quiet.small", { type: "button", data: { testid: `begin-with-${at}` }, onclick: () => this.#begin({ greeting: at, anew: true }) }, "Begin like this") : null);
     })));
   }

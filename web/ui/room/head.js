@@ -1,7 +1,7 @@
 // @ts-check
 /** The head of a conversation: who is here, what it is called, and the buttons of its side panel. */
 import { avatar, h, icon, iconButton, setText } from "../dom.js";
-import { showText } from "../text.js";
+import { showText, spoken } from "../text.js";
 
 const FACES = 3;
 
@@ -64,7 +64,8 @@ export class RoomHead {
       return this.intro.replaceChildren(h("div.intro-cast", {}, ...cast.map((one) => h("a.intro-one", { href: one.slug ? `#/characters/${one.slug}` : null }, avatar(one, "large"), h("span", {}, one.name)))));
     }
     const greeting = h("blockquote", { hidden: !first.greeting });
-    showText(greeting, first.greeting ?? "");
+    const { user } = this.chat.context.state;
+    showText(greeting, spoken(first.greeting ?? "", first.name, user.displayName || user.username));
     this.intro.replaceChildren(avatar(first, "huge"),
       first.slug ? h("a.intro-name", { href: `#/characters/${first.slug}`, data: { testid: "intro-name" } }, first.name) : h("p.intro-name", {}, first.name),
       h("p.intro-tagline", {}, first.tagline ?? ""), greeting);
