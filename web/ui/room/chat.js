@@ -81,7 +81,8 @@ export class ChatView {
     this.announcer.know(this.room);
     const listed = state.conversations.get(this.id);
     const read = Math.max(listed?.readOffset ?? 0, this.room.reads.get(state.user.id) ?? 0, this.room.conversation?.readOffset ?? 0);
-    if (this.room.list().some((message) => message.offset > read && message.sender.id !== state.user.id && message.replyTo)) this.#readUntil = read;
+    const isGreeting = (message) => message.offset === 1 && message.sender.kind === "character";
+    if (this.room.list().some((message) => message.offset > read && message.sender.id !== state.user.id && !isGreeting(message))) this.#readUntil = read;
     this.begun = true;
     this.#draw();
     this.scroller.toBottom(false);
