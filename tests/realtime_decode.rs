@@ -36,6 +36,8 @@ fn every_command_that_the_schema_allows_is_read() {
         json!({"event": "reply:stop", "data": {"conversationId": ID}}),
         json!({"event": "reply:stop", "data": {"conversationId": ID, "messageId": ID}}),
         json!({"event": "user:status", "data": {"status": "away"}}),
+        json!({"event": "character:subscribe", "data": {"characterId": ID}}),
+        json!({"event": "character:unsubscribe", "data": {"characterId": ID}}),
     ];
     for command in commands {
         schema::assert_valid("clientFrame", &command);

@@ -13,6 +13,7 @@ mod macros;
 mod notes;
 mod script;
 mod system;
+mod traits;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ use macros::{Macros, seed_of};
 
 pub use self::script::Script;
 pub use self::system::system_prompt;
+pub use self::traits::{Trait, trait_named, traits};
 
 /// What stands for `{{user}}` where a person's own name may not: in system messages.
 const ANYBODY: &str = "the user";

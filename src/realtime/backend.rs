@@ -9,6 +9,7 @@ use greenroom_actors::session::{self, Identity};
 use uuid::Uuid;
 
 use crate::accounts::{Role, TokenError};
+use crate::characters::CharacterView;
 use crate::conversations::view::{ConversationView, MessageView};
 use crate::conversations::{MessageRange, NewConversation, Snapshot};
 use crate::http::{Page, PageQuery};
@@ -85,6 +86,8 @@ pub trait Backend: Send + Sync + 'static {
     ) -> Answer<'_, (Vec<MessageView>, bool)>;
     fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot>;
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId>;
+    /// What everybody sees of a character.
+    fn character(&self, character: CharacterId) -> Answer<'_, Arc<CharacterView>>;
 }
 
 pub type SharedBackend = Arc<dyn Backend>;

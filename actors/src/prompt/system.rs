@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::macros::Macros;
 use super::script::of_character;
-use super::{budget, dials};
+use super::{budget, dials, trait_named};
 use crate::domain::CharacterRecord;
 use crate::ports::TokenCounter;
 
@@ -99,12 +99,28 @@ fn describe(text: &mut String, record: &CharacterRecord) {
         push(text, &format!("## Personality\n{}", record.personality.trim()));
     }
     if !record.traits.is_empty() {
-        push(text, &format!("## How you speak\n{}", record.traits.join(", ")));
+        push(text, &format!("## How you speak\n{}", traits_in_words(&record.traits)));
     }
     list(text, "Your manner", &dials::lines(record));
     if !record.scenario.trim().is_empty() {
         push(text, &format!("## Where you are\n{}", record.scenario.trim()));
     }
+}
+
+/// Each known trait with what it does to speech; words that are none stand as they are.
+fn traits_in_words(names: &[String]) -> String {
+    let (known, others): (Vec<_>, Vec<_>) =
+        names.iter().map(|name| (name, trait_named(name))).partition(|(_, known)| known.is_some());
+    let others: Vec<&str> = others.iter().map(|(name, _)| name.as_str()).collect();
+    let mut lines: Vec<String> = known
+        .iter()
+        .filter_map(|(_, one)| *one)
+        .map(|one| format!("- {}: {}", one.label, one.line))
+        .collect();
+    if !others.is_empty() {
+        lines.push(others.join(", "));
+    }
+    lines.join("\n")
 }
 
 fn list(text: &mut String, title: &str, items: &[String]) {

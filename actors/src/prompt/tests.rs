@@ -313,3 +313,13 @@ fn a_file_is_told_with_its_caption_or_transcript() {
     let lines: Vec<&str> = said[1..].iter().map(|message| message.content.as_str()).collect();
     assert_eq!(lines, ["(sends an image)", "(sends a voice message) good evening"]);
 }
+
+#[test]
+fn each_trait_says_what_it_does_and_other_words_stand_as_they_are() {
+    let mut record = Arc::unwrap_or_clone(record());
+    record.traits = vec!["wry".into(), "Patient".into(), "sea-worn".into()];
+    let text = system_prompt(&record);
+    let patient = trait_named("patient").unwrap();
+    let line = format!("## How you speak\n- Patient: {}\nwry, sea-worn", patient.line);
+    assert!(text.contains(&line), "{text}");
+}

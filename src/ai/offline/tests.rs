@@ -11,7 +11,8 @@ use greenroom_actors::ports::{GenerateRequest, Generator, Piece, PromptMessage, 
 use greenroom_actors::prompt::{LAST_HEAD, LORE_HEAD};
 
 use super::{Offline, reply};
-use crate::characters::seed::{self, SeedCharacter, SeedLine, Speaker};
+use crate::characters::seed::{self, SeedCharacter};
+use crate::characters::{ExampleLine as SeedLine, Speaker};
 
 /// The characters that come with Greenroom.
 fn cast() -> Vec<Arc<CharacterRecord>> {

@@ -97,8 +97,9 @@ pub async fn found(client: &mut Client, founding: &Founding) -> Stored<Founded> 
     Ok(Founded::Made)
 }
 
-const DEFAULT: &str = "select id from rooms
-    where owner_id = $1 and default_character_id = $2 and deleted_at is null";
+// With a character that is deleted nobody begins to talk; the room itself is still there among the others.
+const DEFAULT: &str = "select r.id from rooms r join characters c on c.id = r.default_character_id
+    where r.owner_id = $1 and r.default_character_id = $2 and r.deleted_at is null and c.deleted_at is null";
 
 /// The owner's default room with a character.
 pub async fn default_of(

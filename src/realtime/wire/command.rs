@@ -77,6 +77,12 @@ pub enum Command {
         reply: Option<MessageId>,
     },
     Status(Presence),
+    Subscribe {
+        character: CharacterId,
+    },
+    Unsubscribe {
+        character: CharacterId,
+    },
 }
 
 impl Command {
@@ -97,6 +103,8 @@ impl Command {
             Self::Typing { typing: Typing::Stopped, .. } => "typing:stop",
             Self::StopReply { .. } => "reply:stop",
             Self::Status(_) => "user:status",
+            Self::Subscribe { .. } => "character:subscribe",
+            Self::Unsubscribe { .. } => "character:unsubscribe",
         }
     }
 
