@@ -3,13 +3,20 @@
 use serde_json::json;
 
 use super::support::app::TestApp;
+use super::support::browser::Tab;
 use super::{OWN, REPLY, as_user, demo, said, until_text};
 
-/// Gives the focus to the newest message that fits, so that its toolbar is there.
-async fn choose(tab: &super::Tab, selector: &str) {
-    let found = format!("[...document.querySelectorAll('{selector}')].at(-1)");
-    tab.until(selector, &format!("{found} !== undefined")).await;
-    tab.script(&format!("{found}.focus()")).await;
+/// Gives the focus to a message, so that its toolbar is there; `found` is a script.
+async fn focus(tab: &Tab, found: &str) {
+    let script = format!(
+        "{{ const message = {found}; message?.focus(); message != null && document.activeElement === message }}"
+    );
+    tab.until("a message with the focus", &script).await;
+}
+
+/// The newest message that fits.
+async fn choose(tab: &Tab, selector: &str) {
+    focus(tab, &format!("[...document.querySelectorAll('{selector}')].at(-1)")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +80,7 @@ async fn an_answer_to_somebody_shows_what_it_answers_and_leads_there() {
     said(&app, &user, &room, "The second thing").await;
     let tab = as_user(&app, &user, &format!("#/c/{room}")).await;
     until_text(&tab, OWN, "The second thing").await;
-    tab.script(&format!("document.querySelector('{OWN}').focus()")).await;
+    focus(&tab, &format!("document.querySelector('{OWN}')")).await;
     tab.click("deed-reply").await;
     until_text(&tab, "[data-testid=composer-quote]", "The first thing").await;
     tab.fill("composer-input", "About that").await;

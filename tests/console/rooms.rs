@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::support::app::TestApp;
+use super::support::app::{PASSWORD, TestApp};
+use super::support::browser::Tab;
 use super::{REPLY, as_user, fits, said, shown, until_text};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,9 +84,9 @@ async fn a_guest_leaves_on_a_phone_and_the_conversation_is_gone_from_the_list() 
         )
         .await;
     assert!(status < 300, "{answer}");
-    let tab = super::Tab::open(&app.url("/"), 390, 844).await;
+    let tab = Tab::open(&app.url("/"), 390, 844).await;
     tab.fill("signin-name", &guest.username).await;
-    tab.fill("signin-password", super::PASSWORD).await;
+    tab.fill("signin-password", PASSWORD).await;
     tab.click("signin-submit").await;
     tab.until("signed in", "document.querySelector('.shell') !== null").await;
     tab.script(&format!("location.hash = '#/c/{room}'")).await;

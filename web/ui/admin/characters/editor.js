@@ -129,9 +129,11 @@ export class EditorView {
   /** Puts the server's problems at their fields, and goes to the first. @param {{field: string, message: string}[]} details @param {string} [message] */
   #problems(details, message = "") {
     const all = Object.entries(this.#bound).flatMap(([part, fields]) => fields.map((one) => ({ part, one })));
-    for (const { one } of all) one.setProblem("");
     const named = details.map((detail) => ({ detail, place: all.find(({ one }) => one.path === detail.field) ?? all.find(({ one }) => detail.field.startsWith(`${one.path}.`)) }));
-    for (const { detail, place } of named) place?.one.setProblem(detail.message);
+    for (const { one } of all) {
+      const words = named.filter(({ place }) => place?.one === one).map(({ detail }) => detail.message);
+      one.setProblem(words.length ? `It ${words.join(", and ")}.` : "");
+    }
     const rest = named.filter(({ place }) => !place).map(({ detail }) => `${detail.field} ${detail.message}`);
     this.problem.textContent = rest.join("; ") || message;
     this.problem.hidden = !this.problem.textContent;
