@@ -1,11 +1,31 @@
-//! The console in a real browser: sign in, choose a character, send, see the stream, stop, reload.
+//! The console in a real browser, against a whole server.
 
+#[path = "console/accounts.rs"]
+mod accounts;
+#[path = "console/backstage.rs"]
+mod backstage;
+#[path = "console/characters.rs"]
+mod characters;
+#[path = "console/client.rs"]
+mod client;
+#[path = "console/hostile.rs"]
+mod hostile;
+#[path = "console/messages.rs"]
+mod messages;
+#[path = "console/reading.rs"]
+mod reading;
+#[path = "console/rooms.rs"]
+mod rooms;
 mod support;
+#[path = "console/talking.rs"]
+mod talking;
 
-use support::app::TestApp;
+use serde_json::{Value, json};
+use support::app::{PASSWORD, TestApp, TestUser};
 use support::browser::Tab;
 
 const REPLY: &str = "[data-testid=message][data-sender-kind=character]";
+const OWN: &str = "[data-testid=message][data-sender-kind=user]";
 
 async fn demo(app: &TestApp, width: u32, height: u32) -> Tab {
     let tab = Tab::open(&app.url("/"), width, height).await;
@@ -14,57 +34,35 @@ async fn demo(app: &TestApp, width: u32, height: u32) -> Tab {
     tab
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_signs_in_talks_and_finds_all_again_after_a_reload() {
-    let app = TestApp::start().await;
-    let tab = demo(&app, 1440, 900).await;
-    tab.click("character-card").await;
-    tab.fill("composer-input", "Good evening, my name is Mira").await;
-    tab.press("composer-input", "Enter").await;
-    let own =
-        "document.querySelector('[data-testid=message][data-sender-kind=user][data-state=sent]')?.innerText";
-    tab.until("own message", &format!("({own} ?? '').includes('my name is Mira')")).await;
-    // The greeting is one; the answer is another.
-    let answers = format!("document.querySelectorAll('{REPLY}[data-state=complete]').length");
-    tab.until("a whole reply", &format!("{answers} >= 2")).await;
-    let count = tab.script("document.querySelectorAll('[data-testid=message]').length").await;
-    tab.reload().await;
-    tab.until(
-        "the same messages",
-        &format!("document.querySelectorAll('[data-testid=message]').length == {count}"),
-    )
-    .await;
-    tab.until(
-        "signed in",
-        "document.querySelector('[data-testid=connection-state]')?.dataset.state == 'online'",
-    )
-    .await;
-    assert_eq!(tab.errors(), Vec::<String>::new());
-    tab.close().await;
-    app.stop().await;
+/// A window in which this person is signed in, at an address of the console.
+async fn signed_in(app: &TestApp, name: &str, password: &str, address: &str) -> Tab {
+    let tab = Tab::open(&app.url("/"), 1280, 900).await;
+    tab.fill("signin-name", name).await;
+    tab.fill("signin-password", password).await;
+    tab.click("signin-submit").await;
+    tab.until("signed in", "document.querySelector('.shell') !== null").await;
+    tab.script(&format!("location.hash = '{address}'")).await;
+    tab
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reply_is_stopped_and_keeps_its_part_on_a_phone_too() {
-    let app = TestApp::start_with(|config| config.ai.offline_word_delay_ms = 150).await;
-    let tab = demo(&app, 390, 844).await;
-    tab.click("character-card").await;
-    tab.fill("composer-input", "Tell me about yourself").await;
-    tab.click("send-button").await;
-    tab.until(
-        "a stream",
-        &format!("document.querySelector('{REPLY}[data-state=streaming]')?.innerText.length > 12"),
-    )
-    .await;
-    tab.click("stop-button").await;
-    tab.until("a stopped reply", &format!("document.querySelector('{REPLY}[data-state=stopped]') !== null"))
-        .await;
-    let wide = tab.script("document.documentElement.scrollWidth <= window.innerWidth").await;
-    assert_eq!(wide, true, "nothing is wider than the phone");
-    tab.close().await;
-    app.stop().await;
+async fn as_user(app: &TestApp, user: &TestUser, address: &str) -> Tab {
+    signed_in(app, &user.username, PASSWORD, address).await
 }
 
+async fn as_admin(app: &TestApp, address: &str) -> Tab {
+    signed_in(app, "testadmin@example.com", "AdminPassword123!", address).await
+}
+
+/// A message of this person by request, which asks for no reply: its id.
+async fn said(app: &TestApp, user: &TestUser, room: &str, content: &str) -> String {
+    let body = json!({ "content": content, "reply": "none" });
+    let (status, answer) =
+        app.post(&format!("/api/conversations/{room}/messages"), Some(&user.token), body).await;
+    assert!(status < 300, "{answer}");
+    answer["message"]["id"].as_str().expect("an id").to_owned()
+}
+
+/// Whether what has this `data-testid` is there.
 fn shown(id: &str) -> String {
     format!("document.querySelector('[data-testid=\"{id}\"]')")
 }
@@ -74,98 +72,15 @@ async fn text(tab: &Tab, selector: &str) -> String {
     found.as_str().unwrap_or_default().to_owned()
 }
 
-/// The latest letter in the outbox that has an address with `part` in it: that address, without the server's own.
-async fn linked(app: &TestApp, part: &str) -> String {
-    let admin = app.admin().await;
-    for _ in 0..400 {
-        let (_, outbox) = app.get("/api/admin/outbox", Some(&admin.token)).await;
-        let letters = outbox["items"].as_array().cloned().unwrap_or_default();
-        let words =
-            letters.iter().filter_map(|letter| letter["text"].as_str()).flat_map(str::split_whitespace);
-        if let Some(link) = words.into_iter().find(|word| word.contains(part)) {
-            let (_, path) =
-                link.split_once("//").and_then(|(_, rest)| rest.split_once('/')).expect("an address");
-            return format!("/{path}");
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
-    panic!("no letter has {part}");
+/// Whether this text stands somewhere in what the selector finds first.
+async fn until_text(tab: &Tab, selector: &str, wanted: &str) {
+    let script = format!(
+        "[...document.querySelectorAll(`{selector}`)].some((node) => node.textContent.includes(`{wanted}`))"
+    );
+    tab.until(&format!("{wanted:?} in {selector}"), &script).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn somebody_new_proves_an_address_and_comes_back_after_a_forgotten_password() {
-    let app = TestApp::start().await;
-    let tab = Tab::open(&app.url("/"), 1280, 860).await;
-    tab.click("signin-toggle").await;
-    tab.fill("signin-email", "mira@example.com").await;
-    tab.fill("signin-username", "mira").await;
-    tab.fill("signin-password", "wooden lantern by the sea").await;
-    tab.click("signin-submit").await;
-    tab.until("signed in", "document.querySelector('.shell') !== null").await;
-    tab.script("location.hash = '#/account'").await;
-    tab.until("an unproved address", &format!("{} !== null", shown("email-unverified"))).await;
-
-    tab.go(&app.url(&linked(&app, "verify-email").await)).await;
-    tab.until("a proved address", &format!("{} !== null", shown("email-verified"))).await;
-
-    tab.click("sign-out").await;
-    tab.click("door-forgotten").await;
-    tab.fill("forgot-name", "mira@example.com").await;
-    tab.click("forgot-submit").await;
-    tab.until("what to do", &format!("{} !== null", shown("door-notice"))).await;
-    tab.go("about:blank").await;
-    tab.go(&app.url(&linked(&app, "/reset/").await)).await;
-    tab.fill("reset-password", "another wooden lantern").await;
-    tab.click("reset-submit").await;
-    tab.until("the door", &format!("{} !== null", shown("signin-name"))).await;
-    tab.fill("signin-name", "mira").await;
-    tab.fill("signin-password", "another wooden lantern").await;
-    tab.click("signin-submit").await;
-    tab.until("signed in again", "document.querySelector('.shell') !== null").await;
-    assert_eq!(tab.errors(), Vec::<String>::new());
-    tab.close().await;
-    app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_number_and_its_code_are_enough_and_the_account_has_keys_and_can_be_left() {
-    let app = TestApp::start().await;
-    let tab = Tab::open(&app.url("/"), 390, 844).await;
-    tab.click("door-mobile").await;
-    tab.fill("otp-mobile", "+447911123456").await;
-    tab.click("otp-send-submit").await;
-    tab.until("the code", &format!("{} !== null", shown("otp-told"))).await;
-    let code = text(&tab, "[data-testid=otp-told] code").await;
-    tab.fill("otp-code", &code).await;
-    tab.click("otp-submit").await;
-    tab.until("signed in", "document.querySelector('.shell') !== null").await;
-
-    tab.script("location.hash = '#/account/keys'").await;
-    tab.fill("key-name", "Script").await;
-    tab.script("document.querySelector('[data-testid=key-scope]').value = 'profile'").await;
-    tab.click("key-submit").await;
-    tab.until("a key", &format!("{} !== null", shown("key-value"))).await;
-    let key = text(&tab, "[data-testid=key-value]").await;
-    assert_eq!(app.get("/api/auth/me", Some(&key)).await.0, 200);
-    tab.click("revoke-key").await;
-    tab.click("confirm-accept").await;
-    tab.until("no key", "document.querySelector('[data-testid=revoke-key]') === null").await;
-    assert_eq!(app.get("/api/auth/me", Some(&key)).await.0, 401);
-
-    for part in ["profile", "usage", "ways-in", "devices", "keys", "history", "privacy"] {
-        tab.click(&format!("account-tab-{part}")).await;
-        tab.until(part, &format!("document.querySelector('.account-body').dataset.part === '{part}'")).await;
-        assert_eq!(
-            tab.script("document.documentElement.scrollWidth <= window.innerWidth").await,
-            true,
-            "{part}"
-        );
-    }
-    assert_eq!(tab.errors(), Vec::<String>::new());
-    let name = text(&tab, "label[for=leave-sure]").await;
-    tab.fill("leave-sure", name.rsplit(' ').next().unwrap()).await;
-    tab.click("leave-submit").await;
-    tab.until("the door", &format!("{} !== null", shown("signin-form"))).await;
-    tab.close().await;
-    app.stop().await;
+/// Whether nothing is wider than the window.
+async fn fits(tab: &Tab) -> bool {
+    tab.script("document.documentElement.scrollWidth <= window.innerWidth").await == Value::Bool(true)
 }

@@ -54,6 +54,10 @@ export class Api {
   post(path, body = {}) { return this.#authorized("POST", path, body); }
   /** @param {string} path @param {object} body */
   put(path, body) { return this.#authorized("PUT", path, body); }
+  /** @param {string} path @param {object} body */
+  patch(path, body) { return this.#authorized("PATCH", path, body); }
+  /** A file as it is. @param {string} path @param {Blob} file */
+  upload(path, file) { return this.#authorized("POST", path, file); }
   /** @param {string} path @param {object} [body] */
   delete(path, body) { return this.#authorized("DELETE", path, body); }
 
@@ -146,13 +150,14 @@ export class Api {
   async #request(method, path, body, token) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json", "X-Greenroom-Client": "console" };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const file = body instanceof Blob;
+    if (body !== undefined) headers["Content-Type"] = file ? body.type || "application/octet-stream" : "application/json";
     if (token) headers.Authorization = `Bearer ${token}`;
     let response;
     let answer = null;
     try {
       response = await fetch(path, { method, headers, credentials: "same-origin", cache: "no-store",
-        body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(DEADLINE_MS) });
+        body: body === undefined || file ? body : JSON.stringify(body), signal: AbortSignal.timeout(file ? DOWNLOAD_DEADLINE_MS : DEADLINE_MS) });
       const text = await response.text();
       if (text) answer = JSON.parse(text);
     } catch {

@@ -2,8 +2,9 @@
 /**
  * Greenroom's console: opens the door, keeps the session, and puts the view that the address names on the page.
  *
- * Addresses: `#/` characters, `#/c/<id>` a conversation, `#/account[/<part>]`, `#/admin`; from mails `#/reset/<token>`,
- * `#/verified` and `#/verify-failed`.
+ * Addresses: `#/` characters, `#/characters/<slug>` one of them, `#/c/<id>[/<offset>]` a conversation (at a place of its log),
+ * `#/public[/<category>]`, `#/search[/<words>]`, `#/deleted`, `#/account[/<part>]`, `#/admin`, `#/admin/characters[/<slug>]`
+ * (`new` makes one); from mails `#/reset/<token>`, `#/verified` and `#/verify-failed`.
  *
  * Stable `data-testid`s, for tests from outside:
  *   door            signin-form, signin-name, signin-email, signin-username, signin-display-name, signin-password,
@@ -13,40 +14,74 @@
  *   frame           connection-state (data-state: connecting, online, reconnecting, offline), connection-banner,
  *                   new-conversation, find-button, conversation-item (data-conversation-id), account-link, admin-link,
  *                   theme-toggle, sign-out, menu-button (phone)
- *   characters      character-card (data-character-id, data-slug), character-search; palette, palette-input (Ctrl+K)
- *   conversation    message (data-message-id, data-sender-kind: user, character; data-state: pending, sent, failed for
- *                   one's own; queued, thinking, streaming, complete, stopped, length, interrupted, failed for replies),
- *                   composer-input, send-button, stop-button, usage (data-level: ok, near, out, unlimited), offline-voice,
- *                   jump-to-latest, delete-conversation, resend-button, discard-button, again-button, announcer
+ *   characters      character-card (data-character-id, data-slug), card-about, card-continue, character-search, cast-category,
+ *                   cast-trait, cast-sort, cast-tag (data-tag), cast-more, gather, room-pick, gather-title, room-create;
+ *                   palette, palette-input (Ctrl+K)
+ *   character       character-page, begin-chat, greeting, begin-with-<n>, character-facts, rating, rating-<1 to 5>, rating-said,
+ *                   gallery, gallery-item, gallery-locked, memory, memory-fact, memory-edit, memory-input, memory-save,
+ *                   memory-erase, memory-erase-all, edit-character
+ *   conversation    message (data-message-id, data-offset, data-sender-kind: user, character; data-state: pending, sent,
+ *                   failed for one's own; queued, thinking, streaming, complete, stopped, length, interrupted, failed for
+ *                   replies; deleted), composer-input, composer-quote, composer-unquote, mentions, mention, send-button,
+ *                   stop-button, usage (data-level: ok, near, out, unlimited), offline-voice, jump-to-latest, unread-line,
+ *                   resend-button, discard-button, again-button, announcer
+ *   a message       message-toolbar, deed-<deed> and on a phone message-sheet, sheet-<deed> (react, reply, copy, edit,
+ *                   regenerate, continue, delete), edit-input, edit-save, edit-resend, edit-cancel, reaction (data-emoji),
+ *                   reaction-picker, reaction-choice (data-emoji), quote, variant-back, variant-at, variant-on
+ *   beside it       room-panel (data-part), panel-people, panel-search, panel-details, panel-close, member (data-user-id,
+ *                   data-presence), invite-name, invite-submit, hand-over, remove-member, leave-room, room-character,
+ *                   ask-character, add-character, remove-character, reply-mode, room-search, search-hit (data-offset),
+ *                   room-title, room-visibility, room-slug, room-category, room-tags, room-submit, published, public-page,
+ *                   featured-badge, feature, room-stats, export-markdown, export-json, delete-conversation
+ *   conversations   public-link, public-search, public-sort, public-category, public-conversation (data-slug), search-link,
+ *                   search, search-scope, search-sort, deleted-link, deleted-conversation, restore
  *   overlays        toast (data-level), confirm, confirm-accept, confirm-cancel
  *   account         account-tab-<part>, account-usage, profile-<field>, profile-submit, email-verified, email-unverified,
  *                   resend-verification, password-current, password-new, password-submit, devices, end-session, logout-all,
  *                   api-keys, key-name, key-submit, key-value, revoke-key, history, export, leave-sure, leave-password,
  *                   leave-submit
- *   admin           admin-tab-<part>, queues-link, people-q, person, person-open, outbox, audit, kick-button, broadcast-title, broadcast-body, broadcast-send, drain-button
+ *   admin           characters-link, admin-character, admin-new-character, import-drop, import-file, import-preview,
+ *                   import-confirm, editor-part-<part>, editor-<field>, editor-save, editor-delete, export-<v2|v3|png>,
+ *                   lore-entry, lore-add, admin-tab-<part>, queues-link, people-q, person, person-open, outbox, audit, kick-button, broadcast-title, broadcast-body, broadcast-send, drain-button
  */
 import { Api, mayBeSignedIn } from "./api.js";
 import { GreenroomClient } from "./client.js";
 import { State } from "./state.js";
 import { AccountView } from "./ui/account/account.js";
 import { AdminView } from "./ui/admin/admin.js";
-import { CharactersView } from "./ui/characters.js";
-import { ChatView } from "./ui/chat.js";
+import { EditorView } from "./ui/admin/characters/editor.js";
+import { AdminCharactersView } from "./ui/admin/characters/list.js";
+import { CharactersView } from "./ui/characters/gallery.js";
+import { CharacterPage } from "./ui/characters/page.js";
+import { DeletedView } from "./ui/conversations/deleted.js";
+import { PublicView } from "./ui/conversations/public.js";
+import { SearchView } from "./ui/conversations/search.js";
 import { showDoor } from "./ui/door/door.js";
 import { returned } from "./ui/door/providers.js";
 import { h, icon } from "./ui/dom.js";
 import { toast, toastError } from "./ui/overlays.js";
 import { openPalette } from "./ui/palette.js";
+import { ChatView } from "./ui/room/chat.js";
 import { Shell } from "./ui/shell.js";
 import { STOPPED } from "./ui/words.js";
 
 const RETRY_MS = 3000;
+const REFRESH_MS = 60000;
 /** Rooms kept in step at a time, so that going back to one is instant. */
 const MAX_ROOMS = 8;
 /** Where the link of a mail ends. @type {Record<string, {title: string, body: string, level: "success"|"warning"}>} */
 const VERIFIED = {
   verified: { title: "Your e-mail address is proved", body: "Thank you.", level: "success" },
   "verify-failed": { title: "This link is over", body: "Sign in and ask for a new one on your account's page.", level: "warning" },
+};
+
+/** One part of an address; what is not an address of ours stays as it is. @param {string} part */
+const decoded = (part) => {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 };
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
@@ -59,6 +94,8 @@ class Session {
   view = /** @type {any} */ (null);
 
   constructor() {
+    /** What no socket tells of (rooms that are not open here) is asked for while the page is looked at. */
+    this.timer = setInterval(() => document.hidden || this.refresh(), REFRESH_MS);
     this.state = new State(api);
     this.client = new GreenroomClient({
       url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
@@ -93,6 +130,11 @@ class Session {
     state.on("user", () => this.shell.drawUser());
     client.on("usage", (usage) => state.setUsage(usage));
     client.on("message:receive", ({ message }) => state.noteMessage(message));
+    client.on("message:update", ({ message }) => state.noteChange(message));
+    client.on("member:remove", ({ conversationId, userId }) => userId === state.user?.id && this.#gone(conversationId));
+    client.on("conversation:delete", ({ conversationId }) => this.#gone(conversationId));
+    client.on("conversation:update", ({ conversationId, offset: _offset, ...details }) => state.conversations.has(conversationId) && state.putConversation({ id: conversationId, ...details }));
+    client.on("character:update", (update) => state.noteCharacter(update));
     client.on("message:read", ({ userId, conversationId, readOffset }) => userId === state.user?.id && state.noteRead(conversationId, readOffset));
     client.on("conversation:create", ({ conversation }) => state.putConversation(conversation));
     client.on("system:notification", (notice) => notice.kind !== "token_expiring" && toast(notice));
@@ -114,19 +156,31 @@ class Session {
   route() {
     if (!this.state.user) return;
     if (this.#followMail()) return;
-    const [, name, id] = location.hash.split("/");
+    const [, name, id, more] = location.hash.split("/").map(decoded);
     this.view?.destroy();
     this.view = null;
-    if (name === "c" && id) this.view = new ChatView(this.context, decodeURIComponent(id));
-    else if (name === "account") this.view = new AccountView(this.context, id);
-    else if (name === "admin" && this.state.user.role === "admin") this.view = new AdminView(this.context);
-    else this.view = new CharactersView(this.context);
+    this.view = this.#view(name, id, more);
     this.shell.show(this.view.element, name === "c" ? id : null);
     this.shell.close();
     this.#title();
     if (this.view.focus) this.view.focus();
     else this.shell.place.focus({ preventScroll: true }); // so that Tab and a screen reader go on from the new view
     this.#forgetRooms(id);
+  }
+
+  /** @param {string} name @param {string} [id] @param {string} [more] */
+  #view(name, id, more) {
+    const { context } = this;
+    const admin = this.state.user.role === "admin";
+    if (name === "c" && id) return new ChatView(context, id, more);
+    if (name === "characters" && id) return new CharacterPage(context, id);
+    if (name === "public") return new PublicView(context, id);
+    if (name === "search") return new SearchView(context, id);
+    if (name === "deleted") return new DeletedView(context);
+    if (name === "account") return new AccountView(context, id);
+    if (name === "admin" && admin && id === "characters") return more ? new EditorView(context, more) : new AdminCharactersView(context);
+    if (name === "admin" && admin) return new AdminView(context);
+    return new CharactersView(context);
   }
 
   /** The addresses that mails lead to. */
@@ -150,12 +204,12 @@ class Session {
   #gone(id) {
     this.client.leave(id);
     this.state.dropConversation(id);
-    if (location.hash === `#/c/${id}`) location.hash = "#/";
+    if (location.hash.startsWith(`#/c/${id}`)) location.hash = "#/";
   }
 
   #forgetRooms(current) {
     const { rooms } = this.client;
-    const shown = rooms.get(current);
+    const shown = rooms.get(/** @type {string} */ (current));
     if (shown) {                                      // the latest goes to the end
       rooms.delete(current);
       rooms.set(current, shown);
@@ -164,6 +218,7 @@ class Session {
   }
 
   end() {
+    clearInterval(this.timer);
     this.view?.destroy();
     this.client.close();
     this.state.end();

@@ -9,9 +9,12 @@
  *     const room = await client.join(conversationId);
  *     room.on("change", () => draw(room.list(), room.replies));
  *     await client.send(conversationId, "Good evening").acked;
+ *     await client.command("message:react", { conversationId, messageId, emoji: "👍" });
  *
  * What it takes care of: sign-in and its renewal, one promise per command with a deadline, reconnecting by the close-code
  * table, heartbeats, resuming each joined room from its (epoch, offset), and sending each message until it is acked, once.
+ * A room's own state follows by itself: messages and what becomes of them, replies as they stream (also where they become a
+ * variant or the rest of a message: see `Reply` in `client/replies.js`), members, settings, who is here and who types.
  */
 import { Outbox } from "./client/outbox.js";
 import { Room } from "./client/room.js";
@@ -64,6 +67,8 @@ export class GreenroomClient extends Emitter {
       },
       changed: (outgoing) => this.emit("outgoing", outgoing),
     });
+    /** Who is signed in, once that is known. */
+    this.userId = /** @type {string|null} */ (null);
     /** When the next attempt is due, in milliseconds since 1970; 0 when none is planned. */
     this.retryAt = 0;
   }
@@ -126,6 +131,8 @@ export class GreenroomClient extends Emitter {
   #ready(ack) {
     clearTimeout(this.#openTimer);
     this.#readyAt = Date.now();
+    this.userId = ack.user?.id ?? this.userId;
+    for (const room of this.rooms.values()) room.userId = this.userId;
     this.#setState("online");
     this.#watch();
     this.emit("ready", ack);
@@ -225,6 +232,7 @@ export class GreenroomClient extends Emitter {
     if (event === "hello") this.#heartbeatMs = data.heartbeatIntervalMs ?? this.#heartbeatMs;
     if (event === "system:notification" && data.kind === "token_expiring") this.#prolong();
     if (event === "message:receive") this.outbox.settle(data.message);
+    if (event === "user:status") for (const room of this.rooms.values()) room.apply(event, data);
     const room = this.rooms.get(data.conversationId);
     if (room && !room.apply(event, data)) this.#sync(room).catch(() => {});
     this.emit(event, data);
@@ -289,7 +297,7 @@ export class GreenroomClient extends Emitter {
    */
   async join(conversationId) {
     const held = this.rooms.get(conversationId);
-    const room = held ?? new Room(conversationId);
+    const room = held ?? new Room(conversationId, this.userId);
     this.rooms.set(conversationId, room);
     if (!room.live && this.#state === "online") await this.#sync(room);
     return room;
@@ -327,14 +335,43 @@ export class GreenroomClient extends Emitter {
     return done;
   }
 
-  /** Loads the page before the oldest message held. @param {string} conversationId @returns {Promise<boolean>} more is there */
+  /** Loads the page above what is shown. @param {string} conversationId @returns {Promise<boolean>} more is there */
   async loadOlder(conversationId, limit = 50) {
     const room = this.rooms.get(conversationId);
-    if (!room?.hasOlder) return false;
-    const before = room.list()[0]?.offset;
-    const page = await this.command("conversation:messages", { conversationId, limit, ...(before ? { before } : {}) });
-    room.applyOlder(page);
-    return room.hasOlder;
+    const { past } = room ?? {};
+    if (!room || !(past ?? room).hasOlder) return false;
+    const before = room.shown()[0]?.offset;
+    const page = await this.#page(conversationId, { limit, ...(before ? { before } : {}) });
+    if (past && past === room.past) room.applyPast("older", page);
+    else if (!past) room.applyOlder(page);
+    return (room.past ?? room).hasOlder;
+  }
+
+  /** Loads the page below a stretch far above, until it meets the newest messages. @param {string} conversationId */
+  async loadNewer(conversationId, limit = 50) {
+    const room = this.rooms.get(conversationId);
+    const { past } = room ?? {};
+    if (!room || !past) return;
+    const page = await this.#page(conversationId, { limit, after: past.list().at(-1)?.offset ?? 0 });
+    if (past === room.past) room.applyPast("newer", page);
+  }
+
+  /**
+   * Makes `room.shown()` hold the place `offset` of the log: nothing to do where it is held, else a stretch around it.
+   * @param {string} conversationId @param {number} offset
+   */
+  async loadAround(conversationId, offset, limit = 50) {
+    const room = this.rooms.get(conversationId);
+    if (!room || room.reaches(offset)) return room?.leavePast();
+    const half = Math.ceil(limit / 2);
+    const [older, newer] = await Promise.all([this.#page(conversationId, { limit: half, before: offset + 1 }), this.#page(conversationId, { limit: half, after: offset })]);
+    room.past = null;
+    room.applyPast("older", older);
+    room.applyPast("newer", newer);
+  }
+
+  #page(conversationId, range) {
+    return this.command("conversation:messages", { conversationId, ...range });
   }
 
   /**

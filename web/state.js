@@ -7,10 +7,12 @@ import { Emitter } from "./client/wire.js";
 
 const PAGE = 50;
 const MAX_CHARACTER_PAGES = 5;
+const MAX_UNREAD = 100;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 export class State extends Emitter {
   #resetTimer = /** @type {any} */ (0);
+  #traits = /** @type {Promise<any[]>|null} */ (null);
 
   /** @param {import("./api.js").Api} api */
   constructor(api) {
@@ -116,7 +118,10 @@ export class State extends Emitter {
 
   /** @param {any} conversation */
   putConversation(conversation) {
-    this.conversations.set(conversation.id, { ...this.conversations.get(conversation.id), ...conversation });
+    const held = this.conversations.get(conversation.id);
+    const newer = held?.lastMessage && held.lastMessage.offset >= (conversation.lastMessage?.offset ?? 0);
+    const kept = newer ? { lastMessage: held.lastMessage, readOffset: held.readOffset, unreadCount: held.unreadCount, lastOffset: held.lastOffset } : {};
+    this.conversations.set(conversation.id, { ...held, ...conversation, ...kept });
     this.emit("conversations");
   }
 
@@ -130,7 +135,17 @@ export class State extends Emitter {
     const held = this.conversations.get(message.conversationId);
     if (!held || (held.lastMessage?.offset ?? 0) > message.offset) return;
     const lastOffset = Math.max(held.lastOffset ?? 0, message.offset);
-    this.conversations.set(held.id, { ...held, lastMessage: message, lastOffset });
+    const mine = message.sender.id === this.user?.id;
+    const unreadCount = mine || held.lastMessage?.id === message.id ? held.unreadCount ?? 0 : Math.min(MAX_UNREAD, (held.unreadCount ?? 0) + 1);
+    this.conversations.set(held.id, { ...held, lastMessage: message, lastOffset, unreadCount });
+    this.emit("conversations");
+  }
+
+  /** A stored message changed: the list shows it as it is, if it is the last one. @param {any} message */
+  noteChange(message) {
+    const held = this.conversations.get(message.conversationId);
+    if (held?.lastMessage?.id !== message.id) return;
+    this.conversations.set(held.id, { ...held, lastMessage: message });
     this.emit("conversations");
   }
 
@@ -138,7 +153,8 @@ export class State extends Emitter {
   noteRead(id, offset) {
     const held = this.conversations.get(id);
     if (!held || (held.readOffset ?? 0) >= offset) return;
-    this.conversations.set(id, { ...held, readOffset: offset });
+    const unreadCount = offset >= (held.lastMessage?.offset ?? 0) ? 0 : held.unreadCount;
+    this.conversations.set(id, { ...held, readOffset: offset, unreadCount });
     this.emit("conversations");
   }
 
@@ -154,18 +170,39 @@ export class State extends Emitter {
     return this.characters.get(id) ?? brief ?? { id, name: "Character", tags: [] };
   }
 
+  /** A character changed, or is gone. @param {{character?: any, characterId?: string, deleted?: boolean}} update */
+  noteCharacter({ character, characterId, deleted }) {
+    if (character) this.characters.set(character.id, { ...this.characters.get(character.id), ...character });
+    else if (deleted && characterId) this.characters.delete(characterId);
+    this.emit("characters");
+  }
+
   /** The latest conversation with a character alone. @param {string} characterId */
   latestWith(characterId) {
-    return this.conversationList().find(({ characters }) => characters?.length === 1 && characters[0].id === characterId);
+    return this.conversationList().find(({ characters, members }) => characters?.length === 1 && characters[0].id === characterId && (members?.length ?? 1) === 1);
   }
 
   /** Opens a new conversation, or the latest one when nothing was said in it yet. @param {string} characterId */
   async startWith(characterId) {
     const latest = this.latestWith(characterId);
-    const greeting = this.characters.get(characterId)?.greeting;
-    if (latest && (!latest.lastMessage || latest.lastMessage.content === greeting)) return latest;
-    const { conversation } = await this.api.post("/api/conversations", { characterId });
+    const last = latest?.lastMessage;
+    if (latest && (!last || (last.sender.kind === "character" && !last.replyTo))) return latest; // no more than its greeting
+    return this.start({ characterId });
+  }
+
+  /** Opens a new conversation. @param {{characterId?: string, characterIds?: string[], title?: string, greeting?: number}} fields */
+  async start(fields) {
+    const { conversation } = await this.api.post("/api/conversations", fields);
     this.putConversation(conversation);
     return conversation;
+  }
+
+  /** What traits there are; asked for once. @returns {Promise<{name: string, label: string, description: string}[]>} */
+  traits() {
+    this.#traits ??= this.api.get("/api/characters/traits").then((answer) => answer.items ?? answer.traits ?? answer).catch((error) => {
+      this.#traits = null;
+      throw error;
+    });
+    return this.#traits;
   }
 }

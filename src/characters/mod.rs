@@ -55,7 +55,8 @@ const COUNTS_MAX: u64 = 1_000;
 pub struct CastMember {
     pub id: CharacterId,
     pub name: String,
-    pub greeting: String,
+    /// The greeting, then the other ways to begin.
+    pub greetings: Vec<String>,
 }
 
 /// The characters that come with Greenroom.

@@ -60,7 +60,7 @@ pub async fn exists(client: &impl GenericClient, id: Uuid) -> Stored<bool> {
     Ok(query_opt(client, EXISTS, &[&id]).await?.is_some())
 }
 
-const CAST: &str = "select c.id, c.name, c.greeting
+const CAST: &str = "select c.id, c.name, array_prepend(c.greeting, c.alternate_greetings)
     from unnest($1::uuid[]) with ordinality as asked(id, position)
     join characters c on c.id = asked.id and c.deleted_at is null order by asked.position";
 
@@ -71,7 +71,7 @@ pub async fn cast(client: &impl GenericClient, ids: &[CharacterId]) -> Stored<Ve
     let member = |row: &Row| CastMember {
         id: CharacterId::from_uuid(row.get(0)),
         name: row.get(1),
-        greeting: row.get(2),
+        greetings: row.get(2),
     };
     Ok(rows.iter().map(member).collect())
 }

@@ -27,6 +27,8 @@ pub struct NewConversation {
     pub title: Option<String>,
     /// Beside the maker, who owns it.
     pub members: Vec<UserId>,
+    /// Which way to begin with a single character: 0 its greeting, then its other ones in their order.
+    pub greeting: usize,
 }
 
 impl NewConversation {
@@ -41,17 +43,24 @@ impl NewConversation {
         if members.len() > MEMBERS_MAX {
             return Err(FieldError::new("memberIds", "takes at most 99 users"));
         }
-        Ok(Self { characters, title: self.title.as_deref().map(checked_title).transpose()?, members })
+        if self.greeting > 0 && characters.len() > 1 {
+            return Err(FieldError::new("greeting", "goes with a single character"));
+        }
+        let title = self.title.as_deref().map(checked_title).transpose()?;
+        Ok(Self { characters, title, members, greeting: self.greeting })
     }
 }
 
 impl Conversations {
     /// Makes a conversation and tells its members. With a single character its greeting is the first message.
     pub async fn create(&self, user: UserId, new: NewConversation) -> Result<ConversationView, Refusal> {
-        let NewConversation { characters, title, members } = new.checked(user)?;
+        let NewConversation { characters, title, members, greeting } = new.checked(user)?;
         let cast = self.characters.cast(&characters).await?;
+        if cast.iter().any(|member| greeting >= member.greetings.len()) {
+            return Err(FieldError::new("greeting", "is none of this character's greetings").into());
+        }
         let title = title.unwrap_or_else(|| names(&cast));
-        let mut founding = founding(user, title, members, &cast);
+        let mut founding = founding(user, title, members, &cast, greeting);
         for _ in 0..TRIES {
             if self.found(&founding).await? == Founded::Made {
                 return self.announce(user, &founding).await;
@@ -73,7 +82,7 @@ impl Conversations {
                 return Ok(room);
             }
             let cast = self.characters.cast(&[character]).await?;
-            let mut founding = founding(user, names(&cast), Vec::new(), &cast);
+            let mut founding = founding(user, names(&cast), Vec::new(), &cast, 0);
             founding.default_character = Some(character);
             if self.found(&founding).await? == Founded::Made {
                 return self.announce(user, &founding).await.map(|_| founding.room);
@@ -104,12 +113,18 @@ impl Conversations {
     }
 }
 
-fn founding(owner: UserId, title: String, members: Vec<UserId>, cast: &[CastMember]) -> Founding {
+fn founding(
+    owner: UserId,
+    title: String,
+    members: Vec<UserId>,
+    cast: &[CastMember],
+    greeting: usize,
+) -> Founding {
     let greeting = match cast {
-        [only] => Some(Greeting {
+        [only] => only.greetings.get(greeting).map(|text| Greeting {
             character: only.id,
             character_name: only.name.clone(),
-            text: only.greeting.clone(),
+            text: text.clone(),
         }),
         _ => None,
     };
@@ -168,14 +183,17 @@ mod tests {
         let one = CastMember {
             id: CharacterId::new(),
             name: "Mira".into(),
-            greeting: " Come in, {{user}}.{{// softly}} ".into(),
+            greetings: vec![" Come in, {{user}}.{{// softly}} ".into(), "Mind the step.".into()],
         };
-        let other = CastMember { id: CharacterId::new(), name: "Bram".into(), greeting: "Oi.".into() };
-        let alone = founding(UserId::new(), "t".into(), Vec::new(), std::slice::from_ref(&one));
-        let said = alone.greeting.and_then(|greeting| greeting.said("Ada", RoomId::new()));
-        assert_eq!(said.as_deref(), Some("Come in, Ada."));
-        let both = [one, other];
-        assert!(founding(UserId::new(), "t".into(), Vec::new(), &both).greeting.is_none());
+        let other = CastMember { id: CharacterId::new(), name: "Bram".into(), greetings: vec!["Oi.".into()] };
+        let said = |greeting| {
+            let alone = founding(UserId::new(), "t".into(), Vec::new(), std::slice::from_ref(&one), greeting);
+            alone.greeting.and_then(|greeting| greeting.said("Ada", RoomId::new()))
+        };
+        assert_eq!(said(0).as_deref(), Some("Come in, Ada."));
+        assert_eq!(said(1).as_deref(), Some("Mind the step."));
+        let both = [one.clone(), other];
+        assert!(founding(UserId::new(), "t".into(), Vec::new(), &both, 0).greeting.is_none());
         assert_eq!(names(&both), "Mira, Bram");
     }
 

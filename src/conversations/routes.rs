@@ -53,6 +53,8 @@ struct CreateConversation {
     /// Users beside the maker, who owns it.
     #[schema(max_items = 99)]
     member_ids: Option<Vec<Uuid>>,
+    /// Which way to begin with a single character: 0 is its `greeting`, then its `alternateGreetings` in their order.
+    greeting: Option<usize>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -82,7 +84,7 @@ async fn create(
     body: Json<CreateConversation>,
     conversations: web::Data<Conversations>,
 ) -> ApiResult<HttpResponse> {
-    let CreateConversation { character_id, character_ids, title, member_ids } = body.into_inner();
+    let CreateConversation { character_id, character_ids, title, member_ids, greeting } = body.into_inner();
     let characters = match (character_id, character_ids) {
         (Some(only), None) => vec![only],
         (None, Some(several)) => several,
@@ -95,6 +97,7 @@ async fn create(
         characters: characters.into_iter().map(CharacterId::from_uuid).collect(),
         title,
         members: member_ids.unwrap_or_default().into_iter().map(UserId::from_uuid).collect(),
+        greeting: greeting.unwrap_or_default(),
     }
     .checked(caller.user)?;
     let conversation = conversations.create(caller.user, new).await?;

@@ -2,9 +2,12 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+/// With trusted types and no policy that could make any, the browser refuses to read markup from text at all: what
+/// people and models say can only become nodes that the console makes itself.
 const CONSOLE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; style-src 'self'; \
-     script-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+     script-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; \
+     require-trusted-types-for 'script'; trusted-types 'none'",
 );
 /// Swagger UI sets styles on its elements.
 const DOCS_POLICY: HeaderValue = HeaderValue::from_static(

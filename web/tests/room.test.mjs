@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Room } from "../client/room.js";
-import { entriesOf } from "../ui/thread.js";
+import { entriesOf } from "../ui/room/thread.js";
 import { message, snapshot } from "./fake-server.mjs";
 
 let room;

@@ -3,6 +3,7 @@
 import { h, icon, iconButton } from "./dom.js";
 
 const SHOWN_MS = 8000;
+const SUCCESS_MS = 3500;
 const MAX_TOASTS = 4;
 const ICONS = { info: "info", warning: "warning", critical: "warning", success: "check" };
 
@@ -19,7 +20,7 @@ export function toast({ title, body, level = "info" }) {
     iconButton("close", "Dismiss", { onclick: close }));
   area.append(element);
   while (area.children.length > MAX_TOASTS) area.firstElementChild?.remove();
-  if (level !== "critical") setTimeout(close, SHOWN_MS);
+  if (level !== "critical") setTimeout(close, level === "success" ? SUCCESS_MS : SHOWN_MS);
 }
 
 /** Tells of a refused request. @param {any} error @param {string} title */

@@ -1,7 +1,7 @@
 // @ts-check
 /** Ctrl+K: a character or a conversation by a few typed letters. A combobox over a list, as ARIA describes it. */
-import { conversationTitle } from "./conversations.js";
-import { fits } from "./characters.js";
+import { conversationTitle } from "./conversations/list.js";
+import { fits } from "./characters/card.js";
 import { avatar, h, icon } from "./dom.js";
 import { toastError } from "./overlays.js";
 
@@ -29,7 +29,8 @@ export function openPalette({ state, navigate }) {
         detail: conversation.lastMessage?.content.slice(0, 80) ?? "", kind: "Conversation", open: async () => conversation.id }))
       .filter(({ name, detail }) => query && `${name} ${detail}`.toLowerCase().includes(query.toLowerCase()));
     const begins = ({ name }) => Number(query !== "" && name.toLowerCase().startsWith(query.toLowerCase()));
-    return [...characters.sort((a, b) => begins(b) - begins(a)), ...conversations].slice(0, MAX_ROWS);
+    const said = query ? [{ who: null, name: `Search for “${query}”`, detail: "in everything that was said", kind: "Search", open: async () => `#/search/${encodeURIComponent(query)}` }] : [];
+    return [...[...characters.sort((a, b) => begins(b) - begins(a)), ...conversations].slice(0, MAX_ROWS), ...said];
   }
 
   function draw() {
@@ -37,7 +38,7 @@ export function openPalette({ state, navigate }) {
     at = 0;
     list.replaceChildren(...rows.map((row, index) => h("li", { id: `palette-${index}`, role: "option", onclick: () => choose(row),
       onmousemove: () => { if (at !== index) { at = index; mark(); } } },
-    avatar(row.who), h("span.palette-words", {}, h("span.palette-name", {}, row.name), h("span.palette-detail", {}, row.detail)),
+    row.who ? avatar(row.who) : h("span.palette-icon", {}, icon("search")), h("span.palette-words", {}, h("span.palette-name", {}, row.name), h("span.palette-detail", {}, row.detail)),
     h("span.palette-kind", {}, row.kind))));
     if (!rows.length) list.append(h("li.palette-none", { role: "presentation" }, "Nothing fits."));
     mark();
@@ -66,7 +67,8 @@ export function openPalette({ state, navigate }) {
   async function choose(row) {
     dialog.close();
     try {
-      navigate(`#/c/${await row.open()}`);
+      const place = await row.open();
+      navigate(place.startsWith("#") ? place : `#/c/${place}`);
     } catch (error) {
       toastError(error, "The conversation could not be opened");
     }

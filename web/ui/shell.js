@@ -1,7 +1,7 @@
 // @ts-check
 /** The frame of a signed-in page: the sidebar (a drawer on a phone) and the place where a view stands. */
 import { Connection } from "./connection.js";
-import { ConversationList } from "./conversations.js";
+import { ConversationList } from "./conversations/list.js";
 import { avatar, h, icon, iconButton, setText } from "./dom.js";
 import { themeToggle } from "./theme-toggle.js";
 
@@ -17,6 +17,8 @@ export class Shell {
     this.userName = h("span.user-name", {});
     this.userPlan = h("span.user-plan", {});
     this.userFace = h("span", {});
+    const place = (/** @type {string} */ href, /** @type {string} */ name, /** @type {string} */ text, /** @type {string} */ testid) => h("a.nav-link", { href, data: { testid } }, icon(name), text);
+    this.places = h("div.sidebar-places", {}, place("#/public", "book", "Public", "public-link"), place("#/search", "search", "Search", "search-link"), place("#/deleted", "trash", "Deleted", "deleted-link"));
     this.admin = h("a.nav-link", { href: "#/admin", hidden: true, data: { testid: "admin-link" } }, icon("dial"), "Backstage");
     this.sidebar = h("nav.sidebar", { id: "sidebar", "aria-label": "Conversations" },
       h("div.sidebar-head", {}, h("a.brand", { href: "#/", "aria-label": "Greenroom, to the characters" }, icon("brand"), "Greenroom"),
@@ -27,7 +29,7 @@ export class Shell {
           icon("search"), h("span", {}, "Find"), h("kbd", {}, apple ? "⌘K" : "Ctrl K"))),
       this.list.element,
       h("div.sidebar-foot", {},
-        this.admin,
+        this.places, this.admin,
         h("div.sidebar-user", {},
           h("a.user", { href: "#/account", data: { testid: "account-link" } }, this.userFace, h("span.user-words", {}, this.userName, this.userPlan)),
           themeToggle(),

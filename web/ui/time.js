@@ -58,3 +58,13 @@ export function duration(seconds) {
   }
   return parts.slice(0, 2).join(" ");
 }
+
+/** "5 minutes ago". @param {string} at */
+export function ago(at) {
+  const minutes = Math.round((Date.now() - new Date(at).getTime()) / 60000);
+  const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return relative.format(-minutes, "minute");
+  if (minutes < 48 * 60) return relative.format(-Math.round(minutes / 60), "hour");
+  return relative.format(-Math.round(minutes / 1440), "day");
+}

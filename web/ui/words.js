@@ -71,3 +71,10 @@ export function limitReset(limit) {
   if (limit.resetsAt) return `A new allowance begins ${fromNow(limit.resetsAt)}.`;
   return "This allowance does not renew.";
 }
+
+/** "Ada is typing", "Ada and Bo are typing". @param {string[]} names */
+export function typingWords(names) {
+  if (!names.length) return "";
+  if (names.length > 3) return "Several are typing";
+  return names.length === 1 ? `${names[0]} is typing` : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are typing`;
+}

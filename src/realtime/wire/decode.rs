@@ -136,6 +136,9 @@ fn create(fields: &Fields<'_>) -> Result<NewConversation, FieldError> {
         characters,
         title: fields.text("title")?.map(str::to_owned),
         members: fields.ids("members", MEMBERS_MAX)?.unwrap_or_default(),
+        greeting: fields
+            .integer("greeting", 0)?
+            .map_or(0, |which| usize::try_from(which).unwrap_or(usize::MAX)),
     })
 }
 

@@ -12,12 +12,13 @@ use crate::error::FieldError;
 type Checked<T> = Result<T, FieldError>;
 
 /// All names that some command knows. Others are skipped unread.
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 20] = [
     "token",
     "characterId",
     "characterIds",
     "title",
     "members",
+    "greeting",
     "limit",
     "cursor",
     "conversationId",

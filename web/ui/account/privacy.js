@@ -4,6 +4,7 @@ import { h } from "../dom.js";
 import { field, form, problemOf } from "../form.js";
 import { toast } from "../overlays.js";
 import { panel } from "./parts.js";
+import { save } from "../save.js";
 
 /** @param {import("./account.js").Place} place */
 export function privacy({ api, state, signedOut }) {
@@ -11,10 +12,7 @@ export function privacy({ api, state, signedOut }) {
     button.disabled = true;
     button.classList.add("busy");
     try {
-      const { blob, name } = await api.download("/api/auth/export");
-      const url = URL.createObjectURL(blob);
-      h("a", { href: url, download: name }).click();
-      setTimeout(() => URL.revokeObjectURL(url), 60000);
+      save(await api.download("/api/auth/export"));
     } catch (error) {
       toast({ title: "The export was not made", body: problemOf(error), level: "warning" });
     } finally {

@@ -1,7 +1,7 @@
 // @ts-check
 /** What of the plan is used. */
 import { h } from "../dom.js";
-import { usageBar } from "../usage.js";
+import { usageBar } from "../room/usage.js";
 import { limitReset } from "../words.js";
 import { panel } from "./parts.js";
 

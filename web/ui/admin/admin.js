@@ -26,6 +26,7 @@ export class AdminView {
       rooms: { title: "Rooms", path: "/api/admin/rooms", draw: (answer) => [table(rowsOf(answer, "rooms"), { first: ["title", "slug", "id"], empty: "No room is live." })] },
       actors: { title: "Actors", path: "/api/admin/actors", draw: (answer) => this.#actors(answer) },
       pool: { title: "Reply pool", path: "/api/admin/pool", draw: (answer) => [h("div.panel", {}, facts(answer, 0, "h2"))] },
+      caches: { title: "Caches", path: "/cache/status", draw: (answer) => [table(rowsOf(answer, "caches"), { first: ["name"], empty: "No cache is there." })] },
       people: { title: "People", path: null, draw: () => people(api) },
       audit: { title: "Audit", path: null, draw: () => audit(api) },
       ...(info?.environment === "development" ? { outbox: { title: "Outbox", path: null, draw: () => outbox(api) } } : {}),
@@ -38,7 +39,7 @@ export class AdminView {
     this.controls = this.#controls();
     this.element = h("section.page.admin", { "aria-labelledby": "admin-title" },
       h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "admin-title" }, "Backstage"), this.fresh)),
-      h("div.tabs", {}, h("div.tab-list", { role: "tablist", "aria-label": "Parts" }, ...this.tabs), h("a.tab", { href: "/admin/queues", data: { testid: "queues-link" } }, "Queues", icon("arrow"))),
+      h("div.tabs", {}, h("div.tab-list", { role: "tablist", "aria-label": "Parts" }, ...this.tabs), h("a.tab", { href: "#/admin/characters", data: { testid: "characters-link" } }, "Characters", icon("arrow")), h("a.tab", { href: "/admin/queues", data: { testid: "queues-link" } }, "Queues", icon("arrow"))),
       this.body);
     this.#choose("overview");
   }

@@ -1,6 +1,7 @@
 // @ts-check
-/** Where one writes. Enter sends, Shift+Enter makes a new line; others in the room are told while one types. */
-import { h, icon, setText } from "./dom.js";
+/** Where one writes. Enter sends, Shift+Enter makes a new line, @ names somebody; others in the room are told while one types. */
+import { h, icon, iconButton, setText } from "../dom.js";
+import { Mentions } from "./mentions.js";
 
 const MAX_LENGTH = 5000;
 const COUNTER_FROM = 4500;
@@ -10,25 +11,30 @@ const TYPING_PAUSE_MS = 5000;
 const drafts = new Map();
 
 export class Composer {
+  replyTo = /** @type {string|null} */ (null);
   #typingAt = 0;
   #typingTimer = /** @type {any} */ (0);
   #blocked = false;
 
   /**
-   * @param {{conversationId: string, onSend: (text: string) => boolean, onStop: () => void, onTyping: (typing: boolean) => void}} options
+   * @param {{conversationId: string, people: () => any[], onSend: (text: string, fields: object) => boolean, onStop: () => void,
+   *   onTyping: (typing: boolean) => void}} options
    */
   constructor(options) {
     this.options = options;
     this.input = h("textarea", { id: "composer-input", rows: "1", enterkeyhint: "send", dir: "auto", data: { testid: "composer-input" },
-      "aria-describedby": "composer-hint", oninput: () => this.#typed(), onkeydown: (event) => this.#key(event) });
+      "aria-describedby": "composer-hint", oninput: () => this.#typed(), onkeydown: (event) => this.#key(event), onclick: () => this.mentions.look() });
+    this.mentions = new Mentions(this.input, options.people);
+    this.quoted = h("div.composer-quote", { hidden: true, data: { testid: "composer-quote" } });
     this.label = h("label.visually-hidden", { for: "composer-input" }, "Message");
     this.counter = h("span.composer-counter", { role: "status", hidden: true });
     this.stop = h("button.stop-button", { type: "button", hidden: true, data: { testid: "stop-button" }, title: "Stop the reply (Esc)", onclick: () => this.#stop() },
       icon("stop"), h("span", {}, "Stop"));
     this.send = h("button.send-button", { type: "submit", disabled: true, "aria-label": "Send", title: "Send (Enter)", data: { testid: "send-button" } }, icon("send"));
     this.element = h("form.composer", { onsubmit: (event) => { event.preventDefault(); this.#send(); } },
-      this.label, this.input, this.counter, this.stop, this.send,
-      h("span.visually-hidden", { id: "composer-hint" }, "Enter sends, Shift and Enter makes a new line, Escape stops a reply."));
+      this.mentions.element, this.quoted,
+      h("div.composer-row", {}, this.label, this.input, this.counter, this.stop, this.send),
+      h("span.visually-hidden", { id: "composer-hint" }, "Enter sends, Shift and Enter makes a new line, Escape stops a reply, @ names somebody."));
     this.input.value = drafts.get(options.conversationId) ?? "";
     this.#fit();
   }
@@ -37,6 +43,15 @@ export class Composer {
   address(name) {
     this.input.placeholder = `Message ${name}`;
     setText(this.label, `Message ${name}`);
+  }
+
+  /** The next message answers this one. @param {{id: string, name?: string, text?: string}|null} message */
+  quote(message) {
+    this.replyTo = message?.id ?? null;
+    this.quoted.hidden = !message;
+    this.quoted.replaceChildren(...(message ? [icon("reply"), h("span.composer-quote-words", {}, h("b", {}, message.name ?? "An earlier message"), h("span", {}, message.text ?? "")),
+      iconButton("close", "Do not reply to it", { data: { testid: "composer-unquote" }, onclick: () => this.quote(null) })] : []));
+    this.input.focus();
   }
 
   /** @param {boolean} running whether a reply can be stopped */
@@ -61,6 +76,11 @@ export class Composer {
   }
 
   #key(event) {
+    if (this.mentions.steer(event)) return;
+    if (event.key === "Escape" && this.replyTo) {
+      event.stopPropagation();
+      return this.quote(null);
+    }
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     this.#send();
@@ -68,8 +88,10 @@ export class Composer {
 
   #send() {
     const text = this.input.value.trim();
-    if (!text || text.length > MAX_LENGTH || this.#blocked || !this.options.onSend(text)) return;
+    if (!text || text.length > MAX_LENGTH || this.#blocked || !this.options.onSend(text, this.replyTo ? { replyTo: this.replyTo } : {})) return;
     this.input.value = "";
+    this.mentions.close();
+    if (this.replyTo) this.quote(null);
     drafts.delete(this.options.conversationId);
     this.#typing(false);
     this.#fit();
@@ -86,6 +108,7 @@ export class Composer {
     if (text) drafts.set(this.options.conversationId, text);
     else drafts.delete(this.options.conversationId);
     this.#typing(Boolean(text.trim()));
+    this.mentions.look();
     this.#fit();
   }
 

@@ -1,6 +1,6 @@
 // @ts-check
 /** The scrolling of a conversation: stays at the end while one is there, and holds still while one reads above. */
-import { h, icon, setText } from "./dom.js";
+import { h, icon, setText } from "../dom.js";
 
 const AT_END_PX = 8;
 const NEAR_END_PX = 80;
@@ -9,16 +9,19 @@ const NEAR_TOP_PX = 240;
 export class Scroller {
   #count = 0;
 
-  /** @param {any[]} children @param {{onTop: () => void, onBottom: () => void}} listeners */
-  constructor(children, { onTop, onBottom }) {
+  /** @param {any[]} children @param {{onTop: () => void, onBottom: () => void, onLatest: () => void}} listeners */
+  constructor(children, { onTop, onBottom, onLatest }) {
     this.pinned = true;
+    /** True while what is shown ends above the newest messages. */
+    this.past = false;
+    this.onLatest = onLatest;
     this.lastTop = 0;
     this.onTop = onTop;
     this.onBottom = onBottom;
     this.inner = h("div.chat-inner", {}, ...children);
     this.view = h("div.chat-scroll", { tabindex: "0", role: "region", "aria-label": "Messages", onscroll: () => this.#scrolled() }, this.inner);
     this.jumpText = h("span", {}, "Latest");
-    this.jump = h("button.jump", { type: "button", hidden: true, data: { testid: "jump-to-latest" }, onclick: () => this.toBottom(true) }, icon("down"), this.jumpText);
+    this.jump = h("button.jump", { type: "button", hidden: true, data: { testid: "jump-to-latest" }, onclick: () => (this.past ? this.onLatest() : this.toBottom(true)) }, icon("down"), this.jumpText);
     this.element = h("div.chat-stage", {}, this.view, this.jump);
     this.observer = new ResizeObserver(() => this.pinned && this.#end());
     this.observer.observe(this.view);
@@ -44,6 +47,20 @@ export class Scroller {
     this.#settle();
   }
 
+  /** One reads above: the end no longer holds. */
+  release() {
+    this.pinned = false;
+    this.#settle();
+  }
+
+  /** @param {boolean} past whether what is shown ends above the newest messages */
+  setPast(past) {
+    if (past === this.past) return;
+    this.past = past;
+    if (past) this.pinned = false;
+    this.#settle();
+  }
+
   countNew() {
     this.#count += 1;
     setText(this.jumpText, this.#count === 1 ? "1 new message" : `${this.#count} new messages`);
@@ -66,7 +83,9 @@ export class Scroller {
     const upward = scrollTop < this.lastTop;          // a reader who leaves is let go at once, one who comes near is caught
     this.lastTop = scrollTop;
     const pinned = distance < AT_END_PX || (distance < NEAR_END_PX && !upward);
-    if (pinned !== this.pinned) {
+    if (this.past) {
+      if (distance < NEAR_TOP_PX) this.onBottom();
+    } else if (pinned !== this.pinned) {
       this.pinned = pinned;
       this.#settle();
     }

@@ -1,8 +1,8 @@
 // @ts-check
 /** How much of a plan's allowance is used: a quiet bar, a warning near the end, a plain sentence at it. */
-import { h, icon } from "./dom.js";
-import { formatNumber } from "./time.js";
-import { limitName, limitReset } from "./words.js";
+import { h, icon } from "../dom.js";
+import { formatNumber } from "../time.js";
+import { limitName, limitReset } from "../words.js";
 
 const NEAR = 0.8;
 

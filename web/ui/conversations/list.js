@@ -1,10 +1,20 @@
 // @ts-check
-/** The list of conversations: the latest first, with what was said last and a dot where something is unread. */
-import { avatar, h, setText } from "./dom.js";
-import { preview } from "./text.js";
-import { fullMoment, shortMoment } from "./time.js";
+/** The list of conversations: the latest first, with what was said last and how much of it is unread. */
+import { avatar, h, setText } from "../dom.js";
+import { preview } from "../text.js";
+import { fullMoment, shortMoment } from "../time.js";
 
-/** What a conversation is called. @param {any} conversation @param {import("../state.js").State} state */
+const MOST_UNREAD = 100;
+const MOST_FACES = 2;
+const FILES = { image: "A picture", video: "A video", audio: "A sound" };
+
+/** Whose faces stand for a conversation. @param {any} conversation @param {import("../../state.js").State} state @returns {any[]} */
+function facesOf(conversation, state) {
+  const cast = (conversation.characters ?? []).map(({ id }) => state.character(id, conversation));
+  return cast.length ? cast.slice(0, MOST_FACES) : [{ name: conversation.title || "?" }];
+}
+
+/** What a conversation is called. @param {any} conversation @param {import("../../state.js").State} state */
 export function conversationTitle(conversation, state) {
   const names = (conversation.characters ?? []).map(({ id }) => state.character(id, conversation).name);
   return conversation.title || names.join(", ") || "Conversation";
@@ -15,7 +25,7 @@ export class ConversationList {
   #items = new Map();
   #selected = /** @type {string|null} */ (null);
 
-  /** @param {import("../state.js").State} state */
+  /** @param {import("../../state.js").State} state */
   constructor(state) {
     this.state = state;
     this.list = h("ul.conversation-list", {});
@@ -55,25 +65,28 @@ export class ConversationList {
     const title = h("span.conversation-title", {});
     const time = h("time.conversation-time", {});
     const last = h("span.conversation-last", {});
-    const unread = h("span.unread-dot", {}, h("span.visually-hidden", {}, "Unread"));
+    const count = h("span", {});
+    const unread = h("span.unread-count", { data: { testid: "unread-count" } }, count, h("span.visually-hidden", {}, " unread"));
     const link = h("a.conversation-item", { href: `#/c/${conversation.id}`, data: { testid: "conversation-item", conversationId: conversation.id } },
       face, h("span.conversation-words", {}, h("span.conversation-top", {}, title, time), h("span.conversation-bottom", {}, last, unread)));
-    const item = { element: h("li", {}, link), link, face, title, time, last, unread, faceKey: "" };
+    const item = { element: h("li", {}, link), link, face, title, time, last, unread, count, faceKey: "" };
     this.#items.set(conversation.id, item);
     return item;
   }
 
   #fill(item, conversation) {
-    const character = this.state.character(conversation.characters?.[0]?.id, conversation);
-    const faceKey = `${character.name}${character.color}${character.avatarUrl}`;
+    const faces = facesOf(conversation, this.state);
+    const faceKey = JSON.stringify(faces.map(({ name, color, avatarUrl }) => [name, color, avatarUrl]));
     if (item.faceKey !== faceKey) {
       item.faceKey = faceKey;
-      item.face.replaceChildren(avatar(character));
+      item.face.replaceChildren(...faces.map((one) => avatar(one)));
+      item.face.classList.toggle("faces", faces.length > 1);
     }
     const message = conversation.lastMessage;
     setText(item.title, conversationTitle(conversation, this.state));
     const mine = message?.sender.id === this.state.user?.id;
-    setText(item.last, message ? `${mine ? "You: " : ""}${preview(message.content)}` : "Nothing said yet");
+    const said = !message ? "Nothing said yet" : message.deletedAt ? "A message was deleted" : preview(message.content) || FILES[/** @type {"image"} */ (message.attachment?.type)] || "A message";
+    setText(item.last, mine && !message.deletedAt ? `You: ${said}` : said);
     const at = message?.createdAt ?? conversation.createdAt;
     if (at) {
       setText(item.time, shortMoment(at));
@@ -82,6 +95,8 @@ export class ConversationList {
     }
     const selected = conversation.id === this.#selected;
     item.unread.hidden = selected || !this.state.isUnread(conversation);
+    const unread = conversation.unreadCount || 1;
+    setText(item.count, unread >= MOST_UNREAD ? `${MOST_UNREAD - 1}+` : String(unread));
     item.link.classList.toggle("unread", !item.unread.hidden);
     if (selected) item.link.setAttribute("aria-current", "page");
     else item.link.removeAttribute("aria-current");
