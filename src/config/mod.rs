@@ -5,6 +5,7 @@
 
 mod accounts;
 mod ai;
+mod conversations;
 mod database;
 mod engine;
 mod environment;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use accounts::{AdminSettings, AuthSettings, OtpSettings};
 pub use ai::{AiSettings, OFFLINE, ProviderKind, ProviderSettings};
+pub use conversations::ConversationsSettings;
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};
 pub use environment::{UsualName, usual_names};
@@ -85,6 +87,7 @@ pub struct Config {
     pub journal: JournalSettings,
     pub jobs: JobSettings,
     pub ai: AiSettings,
+    pub conversations: ConversationsSettings,
     pub log: LogSettings,
     pub plans: BTreeMap<String, PlanSettings>,
 }
@@ -108,6 +111,7 @@ impl Default for Config {
             journal: JournalSettings::default(),
             jobs: JobSettings::default(),
             ai: AiSettings::default(),
+            conversations: ConversationsSettings::default(),
             log: LogSettings::default(),
             plans: plans::shipped(),
         }

@@ -3,9 +3,13 @@
 //! Reads its SQL itself; what changes a room's log goes through the engine, whose journal is the only writer of it.
 //! Everything here asks for membership first: to a stranger a conversation does not exist.
 
+mod attachment;
 mod catch_up;
+mod changes;
+mod chatroom;
 mod create;
 mod cursor;
+mod details;
 mod paging;
 pub mod routes;
 mod send;
@@ -22,8 +26,11 @@ use greenroom_actors::engine::Engine;
 use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
 use uuid::Uuid;
 
+pub use attachment::{NewAttachment, Said, emoji};
 pub use catch_up::Snapshot;
+pub use changes::{Change, FeatureAnswer, FeatureWish, Invited};
 pub use create::{CHARACTERS_MAX, MEMBERS_MAX, NewConversation, TITLE_MAX_CHARS};
+pub use details::{CATEGORY_MAX_CHARS, NewDetails, TAG_MAX_CHARS, TAGS_MAX};
 pub use routes::routes;
 pub use send::NewMessage;
 pub use store::MessageRange;
@@ -44,6 +51,8 @@ pub struct ConversationSettings {
     pub resume_max_messages: usize,
     /// Characters (Unicode) of one message.
     pub content_max_chars: usize,
+    /// Slug of the character that speaks in chatrooms; empty: there are none.
+    pub assistant_character: String,
     /// How long a request waits for the engine's answer before it says `outcome_unknown`.
     pub answer_timeout: Duration,
 }
@@ -53,6 +62,7 @@ impl Default for ConversationSettings {
         Self {
             resume_max_messages: 1_000,
             content_max_chars: CONTENT_MAX_CHARS,
+            assistant_character: String::new(),
             answer_timeout: Duration::from_secs(15),
         }
     }

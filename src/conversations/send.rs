@@ -1,20 +1,20 @@
 //! Saying something by request instead of by socket: the same engine, the same answer.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_actors::domain::{Attachment, ClientId, Content, MessageId, MessageKind, RoomId, UserId};
+use greenroom_actors::domain::{ClientId, MessageId, MessageKind, RoomId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode, ReplyWish, Responder, Send, Sent};
 use tokio::sync::oneshot;
 
-use super::Conversations;
+use super::{Conversations, NewAttachment, Said};
 
 /// A message as a client gave it.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    pub content: String,
+    /// May be left out where there is an attachment.
+    pub content: Option<String>,
     pub kind: MessageKind,
-    pub attachment: Option<Arc<Attachment>>,
+    pub attachment: Option<NewAttachment>,
     pub client_id: Option<ClientId>,
     pub reply_to: Option<MessageId>,
     pub reply: ReplyWish,
@@ -23,16 +23,17 @@ pub struct NewMessage {
 impl Conversations {
     /// Says something in a room; answers when it is stored.
     pub async fn send(&self, user: UserId, room: RoomId, new: NewMessage) -> Result<Sent, Refusal> {
-        let content = Content::parse(&new.content, self.settings.content_max_chars).map_err(Refusal::from)?;
+        let max_chars = self.settings.content_max_chars;
+        let said = Said::checked(new.kind, new.content.as_deref(), new.attachment, max_chars)?;
         let (responder, answer) = Responder::channel();
         self.engine.send(
             Send {
                 room,
                 user,
                 session: None,
-                content,
-                kind: new.kind,
-                attachment: new.attachment,
+                content: said.content,
+                kind: said.kind,
+                attachment: said.attachment,
                 client_id: new.client_id,
                 reply_to: new.reply_to,
                 reply: new.reply,

@@ -42,7 +42,7 @@ impl Held {
 }
 
 async fn say(stage: &Stage, user: UserId, room: RoomId, reply: ReplyWish) -> Vec<MessageId> {
-    let content = "Good evening".to_owned();
+    let content = Some("Good evening".to_owned());
     let new = NewMessage {
         content,
         kind: MessageKind::Text,
