@@ -2,7 +2,7 @@
 # Runs one scenario of the load generator and starts all that it needs: a seeded server on a private database in a
 # temporary folder, the simulator where replies are wanted, and the generator. Ends all of it again.
 #
-#   loadtest/run.sh idle|fanout|send|chat|slow|storm|chaos|logins|enumeration [arguments of the scenario]
+#   loadtest/run.sh idle|rooms|fanout|send|chat|slow|storm|chaos|logins|enumeration [arguments of the scenario]
 #
 # The server runs on one core, the generator, Postgres and the simulator on another. Results: target/loadtest/.
 #   SERVER_CORE=0 LOAD_CORE=1   the two cores
@@ -14,6 +14,7 @@ cd "$(dirname "$0")/.."
 scenario=${1:-}
 case $scenario in
   idle)   users=10000 rooms=0 members=0 ;;
+  rooms)  users=1 rooms=10000 members=1 ;;
   fanout) users=1000 rooms=10 members=100 ;;
   send)   users=1000 rooms=1000 members=1 ;;
   chat)   users=1000 rooms=1000 members=1 ;;
@@ -102,6 +103,9 @@ if [ "$scenario" = chat ] || [ "$scenario" = chaos ]; then
   export GREENROOM__AI__PROVIDERS__SIM__BASE_URL=$sim_url/v1
   [ "$scenario" != chat ] || arguments+=(--sim-url "$sim_url" --sim-pid "$simulator")
 fi
+
+# Rooms leave soon, so that it is seen what they leave behind.
+[ "$scenario" != rooms ] || export GREENROOM__ENGINE__IDLE_MS=30000
 
 # The server writes its process id, so that it can be ended whoever started it.
 if [ "${SERVER:-greenroom}" = double ]; then

@@ -2,6 +2,8 @@
 
 #[path = "support/database.rs"]
 mod database;
+#[path = "journal/changes.rs"]
+mod changes;
 #[path = "journal/faults.rs"]
 mod faults;
 #[path = "journal/fixture.rs"]

@@ -132,6 +132,23 @@ pub struct DetailsChange {
     pub reply_mode: Option<ReplyMode>,
 }
 
+impl DetailsChange {
+    /// The details as they are after this change.
+    pub fn apply(&self, details: &mut RoomDetails) {
+        fn set<T: Clone>(to: &mut T, new: Option<&T>) {
+            if let Some(new) = new {
+                *to = new.clone();
+            }
+        }
+        set(&mut details.title, self.title.as_ref());
+        set(&mut details.slug, self.slug.as_ref());
+        set(&mut details.visibility, self.visibility.as_ref());
+        set(&mut details.category, self.category.as_ref());
+        set(&mut details.tags, self.tags.as_ref());
+        set(&mut details.reply_mode, self.reply_mode.as_ref());
+    }
+}
+
 /// A reply under way, as a late joiner needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenReply {

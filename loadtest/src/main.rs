@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use loadtest::double;
 use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
-use loadtest::scenarios::{chaos, chat, enumeration, fanout, idle, logins, send, slow, storm};
+use loadtest::scenarios::{chaos, chat, enumeration, fanout, idle, logins, rooms, send, slow, storm};
 use loadtest::sim::{Faults, Settings, Simulator};
 
 /// Load on a Greenroom server, from outside: each scenario prints a table with a verdict on loss, order and
@@ -33,6 +33,8 @@ enum Command {
     Double(double::Options),
     /// Memory of a signed-in socket without a room.
     Idle(Scenario<idle::Options>),
+    /// Memory of a live room, and of one that left.
+    Rooms(Scenario<rooms::Options>),
     /// CPU of one delivery in busy rooms, beside the floor.
     Fanout(Scenario<fanout::Options>),
     /// Durable messages without a reply: rate, latency of the ack, CPU.
@@ -150,6 +152,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
             Ok(true)
         }
         Command::Idle(scenario) => publish(idle::run(&scenario.options), &scenario.outputs),
+        Command::Rooms(scenario) => publish(rooms::run(&scenario.options), &scenario.outputs),
         Command::Fanout(scenario) => publish(fanout::run(&scenario.options), &scenario.outputs),
         Command::Send(scenario) => publish(send::run(&scenario.options), &scenario.outputs),
         Command::Chat(scenario) => publish(chat::run(&scenario.options), &scenario.outputs),

@@ -52,6 +52,14 @@ fn idle_counts_the_memory_of_sockets_that_stay_open() {
 }
 
 #[test]
+fn rooms_are_woken_and_counted() {
+    let server = double(&[]);
+    let arguments = "--users 1 --rooms 60 --members 1 --base 10 --settle 0 --stay";
+    let report = passes("rooms", &server, arguments);
+    assert!(figure(&report, "memory per live room") < 1e6);
+}
+
+#[test]
 fn a_token_of_another_secret_is_told_and_nothing_is_measured() {
     let server = double(&[]);
     let url = server.url();

@@ -7,9 +7,11 @@
 //!
 //! A connection that is lost at COMMIT leaves the outcome unknown: the same batch, committed again, finds what it stored.
 
+mod amended;
 mod columns;
 mod erased;
 mod found;
+mod rooms;
 mod statements;
 
 use std::collections::HashMap;
@@ -25,6 +27,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 use uuid::Uuid;
 
+use self::amended::ChangeKeys;
 use self::columns::{ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
 pub use self::found::found_room;
@@ -153,8 +156,9 @@ impl Connection {
     /// First flush. `join!` polls in the order written, and a polled query is sent: one packet, one round trip.
     async fn lock(&self, touched: &Touched) -> Result<Locked, Error> {
         let keys = ReadColumns::of(touched);
+        let changes = ChangeKeys::of(touched);
         let statements = &self.statements;
-        let (begun, heads, turns, metered, meters, before, reads) = tokio::join!(
+        let (begun, heads, turns, metered, meters, before, reads, standing) = tokio::join!(
             biased;
             self.client.batch_execute("BEGIN"),
             self.query(true, &statements.lock_heads, [&keys.rooms]),
@@ -175,13 +179,14 @@ impl Connection {
                 [&keys.said_in, &keys.said_by, &keys.said_as],
             ),
             self.query(!keys.read_in.is_empty(), &statements.find_reads, [&keys.read_in, &keys.read_by]),
+            self.standing(&changes),
         );
         // The first error is the cause; those after it only say that the transaction has failed.
         begun?;
         let (heads, turns) = (heads?, turns?);
         metered?;
         let (meters, before, reads) = (meters?, before?, reads?);
-        Ok(Locked {
+        let mut locked = Locked {
             heads: heads
                 .iter()
                 .map(|row| (room(row, 0), Head { last: row.get(1), closed: row.get(2) }))
@@ -204,15 +209,21 @@ impl Connection {
                 .iter()
                 .map(|row| ((room(row, 0), UserId::from_uuid(row.get(1))), row.get(2)))
                 .collect(),
-        })
+            ..Locked::default()
+        };
+        standing?.put_into(&mut locked);
+        Ok(locked)
     }
 
     /// Second flush, COMMIT and all. A COMMIT that follows a failed statement rolls back and says that it succeeded:
     /// the statements' own answers are looked at first.
     async fn write(&self, writes: &Writes, node: NodeId) -> Result<(), Error> {
+        for row in &writes.rooms {
+            rooms::write(&self.client, row).await?;
+        }
         let rows = WriteColumns::of(writes);
         let (statements, node) = (&self.statements, node.uuid());
-        let (messages, heads, meters, opened, ended, changed, reads, rooms, stopped, committed) = tokio::join!(
+        let (messages, heads, meters, opened, ended, changed, amended, reads, rooms, stopped, committed) = tokio::join!(
             biased;
             self.query(!rows.messages.ids.is_empty(), &statements.insert_messages, rows.messages.parameters()),
             self.query(true, &statements.update_heads, [&rows.heads.ids, &rows.heads.revisions]),
@@ -224,6 +235,7 @@ impl Connection {
                 &statements.change_messages,
                 [&rows.changed.ids, &rows.changed.revisions],
             ),
+            self.write_changes(writes),
             self.query(!rows.reads.rooms.is_empty(), &statements.upsert_reads, rows.reads.parameters()),
             self.query(!rows.deleted.ids.is_empty(), &statements.delete_rooms, [&rows.deleted.ids]),
             self.query(
@@ -233,7 +245,11 @@ impl Connection {
             ),
             self.client.batch_execute("COMMIT"),
         );
-        for result in [messages, heads, meters, opened, ended, changed, reads, rooms, stopped] {
+        for result in [messages, heads, meters, opened, ended, changed] {
+            result?;
+        }
+        amended?;
+        for result in [reads, rooms, stopped] {
             result?;
         }
         committed

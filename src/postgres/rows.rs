@@ -15,14 +15,17 @@ use uuid::Uuid;
 
 pub(super) use attachment::StoredAttachment;
 
-/// Columns of `messages m` that [`message`] reads, in its order.
+/// Columns of `messages m` that [`message`] reads, in its order. Reactions are looked up only where a message changed
+/// after it was made: most never do.
 pub const MESSAGE_COLUMNS: &str = "m.id, m.room_id, m.\"offset\", m.revision, m.sender_kind, m.sender_id, m.client_id, \
                                    m.kind, m.content, m.reply_to, m.finish, m.created_at, m.attachment, m.edited_at, \
                                    m.deleted_at, m.variant, m.variants, \
-                                   array(select e.emoji from reactions e where e.message_id = m.id \
-                                       order by e.created_at, e.emoji, e.user_id), \
-                                   array(select e.user_id from reactions e where e.message_id = m.id \
-                                       order by e.created_at, e.emoji, e.user_id)";
+                                   case when m.revision <> m.\"offset\" then \
+                                       array(select e.emoji from reactions e where e.message_id = m.id \
+                                           order by e.created_at, e.emoji, e.user_id) end, \
+                                   case when m.revision <> m.\"offset\" then \
+                                       array(select e.user_id from reactions e where e.message_id = m.id \
+                                           order by e.created_at, e.emoji, e.user_id) end";
 /// How many they are: the index of the first column after them.
 pub const MESSAGE_COLUMN_COUNT: usize = 19;
 
@@ -49,20 +52,21 @@ pub fn message(row: &Row) -> Message {
             deleted_at: row.get(14),
             variant: row.get::<_, i16>(15).cast_unsigned(),
             variants: row.get::<_, i16>(16).cast_unsigned(),
-            reactions: reactions(row.get(17), row.get(18)),
+            reactions: reactions(row.get(17), row.get(18)).unwrap_or_default(),
         },
         created_at: row.get(11),
     }
 }
 
-fn reactions(emoji: Vec<&str>, users: Vec<Uuid>) -> Vec<Reaction> {
-    emoji
+fn reactions(emoji: Option<Vec<&str>>, users: Option<Vec<Uuid>>) -> Option<Vec<Reaction>> {
+    let reactions = emoji?
         .into_iter()
-        .zip(users)
+        .zip(users?)
         .filter_map(|(emoji, user)| {
             Some(Reaction { emoji: Emoji::parse(emoji).ok()?, user: UserId::from_uuid(user) })
         })
-        .collect()
+        .collect();
+    Some(reactions)
 }
 
 /// What a room's `visibility` says; unknown words are private.
@@ -151,7 +155,7 @@ fn message_kind(number: i16) -> MessageKind {
     }
 }
 
-fn finish(number: i16) -> Finish {
+pub(super) fn finish(number: i16) -> Finish {
     match number {
         1 => Finish::Stopped,
         2 => Finish::Length,

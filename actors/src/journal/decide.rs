@@ -7,17 +7,28 @@
 //! A batch may be a replay whose first commit did or did not succeed. Duplicates are therefore looked for before
 //! anything else: an entry that is found to be stored under its own id is answered `Stored`, as it was then.
 
-use std::collections::{BTreeMap, HashMap};
+mod says;
+mod closes;
+mod amends;
+mod asks;
+mod changes;
+mod touched;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::{
-    Attachment, Changes, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind, MeterKey,
-    Reply, ReplyState, Revision, RoomId, Sender, TokenUsage, UserId,
+    Attachment, ClientId, Content, Emoji, FailureCode, Finish, Message, MessageId, MessageKind, MeterKey,
+    ReplyState, Revision, RoomId, Sender, TokenUsage, UserId,
 };
-use crate::ports::{CloseTurn, Entry, EntryKind, OpenTurn, Outcome, ReadMark, Say, StoredBefore, TurnEnd};
+use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
+use crate::protocol::RoomChange;
+
+pub use amends::{EMOJI_MAX, VARIANTS_MAX};
+pub use touched::Touched;
 
 /// A room's head as locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +57,14 @@ pub struct Locked {
     pub meters: HashMap<MeterKey, u32>,
     pub before: HashMap<ClientKey, StoredBefore>,
     pub reads: HashMap<(RoomId, UserId), Revision>,
+    /// The messages that changes are about, with their replies and reactions.
+    pub messages: HashMap<MessageId, Message>,
+    /// The texts of their variants, where one is to be selected.
+    pub variants: HashMap<(MessageId, u16), (Content, Finish)>,
+    /// Changes that were stored before, by the id of their entry.
+    pub done: HashMap<Uuid, Revision>,
+    /// Whose address a slug is.
+    pub slugs: HashMap<Arc<str>, RoomId>,
 }
 
 /// A message to insert; `offset` and `revision` are the same.
@@ -62,6 +81,35 @@ pub struct NewMessage {
     pub reply_to: Option<MessageId>,
     pub finish: Finish,
     pub created_at: Timestamp,
+}
+
+/// One variant of a reply that has several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariantRow {
+    pub room: RoomId,
+    pub content: Content,
+    pub finish: Finish,
+    pub at: Timestamp,
+}
+
+/// A change that is no message of its own, as it is kept: who did it, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeRow {
+    pub id: Uuid,
+    pub room: RoomId,
+    pub revision: Revision,
+    pub by: UserId,
+    pub kind: &'static str,
+    pub at: Timestamp,
+}
+
+/// A change of a room's members, characters or settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomRow {
+    pub room: RoomId,
+    pub revision: Revision,
+    pub at: Timestamp,
+    pub what: RoomChange,
 }
 
 /// A turn to end.
@@ -83,8 +131,18 @@ pub struct Writes {
     pub meters: BTreeMap<MeterKey, u32>,
     pub opened: Vec<OpenTurn>,
     pub ended: Vec<EndedTurn>,
-    /// Messages that changed without being new: their revision.
+    /// Messages whose replies changed, and nothing else: their revision.
     pub changed: BTreeMap<MessageId, Revision>,
+    /// Messages that changed, as they then are.
+    pub amended: BTreeMap<MessageId, Message>,
+    pub variants: BTreeMap<(MessageId, u16), VariantRow>,
+    /// Messages that lose all their variants and reactions.
+    pub erased: Vec<MessageId>,
+    /// Reactions that come (with room and time) or go.
+    pub reactions: BTreeMap<(MessageId, Emoji, UserId), Option<(RoomId, Timestamp)>>,
+    pub changes: Vec<ChangeRow>,
+    /// In order.
+    pub rooms: Vec<RoomRow>,
     pub reads: BTreeMap<(RoomId, UserId), (Revision, Revision)>,
     /// Rooms deleted by this batch; their open turns end as stopped at this revision.
     pub deleted: BTreeMap<RoomId, Revision>,
@@ -109,133 +167,26 @@ pub struct Decision {
 #[must_use]
 pub fn decide(batch: &[Entry], mut locked: Locked) -> Decision {
     let mut decision = Decision::default();
+    // A message that a later entry of the same batch is about is not in the database yet.
+    let targets: HashSet<MessageId> = batch.iter().flat_map(touched::messages).collect();
     for entry in batch {
+        let (room, writes) = (entry.room, &mut decision.writes);
+        let made = writes.messages.len();
         let outcome = match &entry.kind {
-            EntryKind::Say(say) => decide_say(entry.room, say, &mut locked, &mut decision.writes),
-            EntryKind::Close(close) => decide_close(entry.room, close, &mut locked, &mut decision.writes),
-            EntryKind::Read(mark) => decide_read(entry.room, *mark, &mut locked, &mut decision.writes),
-            EntryKind::Amend(_) | EntryKind::Ask(_) | EntryKind::Change(_) => Outcome::Rejected,
-            EntryKind::Delete { .. } => decide_delete(entry.room, &mut locked, &mut decision.writes),
+            EntryKind::Say(say) => says::say(room, say, &mut locked, writes),
+            EntryKind::Close(close) => closes::close(room, close, &mut locked, writes),
+            EntryKind::Read(mark) => says::read(room, *mark, &mut locked, writes),
+            EntryKind::Amend(amend) => amends::amend(room, amend, &mut locked, writes),
+            EntryKind::Ask(ask) => asks::ask(room, ask, &mut locked, writes),
+            EntryKind::Change(change) => changes::change(room, change, &mut locked, writes),
+            EntryKind::Delete { .. } => says::delete(room, &mut locked, writes),
         };
+        for new in writes.messages.iter().skip(made).filter(|new| targets.contains(&new.id)) {
+            locked.messages.insert(new.id, says::message(new, Vec::new()));
+        }
         decision.outcomes.push(outcome);
     }
     decision
-}
-
-fn decide_say(room: RoomId, say: &Say, locked: &mut Locked, writes: &mut Writes) -> Outcome {
-    let key = (room, say.sender.uuid(), say.client_id.clone());
-    if let Some(before) = locked.before.get(&key) {
-        if before.message.id == say.id {
-            return Outcome::Stored { revision: before.message.offset };
-        }
-        return Outcome::Before(Box::new(before.clone()));
-    }
-    if !open(locked, room) {
-        return Outcome::NoRoom;
-    }
-    for meter in &say.meters {
-        let used = locked.meters.get(&meter.key).copied().unwrap_or_default();
-        if used >= meter.limit {
-            return Outcome::OverLimit { meter: *meter, used };
-        }
-    }
-    for meter in &say.meters {
-        let used = locked.meters.entry(meter.key).or_default();
-        *used += 1;
-        writes.meters.insert(meter.key, *used);
-    }
-    let revision = advance(locked, writes, room);
-    let message = NewMessage {
-        id: say.id,
-        room,
-        offset: revision,
-        sender: Sender::User(say.sender),
-        client_id: say.client_id.clone(),
-        kind: say.kind,
-        content: say.content.clone(),
-        attachment: say.attachment.clone(),
-        reply_to: say.reply_to,
-        finish: Finish::Complete,
-        created_at: say.created_at,
-    };
-    for turn in &say.turns {
-        writes.opened.push(OpenTurn { asked_offset: revision, ..turn.clone() });
-        locked.turns.insert(turn.message, LockedTurn { fence: turn.fence, ended: None });
-    }
-    locked.before.insert(key, stored(&message, &say.turns));
-    writes.messages.push(message);
-    Outcome::Stored { revision }
-}
-
-fn decide_close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes: &mut Writes) -> Outcome {
-    match locked.turns.get(&close.turn) {
-        Some(turn) if turn.fence != close.fence => return Outcome::FenceLost,
-        // Only one holds a fence: this very entry was stored before.
-        Some(LockedTurn { ended: Some(revision), .. }) => return Outcome::Stored { revision: *revision },
-        Some(LockedTurn { ended: None, .. }) => {}
-        None => return Outcome::FenceLost,
-    }
-    if !open(locked, room) {
-        return Outcome::NoRoom;
-    }
-    let revision = advance(locked, writes, room);
-    let (state, code) = match &close.end {
-        TurnEnd::Said { content, finish } => {
-            writes.messages.push(NewMessage {
-                id: close.turn,
-                room,
-                offset: revision,
-                sender: Sender::Character(close.character),
-                client_id: ClientId::of_message(close.turn),
-                kind: MessageKind::Text,
-                content: content.clone(),
-                attachment: None,
-                reply_to: Some(close.asked),
-                finish: *finish,
-                created_at: close.created_at,
-            });
-            (ReplyState::Done, None)
-        }
-        TurnEnd::Nothing { state, code, refund } => {
-            for key in refund {
-                let used = locked.meters.entry(*key).or_default();
-                *used = used.saturating_sub(1);
-                writes.meters.insert(*key, *used);
-            }
-            writes.changed.insert(close.asked, revision);
-            (*state, *code)
-        }
-    };
-    locked.turns.insert(close.turn, LockedTurn { fence: close.fence, ended: Some(revision) });
-    writes.ended.push(EndedTurn { turn: close.turn, state, code, revision, usage: close.usage });
-    Outcome::Stored { revision }
-}
-
-fn decide_read(room: RoomId, mark: ReadMark, locked: &mut Locked, writes: &mut Writes) -> Outcome {
-    let key = (room, mark.user);
-    let standing = locked.reads.get(&key).copied().unwrap_or_default();
-    if standing >= mark.read_offset {
-        return Outcome::Unchanged { standing };
-    }
-    if !open(locked, room) {
-        return Outcome::NoRoom;
-    }
-    let revision = advance(locked, writes, room);
-    locked.reads.insert(key, mark.read_offset);
-    writes.reads.insert(key, (mark.read_offset, revision));
-    Outcome::Stored { revision }
-}
-
-fn decide_delete(room: RoomId, locked: &mut Locked, writes: &mut Writes) -> Outcome {
-    if !open(locked, room) {
-        return Outcome::NoRoom;
-    }
-    let revision = advance(locked, writes, room);
-    if let Some(head) = locked.heads.get_mut(&room) {
-        head.closed = true;
-    }
-    writes.deleted.insert(room, revision);
-    Outcome::Stored { revision }
 }
 
 fn open(locked: &Locked, room: RoomId) -> bool {
@@ -250,77 +201,25 @@ fn advance(locked: &mut Locked, writes: &mut Writes, room: RoomId) -> Revision {
     head.last
 }
 
-/// The message as a duplicate later in the same batch would find it.
-fn stored(message: &NewMessage, turns: &[OpenTurn]) -> StoredBefore {
-    let replies: Vec<Reply> = turns
-        .iter()
-        .map(|turn| Reply {
-            character: turn.character,
-            message: turn.message,
-            state: ReplyState::Queued,
-            code: None,
-        })
-        .collect();
-    let message = Message {
-        id: message.id,
-        room: message.room,
-        offset: message.offset,
-        revision: message.offset,
-        sender: message.sender,
-        client_id: message.client_id.clone(),
-        kind: message.kind,
-        content: message.content.clone(),
-        attachment: message.attachment.clone(),
-        reply_to: message.reply_to,
-        finish: message.finish,
-        replies: replies.clone(),
-        changes: Changes::default(),
-        created_at: message.created_at,
-    };
-    StoredBefore { message, replies }
+/// A message of this room that a change is about.
+fn target(locked: &Locked, room: RoomId, message: MessageId) -> Option<&Message> {
+    locked.messages.get(&message).filter(|found| found.room == room)
 }
 
-/// The keys that a batch touches, each list sorted and without repeats: the order in which to lock.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    pub rooms: Vec<RoomId>,
-    pub turns: Vec<MessageId>,
-    pub meters: Vec<MeterKey>,
-    pub client_keys: Vec<ClientKey>,
-    pub reads: Vec<(RoomId, UserId)>,
+/// A message is now as given; its row follows.
+fn put(locked: &mut Locked, writes: &mut Writes, message: Message) -> Outcome {
+    locked.messages.insert(message.id, message.clone());
+    writes.amended.insert(message.id, message.clone());
+    Outcome::Amended(Box::new(message))
 }
 
-impl Touched {
-    #[must_use]
-    pub fn of(batch: &[Entry]) -> Self {
-        let mut touched = Self::default();
-        for entry in batch {
-            touched.rooms.push(entry.room);
-            match &entry.kind {
-                EntryKind::Say(say) => {
-                    touched.meters.extend(say.meters.iter().map(|meter| meter.key));
-                    touched.client_keys.push((entry.room, say.sender.uuid(), say.client_id.clone()));
-                }
-                EntryKind::Close(close) => {
-                    touched.turns.push(close.turn);
-                    if let TurnEnd::Nothing { refund, .. } = &close.end {
-                        touched.meters.extend(refund);
-                    }
-                }
-                EntryKind::Read(mark) => touched.reads.push((entry.room, mark.user)),
-                EntryKind::Amend(_) | EntryKind::Ask(_) | EntryKind::Change(_) | EntryKind::Delete { .. } => {
-                }
-            }
-        }
-        fn sorted<T: Ord>(keys: &mut Vec<T>) {
-            keys.sort_unstable();
-            keys.dedup();
-        }
-        sorted(&mut touched.rooms);
-        sorted(&mut touched.turns);
-        sorted(&mut touched.meters);
-        sorted(&mut touched.client_keys);
-        sorted(&mut touched.reads);
-        touched
+/// The replies of a message changed: its row gets this revision.
+fn touch(locked: &mut Locked, writes: &mut Writes, message: MessageId, revision: Revision) {
+    if let Some(known) = locked.messages.get_mut(&message) {
+        known.revision = revision;
     }
+    if let Some(amended) = writes.amended.get_mut(&message) {
+        amended.revision = revision;
+    }
+    writes.changed.insert(message, revision);
 }

@@ -1,5 +1,7 @@
 //! Tables in memory behind the engine's Archive and JournalStore, with the real `decide` between them, and faults at will.
 
+mod tables;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,16 +10,17 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use uuid::Uuid;
 
 use super::{lock, plans};
 use crate::domain::{
-    Changes, CharacterId, CharacterRecord, Message, MessageId, MeterKey, NodeId, Reply, ReplyState, Revision,
-    RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
+    CharacterId, CharacterRecord, Content, Finish, Message, MessageId, MeterKey, NodeId, ReplyState,
+    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
-use crate::journal::decide::{Head, Locked, LockedTurn, Touched, Writes, decide};
+use crate::journal::decide::{Head, decide};
 use crate::ports::{
     Archive, CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomRecord, StoreError,
-    StoredBefore, TakeUp, UserRecord,
+    TakeUp, UserRecord,
 };
 
 /// What happens to the next commits.
@@ -39,7 +42,7 @@ struct Turn {
     ended: Option<Revision>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Tables {
     rooms: HashMap<RoomId, RoomRecord>,
     users: HashMap<UserId, UserRecord>,
@@ -49,6 +52,9 @@ struct Tables {
     turns: HashMap<MessageId, Turn>,
     meters: HashMap<MeterKey, u32>,
     reads: HashMap<(RoomId, UserId), Revision>,
+    variants: HashMap<(MessageId, u16), (Content, Finish)>,
+    /// Changes by the id of their entry.
+    done: HashMap<Uuid, Revision>,
     faults: VecDeque<CommitFault>,
     life: Option<NodeId>,
     down: bool,
@@ -91,6 +97,12 @@ impl MemoryStore {
         tables.rooms.insert(id, record);
         tables.heads.insert(id, Head { last: 0, closed: false });
         id
+    }
+
+    /// The same tables once more, each to go its own way.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(lock(&self.0).clone())))
     }
 
     pub fn messages(&self, room: RoomId) -> Vec<Message> {
@@ -158,103 +170,6 @@ impl MemoryStore {
     }
 }
 
-impl Tables {
-    fn lock_for(&self, batch: &[Entry]) -> Locked {
-        let touched = Touched::of(batch);
-        let mut locked = Locked::default();
-        for room in touched.rooms {
-            locked.heads.extend(self.heads.get(&room).map(|head| (room, *head)));
-        }
-        for id in touched.turns {
-            let turn =
-                self.turns.get(&id).map(|turn| LockedTurn { fence: turn.open.fence, ended: turn.ended });
-            locked.turns.extend(turn.map(|turn| (id, turn)));
-        }
-        for key in touched.meters {
-            locked.meters.extend(self.meters.get(&key).map(|used| (key, *used)));
-        }
-        for key in touched.reads {
-            locked.reads.extend(self.reads.get(&key).map(|mark| (key, *mark)));
-        }
-        for (room, sender, client_id) in touched.client_keys {
-            let message = self
-                .messages
-                .range((room, 0)..=(room, Revision::MAX))
-                .map(|(_, message)| message)
-                .find(|message| message.sender.uuid() == sender && message.client_id == client_id);
-            if let Some(message) = message {
-                let replies = self
-                    .turns
-                    .values()
-                    .filter(|turn| turn.open.asked == message.id)
-                    .map(|turn| Reply {
-                        character: turn.open.character,
-                        message: turn.open.message,
-                        state: turn.state,
-                        code: None,
-                    })
-                    .collect();
-                let before = StoredBefore { message: message.clone(), replies };
-                locked.before.insert((room, sender, client_id), before);
-            }
-        }
-        locked
-    }
-
-    fn apply(&mut self, writes: Writes) {
-        let life = self.life.unwrap_or_else(NodeId::new);
-        for (room, last) in writes.heads {
-            self.heads.entry(room).and_modify(|head| head.last = last);
-        }
-        for new in writes.messages {
-            let message = Message {
-                id: new.id,
-                room: new.room,
-                offset: new.offset,
-                revision: new.offset,
-                sender: new.sender,
-                client_id: new.client_id,
-                kind: new.kind,
-                content: new.content,
-                attachment: new.attachment,
-                reply_to: new.reply_to,
-                finish: new.finish,
-                replies: Vec::new(),
-                changes: Changes::default(),
-                created_at: new.created_at,
-            };
-            let taken = self.messages.insert((new.room, new.offset), message);
-            assert!(taken.is_none(), "an offset is given once");
-        }
-        for (id, revision) in writes.changed {
-            if let Some(message) = self.messages.values_mut().find(|message| message.id == id) {
-                message.revision = revision;
-            }
-        }
-        self.meters.extend(writes.meters);
-        for open in writes.opened {
-            let turn = Turn { holder: life, state: ReplyState::Queued, ended: None, open };
-            self.turns.insert(turn.open.message, turn);
-        }
-        for ended in writes.ended {
-            if let Some(turn) = self.turns.get_mut(&ended.turn) {
-                assert!(turn.ended.is_none(), "a turn ends once");
-                turn.ended = Some(ended.revision);
-                turn.state = ended.state;
-            }
-        }
-        self.reads.extend(writes.reads.into_iter().map(|(key, (mark, _))| (key, mark)));
-        for (room, revision) in writes.deleted {
-            self.heads.entry(room).and_modify(|head| head.closed = true);
-            for turn in self.turns.values_mut().filter(|turn| turn.open.room == room && turn.ended.is_none())
-            {
-                turn.ended = Some(revision);
-                turn.state = ReplyState::Stopped;
-            }
-        }
-    }
-}
-
 struct Lane(Arc<Mutex<Tables>>);
 
 impl JournalLane for Lane {
@@ -295,7 +210,11 @@ impl Archive for MemoryStore {
     fn room(&self, room: RoomId) -> BoxFuture<'_, Result<Option<RoomRecord>, StoreError>> {
         self.read(move |tables| {
             let head = tables.heads.get(&room).filter(|head| !head.closed)?;
-            tables.rooms.get(&room).map(|record| RoomRecord { head: head.last, ..record.clone() })
+            tables.rooms.get(&room).map(|record| RoomRecord {
+                head: head.last,
+                last_speaker: tables.last_speaker(room),
+                ..record.clone()
+            })
         })
     }
 

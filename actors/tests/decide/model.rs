@@ -141,8 +141,10 @@ impl Tables {
             }
             EntryKind::Amend(_) | EntryKind::Ask(_) | EntryKind::Change(_) => panic!("not in this model"),
             EntryKind::Delete { .. } => {
-                if !self.is_open(room) {
-                    return Became::Refused;
+                match self.heads.get(&room) {
+                    None => return Became::Refused,
+                    Some((last, true)) => return Became::Stored(*last),
+                    Some(_) => {}
                 }
                 let revision = self.next(room);
                 self.delete(room, revision);

@@ -84,6 +84,11 @@ impl House {
         Ok(house)
     }
 
+    /// It holds all of them in memory, for ever.
+    pub fn rooms_spoken_in(&self) -> usize {
+        self.rooms.values().filter(|room| !room.messages.is_empty()).count()
+    }
+
     pub fn next_session(&mut self) -> u64 {
         self.sessions += 1;
         self.sessions

@@ -93,6 +93,9 @@ async fn answer(stream: &TcpStream, head: Head, house: &Rc<RefCell<House>>) -> i
         ("/health/ready", _) => ("200 OK", json!({ "status": "OK" })),
         ("/api/auth/me", Some(user)) => ("200 OK", json!({ "usage": house.borrow().used(&user) })),
         ("/api/auth/me", None) => ("401 Unauthorized", json!({ "error": "unauthenticated" })),
+        (path, Some(_)) if path.starts_with("/api/admin/rooms") => {
+            ("200 OK", json!({ "total": house.borrow().rooms_spoken_in() }))
+        }
         ("/api/auth/login", _) => login(&head.body, &mut house.borrow_mut()),
         _ => ("404 Not Found", json!({ "error": "not_found" })),
     };

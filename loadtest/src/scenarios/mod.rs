@@ -8,6 +8,7 @@ pub mod fanout;
 pub mod idle;
 pub mod logins;
 mod options;
+pub mod rooms;
 pub mod send;
 mod server;
 pub mod slow;

@@ -12,12 +12,23 @@ pub(super) struct Statements {
     pub lock_usage: Statement,
     pub find_before: Statement,
     pub find_reads: Statement,
+    pub find_messages: Statement,
+    pub find_variants: Statement,
+    pub find_changes: Statement,
+    pub find_slugs: Statement,
     pub insert_messages: Statement,
     pub update_heads: Statement,
     pub update_usage: Statement,
     pub insert_turns: Statement,
     pub end_turns: Statement,
     pub change_messages: Statement,
+    pub amend_messages: Statement,
+    pub upsert_variants: Statement,
+    pub erase_variants: Statement,
+    pub erase_reactions: Statement,
+    pub insert_reactions: Statement,
+    pub delete_reactions: Statement,
+    pub insert_changes: Statement,
     pub upsert_reads: Statement,
     pub delete_rooms: Statement,
     pub stop_turns: Statement,
@@ -74,6 +85,41 @@ const CHANGE_MESSAGES: &str =
     "UPDATE messages m SET revision = w.v FROM unnest($1::uuid[], $2::bigint[]) AS w(i, v)
     WHERE m.id = w.i";
 
+/// Those whose replies changed may have been amended by the same batch: the later revision counts.
+const AMEND_MESSAGES: &str =
+    "UPDATE messages m SET content = w.t, finish = w.f, edited_at = w.e, deleted_at = w.d,
+        variant = w.va, variants = w.vs, revision = greatest(m.revision, w.v),
+        attachment = CASE WHEN w.d IS NULL THEN m.attachment END
+    FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::smallint[],
+        $7::smallint[], $8::bigint[]) AS w(i, t, f, e, d, va, vs, v)
+    WHERE m.id = w.i";
+
+const FIND_VARIANTS: &str = "SELECT v.message_id, v.\"index\", v.content, v.finish FROM variants v
+    WHERE v.message_id = ANY($1)";
+
+const FIND_CHANGES: &str = "SELECT id, revision FROM room_changes WHERE id = ANY($1)";
+
+const FIND_SLUGS: &str = "SELECT slug, id FROM rooms WHERE slug = ANY($1)";
+
+const UPSERT_VARIANTS: &str = "INSERT INTO variants (message_id, \"index\", room_id, content, finish, created_at)
+    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::text[], $5::smallint[], $6::timestamptz[])
+    ON CONFLICT (message_id, \"index\") DO UPDATE SET content = excluded.content, finish = excluded.finish";
+
+const ERASE_VARIANTS: &str = "DELETE FROM variants WHERE message_id = ANY($1)";
+
+const ERASE_REACTIONS: &str = "DELETE FROM reactions WHERE message_id = ANY($1)";
+
+const INSERT_REACTIONS: &str = "INSERT INTO reactions (message_id, emoji, user_id, room_id, created_at)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::timestamptz[])
+    ON CONFLICT DO NOTHING";
+
+const DELETE_REACTIONS: &str =
+    "DELETE FROM reactions e USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS w(m, e, u)
+    WHERE e.message_id = w.m AND e.emoji = w.e AND e.user_id = w.u";
+
+const INSERT_CHANGES: &str = "INSERT INTO room_changes (id, room_id, revision, user_id, kind, created_at)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::timestamptz[])";
+
 const UPSERT_READS: &str = "INSERT INTO reads (room_id, user_id, read_offset, revision)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
     ON CONFLICT (room_id, user_id) DO UPDATE SET read_offset = excluded.read_offset, revision = excluded.revision";
@@ -94,6 +140,11 @@ impl Statements {
              JOIN messages m ON m.room_id = k.r AND m.sender_id = k.s AND m.client_id = k.c
              LEFT JOIN turns t ON t.asked_id = m.id ORDER BY t.created_at, t.id"
         );
+        let find_messages = format!(
+            "SELECT {MESSAGE_COLUMNS}, t.id, t.character_id, t.state, t.code
+             FROM unnest($1::uuid[]) AS k(i) JOIN messages m ON m.id = k.i
+             LEFT JOIN turns t ON t.asked_id = m.id ORDER BY t.created_at, t.id"
+        );
         Ok(Self {
             lock_heads: client.prepare(LOCK_HEADS).await?,
             lock_turns: client.prepare(LOCK_TURNS).await?,
@@ -101,12 +152,23 @@ impl Statements {
             lock_usage: client.prepare(LOCK_USAGE).await?,
             find_before: client.prepare(&find_before).await?,
             find_reads: client.prepare(FIND_READS).await?,
+            find_messages: client.prepare(&find_messages).await?,
+            find_variants: client.prepare(FIND_VARIANTS).await?,
+            find_changes: client.prepare(FIND_CHANGES).await?,
+            find_slugs: client.prepare(FIND_SLUGS).await?,
             insert_messages: client.prepare(INSERT_MESSAGES).await?,
             update_heads: client.prepare(UPDATE_HEADS).await?,
             update_usage: client.prepare(UPDATE_USAGE).await?,
             insert_turns: client.prepare(INSERT_TURNS).await?,
             end_turns: client.prepare(END_TURNS).await?,
             change_messages: client.prepare(CHANGE_MESSAGES).await?,
+            amend_messages: client.prepare(AMEND_MESSAGES).await?,
+            upsert_variants: client.prepare(UPSERT_VARIANTS).await?,
+            erase_variants: client.prepare(ERASE_VARIANTS).await?,
+            erase_reactions: client.prepare(ERASE_REACTIONS).await?,
+            insert_reactions: client.prepare(INSERT_REACTIONS).await?,
+            delete_reactions: client.prepare(DELETE_REACTIONS).await?,
+            insert_changes: client.prepare(INSERT_CHANGES).await?,
             upsert_reads: client.prepare(UPSERT_READS).await?,
             delete_rooms: client.prepare(DELETE_ROOMS).await?,
             stop_turns: client.prepare(STOP_TURNS).await?,

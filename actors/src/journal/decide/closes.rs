@@ -1,0 +1,160 @@
+//! The end of a turn: a reply becomes a message, or part of one, or nothing.
+
+use super::amends::VARIANTS_MAX;
+use super::says::open_turn;
+use super::{
+    EndedTurn, Locked, LockedTurn, NewMessage, VariantRow, Writes, advance, open, put, target, touch,
+};
+use crate::domain::{
+    ClientId, Content, Finish, Into, Message, MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId,
+    Sender,
+};
+use crate::ports::{CloseTurn, OpenTurn, Outcome, TurnEnd};
+
+pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes: &mut Writes) -> Outcome {
+    match locked.turns.get(&close.turn) {
+        Some(turn) if turn.fence != close.fence => return Outcome::FenceLost,
+        // Only one holds a fence: this very entry was stored before.
+        Some(LockedTurn { ended: Some(revision), .. }) => return before(room, close, *revision, locked),
+        Some(LockedTurn { ended: None, .. }) => {}
+        None => return Outcome::FenceLost,
+    }
+    if !open(locked, room) {
+        return Outcome::NoRoom;
+    }
+    let revision = advance(locked, writes, room);
+    let mut became = Outcome::Stored { revision };
+    let (state, code) = match &close.end {
+        TurnEnd::Said { content, finish } => match part_of(close, content, *finish, room, revision, locked) {
+            Part::None => {
+                writes.messages.push(reply(room, close, content, *finish, revision));
+                for turn in &close.follow {
+                    open_turn(OpenTurn { asked_offset: revision, ..turn.clone() }, locked, writes);
+                }
+                (ReplyState::Done, None)
+            }
+            Part::Of(message, rows) => {
+                writes.variants.extend(rows);
+                became = put(locked, writes, *message);
+                touch(locked, writes, close.asked, revision);
+                (ReplyState::Done, None)
+            }
+            Part::Gone => {
+                touch(locked, writes, close.asked, revision);
+                (ReplyState::Stopped, None)
+            }
+        },
+        TurnEnd::Nothing { state, code, refund } => {
+            give_back(refund, locked, writes);
+            touch(locked, writes, close.asked, revision);
+            (*state, *code)
+        }
+    };
+    locked.turns.insert(close.turn, LockedTurn { fence: close.fence, ended: Some(revision) });
+    if let Some(asked) = locked.messages.get_mut(&close.asked) {
+        asked.replies.retain(|reply| reply.message != close.turn || state != ReplyState::Done);
+        for reply in asked.replies.iter_mut().filter(|reply| reply.message == close.turn) {
+            (reply.state, reply.code) = (state, code);
+        }
+    }
+    writes.ended.push(EndedTurn { turn: close.turn, state, code, revision, usage: close.usage });
+    became
+}
+
+/// What was answered when this end was stored.
+fn before(room: RoomId, close: &CloseTurn, revision: Revision, locked: &Locked) -> Outcome {
+    let part = match close.into {
+        Into::New => None,
+        Into::Variant(of) | Into::Continuation(of) => target(locked, room, of),
+    };
+    match (&close.end, part) {
+        (TurnEnd::Said { .. }, Some(message)) if message.changes.deleted_at.is_none() => {
+            Outcome::Amended(Box::new(message.clone()))
+        }
+        _ => Outcome::Stored { revision },
+    }
+}
+
+fn give_back(refund: &[MeterKey], locked: &mut Locked, writes: &mut Writes) {
+    for key in refund {
+        let used = locked.meters.entry(*key).or_default();
+        *used = used.saturating_sub(1);
+        writes.meters.insert(*key, *used);
+    }
+}
+
+fn reply(
+    room: RoomId,
+    close: &CloseTurn,
+    content: &Content,
+    finish: Finish,
+    revision: Revision,
+) -> NewMessage {
+    NewMessage {
+        id: close.turn,
+        room,
+        offset: revision,
+        sender: Sender::Character(close.character),
+        client_id: ClientId::of_message(close.turn),
+        kind: MessageKind::Text,
+        content: content.clone(),
+        attachment: None,
+        reply_to: Some(close.asked),
+        finish,
+        created_at: close.created_at,
+    }
+}
+
+type VariantRows = Vec<((MessageId, u16), VariantRow)>;
+
+enum Part {
+    /// It is a message of its own.
+    None,
+    /// It became part of this message, whose variants get these rows.
+    Of(Box<Message>, VariantRows),
+    /// What it was to become part of was deleted meanwhile, or is full.
+    Gone,
+}
+
+fn part_of(
+    close: &CloseTurn,
+    content: &Content,
+    finish: Finish,
+    room: RoomId,
+    revision: Revision,
+    locked: &Locked,
+) -> Part {
+    let of = match close.into {
+        Into::New => return Part::None,
+        Into::Variant(of) | Into::Continuation(of) => of,
+    };
+    let Some(message) = target(locked, room, of).filter(|found| found.changes.deleted_at.is_none()) else {
+        return Part::Gone;
+    };
+    let mut message = message.clone();
+    message.revision = revision;
+    let row = |content: &Content, finish, at| VariantRow { room, content: content.clone(), finish, at };
+    let mut rows = VariantRows::new();
+    if let Into::Variant(_) = close.into {
+        let index = message.changes.variants;
+        if index >= VARIANTS_MAX {
+            return Part::Gone;
+        }
+        if index == 1 {
+            // Now that it has a second one, the first is kept beside the message too.
+            rows.push(((of, 0), row(&message.content, message.finish, message.created_at)));
+        }
+        rows.push(((of, index), row(content, finish, close.created_at)));
+        message.content = content.clone();
+        message.changes.variant = index;
+        message.changes.variants = index + 1;
+    } else {
+        message.content = Content::trusted(format!("{}{}", message.content.as_str(), content.as_str()));
+        if message.changes.variants > 1 {
+            let index = message.changes.variant;
+            rows.push(((of, index), row(&message.content, finish, close.created_at)));
+        }
+    }
+    message.finish = finish;
+    Part::Of(Box::new(message), rows)
+}
