@@ -10,7 +10,7 @@ use greenroom_actors::domain::{Attachment, AttachmentKind, Content, ContentError
 use greenroom_actors::protocol::Refusal;
 use url::Url;
 
-use crate::error::FieldError;
+use crate::error::{ApiError, FieldError};
 
 /// Bytes of an address.
 const URL_MAX_BYTES: usize = 2_048;
@@ -59,6 +59,37 @@ impl NewAttachment {
     }
 }
 
+/// What does not fit: a field, or the text itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSaid {
+    Field(FieldError),
+    Content(ContentError),
+}
+
+impl From<FieldError> for NotSaid {
+    fn from(error: FieldError) -> Self {
+        Self::Field(error)
+    }
+}
+
+impl From<NotSaid> for Refusal {
+    fn from(error: NotSaid) -> Self {
+        match error {
+            NotSaid::Field(error) => error.into(),
+            NotSaid::Content(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotSaid> for ApiError {
+    fn from(error: NotSaid) -> Self {
+        match error {
+            NotSaid::Field(error) => error.into(),
+            NotSaid::Content(error) => Refusal::from(error).into(),
+        }
+    }
+}
+
 /// What a message says and carries, once its kind, its text and its attachment fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
@@ -74,7 +105,7 @@ impl Said {
         content: Option<&str>,
         attachment: Option<NewAttachment>,
         max_chars: usize,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, NotSaid> {
         let attachment = attachment.map(NewAttachment::checked).transpose()?;
         let takes = |message| Err(FieldError::new("attachment", message).into());
         match (kind, attachment.as_ref().map(|attachment| attachment.kind)) {
@@ -91,7 +122,7 @@ impl Said {
             (MessageKind::Text, Some(text)) => Content::parse(text, max_chars),
             (_, text) => Content::caption(text.unwrap_or_default(), max_chars),
         };
-        let content = content.map_err(|error: ContentError| Refusal::from(error))?;
+        let content = content.map_err(NotSaid::Content)?;
         Ok(Self { kind, content, attachment: attachment.map(Arc::new) })
     }
 }
@@ -219,7 +250,8 @@ mod tests {
 
     #[test]
     fn each_kind_of_message_carries_what_belongs_to_it() {
-        let said = |kind, content, attachment| Said::checked(kind, content, attachment, 9);
+        let said =
+            |kind, content, attachment| Said::checked(kind, content, attachment, 9).map_err(Refusal::from);
         let audio = || Some(file("/media/a.ogg", "audio"));
         let image = || Some(file("/media/a.webp", "image"));
         let said_nothing = said(MessageKind::Audio, None, audio()).unwrap();

@@ -26,7 +26,7 @@ use greenroom_actors::engine::Engine;
 use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
 use uuid::Uuid;
 
-pub use attachment::{NewAttachment, Said, emoji};
+pub use attachment::{NewAttachment, NotSaid, Said, emoji};
 pub use catch_up::Snapshot;
 pub use changes::{Change, FeatureAnswer, FeatureWish, Invited};
 pub use create::{CHARACTERS_MAX, MEMBERS_MAX, NewConversation, TITLE_MAX_CHARS};

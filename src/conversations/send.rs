@@ -6,15 +6,12 @@ use greenroom_actors::domain::{ClientId, MessageId, MessageKind, RoomId, UserId}
 use greenroom_actors::protocol::{Refusal, RefusalCode, ReplyWish, Responder, Send, Sent};
 use tokio::sync::oneshot;
 
-use super::{Conversations, NewAttachment, Said};
+use super::{Conversations, NewAttachment, NotSaid, Said};
 
 /// A message as a client gave it.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// May be left out where there is an attachment.
-    pub content: Option<String>,
-    pub kind: MessageKind,
-    pub attachment: Option<NewAttachment>,
+    pub said: Said,
     pub client_id: Option<ClientId>,
     pub reply_to: Option<MessageId>,
     pub reply: ReplyWish,
@@ -23,8 +20,7 @@ pub struct NewMessage {
 impl Conversations {
     /// Says something in a room; answers when it is stored.
     pub async fn send(&self, user: UserId, room: RoomId, new: NewMessage) -> Result<Sent, Refusal> {
-        let max_chars = self.settings.content_max_chars;
-        let said = Said::checked(new.kind, new.content.as_deref(), new.attachment, max_chars)?;
+        let said = new.said;
         let (responder, answer) = Responder::channel();
         self.engine.send(
             Send {
@@ -41,6 +37,16 @@ impl Conversations {
             responder,
         );
         self.answered(answer).await
+    }
+
+    /// What a message says and carries, checked as far as it can be without its room.
+    pub fn said(
+        &self,
+        kind: MessageKind,
+        content: Option<&str>,
+        attachment: Option<NewAttachment>,
+    ) -> Result<Said, NotSaid> {
+        Said::checked(kind, content, attachment, self.settings.content_max_chars)
     }
 
     /// Waits for the engine's answer, but not for ever.

@@ -214,7 +214,7 @@ async fn what_is_wrong_with_a_request_is_told_by_field() {
         (Method::POST, messages.clone(), json!({}), "content"),
         (Method::POST, messages.clone(), json!({"content": " "}), "content"),
         (Method::POST, messages.clone(), json!({"content": long}), "content"),
-        (Method::POST, messages.clone(), json!({"content": "x", "type": "audio"}), "type"),
+        (Method::POST, messages.clone(), json!({"content": "x", "type": "audio"}), "attachment"),
         (Method::POST, messages.clone(), json!({"content": "x", "clientId": ""}), "clientId"),
         (Method::POST, messages.clone(), json!({"content": "x", "reply": "someone"}), "reply"),
         (Method::POST, format!("/api/conversations/{room}/read"), json!({"offset": -1}), "offset"),

@@ -181,15 +181,9 @@ async fn say(
     body: Json<Say>,
     conversations: web::Data<Conversations>,
 ) -> ApiResult<HttpResponse> {
+    let said = conversations.said(MessageKind::Text, Some(&body.into_inner().content), None)?;
     let room = conversations.resolve(caller.user, &id).await?;
-    let new = NewMessage {
-        content: Some(body.into_inner().content),
-        kind: MessageKind::Text,
-        attachment: None,
-        client_id: None,
-        reply_to: None,
-        reply: ReplyWish::Auto,
-    };
+    let new = NewMessage { said, client_id: None, reply_to: None, reply: ReplyWish::Auto };
     let sent = conversations.send(caller.user, room, new).await?;
     Ok(older(HttpResponse::Accepted()).json(SaidBody::from(&sent)))
 }

@@ -177,9 +177,11 @@ pub(super) async fn send(
     let body = body.into_inner();
     let client_id = body.client_id.as_deref().map(ClientId::parse).transpose();
     let new = NewMessage {
-        content: body.content,
-        kind: body.kind.into(),
-        attachment: body.attachment.map(NewAttachment::from),
+        said: conversations.said(
+            body.kind.into(),
+            body.content.as_deref(),
+            body.attachment.map(NewAttachment::from),
+        )?,
         client_id: client_id.map_err(|_| {
             FieldError::new("clientId", "takes 1 to 64 characters, none of them a control character")
         })?,
