@@ -5,8 +5,8 @@
 //! knows whether it was stored: the lane replays that very batch before any later one, and since every entry carries
 //! ids made here, what was stored before is recognised (`decide.rs`). Meanwhile reservations stay held.
 //!
-//! Bound: a lane refuses new messages when `queue_max` entries wait. The end of a turn and what belongs to a room's
-//! life is always taken: there are at most as many as there are turns and rooms.
+//! Bound: a lane refuses new messages, changes and wishes when `queue_max` entries wait. The end of a turn and what
+//! belongs to a room's life is always taken: there are at most as many as there are turns and rooms.
 
 pub mod decide;
 mod lane;
@@ -89,10 +89,10 @@ impl Journal {
         Self { lanes, tasks: std::sync::Mutex::new(tasks), hasher, queue_max: settings.queue_max }
     }
 
-    /// Puts an entry into its room's lane. Only a new message can be refused.
+    /// Puts an entry into its room's lane. Only what a person wants stored can be refused.
     pub fn append(&self, envelope: Envelope) -> Result<(), NotWritten> {
         let lane = self.lane(envelope.entry.room);
-        if matches!(envelope.entry.kind, EntryKind::Say(_)) {
+        if wanted_by_a_person(&envelope.entry.kind) {
             if lane.gauge.down.load(Relaxed) {
                 return Err(NotWritten::Down);
             }
@@ -142,5 +142,13 @@ impl Journal {
 
     fn lane(&self, room: RoomId) -> &LaneHandle {
         &self.lanes[self.hasher.hash_one(room) as usize % self.lanes.len()]
+    }
+}
+
+/// Whether it may be refused: nothing has been promised yet.
+fn wanted_by_a_person(kind: &EntryKind) -> bool {
+    match kind {
+        EntryKind::Say(_) | EntryKind::Amend(_) | EntryKind::Ask(_) | EntryKind::Change(_) => true,
+        EntryKind::Close(_) | EntryKind::Read(_) | EntryKind::Delete { .. } => false,
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::directory::{Lodging, Mailbox, Resident};
 use crate::domain::{CharacterId, CharacterRecord, FailureCode, Message, Sender, UserId};
 use crate::engine::Context;
-use crate::ports::GenerateRequest;
+use crate::ports::{GenerateRequest, PromptMessage, PromptRole, RoomRecord};
 use crate::prompt;
 
 pub(crate) enum PersonaMsg {
@@ -24,9 +24,29 @@ pub(crate) enum PersonaMsg {
 pub(crate) struct Ask {
     pub user: UserId,
     pub user_name: String,
-    /// Oldest first, ending with the asking message.
+    /// What the people and characters of the room are called.
+    pub names: Arc<Names>,
+    /// Oldest first, ending with the asking message, or with what the character is to go on from.
     pub history: Vec<Message>,
+    /// An instruction behind all that.
+    pub cue: Option<&'static str>,
     pub answer: oneshot::Sender<Result<Arc<GenerateRequest>, FailureCode>>,
+}
+
+/// What the members and characters of a room are called. Who has left is nobody in particular.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Vec<(Sender, Arc<str>)>);
+
+impl Names {
+    pub fn of(room: &RoomRecord) -> Self {
+        let members = room.members.iter().map(|one| (Sender::User(one.id), one.display_name.clone()));
+        let cast = room.characters.iter().map(|one| (Sender::Character(one.id), one.name.clone()));
+        Self(members.chain(cast).collect())
+    }
+
+    fn get(&self, sender: Sender) -> Option<String> {
+        self.0.iter().find(|(known, _)| *known == sender).map(|(_, name)| name.to_string())
+    }
 }
 
 pub(crate) struct Persona {
@@ -113,9 +133,20 @@ impl Persona {
     fn compose(&self, record: &Arc<CharacterRecord>, ask: &Ask) -> GenerateRequest {
         let names = |sender: Sender| match sender {
             Sender::Character(id) if id == record.id => Some(record.name.clone()),
-            Sender::User(id) if id == ask.user => Some(ask.user_name.clone()),
-            Sender::Character(_) | Sender::User(_) => None,
+            Sender::User(id) if id == ask.user && !ask.user_name.is_empty() => Some(ask.user_name.clone()),
+            Sender::Character(_) | Sender::User(_) => ask.names.get(sender),
         };
-        prompt::compose(record, ask.user, &ask.user_name, &ask.history, &names, &*self.context.ports.tokens)
+        let mut request = prompt::compose(
+            record,
+            ask.user,
+            &ask.user_name,
+            &ask.history,
+            &names,
+            &*self.context.ports.tokens,
+        );
+        // Far shorter than the margin that the prompt leaves.
+        let cue = ask.cue.map(|cue| PromptMessage { role: PromptRole::System, content: cue.to_owned() });
+        request.messages.extend(cue);
+        request
     }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::domain::{Revision, RoomId, SessionId, UserId};
 use crate::protocol::{RoomEvent, UserEvent};
 
-pub use archive::{Archive, OpenTurn, RoomRecord, TakeUp, UserRecord};
+pub use archive::{Answered, Archive, OpenTurn, RoomRecord, TakeUp, UserRecord};
 pub use generator::{
     GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream, PromptMessage,
     PromptRole, TokenCounter,

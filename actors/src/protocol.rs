@@ -18,7 +18,7 @@ pub use answer::{Refusal, RefusalCode, Responder};
 /// Who is to answer a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyWish {
-    /// The room decides: its characters by mention, else its first one.
+    /// The room decides, by its [`ReplyMode`].
     Auto,
     None,
     From(CharacterId),

@@ -6,9 +6,15 @@
 //! Bounds: `pending_max` commands in flight, `waiting_replies_max` replies waiting per character; what is over is refused.
 
 mod sends;
+mod amends;
+mod asks;
+mod changes;
+mod commits;
+mod waiting;
 mod promised;
 mod replies;
 mod marks;
+mod deletion;
 
 use std::sync::Arc;
 
@@ -18,11 +24,10 @@ use tokio::sync::oneshot;
 use crate::directory::{Lodging, Mailbox, Resident};
 use crate::domain::{Message, MessageId, Revision, RoomId, UserId};
 use crate::engine::Context;
-use crate::journal::{Committed, Envelope, NotWritten};
-use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, RoomRecord, TakeUp};
+use crate::journal::Committed;
+use crate::ports::{OpenTurn, RoomRecord, StoreError, TakeUp};
 use crate::protocol::{
-    Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, RoomEvent, Send, Sent,
-    Typing,
+    Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
 };
 use crate::turn::TurnNews;
 use crate::user::{ReserveOutcome, dependency_down};
@@ -49,6 +54,11 @@ pub(crate) enum RoomMsg {
     Reserved {
         ticket: Ticket,
         outcome: ReserveOutcome,
+    },
+    /// The archive answers what an ask speaks of.
+    Found {
+        ticket: Ticket,
+        found: Result<Option<Box<asks::Found>>, StoreError>,
     },
     /// The journal answers, in the order of the log.
     Committed(Committed),
@@ -81,7 +91,7 @@ pub(crate) enum RoomMsg {
     OpenReplies(oneshot::Sender<Vec<OpenReply>>),
     /// Replies of a node that died are this room's now.
     TakeUp(Vec<OpenTurn>),
-    /// Sends whose commit took too long are answered `outcome_unknown`.
+    /// Commands that wait too long are answered `outcome_unknown`.
     Overdue,
     Passivate,
     /// For tests of supervision.
@@ -100,9 +110,14 @@ pub(crate) struct State {
     record: Result<RoomRecord, Refusal>,
     next_ticket: u64,
     sends: sends::Sends,
+    amends: amends::Amends,
+    asks: asks::Asks,
+    changes: changes::Changes,
     replies: replies::Replies,
     marks: marks::Marks,
     deletion: Option<(Ticket, Responder<Revision>)>,
+    /// An `Overdue` is on its way.
+    watched: bool,
 }
 
 impl State {
@@ -114,14 +129,21 @@ impl State {
     /// The record, if `user` is a member. A stranger is told no more than that there is nothing here.
     fn member(&self, user: UserId) -> Result<&RoomRecord, Refusal> {
         let record = self.record.as_ref().map_err(Clone::clone)?;
-        if record.is_member(user) { Ok(record) } else { Err(no_room()) }
+        if record.is_member(user) && !self.changes.is_leaving(user) { Ok(record) } else { Err(no_room()) }
+    }
+
+    /// The last revision that the room knows of.
+    fn head(&self) -> Revision {
+        self.record.as_ref().map_or(0, |record| record.head)
+    }
+
+    /// Commands that are not answered yet.
+    fn pending(&self) -> usize {
+        self.sends.len() + self.amends.len() + self.asks.len() + self.changes.len()
     }
 
     fn has_work(&self) -> bool {
-        !self.sends.is_empty()
-            || !self.replies.is_empty()
-            || !self.marks.is_empty()
-            || self.deletion.is_some()
+        self.pending() > 0 || !self.replies.is_empty() || !self.marks.is_empty() || self.deletion.is_some()
     }
 }
 
@@ -143,11 +165,7 @@ impl RoomMsg {
     }
 }
 
-pub(crate) use sends::overloaded;
-
-fn not_yet() -> Refusal {
-    Refusal::new(RefusalCode::FeatureUnavailable, "rooms cannot do this yet")
-}
+pub(crate) use commits::overloaded;
 
 pub(crate) fn no_room() -> Refusal {
     Refusal::new(RefusalCode::NotFound, "there is no such conversation")
@@ -204,9 +222,13 @@ impl Actor for Room {
             record,
             next_ticket: 0,
             sends: sends::Sends::default(),
+            amends: amends::Amends::default(),
+            asks: asks::Asks::default(),
+            changes: changes::Changes::default(),
             replies: replies::Replies::new(self.context.turns_open.clone()),
             marks: marks::Marks::default(),
             deletion: None,
+            watched: false,
         })
     }
 
@@ -221,19 +243,23 @@ impl Actor for Room {
                 state.mailbox.handled();
                 self.on_send(&myself, state, *send, responder);
             }
-            RoomMsg::Amend { responder, .. } => {
+            RoomMsg::Amend { user, message, what, responder } => {
                 state.mailbox.handled();
-                responder.refuse(not_yet());
+                self.on_amend(&myself, state, user, message, what, responder);
             }
-            RoomMsg::Ask(_, responder) => {
+            RoomMsg::Ask(ask, responder) => {
                 state.mailbox.handled();
-                responder.refuse(not_yet());
+                self.on_ask(&myself, state, *ask, responder);
             }
-            RoomMsg::Change { responder, .. } => {
+            RoomMsg::Change { user, what, responder } => {
                 state.mailbox.handled();
-                responder.refuse(not_yet());
+                self.on_change(&myself, state, user, *what, responder);
+            }
+            RoomMsg::Reserved { ticket, outcome } if state.asks.reserves(ticket) => {
+                self.on_ask_reserved(&myself, state, ticket, outcome);
             }
             RoomMsg::Reserved { ticket, outcome } => self.on_reserved(&myself, state, ticket, outcome),
+            RoomMsg::Found { ticket, found } => self.on_found(&myself, state, ticket, found),
             RoomMsg::Committed(committed) => self.on_committed(&myself, state, committed),
             RoomMsg::Turn { turn, news } => self.on_turn_news(&myself, state, turn, news),
             RoomMsg::Read { user, read_offset, responder } => {
@@ -289,88 +315,5 @@ impl Actor for Room {
             self.on_turn_crashed(&myself, state, who.get_id());
         }
         Ok(())
-    }
-}
-
-/// What follows from one commit, once all of it has been looked at.
-#[derive(Default)]
-struct Aftermath {
-    events: Vec<RoomEvent>,
-    begin: Vec<OpenTurn>,
-    /// Kept until the replies have begun and count for themselves.
-    promises: Vec<promised::Promised>,
-}
-
-impl Room {
-    /// The journal's answers, in revision order: ack, fan out, then wake what was waiting for the commit.
-    fn on_committed(&self, myself: &ActorRef<RoomMsg>, state: &mut State, committed: Committed) {
-        let mut after = Aftermath::default();
-        for (ticket, entry, outcome) in committed {
-            if let (Outcome::Stored { revision }, Ok(record)) = (&outcome, &mut state.record) {
-                record.head = record.head.max(*revision);
-            }
-            match entry.kind {
-                EntryKind::Say(say) => self.on_said(state, ticket, say, outcome, &mut after),
-                EntryKind::Close(close) => self.on_closed(state, close, &outcome, &mut after),
-                EntryKind::Read(mark) => self.on_marked(state, mark, &outcome, &mut after.events),
-                EntryKind::Amend(_) | EntryKind::Ask(_) | EntryKind::Change(_) => {}
-                EntryKind::Delete { .. } => self.on_deleted(state, &outcome, &mut after.events),
-            }
-        }
-        if !after.events.is_empty() {
-            self.context.ports.fanout.to_room(state.id, after.events);
-        }
-        for turn in after.begin {
-            self.begin(myself, state, turn);
-        }
-    }
-
-    fn append(
-        &self,
-        myself: &ActorRef<RoomMsg>,
-        state: &mut State,
-        kind: EntryKind,
-    ) -> Result<Ticket, NotWritten> {
-        let ticket = state.ticket();
-        let entry = Entry { room: state.id, kind };
-        self.context.journal.append(Envelope { entry, ticket, answer: myself.clone(), reservation: None })?;
-        Ok(ticket)
-    }
-
-    fn on_delete(
-        &self,
-        myself: &ActorRef<RoomMsg>,
-        state: &mut State,
-        user: UserId,
-        responder: Responder<Revision>,
-    ) {
-        match state.member(user) {
-            Err(refusal) => return responder.refuse(refusal),
-            Ok(record) if record.owner != user => {
-                return responder
-                    .refuse(Refusal::new(RefusalCode::Forbidden, "only its owner may delete it"));
-            }
-            Ok(_) => {}
-        }
-        if state.deletion.is_some() {
-            return responder.refuse(Refusal::new(RefusalCode::Conflict, "it is being deleted"));
-        }
-        state.replies.stop_all();
-        match self.append(myself, state, EntryKind::Delete { by: user }) {
-            Ok(ticket) => state.deletion = Some((ticket, responder)),
-            Err(_) => responder.refuse(overloaded()),
-        }
-    }
-
-    fn on_deleted(&self, state: &mut State, outcome: &Outcome, events: &mut Vec<RoomEvent>) {
-        let Some((_, responder)) = state.deletion.take() else { return };
-        match outcome {
-            Outcome::Stored { revision } => {
-                events.push(RoomEvent::Deleted { offset: *revision });
-                state.record = Err(no_room());
-                responder.answer(Ok(*revision));
-            }
-            _ => responder.refuse(no_room()),
-        }
     }
 }

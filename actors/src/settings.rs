@@ -30,8 +30,16 @@ pub struct RoomSettings {
     pub refused_patterns: Vec<String>,
     /// At most one stored read mark per room and this span; marks in between are merged.
     pub read_merge: Duration,
-    /// A send whose commit is not known by then is answered `outcome_unknown`; it may still be stored.
+    /// A command whose commit is not known by then is answered `outcome_unknown`; it may still be stored.
     pub commit_deadline: Duration,
+    /// People in one room.
+    pub members_max: usize,
+    /// Characters in one room.
+    pub characters_max: usize,
+    /// Variants of one reply; at most what the journal keeps (`decide::VARIANTS_MAX`).
+    pub variants_max: u16,
+    /// Replies of characters to characters before a person has to speak again.
+    pub character_chain_max: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -118,6 +126,10 @@ impl Default for RoomSettings {
             refused_patterns: Vec::new(),
             read_merge: Duration::from_secs(1),
             commit_deadline: Duration::from_secs(10),
+            members_max: 100,
+            characters_max: 8,
+            variants_max: 10,
+            character_chain_max: 3,
         }
     }
 }

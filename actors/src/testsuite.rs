@@ -2,6 +2,7 @@
 //! keeps what it was given, a clock that stands still. Faults at will. For tests and benchmarks; the server does not link it.
 
 mod store;
+mod commands;
 mod generator;
 mod fanout;
 
@@ -19,6 +20,7 @@ use crate::ports::{Clock, TokenCounter};
 use crate::protocol::{Refusal, ReplyWish, Responder, Send, Sent};
 use crate::settings::Settings;
 
+pub use commands::{content, emoji};
 pub use fanout::MemoryFanout;
 pub use generator::{Script, ScriptedGenerator};
 pub use store::{CommitFault, MemoryStore};

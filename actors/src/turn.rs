@@ -1,6 +1,6 @@
 //! One message from its arrival to the end of the replies it asked for.
 //!
-//! The way, in order: [`admit`] (the room, before anything else) -> reserve (`user.rs`) -> append (`journal.rs`) -> the
+//! The way, in order: [`admit`] (the room, before anything else; who answers is decided in `turn/speakers.rs`) -> reserve (`user.rs`) -> append (`journal.rs`) -> the
 //! room acks and fans out (`room/sends.rs`) -> [`walk`] (an actor of its own per reply: compose, generate) -> append the
 //! end (`room/replies.rs`). A message that asks for no reply ends after the append.
 //!
@@ -8,78 +8,26 @@
 //! room's events have one order. The turn owns the guard that ends the stream upstream: however the turn ends, stopped,
 //! crashed or done, so does the work it asked for.
 
+mod compose;
 mod said;
+pub(crate) mod speakers;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorRuntime};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{CharacterId, FailureCode, Finish, MessageKind, ReplyState, TokenUsage};
+use crate::domain::{FailureCode, Finish, ReplyState, Revision, TokenUsage};
 use crate::engine::Context;
-use crate::persona::{Ask, PersonaMsg};
+use crate::persona::Names;
 use crate::pool::{Job, PoolEvent};
-use crate::ports::{GenerateRequest, OpenTurn, RoomRecord, StoreError};
-use crate::protocol::{Refusal, RefusalCode, ReplyWish, Send};
+use crate::ports::OpenTurn;
 use crate::room::RoomMsg;
-use crate::settings::RoomSettings;
+use compose::compose;
 use said::Said;
 
-/// How long a database that went away may keep a turn from reading its history.
-const COMPOSE_TRIES: u32 = 5;
-const COMPOSE_PAUSE: Duration = Duration::from_millis(500);
-
-/// Step 1: may this be said here, and who is to answer? Pure; refuses before anything is reserved or stored.
-pub(crate) fn admit(
-    room: &RoomRecord,
-    settings: &RoomSettings,
-    send: &Send,
-) -> Result<Vec<CharacterId>, Refusal> {
-    if !room.is_member(send.user) {
-        return Err(Refusal::new(RefusalCode::NotFound, "there is no such conversation"));
-    }
-    if send.kind != MessageKind::Text {
-        return Err(Refusal::new(RefusalCode::BadRequest, "this room takes text messages"));
-    }
-    let said = send.content.as_str().to_lowercase();
-    if settings.refused_patterns.iter().any(|pattern| said.contains(pattern)) {
-        return Err(Refusal::new(RefusalCode::ContentRefused, "let us talk about something else"));
-    }
-    speakers(room, send.reply, &said)
-}
-
-/// Who answers: the one asked for; else those named in the text; else the room's first character.
-fn speakers(room: &RoomRecord, wish: ReplyWish, said: &str) -> Result<Vec<CharacterId>, Refusal> {
-    match wish {
-        ReplyWish::None => Ok(Vec::new()),
-        ReplyWish::From(character) if room.characters.iter().any(|one| one.id == character) => {
-            Ok(vec![character])
-        }
-        ReplyWish::From(_) => {
-            Err(Refusal::new(RefusalCode::NotFound, "this character is not in the conversation"))
-        }
-        ReplyWish::Auto if room.characters.len() < 2 => {
-            Ok(room.characters.iter().map(|one| one.id).collect())
-        }
-        ReplyWish::Auto => {
-            let named = room.characters.iter().find(|one| mentions(said, &one.name.to_lowercase()));
-            Ok(named.or(room.characters.first()).map(|one| one.id).into_iter().collect())
-        }
-    }
-}
-
-/// Whether `said` holds `name` as a word of its own.
-fn mentions(said: &str, name: &str) -> bool {
-    !name.is_empty()
-        && said.match_indices(name).any(|(start, _)| {
-            let before = said[..start].chars().next_back();
-            let after = said[start + name.len()..].chars().next();
-            !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
-        })
-}
+pub(crate) use speakers::{admit, allowed};
 
 /// What a turn tells its room.
 #[derive(Debug)]
@@ -127,6 +75,9 @@ pub(crate) struct Arguments {
     pub room: ActorRef<RoomMsg>,
     /// Cancelled when a person stops the reply.
     pub stop: CancellationToken,
+    pub names: Arc<Names>,
+    /// The character knows what was said after this revision, and what it is asked.
+    pub since: Revision,
 }
 
 pub(crate) struct Begin;
@@ -177,14 +128,15 @@ impl Arguments {
 
 /// Steps 4 and 5: compose the prompt, generate, and pass on what is said until the end.
 async fn walk(context: &Context, turn: &Arguments) -> Ended {
-    let request = tokio::select! {
+    let composed = tokio::select! {
         biased;
         () = turn.stop.cancelled() => return Ended::nothing(ReplyState::Stopped, None),
-        composed = compose(context, &turn.turn) => match composed {
-            Ok(request) => request,
-            Err(code) => return Ended::nothing(ReplyState::Failed, Some(code)),
+        composed = compose(context, turn) => match composed {
+            Ok(composed) => composed,
+            Err(ended) => return ended,
         },
     };
+    let request = composed.request;
 
     let cancel = CancellationToken::new();
     let _upstream_ends_with_this_turn = cancel.clone().drop_guard();
@@ -194,7 +146,7 @@ async fn walk(context: &Context, turn: &Arguments) -> Ended {
         return Ended::nothing(ReplyState::Failed, Some(FailureCode::Overloaded));
     };
 
-    let mut said = Said::new(context.settings.turn.reply_max_chars);
+    let mut said = Said::new(composed.chars_left).behind(composed.behind);
     let merge = context.settings.turn.delta_merge;
     // When the text that waits is due; the first piece goes out at once.
     let mut due: Option<Instant> = None;
@@ -238,112 +190,5 @@ async fn walk(context: &Context, turn: &Arguments) -> Ended {
                 }
             },
         }
-    }
-}
-
-/// Step 4: the persona makes the prompt from itself and the history up to the asking message.
-async fn compose(context: &Context, turn: &OpenTurn) -> Result<Arc<GenerateRequest>, FailureCode> {
-    let archive = &context.ports.archive;
-    let history_max = context.settings.turn.history_max_messages;
-    let (history, user) = tokio::try_join!(
-        patiently(|| archive.history(turn.room, turn.asked_offset, history_max)),
-        patiently(|| archive.user(turn.user)),
-    )?;
-    let user_name = user.map(|user| user.display_name);
-    let (answer, composed) = oneshot::channel();
-    let ask = Ask { user: turn.user, user_name: user_name.unwrap_or_default(), history, answer };
-    context.personas.send(turn.character, PersonaMsg::Compose(ask)).map_err(|_| FailureCode::Overloaded)?;
-    match composed.await {
-        Ok(Ok(request)) => Ok(request),
-        Ok(Err(code)) => Err(code),
-        // The persona crashed over this prompt.
-        Err(_) => Err(FailureCode::Internal),
-    }
-}
-
-/// Asks the archive again a few times while the database is away: the reply has been promised.
-async fn patiently<T, F>(read: impl Fn() -> F) -> Result<T, FailureCode>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let mut tries = 1;
-    loop {
-        match read().await {
-            Ok(value) => return Ok(value),
-            Err(StoreError::Unavailable) if tries < COMPOSE_TRIES => {
-                tokio::time::sleep(COMPOSE_PAUSE * tries).await;
-                tries += 1;
-            }
-            Err(error) => {
-                tracing::error!(%error, "a reply's history cannot be read");
-                return Err(FailureCode::Internal);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{Content, RoomDetails, RoomId};
-    use crate::testsuite::{member, room_character};
-
-    fn room() -> RoomRecord {
-        let owner = member("Mira");
-        RoomRecord {
-            id: RoomId::new(),
-            owner: owner.id,
-            details: RoomDetails::default(),
-            members: vec![owner],
-            characters: vec![room_character("Ada"), room_character("Old Tom")],
-            last_speaker: None,
-            head: 0,
-        }
-    }
-
-    fn send(room: &RoomRecord, text: &str, reply: ReplyWish) -> Send {
-        Send {
-            room: room.id,
-            user: room.owner,
-            session: None,
-            content: Content::parse(text, 5_000).unwrap(),
-            kind: MessageKind::Text,
-            attachment: None,
-            client_id: None,
-            reply_to: None,
-            reply,
-        }
-    }
-
-    #[test]
-    fn who_is_named_answers_else_the_first() {
-        let room = room();
-        let who = |text| admit(&room, &RoomSettings::default(), &send(&room, text, ReplyWish::Auto)).unwrap();
-        assert_eq!(who("Good evening"), [room.characters[0].id]);
-        assert_eq!(who("And you, old tom?"), [room.characters[1].id]);
-        assert_eq!(who("canada is far"), [room.characters[0].id]);
-    }
-
-    #[test]
-    fn a_stranger_is_told_that_there_is_no_such_room() {
-        let room = room();
-        let mut send = send(&room, "hello", ReplyWish::Auto);
-        send.user = crate::domain::UserId::new();
-        assert_eq!(admit(&room, &RoomSettings::default(), &send).unwrap_err().code, RefusalCode::NotFound);
-    }
-
-    #[test]
-    fn a_character_from_elsewhere_cannot_be_asked() {
-        let room = room();
-        let send = send(&room, "hello", ReplyWish::From(CharacterId::new()));
-        assert_eq!(admit(&room, &RoomSettings::default(), &send).unwrap_err().code, RefusalCode::NotFound);
-    }
-
-    #[test]
-    fn refused_patterns_are_found_in_any_case() {
-        let room = room();
-        let settings = RoomSettings { refused_patterns: vec!["forbidden".into()], ..RoomSettings::default() };
-        let send = send(&room, "this is FORBIDDEN here", ReplyWish::Auto);
-        assert_eq!(admit(&room, &settings, &send).unwrap_err().code, RefusalCode::ContentRefused);
     }
 }

@@ -32,6 +32,10 @@ pub struct EngineSettings {
     pub delta_merge_ms: u64,
     pub history_max_messages: usize,
     pub reply_max_chars: usize,
+    pub members_max: usize,
+    pub characters_max: usize,
+    pub variants_max: u16,
+    pub character_chain_max: u8,
     pub recovery: RecoverySetting,
     pub restarts_max: usize,
     pub restart_window_ms: u64,
@@ -53,6 +57,10 @@ impl Default for EngineSettings {
             delta_merge_ms: ms(turn.delta_merge),
             history_max_messages: turn.history_max_messages,
             reply_max_chars: turn.reply_max_chars,
+            members_max: room.members_max,
+            characters_max: room.characters_max,
+            variants_max: room.variants_max,
+            character_chain_max: room.character_chain_max,
             recovery: match turn.recovery {
                 engine::Recovery::Restart => RecoverySetting::Restart,
                 engine::Recovery::Report => RecoverySetting::Report,
@@ -75,6 +83,10 @@ impl EngineSettings {
             refused_patterns: self.refused_patterns.iter().map(|pattern| pattern.to_lowercase()).collect(),
             read_merge: Duration::from_millis(self.read_merge_ms),
             commit_deadline: Duration::from_millis(self.commit_deadline_ms),
+            members_max: self.members_max,
+            characters_max: self.characters_max,
+            variants_max: self.variants_max,
+            character_chain_max: self.character_chain_max,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use greenroom_actors::journal::decide::VARIANTS_MAX;
 use secrecy::ExposeSecret;
 
 use super::load::Problem;
@@ -17,6 +18,8 @@ const SEND_TIMEOUT_MAX_MS: u64 = 60_000;
 
 /// Ten years: what is deactivated is to go at last.
 const ERASE_AFTER_DAYS_MAX: u32 = 3_650;
+/// Each costs a call of the model that nobody asked for.
+const CHARACTER_CHAIN_MAX: u8 = 20;
 
 impl Config {
     /// Checks all rules and answers every one that is broken.
@@ -130,6 +133,9 @@ impl Config {
             ("engine.waiting_replies_max", self.engine.waiting_replies_max),
             ("engine.history_max_messages", self.engine.history_max_messages),
             ("engine.reply_max_chars", self.engine.reply_max_chars),
+            ("engine.members_max", self.engine.members_max),
+            ("engine.characters_max", self.engine.characters_max),
+            ("engine.variants_max", self.engine.variants_max.into()),
             ("pool.workers", self.pool.workers),
             ("pool.queue_max", self.pool.queue_max),
             ("pool.per_user", self.pool.per_user),
@@ -167,6 +173,16 @@ impl Config {
             self.auth.erase_after_days <= ERASE_AFTER_DAYS_MAX,
             "auth.erase_after_days",
             "takes at most 3650",
+        );
+        broken.unless(
+            self.engine.variants_max <= VARIANTS_MAX,
+            "engine.variants_max",
+            &format!("takes at most {VARIANTS_MAX}"),
+        );
+        broken.unless(
+            self.engine.character_chain_max <= CHARACTER_CHAIN_MAX,
+            "engine.character_chain_max",
+            "takes at most 20",
         );
         for (name, limit) in self.limits.named() {
             broken.unless(

@@ -3,6 +3,8 @@
 //! Everything goes through the pool, so a database that is away or busy is an error within the pool's deadlines and
 //! never a wait without end.
 
+mod answered;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use greenroom_actors::domain::{
     CharacterId, CharacterRecord, Dials, ExampleLine, Message, MessageId, MeterKey, ModelChoice, NodeId,
     Plans, Priority, Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
-use greenroom_actors::ports::{Archive, OpenTurn, RoomRecord, StoreError, TakeUp, UserRecord};
+use greenroom_actors::ports::{Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, UserRecord};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio_postgres::Row;
@@ -178,6 +180,14 @@ impl Archive for PostgresArchive {
             Ok(newest_first.iter().rev().map(rows::message).collect())
         }
         .boxed()
+    }
+
+    fn answered(
+        &self,
+        room: RoomId,
+        message: MessageId,
+    ) -> BoxFuture<'_, Result<Option<Answered>, StoreError>> {
+        async move { answered::answered(&self.client().await?, room, message).await }.boxed()
     }
 
     fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>> {

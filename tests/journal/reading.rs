@@ -5,7 +5,7 @@ use std::time::Duration;
 use greenroom::postgres::archive::OtherNodes;
 use greenroom::postgres::nodes::NodeLease;
 use greenroom_actors::domain::{CharacterId, ExampleLine, MessageId, NodeId, Priority, Scope};
-use greenroom_actors::ports::{Archive, TakeUp};
+use greenroom_actors::ports::{Archive, OpenTurn, TakeUp};
 
 use crate::fixture::{DAY, Node, ask, close, entry, put, revision, said, say};
 
@@ -90,6 +90,34 @@ async fn used_meters_and_history_are_those_asked_for() {
     assert_eq!(offsets(4, 2).await, [3, 4]);
     assert_eq!(offsets(100, 100).await, [1, 2, 3, 4, 5]);
     assert_eq!(archive.history(room, 5, 1).await.unwrap()[0].id, last);
+}
+
+#[tokio::test]
+async fn a_message_comes_with_what_answers_it() {
+    let (node, room, user) = Node::start_with_room().await;
+    let mut lane = node.lane();
+    let mut question = ask(room, user, "a");
+    question.turns.push(OpenTurn { message: MessageId::new(), ..question.turns[0].clone() });
+    put(&mut lane, entry(room, &question)).await;
+    let [first, second] = [0, 1].map(|at: usize| question.turns[at].clone());
+    let archive = node.archive(LEASE);
+    let before = archive.answered(room, question.id).await.unwrap().expect("the message");
+    assert_eq!((before.message.id, before.replies.len()), (question.id, 0));
+    for turn in [&second, &first] {
+        put(&mut lane, close(turn, said())).await;
+    }
+    put(&mut lane, entry(room, &say(user, "b"))).await;
+    let replies = async || {
+        let answered = archive.answered(room, question.id).await.unwrap().unwrap();
+        answered.replies.iter().map(|reply| reply.id).collect::<Vec<_>>()
+    };
+    assert_eq!(replies().await, [second.message, first.message]);
+    node.execute("UPDATE messages SET deleted_at = now() WHERE id = $1", &[&second.message.uuid()]).await;
+    assert_eq!(replies().await, [first.message], "a tombstone answers nothing");
+    let gone = archive.answered(room, second.message).await.unwrap().expect("the tombstone itself");
+    assert!(gone.message.changes.deleted_at.is_some());
+    let elsewhere = Node::room(&node, user).await;
+    assert!(archive.answered(elsewhere, question.id).await.unwrap().is_none(), "not of that room");
 }
 
 #[tokio::test]

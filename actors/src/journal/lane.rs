@@ -84,7 +84,7 @@ async fn write(
         for ((entry, (ticket, answer, reservation)), outcome) in
             entries.into_iter().zip(addresses).zip(outcomes)
         {
-            if matches!(outcome, Outcome::Stored { .. }) {
+            if matches!(outcome, Outcome::Stored { .. } | Outcome::Amended(_)) {
                 gauge.committed.fetch_add(1, Relaxed);
                 if let Some(reservation) = reservation {
                     reservation.settle();

@@ -76,6 +76,14 @@ pub struct OpenTurn {
     pub refund: Vec<MeterKey>,
 }
 
+/// A message and the characters' replies to it.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    pub message: Message,
+    /// In the order of the log, tombstones left out; at most a few dozen, the latest.
+    pub replies: Vec<Message>,
+}
+
 /// Which open turns to take up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TakeUp {
@@ -108,6 +116,13 @@ pub trait Archive: Send + Sync + 'static {
         up_to: Revision,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>>;
+
+    /// A message of the room, a tombstone too, and what answers it. `None`: there is none of this id in this room.
+    fn answered(
+        &self,
+        room: RoomId,
+        message: MessageId,
+    ) -> BoxFuture<'_, Result<Option<Answered>, StoreError>>;
 
     /// Raises the fence of at most `limit` open turns, makes this node their holder, and returns them.
     fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>>;

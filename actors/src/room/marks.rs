@@ -42,7 +42,7 @@ impl Room {
         };
         let (mark, responders) = state.marks.waiting.entry(user).or_default();
         if responders.len() >= WAITING_PER_MEMBER_MAX {
-            return responder.refuse(super::sends::overloaded());
+            return responder.refuse(super::overloaded());
         }
         // One cannot have read what is not there.
         *mark = (*mark).max(read_offset.clamp(0, head));
@@ -65,7 +65,7 @@ impl Room {
             if self.append(myself, state, EntryKind::Read(mark)).is_ok() {
                 state.marks.committing.entry(user).or_default().extend(responders);
             } else {
-                responders.into_iter().for_each(|responder| responder.refuse(super::sends::overloaded()));
+                responders.into_iter().for_each(|responder| responder.refuse(super::overloaded()));
             }
         }
     }

@@ -1,38 +1,35 @@
 //! A message's way through its room: admit, reserve, append; then ack and fan out.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::ActorRef;
-use tokio::time::Instant;
 
+use super::commits::{Aftermath, RETRY_SOON, not_written};
 use super::promised::Promised;
-use super::{Aftermath, Room, RoomMsg, State, Ticket};
+use super::waiting::Waiting;
+use super::{Room, RoomMsg, State, Ticket, overloaded};
 use crate::directory::NotTaken;
 use crate::domain::{
     Changes, CharacterId, ClientId, Finish, Into, Message, MessageId, Reply, ReplyState, Sender, SessionId,
     Usage, UserId,
 };
-use crate::journal::{Envelope, NotWritten};
-use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, Say};
+use crate::ports::{EntryKind, OpenTurn, Outcome, Say};
 use crate::protocol::{Refusal, RefusalCode, Responder, RoomEvent, Send, Sent, UserEvent};
 use crate::turn;
 use crate::user::{Reserve, ReserveOutcome, UserMsg};
 
-const RETRY_SOON: Duration = Duration::from_secs(1);
-
 /// Sends between their arrival and their answer.
 #[derive(Default)]
 pub(super) struct Sends {
-    reserving: HashMap<Ticket, Reserving>,
-    committing: HashMap<Ticket, Committing>,
-    /// An `Overdue` is on its way.
-    watched: bool,
+    reserving: Waiting<Reserving>,
+    committing: Waiting<Committing>,
 }
 
 struct Reserving {
     send: Send,
+    /// The message's, once it is stored.
+    id: MessageId,
     speakers: Vec<CharacterId>,
     responder: Responder<Sent>,
 }
@@ -43,32 +40,17 @@ struct Committing {
     usage: Option<Arc<Usage>>,
     /// Given when it is a message that memory let through no more: only one stored before may still be answered.
     full: Option<Refusal>,
-    since: Instant,
     promised: Promised,
 }
 
 impl Sends {
-    pub fn is_empty(&self) -> bool {
-        self.reserving.is_empty() && self.committing.is_empty()
-    }
-
-    fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.reserving.len() + self.committing.len()
     }
-}
 
-pub(crate) fn overloaded() -> Refusal {
-    Refusal::temporary(RefusalCode::Overloaded, "too much is waiting here; try again in a moment", RETRY_SOON)
-}
-
-fn not_written(reason: NotWritten) -> Refusal {
-    match reason {
-        NotWritten::Full => overloaded(),
-        NotWritten::Down => Refusal::temporary(
-            RefusalCode::DependencyDown,
-            "the database is away; nothing was stored",
-            RETRY_SOON,
-        ),
+    pub fn expire(&mut self, deadline: Duration) {
+        self.reserving.expire(deadline);
+        self.committing.expire(deadline);
     }
 }
 
@@ -80,11 +62,12 @@ impl Room {
         send: Send,
         responder: Responder<Sent>,
     ) {
-        let speakers = match self.admit(state, &send) {
+        let id = MessageId::new();
+        let speakers = match self.admit(state, &send, id) {
             Ok(speakers) => speakers,
             Err(refusal) => return responder.refuse(refusal),
         };
-        // The quota counts per character: the one who answers, else the one whose room it is.
+        // The quota counts per character: the first who answers, else the one whose room it is.
         let counted = speakers.first().copied().or_else(|| {
             state
                 .record
@@ -99,35 +82,49 @@ impl Room {
         };
         let ticket = state.ticket();
         let (user, kind) = (send.user, send.kind);
-        state.sends.reserving.insert(ticket, Reserving { send, speakers, responder });
+        state.sends.reserving.insert(ticket, Reserving { send, id, speakers, responder });
+        self.watch(myself, state);
         let reserve = UserMsg::Reserve(Reserve { character, kind, answer: myself.clone(), ticket });
         if let Err((_, NotTaken::Full | NotTaken::Quarantined)) = self.context.users.send(user, reserve)
-            && let Some(reserving) = state.sends.reserving.remove(&ticket)
+            && let Some(reserving) = state.sends.reserving.take(ticket)
         {
             reserving.responder.refuse(overloaded());
         }
     }
 
     /// The room's own limits, then the turn's rules.
-    fn admit(&self, state: &State, send: &Send) -> Result<Vec<CharacterId>, Refusal> {
+    fn admit(&self, state: &State, send: &Send, id: MessageId) -> Result<Vec<CharacterId>, Refusal> {
+        self.takes_commands(state)?;
+        let speakers = turn::admit(state.member(send.user)?, &self.context.settings.room, send, id)?;
+        self.takes_replies(state, speakers.iter().copied())?;
+        Ok(speakers)
+    }
+
+    /// Whether a command may come in at all: the node's and the room's own limits.
+    pub(super) fn takes_commands(&self, state: &State) -> Result<(), Refusal> {
         if self.context.is_draining() {
             return Err(Refusal::temporary(RefusalCode::Draining, "this server is going down", RETRY_SOON));
         }
-        let settings = &self.context.settings.room;
-        let record = state.record.as_ref().map_err(Clone::clone)?;
-        if state.sends.len() >= settings.pending_max || state.deletion.is_some() {
+        state.record.as_ref().map_err(Clone::clone)?;
+        if state.pending() >= self.context.settings.room.pending_max || state.deletion.is_some() {
             return Err(overloaded());
         }
-        let speakers = turn::admit(record, settings, send)?;
-        if speakers.iter().any(|character| state.replies.waiting(*character) >= settings.waiting_replies_max)
-        {
+        Ok(())
+    }
+
+    /// Whether these characters may be given one more to answer.
+    pub(super) fn takes_replies(
+        &self,
+        state: &State,
+        mut speakers: impl Iterator<Item = CharacterId> + Clone,
+    ) -> Result<(), Refusal> {
+        let most = self.context.settings.room.waiting_replies_max;
+        let anybody = speakers.clone().next().is_some();
+        if speakers.any(|character| state.replies.waiting(character) >= most) {
             let refusal = "this character has enough to answer here; wait for it";
             return Err(Refusal::temporary(RefusalCode::RoomBusy, refusal, RETRY_SOON));
         }
-        if !speakers.is_empty() && !self.context.pool.has_room() {
-            return Err(overloaded());
-        }
-        Ok(speakers)
+        if anybody && !self.context.pool.has_room() { Err(overloaded()) } else { Ok(()) }
     }
 
     pub(super) fn on_reserved(
@@ -137,9 +134,13 @@ impl Room {
         ticket: Ticket,
         outcome: ReserveOutcome,
     ) {
-        let Some(Reserving { send, speakers, responder }) = state.sends.reserving.remove(&ticket) else {
+        let Some(Reserving { send, id, speakers, responder }) = state.sends.reserving.take(ticket) else {
             return;
         };
+        if let Err(refusal) = state.member(send.user) {
+            // Removed meanwhile: nothing of theirs comes behind that.
+            return responder.refuse(refusal);
+        }
         let (reservation, mut meters, usage, priority, full) = match outcome {
             ReserveOutcome::Granted(grant) => {
                 (Some(grant.reservation), grant.meters, Some(grant.usage), Some(grant.priority), None)
@@ -156,7 +157,6 @@ impl Room {
         if full.is_some() {
             meters.iter_mut().for_each(|meter| meter.limit = 0);
         }
-        let id = MessageId::new();
         let turns = match priority {
             Some(priority) => {
                 let refund: Vec<_> = meters.iter().map(|meter| meter.key).collect();
@@ -191,13 +191,9 @@ impl Room {
             turns,
         };
         let promised = Promised::new(&self.context.turns_open, say.turns.len());
-        let entry = Entry { room: state.id, kind: EntryKind::Say(say) };
-        let envelope = Envelope { entry, ticket, answer: myself.clone(), reservation };
-        match self.context.journal.append(envelope) {
+        match self.append_as(myself, state, ticket, EntryKind::Say(say), reservation) {
             Ok(()) => {
-                let since = Instant::now();
-                let committing =
-                    Committing { responder, session: send.session, usage, full, since, promised };
+                let committing = Committing { responder, session: send.session, usage, full, promised };
                 state.sends.committing.insert(ticket, committing);
                 self.watch(myself, state);
             }
@@ -214,11 +210,13 @@ impl Room {
         after: &mut Aftermath,
     ) {
         // Without one: it was overdue, and its sender has been told that the outcome is unknown.
-        let committing = state.sends.committing.remove(&ticket);
+        let committing = state.sends.committing.take(ticket);
         match outcome {
             Outcome::Stored { revision } => {
                 let replies: Vec<Reply> = say.turns.iter().map(queued).collect();
                 let user = say.sender;
+                state.replies.a_person_spoke();
+                self.spoken_for(state, &say.turns);
                 for mut turn in say.turns {
                     turn.asked_offset = revision;
                     after.begin.push(turn);
@@ -264,31 +262,13 @@ impl Room {
                     committing.responder.answer(answer);
                 }
             }
-            Outcome::OverLimit { meter, used } => {
+            other => {
                 let Some(committing) = committing else { return };
-                let refusal = committing.full.unwrap_or_else(|| {
-                    let _ = self.context.users.send(say.sender, UserMsg::Correct(meter.key, used));
-                    Refusal::new(RefusalCode::QuotaExceeded, "the plan's limit is reached")
-                });
+                let refusal = match (&other, committing.full) {
+                    (Outcome::OverLimit { .. }, Some(full)) => full,
+                    _ => self.not_stored(state, say.sender, &other),
+                };
                 committing.responder.refuse(refusal);
-            }
-            Outcome::NoRoom => {
-                state.record = Err(super::no_room());
-                if let Some(committing) = committing {
-                    committing.responder.refuse(super::no_room());
-                }
-            }
-            Outcome::Rejected
-            | Outcome::FenceLost
-            | Outcome::Unchanged { .. }
-            | Outcome::Amended(_)
-            | Outcome::Refused(_) => {
-                if let Some(committing) = committing {
-                    committing.responder.refuse(Refusal::new(
-                        RefusalCode::Internal,
-                        "this message cannot be stored; the reason is in the log",
-                    ));
-                }
             }
         }
     }
@@ -298,25 +278,8 @@ impl Room {
             self.context.ports.fanout.to_user(user, UserEvent::Usage(usage.clone()), committing.session);
         }
     }
-
-    fn watch(&self, myself: &ActorRef<RoomMsg>, state: &mut State) {
-        if !state.sends.watched {
-            state.sends.watched = true;
-            myself.send_after(self.context.settings.room.commit_deadline, || RoomMsg::Overdue);
-        }
-    }
-
-    /// Answers sends that wait too long for their commit: their responders, dropped, say `outcome_unknown`.
-    pub(super) fn on_overdue(&self, myself: &ActorRef<RoomMsg>, state: &mut State) {
-        let deadline = self.context.settings.room.commit_deadline;
-        state.sends.committing.retain(|_, committing| committing.since.elapsed() < deadline);
-        state.sends.watched = false;
-        if !state.sends.committing.is_empty() {
-            self.watch(myself, state);
-        }
-    }
 }
 
-fn queued(turn: &OpenTurn) -> Reply {
+pub(super) fn queued(turn: &OpenTurn) -> Reply {
     Reply { character: turn.character, message: turn.message, state: ReplyState::Queued, code: None }
 }

@@ -59,6 +59,8 @@ impl MemoryFanout {
             RoomEvent::Received(message) if message.id == reply => {
                 Some(Ok(message.content.as_str().to_owned()))
             }
+            // That it was asked for is durable too.
+            RoomEvent::Status { state: ReplyState::Queued, .. } => None,
             RoomEvent::Status { message, state, offset: Some(_), .. } if *message == reply => {
                 Some(Err(*state))
             }

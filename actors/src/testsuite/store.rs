@@ -15,12 +15,12 @@ use uuid::Uuid;
 use super::{lock, plans};
 use crate::domain::{
     CharacterId, CharacterRecord, Content, Finish, Message, MessageId, MeterKey, NodeId, ReplyState,
-    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
+    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, Sender, UserId,
 };
 use crate::journal::decide::{Head, decide};
 use crate::ports::{
-    Archive, CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomRecord, StoreError,
-    TakeUp, UserRecord,
+    Answered, Archive, CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomRecord,
+    StoreError, TakeUp, UserRecord,
 };
 
 /// What happens to the next commits.
@@ -256,6 +256,24 @@ impl Archive for MemoryStore {
                 .collect();
             messages.reverse();
             messages
+        })
+    }
+
+    fn answered(
+        &self,
+        room: RoomId,
+        message: MessageId,
+    ) -> BoxFuture<'_, Result<Option<Answered>, StoreError>> {
+        self.read(move |tables| {
+            let here =
+                || tables.messages.range((room, 0)..=(room, Revision::MAX)).map(|(_, message)| message);
+            let found = here().find(|one| one.id == message)?.clone();
+            let answers = |one: &&Message| {
+                one.reply_to == Some(message)
+                    && matches!(one.sender, Sender::Character(_))
+                    && one.changes.deleted_at.is_none()
+            };
+            Some(Answered { message: found, replies: here().filter(answers).cloned().collect() })
         })
     }
 

@@ -4,6 +4,8 @@ use super::{Arguments, Ended, Ending, TurnNews};
 use crate::domain::{FailureCode, Finish, ReplyState, TokenUsage};
 
 pub(super) struct Said {
+    /// What the text goes on from ends with this.
+    behind: Option<char>,
     text: String,
     /// Bytes of `text` that the room has been told.
     passed: usize,
@@ -17,11 +19,30 @@ pub(super) struct TooLong;
 
 impl Said {
     pub fn new(max_chars: usize) -> Self {
-        Self { text: String::new(), passed: 0, chars_left: max_chars, usage: TokenUsage::default() }
+        Self {
+            behind: None,
+            text: String::new(),
+            passed: 0,
+            chars_left: max_chars,
+            usage: TokenUsage::default(),
+        }
     }
 
-    /// Takes more text. NUL, which Postgres cannot store, is left out.
+    /// The text goes on from one that ends with `last`.
+    pub fn behind(self, last: Option<char>) -> Self {
+        Self { behind: last, ..self }
+    }
+
+    /// Takes more text. NUL, which Postgres cannot store, is left out. Where it goes on from a word and a model begins
+    /// with another one, a space comes between.
     pub fn push(&mut self, more: &str) -> Result<(), TooLong> {
+        if let (Some(last), Some(first)) = (self.behind, more.chars().next()) {
+            self.behind = None;
+            if !last.is_whitespace() && first.is_alphanumeric() && self.chars_left > 0 {
+                self.chars_left -= 1;
+                self.text.push(' ');
+            }
+        }
         for c in more.chars().filter(|c| *c != '\0') {
             if self.chars_left == 0 {
                 return Err(TooLong);
@@ -61,6 +82,19 @@ impl Said {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_goes_on_is_set_off_from_what_was_said() {
+        let after = |last, more: &[&str]| {
+            let mut said = Said::new(100).behind(Some(last));
+            more.iter().for_each(|more| said.push(more).unwrap());
+            said.text
+        };
+        assert_eq!(after('n', &["a ", "time"]), " a time");
+        assert_eq!(after('n', &[" a time"]), " a time");
+        assert_eq!(after('n', &[", they say"]), ", they say");
+        assert_eq!(after(' ', &["a time"]), "a time");
+    }
 
     #[test]
     fn a_reply_is_cut_at_its_longest_and_holds_no_nul() {

@@ -1,0 +1,136 @@
+//! Step 4 of a turn: the history that its character may know, and the prompt that its persona makes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::{Arguments, Ended};
+use crate::domain::{
+    AttachmentKind, Content, FailureCode, Into, Message, MessageId, ReplyState, Revision, Sender,
+};
+use crate::engine::Context;
+use crate::persona::{Ask, PersonaMsg};
+use crate::ports::{GenerateRequest, OpenTurn, StoreError};
+
+/// How long a database that went away may keep a turn from reading its history.
+const COMPOSE_TRIES: u32 = 5;
+const COMPOSE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Behind a reply that is to go on.
+const GO_ON: &str = "Go on with your last message from exactly where it ends. Write only what comes next: repeat nothing, \
+                     and do not begin anew.";
+/// Behind the character's own message, where another one is wanted.
+const SAY_MORE: &str =
+    "Nobody has answered you. Say the next thing, in a new message, without repeating yourself.";
+
+pub(super) struct Composed {
+    pub request: Arc<GenerateRequest>,
+    /// Characters that the reply may have.
+    pub chars_left: usize,
+    /// The last character of what it goes on from.
+    pub behind: Option<char>,
+}
+
+/// The persona makes the prompt from itself and the history up to the asking message, or up to what is to go on.
+pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<Composed, Ended> {
+    let turn = &arguments.turn;
+    let failed = |code| Ended::nothing(ReplyState::Failed, Some(code));
+    let archive = &context.ports.archive;
+    let history_max = context.settings.turn.history_max_messages;
+    let (history, user) = tokio::try_join!(
+        patiently(|| archive.history(turn.room, turn.asked_offset, history_max)),
+        patiently(|| archive.user(turn.user)),
+    )
+    .map_err(failed)?;
+    let history = witnessed(history, turn, arguments.since);
+    let part = part(turn);
+    // Deleted meanwhile: there is nothing to answer, or to go on with.
+    let Some(last) = history.last().filter(|last| last.id == part.unwrap_or(turn.asked)) else {
+        return Err(Ended::nothing(ReplyState::Stopped, None));
+    };
+    let so_far = part.map(|_| last.content.clone());
+    let own = Sender::Character(turn.character);
+    let cue = match &so_far {
+        Some(_) => Some(GO_ON),
+        None if last.sender == own => Some(SAY_MORE),
+        None => None,
+    };
+    let (answer, composed) = oneshot::channel();
+    let ask = Ask {
+        user: turn.user,
+        user_name: user.map(|user| user.display_name).unwrap_or_default(),
+        names: arguments.names.clone(),
+        history,
+        cue,
+        answer,
+    };
+    let sent = context.personas.send(turn.character, PersonaMsg::Compose(ask));
+    sent.map_err(|_| failed(FailureCode::Overloaded))?;
+    let request = match composed.await {
+        Ok(composed) => composed.map_err(failed)?,
+        // The persona crashed over this prompt.
+        Err(_) => return Err(failed(FailureCode::Internal)),
+    };
+    let said = so_far.as_ref().map_or(0, |content| content.as_str().chars().count());
+    Ok(Composed {
+        request,
+        chars_left: context.settings.turn.reply_max_chars.saturating_sub(said),
+        behind: so_far.and_then(|content| content.as_str().chars().next_back()),
+    })
+}
+
+/// The message that is to go on.
+fn part(turn: &OpenTurn) -> Option<MessageId> {
+    match turn.into {
+        Into::Continuation(of) => Some(of),
+        Into::New | Into::Variant(_) => None,
+    }
+}
+
+/// What the character may know of this history: what was said since it came, and what it is asked. What was deleted is
+/// gone; of a file it knows that there is one.
+fn witnessed(history: Vec<Message>, turn: &OpenTurn, since: Revision) -> Vec<Message> {
+    let part = part(turn);
+    let asked = |message: MessageId| message == turn.asked || Some(message) == part;
+    history
+        .into_iter()
+        .filter(|message| message.changes.deleted_at.is_none())
+        .filter(|message| message.offset > since || asked(message.id))
+        .map(described)
+        .collect()
+}
+
+/// A message whose file is told of in its text.
+fn described(message: Message) -> Message {
+    let Some(attachment) = &message.attachment else { return message };
+    let what = match attachment.kind {
+        AttachmentKind::Image => "an image",
+        AttachmentKind::Video => "a video",
+        AttachmentKind::Audio => "a voice message",
+    };
+    let text = message.content.as_str();
+    let content = if text.is_empty() { format!("[{what}]") } else { format!("[{what}] {text}") };
+    Message { content: Content::trusted(content), ..message }
+}
+
+/// Asks the archive again a few times while the database is away: the reply has been promised.
+async fn patiently<T, F>(read: impl Fn() -> F) -> Result<T, FailureCode>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut tries = 1;
+    loop {
+        match read().await {
+            Ok(value) => return Ok(value),
+            Err(StoreError::Unavailable) if tries < COMPOSE_TRIES => {
+                tokio::time::sleep(COMPOSE_PAUSE * tries).await;
+                tries += 1;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a reply's history cannot be read");
+                return Err(FailureCode::Internal);
+            }
+        }
+    }
+}
