@@ -40,7 +40,7 @@ async fn audio_and_media_are_carried_with_their_text_by_socket_and_by_request() 
     assert_eq!(gone["message"]["attachment"], Value::Null);
     let fresh = fresh(&app, &user, &room).await;
     desk.until(fresh.at).await;
-    assert_eq!(desk.held.agreed(), fresh.agreed());
+    desk.held.assert_agrees(&fresh);
     drop((phone, desk));
     app.stop().await;
 }

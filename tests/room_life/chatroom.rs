@@ -63,9 +63,11 @@ async fn what_is_wrong_with_a_chatroom_is_told() {
     assert_eq!((status, &answer["error"]), (400, &json!("bad_request")), "{answer}");
     let (_, made) = app.post("/api/chatroom", token, json!({})).await;
     let say = format!("/api/chatroom/{}/message", text(&made["conversation"]["id"]));
-    for (body, status) in [(json!({}), 400), (json!({"content": " "}), 400), (json!({"content": 5}), 400)] {
-        let (got, answer) = app.post(&say, token, body).await;
-        assert_eq!((got, &answer["details"][0]["field"]), (status, &json!("content")), "{answer}");
+    for (body, field) in
+        [(json!({}), "content"), (json!({"content": " "}), "content"), (json!({"content": 5}), "body")]
+    {
+        let (status, answer) = app.post(&say, token, body).await;
+        assert_eq!((status, &answer["details"][0]["field"]), (400, &json!(field)), "{answer}");
     }
     assert_eq!(app.get("/api/chatroom?cursor=x", token).await.0, 400);
     assert_eq!(app.get("/api/chatroom/none", token).await.0, 404);

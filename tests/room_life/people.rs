@@ -36,6 +36,7 @@ async fn who_is_brought_in_hears_of_it_and_who_is_removed_hears_no_more() {
         assert_eq!(device.event("message:receive").await["message"]["content"], "Welcome");
     }
 
+    devices[0].done("message:read", json!({"offset": 2})).await;
     let removed = host.done("member:remove", json!({"userId": guest.id})).await;
     for device in &mut devices {
         let last = device.event("member:remove").await;
@@ -68,7 +69,7 @@ async fn who_is_brought_in_hears_of_it_and_who_is_removed_hears_no_more() {
         assert!(device.resume().await);
         let fresh = fresh(&app, &owner, &room).await;
         device.until(fresh.at).await;
-        assert_eq!(device.held.agreed(), fresh.agreed());
+        device.held.assert_agrees(&fresh);
     }
     drop((host, devices));
     app.stop().await;
@@ -91,7 +92,7 @@ async fn a_member_leaves_and_the_owner_hands_over_first() {
     other.done("conversation:update", json!({"title": "Mine now"})).await;
     let fresh = fresh(&app, &guest, &room).await;
     other.until(fresh.at).await;
-    assert_eq!(other.held.agreed(), fresh.agreed());
+    other.held.assert_agrees(&fresh);
     assert_eq!(fresh.conversation["memberIds"], json!([guest.id]));
     drop((host, other));
     app.stop().await;
@@ -143,7 +144,7 @@ async fn characters_come_and_go_and_one_stays() {
     assert_eq!(host.refused("reply:request", json!({"characterId": ids[7]})).await, "not_found");
     let fresh = fresh(&app, &owner, &room).await;
     host.until(fresh.at).await;
-    assert_eq!(host.held.agreed(), fresh.agreed());
+    host.held.assert_agrees(&fresh);
     assert_eq!(fresh.conversation["characters"].as_array().unwrap().len(), 1);
     drop(host);
     app.stop().await;

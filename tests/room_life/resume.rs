@@ -170,7 +170,7 @@ impl Play {
             let first = device.held.messages.first_key_value().map_or(0, |(offset, _)| *offset);
             let all = fresh.messages.clone();
             fresh.messages.retain(|offset, _| *offset >= first);
-            assert_eq!(device.held.agreed(), fresh.agreed());
+            device.held.assert_agrees(&fresh);
             fresh.messages = all;
         }
     }

@@ -37,7 +37,7 @@ impl Desk {
         self.phone.until(fresh.at).await;
         self.desk.until(fresh.at).await;
         for device in [&self.phone, &self.desk, &self.away] {
-            assert_eq!(device.held.agreed(), fresh.agreed());
+            device.held.assert_agrees(&fresh);
         }
         drop((self.phone, self.desk, self.away));
         self.app.stop().await;
