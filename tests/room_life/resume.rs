@@ -58,7 +58,7 @@ impl Play {
     /// A message that this device knows, most likely a late one.
     fn message(&mut self, device: usize) -> Value {
         let known = &self.devices[device].held.messages;
-        let back = self.random.usize(..known.len().min(6).max(1));
+        let back = self.random.usize(..known.len().clamp(1, 6));
         known.values().rev().nth(back).map_or(Value::Null, |message| message["id"].clone())
     }
 

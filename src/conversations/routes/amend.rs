@@ -54,7 +54,7 @@ struct EditMessage {
         (status = 402, description = "The plan's limit is reached (with `resend`)", body = ErrorBody),
         (status = 403, description = "It is another's message", body = ErrorBody),
         (status = 404, description = "There is no such message that the caller can see", body = ErrorBody),
-        (status = 409, description = "It was deleted", body = ErrorBody),
+        (status = 409, description = "It was deleted; or a reply to it is under way (with `resend`)", body = ErrorBody),
         (status = 429, description = "Too fast, or too many replies wait here", body = ErrorBody),
         (status = 503, description = "The database is away, or the server is full or draining", body = ErrorBody),
     ),
@@ -126,9 +126,10 @@ struct SelectVariant {
     request_body = SelectVariant,
     responses(
         (status = 200, description = "The reply as it is now", body = MessageBody),
-        (status = 400, description = "The message has no variants, or the field is missing", body = ErrorBody),
+        (status = 400, description = "The field is missing or not valid", body = ErrorBody),
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
         (status = 404, description = "There is no such message or variant", body = ErrorBody),
+        (status = 409, description = "It is no reply, or was deleted", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     ),
 )]
