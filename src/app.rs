@@ -18,22 +18,26 @@ use greenroom_actors::ports::SystemClock;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::accounts::{Accounts, ERASE_SWEEP, People, Privacy};
+use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{Providers, Tokens};
 use crate::audit::Audit;
+use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::Conversations;
 use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
+use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LiveBackend};
-use crate::{accounts, ai, audit, characters, control, conversations, http, jobs, outbound, realtime};
+use crate::{
+    accounts, ai, audit, cache, characters, control, conversations, http, jobs, memory, outbound, realtime,
+};
 use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
@@ -47,10 +51,11 @@ const API: &[Routes] = &[
     conversations::routes,
     control::routes,
     jobs::routes,
+    memory::routes,
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[jobs::pages, realtime::routes];
+const ROOT: &[Routes] = &[cache::routes, jobs::pages, realtime::routes];
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -68,7 +73,8 @@ pub struct App {
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 3],
+    chores: [JoinHandle<()>; 5],
+    characters: Characters,
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -114,7 +120,9 @@ impl App {
         let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
-            journal: Arc::new(PostgresJournal::new(database.connector(), node)),
+            journal: Arc::new(
+                PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
+            ),
             generator: Arc::new(providers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
@@ -124,7 +132,9 @@ impl App {
 
         // The features around it.
         let tokens = accounts.tokens().clone();
-        let characters = Characters::new(pool.clone());
+        let characters = Characters::open(pool.clone(), &config.characters);
+        characters.on_changed(tasks::character_changed(&engine, &hub));
+        let memories = Memories::new(pool.clone());
         let told = hub.clone();
         let conversations = Conversations::new(
             pool.clone(),
@@ -138,6 +148,7 @@ impl App {
             epoch: database.epoch(),
             engine: engine.clone(),
             conversations: conversations.clone(),
+            characters: characters.clone(),
             tokens: tokens.clone(),
             foreign: tasks::foreign(&accounts),
             profiles: tasks::profiles(&accounts),
@@ -145,12 +156,15 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
-        accounts.on_changed(tasks::account_changed(&engine, &hub));
+        let gates = Gates::new(accounts.clone(), config.clone());
+        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates));
+        let caches = Caches::new(characters.caches().into_iter().chain([gates.cache()]).collect());
         let people = People::new(accounts.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
-        let mut handlers: Handlers = vec![tasks::sweep_handler(&accounts)];
+        let mut handlers: Handlers =
+            vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.extend(accounts.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
@@ -166,6 +180,7 @@ impl App {
         .await;
         jobs.repeat(tasks::SWEEP);
         jobs.repeat(ERASE_SWEEP);
+        jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
@@ -177,6 +192,8 @@ impl App {
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
         let news = accounts.listen(&database.connector());
+        let character_news = characters.listen(&database.connector());
+        let views = characters.keep_writing_views(config.characters.views_flush());
 
         let counts_tokens = providers.counts_tokens();
 
@@ -184,6 +201,7 @@ impl App {
         let options = config.socket_options();
         let app = {
             let (hub, engine, jobs) = (hub.clone(), engine.clone(), jobs.clone());
+            let characters = characters.clone();
             move || {
                 http::app(&site)
                     .app_data(web::Data::new(hub.clone()))
@@ -191,10 +209,13 @@ impl App {
                     .app_data(web::Data::new(accounts.clone()))
                     .app_data(web::Data::new(audit.clone()))
                     .app_data(web::Data::new(characters.clone()))
+                    .app_data(web::Data::new(gates.clone()))
+                    .app_data(web::Data::new(caches.clone()))
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
+                    .app_data(web::Data::new(memories.clone()))
                     .app_data(web::Data::new(outbox.clone()))
                     .app_data(web::Data::new(people.clone()))
                     .app_data(web::Data::new(privacy.clone()))
@@ -237,7 +258,8 @@ impl App {
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep, news],
+            chores: [recovery, upkeep, news, character_news, views],
+            characters,
             http,
             http_thread,
             drain_asked,
@@ -286,6 +308,9 @@ impl App {
         self.hub.close_all(CloseCode::Draining);
         self.http.stop(true).await;
         let _ = tokio::task::spawn_blocking(move || self.http_thread.join()).await;
+        if self.characters.write_views().await.is_err() {
+            tracing::warn!("the latest views of characters were not counted: the database is away");
+        }
         self.lease.close().await;
         self.database.close().await;
         tracing::info!("ended");

@@ -13,7 +13,7 @@ mod http;
 
 use std::collections::BTreeSet;
 
-use greenroom::characters::{CharacterFilter, SeedReport, seed_characters};
+use greenroom::characters::{CharacterFilter, SeedReport, Sort, seed_characters};
 use greenroom::conversations::view::{MessageView, SenderKind};
 use greenroom::conversations::{MessageRange, NewConversation};
 use greenroom::http::PageQuery;
@@ -71,7 +71,8 @@ async fn unseeding_takes_away_the_seeded_characters_that_nobody_met() {
     stage.conversations.default_room(user, met_id).await.unwrap();
     stage.execute("update characters set seeded = false where slug = $1", &[&own]).await;
     assert_eq!(stage.characters.unseed().await.unwrap(), shipped.len() as u64 - 2);
-    let left = stage.characters.list(&CharacterFilter::default(), &PageQuery::default()).await.unwrap();
+    let left =
+        stage.characters.list(&CharacterFilter::default(), Sort::Name, &PageQuery::default()).await.unwrap();
     let left: BTreeSet<String> = left.items.into_iter().map(|character| character.slug).collect();
     assert_eq!(left, BTreeSet::from([met, own]));
 }
@@ -86,7 +87,7 @@ async fn characters_are_listed_by_name_the_same_by_page_and_by_cursor() {
     let all = CharacterFilter::default();
     let (mut walked, mut cursor) = (Vec::new(), None);
     loop {
-        let page = stage.characters.list(&all, &by_cursor(2, cursor)).await.unwrap();
+        let page = stage.characters.list(&all, Sort::Name, &by_cursor(2, cursor)).await.unwrap();
         assert_eq!(page.total, Some(5));
         walked.extend(page.items);
         cursor = page.next_cursor;
@@ -97,7 +98,7 @@ async fn characters_are_listed_by_name_the_same_by_page_and_by_cursor() {
     let mut paged = Vec::new();
     for number in 1..=4 {
         let query = PageQuery { limit: 2, page: Some(number), cursor: None };
-        let page = stage.characters.list(&all, &query).await.unwrap();
+        let page = stage.characters.list(&all, Sort::Name, &query).await.unwrap();
         assert_eq!((page.total, page.next_cursor.is_some()), (Some(5), number < 3));
         paged.extend(page.items);
     }
@@ -114,8 +115,13 @@ async fn characters_are_filtered_by_category_tag_and_text() {
     stage.characters.seed(&cast).await.unwrap();
     let found = async |category: Option<&str>, tag: Option<&str>, q: Option<&str>| {
         let text = |text: Option<&str>| text.map(str::to_owned);
-        let filter = CharacterFilter { category: text(category), tag: text(tag), q: text(q) };
-        let page = stage.characters.list(&filter, &PageQuery::default()).await.unwrap();
+        let filter = CharacterFilter {
+            category: text(category),
+            tag: text(tag),
+            q: text(q),
+            ..CharacterFilter::default()
+        };
+        let page = stage.characters.list(&filter, Sort::Name, &PageQuery::default()).await.unwrap();
         assert_eq!(page.total, Some(page.items.len() as u64));
         page.items.into_iter().map(|character| character.slug).collect::<Vec<_>>()
     };

@@ -4,6 +4,8 @@
 mod database;
 #[path = "journal/changes.rs"]
 mod changes;
+#[path = "journal/memories.rs"]
+mod memories;
 #[path = "journal/faults.rs"]
 mod faults;
 #[path = "journal/fixture.rs"]
@@ -29,7 +31,7 @@ async fn a_message_its_usage_and_its_reply_to_be_are_one_commit() {
     assert_eq!(revision(&outcome), 1);
 
     let archive = node.archive(greenroom::postgres::archive::OtherNodes::Gone);
-    let history = archive.history(room, 10, 10).await.unwrap();
+    let history = archive.history(room, 0, 10, 10).await.unwrap();
     assert_eq!(history.len(), 1);
     let message = &history[0];
     assert_eq!((message.id, message.offset, message.revision), (asked.id, 1, 1));
@@ -111,7 +113,7 @@ async fn a_reply_becomes_a_message_and_ends_its_turn_once() {
         assert_eq!(revision(&put(&mut lane, close(turn, said())).await), 2);
     }
     let history =
-        node.archive(greenroom::postgres::archive::OtherNodes::Gone).history(room, 9, 9).await.unwrap();
+        node.archive(greenroom::postgres::archive::OtherNodes::Gone).history(room, 0, 9, 9).await.unwrap();
     assert_eq!(history.len(), 2);
     let reply = &history[1];
     assert_eq!((reply.id, reply.sender), (turn.message, Sender::Character(turn.character)));

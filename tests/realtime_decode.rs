@@ -60,6 +60,8 @@ fn every_command_that_the_schema_allows_is_read() {
         json!({"event": "member:update", "data": {"conversationId": ID, "userId": ID, "role": "owner"}}),
         json!({"event": "character:add", "data": {"conversationId": ID, "characterId": ID}}),
         json!({"event": "character:remove", "data": {"conversationId": ID, "characterId": ID}}),
+        json!({"event": "character:subscribe", "data": {"characterId": ID}}),
+        json!({"event": "character:unsubscribe", "data": {"characterId": ID}}),
     ];
     for command in commands {
         schema::assert_valid("clientFrame", &command);

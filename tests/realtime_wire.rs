@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use greenroom::accounts::Role;
+use greenroom::characters::{CharacterStatistics, CharacterView, Dials};
 use greenroom::conversations::Snapshot;
 use greenroom::conversations::view::{
     ConversationCharacterView, ConversationView, MemberRole, MemberView, MessageView, ReadView,
@@ -133,6 +134,32 @@ fn open_reply() -> OpenReply {
         attempt: 2,
         state: ReplyState::Streaming,
         text: "So 😀 far".to_owned(),
+    }
+}
+
+fn character() -> CharacterView {
+    CharacterView {
+        id: CharacterId::new().uuid(),
+        version: 3,
+        slug: "mira".into(),
+        name: "Mira".into(),
+        tagline: String::new(),
+        description: String::new(),
+        category: "general".into(),
+        tags: vec!["sea".into()],
+        greeting: "Come in.".into(),
+        alternate_greetings: Vec::new(),
+        avatar_url: None,
+        color: "#7a5cff".into(),
+        traits: vec!["dry".into()],
+        tone: "calm".into(),
+        dials: Dials::default(),
+        talkativeness: 0.5,
+        voice: None,
+        premium: false,
+        created_at: time(),
+        updated_at: time(),
+        statistics: CharacterStatistics { rating: Some(4.5), ratings: 2, ..CharacterStatistics::default() },
     }
 }
 
@@ -267,6 +294,8 @@ fn every_event_of_a_user_is_as_the_schema_says() {
         ("usage", wire::user_event(&UserEvent::Usage(Arc::new(usage())))),
         ("system:notification", wire::user_event(&UserEvent::Notification(Arc::new(notification)))),
         ("conversation:create", wire::conversation_created(&conversation())),
+        ("character:update", wire::character_changed(&character())),
+        ("character:update", wire::character_deleted(CharacterId::new())),
     ] {
         let value = json(&text);
         schema::assert_valid("serverFrame", &value);
@@ -341,6 +370,8 @@ fn the_opening_and_every_ack_are_as_the_schema_says() {
         ("member:update", wire::ack(&id, &wire::OffsetAck { offset: 4 })),
         ("character:add", wire::ack(&id, &wire::OffsetAck { offset: 4 })),
         ("character:remove", wire::ack(&id, &wire::OffsetAck { offset: 4 })),
+        ("character:subscribe", wire::ack(&id, &wire::CharacterAck { character: &character() })),
+        ("character:unsubscribe", wire::ack(&id, &wire::Nothing {})),
     ];
     for (command, text) in acks {
         let value = json(&text);

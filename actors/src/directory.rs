@@ -154,6 +154,16 @@ impl<A: Resident> Directory<A> {
         }
     }
 
+    /// Sends to all that are in memory, past the bounds of their mailboxes: for what is rare and small.
+    pub fn tell_all(&self, message: impl Fn() -> A::Msg) {
+        for slot in lock(&self.slots).values() {
+            if let Occupant::Living(actor) = &slot.occupant {
+                // One that just ends is started anew from the database, where this is known.
+                let _ = actor.send_message(message());
+            }
+        }
+    }
+
     fn hand_over(&self, slot: &mut Slot<A::Msg>, message: A::Msg) -> Result<(), (A::Msg, NotTaken)> {
         let Occupant::Living(actor) = &slot.occupant else { return slot.park(message) };
         if slot.mailbox.0.fetch_add(1, Relaxed) >= MAILBOX_MAX {

@@ -6,12 +6,14 @@ mod text;
 mod message;
 mod room;
 mod lorebook;
+mod memory;
 mod character;
 mod plan;
 
 pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice};
-pub use ids::{CharacterId, MessageId, NodeId, RoomId, SessionId, UserId};
+pub use ids::{CharacterId, MemoryId, MessageId, NodeId, RoomId, SessionId, UserId};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
+pub use memory::{FACT_MAX_CHARS, Fact, FactError, Memory};
 pub use message::{
     Attachment, AttachmentKind, Changes, Emoji, EmojiError, FailureCode, Finish, Into, Message, MessageKind,
     Reaction, Reply, ReplyState, Revision, Sender, TokenUsage,

@@ -233,6 +233,18 @@ impl Engine {
         self.context.personas.send_if_live(character, PersonaMsg::Changed);
     }
 
+    /// A character has this name now: live conversations know it by that.
+    pub fn character_named(&self, character: CharacterId, name: &str) {
+        let name: Arc<str> = name.into();
+        self.context.rooms.tell_all(|| RoomMsg::Cast { character, name: Some(name.clone()) });
+    }
+
+    /// A character is gone: live conversations ask it no more.
+    pub fn character_gone(&self, character: CharacterId) {
+        self.character_changed(character);
+        self.context.rooms.tell_all(|| RoomMsg::Cast { character, name: None });
+    }
+
     /// Takes up the replies of nodes that died; answers how many.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let mut taken = 0;

@@ -8,10 +8,10 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use crate::directory::{Lodging, Mailbox, Resident};
-use crate::domain::{CharacterId, CharacterRecord, FailureCode, Message, Sender, UserId};
+use crate::domain::{CharacterId, FailureCode, Memory, Message, Sender, UserId};
 use crate::engine::Context;
 use crate::ports::{GenerateRequest, PromptMessage, PromptRole, RoomRecord};
-use crate::prompt;
+use crate::prompt::{self, Asked, Script};
 
 pub(crate) enum PersonaMsg {
     Compose(Ask),
@@ -30,6 +30,8 @@ pub(crate) struct Ask {
     pub history: Vec<Message>,
     /// An instruction behind all that.
     pub cue: Option<&'static str>,
+    /// What the character may know here, oldest first.
+    pub memories: Vec<Memory>,
     pub answer: oneshot::Sender<Result<Arc<GenerateRequest>, FailureCode>>,
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct Persona {
 pub(crate) struct State {
     id: CharacterId,
     mailbox: Mailbox,
-    record: Option<Arc<CharacterRecord>>,
+    script: Option<Arc<Script>>,
 }
 
 impl Resident for Persona {
@@ -82,7 +84,7 @@ impl Actor for Persona {
         _myself: ActorRef<PersonaMsg>,
         lodging: Lodging<CharacterId>,
     ) -> Result<State, ActorProcessingErr> {
-        Ok(State { id: lodging.key, mailbox: lodging.mailbox, record: None })
+        Ok(State { id: lodging.key, mailbox: lodging.mailbox, script: None })
     }
 
     async fn handle(
@@ -94,8 +96,8 @@ impl Actor for Persona {
         match message {
             PersonaMsg::Compose(ask) => {
                 state.mailbox.handled();
-                let composed = match self.record(state).await {
-                    Ok(record) => Ok(Arc::new(self.compose(&record, &ask))),
+                let composed = match self.script(state).await {
+                    Ok(script) => Ok(Arc::new(self.compose(&script, &ask))),
                     Err(code) => Err(code),
                 };
                 // The turn may have been stopped meanwhile.
@@ -103,7 +105,7 @@ impl Actor for Persona {
             }
             PersonaMsg::Changed => {
                 state.mailbox.handled();
-                state.record = None;
+                state.script = None;
             }
             PersonaMsg::Passivate => {
                 if self.context.personas.leave(state.id) {
@@ -116,12 +118,15 @@ impl Actor for Persona {
 }
 
 impl Persona {
-    async fn record(&self, state: &mut State) -> Result<Arc<CharacterRecord>, FailureCode> {
-        if let Some(record) = &state.record {
-            return Ok(record.clone());
+    async fn script(&self, state: &mut State) -> Result<Arc<Script>, FailureCode> {
+        if let Some(script) = &state.script {
+            return Ok(script.clone());
         }
         match self.context.ports.archive.character(state.id).await {
-            Ok(Some(record)) => Ok(state.record.insert(Arc::new(record)).clone()),
+            Ok(Some(record)) => {
+                let script = Script::new(Arc::new(record), &*self.context.ports.tokens);
+                Ok(state.script.insert(Arc::new(script)).clone())
+            }
             Ok(None) => Err(FailureCode::ProviderRefused),
             Err(error) => {
                 tracing::error!(%error, character = %state.id, "a character cannot be loaded");
@@ -130,20 +135,22 @@ impl Persona {
         }
     }
 
-    fn compose(&self, record: &Arc<CharacterRecord>, ask: &Ask) -> GenerateRequest {
+    fn compose(&self, script: &Script, ask: &Ask) -> GenerateRequest {
+        let record = script.record();
         let names = |sender: Sender| match sender {
             Sender::Character(id) if id == record.id => Some(record.name.clone()),
             Sender::User(id) if id == ask.user && !ask.user_name.is_empty() => Some(ask.user_name.clone()),
             Sender::Character(_) | Sender::User(_) => ask.names.get(sender),
         };
-        let mut request = prompt::compose(
-            record,
-            ask.user,
-            &ask.user_name,
-            &ask.history,
-            &names,
-            &*self.context.ports.tokens,
-        );
+        let asked = Asked {
+            user: ask.user,
+            user_name: &ask.user_name,
+            history: &ask.history,
+            names: &names,
+            memories: &ask.memories,
+        };
+        let settings = &self.context.settings.turn.prompt;
+        let mut request = prompt::compose(script, &asked, settings, &*self.context.ports.tokens);
         // Far shorter than the margin that the prompt leaves.
         let cue = ask.cue.map(|cue| PromptMessage { role: PromptRole::System, content: cue.to_owned() });
         request.messages.extend(cue);

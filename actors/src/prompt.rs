@@ -1,57 +1,125 @@
 //! The prompt that makes a model speak as a character: pure text in, text out.
 //!
 //! The system message comes first and depends on the character alone, so that it is the same at each turn, in each room
-//! and for each user, and a provider's prompt cache holds it. What people wrote never gets into it. The history
-//! follows within the token budget, oldest dropped first; the asked message stands last and is always there.
+//! and for each user, and a provider's prompt cache holds it. What people wrote never gets into a system message. The
+//! history follows within the token budget, oldest dropped first. What changes from turn to turn stands behind all
+//! that, right before the asked message: the [notes] on the people (in a role of their own), then one system message with
+//! the lore that was brought up and the character's last instructions. The asked message stands last and is always there.
 
 mod budget;
+mod dials;
+mod lore;
+mod macros;
+mod notes;
+mod script;
 mod system;
+mod traits;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use crate::domain::{CharacterRecord, Message, Sender, UserId};
+use crate::domain::{AttachmentKind, CharacterRecord, Memory, Message, RoomId, Sender, UserId};
 use crate::ports::{GenerateRequest, PromptMessage, PromptRole, TokenCounter};
+use crate::settings::PromptSettings;
+use lore::Scan;
+use macros::{Macros, seed_of};
 
+pub use self::script::Script;
 pub use self::system::system_prompt;
+pub use self::traits::{Trait, trait_named, traits};
 
-/// What stands for `{{user}}` where a person's own name may not: in the system message.
+/// What stands for `{{user}}` where a person's own name may not: in system messages.
 const ANYBODY: &str = "the user";
 /// Names longer than this are cut where they label a line.
 const NAME_MAX_CHARS: usize = 60;
 
-/// Makes the request for one reply of `record`'s character.
+/// What a reply is asked of.
+pub struct Asked<'a> {
+    pub user: UserId,
+    pub user_name: &'a str,
+    /// Oldest first; ends with the asked message.
+    pub history: &'a [Message],
+    /// What a sender is called; the lines of all but the character are labelled with it once more than one other
+    /// speaks in the history.
+    pub names: &'a dyn Fn(Sender) -> Option<String>,
+    /// What the character may know here, oldest first.
+    pub memories: &'a [Memory],
+}
+
+/// Makes the request for one reply of the script's character.
 ///
-/// `history` is oldest first and ends with the asked message. `names` tells what a sender is called; the lines of all
-/// but the character are labelled with it once more than one other speaks in the history. Tokens of all messages and
-/// of the reply together stay below the character's `context_tokens`, as `counter` counts them.
+/// Tokens of all messages and of the reply together stay below the character's `context_tokens`, as `counter` counts them.
+/// What the injected text may take is set aside whether it is taken or not: how much history there is room for, and so
+/// where the prompt begins, does not hang on what was brought up this time.
 pub fn compose(
-    record: &Arc<CharacterRecord>,
-    user: UserId,
-    user_name: &str,
-    history: &[Message],
-    names: &dyn Fn(Sender) -> Option<String>,
+    script: &Script,
+    asked: &Asked<'_>,
+    settings: &PromptSettings,
     counter: &dyn TokenCounter,
 ) -> GenerateRequest {
-    let budget = budget::tokens(&record.model);
-    let system = system::within(record, budget, counter);
-    let user_name = label(user_name);
-    let lines = lines(record, &user_name, history, names);
-    let offsets: Vec<_> = history.iter().map(|message| message.offset).collect();
-    let left = budget::beside(&system, &lines, budget, counter);
-    let lines = budget::latest(lines, &offsets, left, counter);
-    let mut messages = vec![PromptMessage { role: PromptRole::System, content: system }];
-    messages.extend(lines);
+    let user_name = label(asked.user_name);
+    let left = script.budget.saturating_sub(script.system_tokens);
+    let (injected, set_aside) = inject(script, asked, &user_name, settings, left / 2, counter);
+    let offsets: Vec<_> = asked.history.iter().map(|message| message.offset).collect();
+    let lines = lines(&script.record, &user_name, asked.history, asked.names);
+    let mut lines = budget::latest(lines, &offsets, left - set_aside, counter);
+    let last = lines.pop();
+    let mut messages = vec![PromptMessage { role: PromptRole::System, content: script.system.clone() }];
+    messages.extend(lines.into_iter().chain(injected).chain(last));
     GenerateRequest {
-        character: record.clone(),
-        user,
+        character: script.record.clone(),
+        user: asked.user,
         user_name,
         messages,
-        max_tokens: record.model.max_tokens,
+        max_tokens: script.record.model.max_tokens,
     }
 }
+
+/// What stands between the history and the asked message, and the tokens that are set aside for it: `most` or less.
+fn inject(
+    script: &Script,
+    asked: &Asked<'_>,
+    user_name: &str,
+    settings: &PromptSettings,
+    most: usize,
+    counter: &dyn TokenCounter,
+) -> (Vec<PromptMessage>, usize) {
+    let message = |role, content| PromptMessage { role, content };
+    let fixed = budget::message_tokens("", counter) + script.post_history_tokens + counter.count(LORE_HEAD);
+    if fixed > most {
+        // A model that small has room for the question alone.
+        return (Vec::new(), 0);
+    }
+    let for_lore = if script.book.is_empty() { 0 } else { settings.lore_max_tokens.min(most - fixed) };
+    let for_notes = settings.memory_max_tokens.min(most - fixed - for_lore);
+
+    let latest_first: Vec<&str> =
+        asked.history.iter().rev().map(|message| message.content.as_str()).collect();
+    let own = Sender::Character(script.record.id);
+    let scan = Scan {
+        latest_first: &latest_first,
+        own_messages: asked.history.iter().filter(|message| message.sender == own).count(),
+        scan_depth: settings.lore_scan_depth,
+        token_budget: for_lore,
+    };
+    let mut injected = Vec::with_capacity(2);
+    injected.extend(
+        notes::written(asked.user, user_name, asked.memories, for_notes, counter)
+            .map(|notes| message(PromptRole::Note, notes)),
+    );
+    let lore = script.book.brought_up(&scan).text();
+    if !lore.is_empty() || !script.post_history.is_empty() {
+        let apart = if lore.is_empty() || script.post_history.is_empty() { "" } else { "\n\n" };
+        injected.push(message(PromptRole::System, format!("{lore}{apart}{}", script.post_history)));
+    }
+    (injected, fixed + for_lore + for_notes)
+}
+
+/// Above the lore that was brought up, in the last system message.
+pub const LORE_HEAD: &str = "## What you know of this";
+/// Above the character's last instructions, which follow it.
+pub const LAST_HEAD: &str = "## Before you answer";
 
 /// The history in the model's terms: the character's own lines are the assistant's, all others the user's.
 fn lines(
@@ -64,10 +132,13 @@ fn lines(
     let others: BTreeSet<Sender> =
         history.iter().map(|message| message.sender).filter(|s| *s != own).collect();
     let said = |message: &Message| {
-        let text = message.content.as_str();
+        let text = &shown(message);
         if message.sender == own {
-            // Greetings are stored as they were written.
-            let content = fill_in(text, &record.name, if user_name.is_empty() { "you" } else { user_name });
+            // Rooms of before have their greeting as it was written.
+            let content = match message.reply_to {
+                None => addressed(text, &record.name, user_name, seed_of(message.id.uuid())),
+                Some(_) => text.clone(),
+            };
             return PromptMessage { role: PromptRole::Assistant, content };
         }
         let content = if others.len() > 1 {
@@ -78,27 +149,35 @@ fn lines(
             };
             format!("{}: {text}", name.as_deref().unwrap_or(nobody))
         } else {
-            text.to_owned()
+            text.clone()
         };
         PromptMessage { role: PromptRole::User, content }
     };
     history.iter().map(said).collect()
 }
 
-/// Resolves the macros that character texts are written with.
-fn fill_in(text: &str, character: &str, user: &str) -> String {
-    if !text.contains("{{") {
-        return text.to_owned();
-    }
-    let mut filled = text.to_owned();
-    for (names, value) in
-        [(["{{char}}", "{{Char}}", "{{CHAR}}"], character), (["{{user}}", "{{User}}", "{{USER}}"], user)]
-    {
-        for name in names {
-            filled = filled.replace(name, value);
-        }
-    }
-    filled
+/// The text of a message; of a file its caption or transcript, and that there is one.
+fn shown(message: &Message) -> String {
+    let text = message.content.as_str();
+    let Some(attachment) = &message.attachment else { return text.to_owned() };
+    let what = match attachment.kind {
+        AttachmentKind::Image => "an image",
+        AttachmentKind::Video => "a video",
+        AttachmentKind::Audio => "a voice message",
+    };
+    if text.is_empty() { format!("(sends {what})") } else { format!("(sends {what}) {text}") }
+}
+
+/// A character's greeting as it is said in `room` to the person of this name: its macros resolved, and its choices made
+/// for this room.
+#[must_use]
+pub fn greeting(text: &str, character_name: &str, user_name: &str, room: RoomId) -> String {
+    addressed(text, character_name, &label(user_name), seed_of(room.uuid()))
+}
+
+fn addressed(text: &str, character: &str, user: &str, seed: u64) -> String {
+    let user = if user.is_empty() { "you" } else { user };
+    Macros { character, user, original: "", seed }.resolve(text)
 }
 
 /// A name fit to stand in a line: one line, no control characters, not endless.

@@ -22,7 +22,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use crate::directory::{Lodging, Mailbox, Resident};
-use crate::domain::{Message, MessageId, Revision, RoomId, UserId};
+use crate::domain::{CharacterId, Message, MessageId, Revision, RoomId, UserId};
 use crate::engine::Context;
 use crate::journal::Committed;
 use crate::ports::{OpenTurn, RoomRecord, StoreError, TakeUp};
@@ -91,6 +91,11 @@ pub(crate) enum RoomMsg {
     OpenReplies(oneshot::Sender<Vec<OpenReply>>),
     /// Replies of a node that died are this room's now.
     TakeUp(Vec<OpenTurn>),
+    /// A character has another name, or is gone (`None`), wherever it plays.
+    Cast {
+        character: CharacterId,
+        name: Option<Arc<str>>,
+    },
     /// Commands that wait too long are answered `outcome_unknown`.
     Overdue,
     Passivate,
@@ -287,6 +292,11 @@ impl Actor for Room {
                 state.mailbox.handled();
                 self.on_take_up(&myself, state, turns);
             }
+            RoomMsg::Cast { character, name } => {
+                if let Ok(record) = &mut state.record {
+                    recast(record, character, name.as_ref());
+                }
+            }
             RoomMsg::Overdue => self.on_overdue(&myself, state),
             RoomMsg::Passivate => {
                 if !state.has_work() && self.context.rooms.leave(state.id) {
@@ -315,5 +325,17 @@ impl Actor for Room {
             self.on_turn_crashed(&myself, state, who.get_id());
         }
         Ok(())
+    }
+}
+
+/// Who is gone is asked no more, and who has another name is called by that. Replies under way go on.
+fn recast(record: &mut RoomRecord, character: CharacterId, name: Option<&Arc<str>>) {
+    match name {
+        None => record.characters.retain(|known| known.id != character),
+        Some(name) => {
+            for known in record.characters.iter_mut().filter(|known| known.id == character) {
+                known.name = name.clone();
+            }
+        }
     }
 }

@@ -52,6 +52,20 @@ pub struct TurnSettings {
     pub reply_max_chars: usize,
     /// What to do with a reply whose node died.
     pub recovery: Recovery,
+    pub prompt: PromptSettings,
+    /// Facts that a character keeps of one person; the oldest goes.
+    pub memories_max: usize,
+}
+
+/// What is told to a model beside who the character is and what was said.
+#[derive(Clone, Debug)]
+pub struct PromptSettings {
+    /// Latest messages that are searched for the keys of a lorebook that does not say how many itself.
+    pub lore_scan_depth: usize,
+    /// Tokens of lore in one prompt; a lorebook may ask for less.
+    pub lore_max_tokens: usize,
+    /// Tokens of what the character remembers of the people who are there.
+    pub memory_max_tokens: usize,
 }
 
 /// What becomes of a reply whose node died in the middle of it.
@@ -141,7 +155,15 @@ impl Default for TurnSettings {
             history_max_messages: 200,
             reply_max_chars: 20_000,
             recovery: Recovery::Restart,
+            prompt: PromptSettings::default(),
+            memories_max: 200,
         }
+    }
+}
+
+impl Default for PromptSettings {
+    fn default() -> Self {
+        Self { lore_scan_depth: 4, lore_max_tokens: 1_000, memory_max_tokens: 600 }
     }
 }
 

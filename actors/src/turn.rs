@@ -9,6 +9,7 @@
 //! crashed or done, so does the work it asked for.
 
 mod compose;
+mod remember;
 mod said;
 pub(crate) mod speakers;
 
@@ -18,7 +19,7 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorRuntime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{FailureCode, Finish, ReplyState, Revision, TokenUsage};
+use crate::domain::{Fact, FailureCode, Finish, MemoryId, ReplyState, Revision, TokenUsage};
 use crate::engine::Context;
 use crate::persona::Names;
 use crate::pool::{Job, PoolEvent};
@@ -44,6 +45,8 @@ pub(crate) enum TurnNews {
 pub(crate) struct Ended {
     pub outcome: Ending,
     pub usage: TokenUsage,
+    /// What the character is to remember of the asker.
+    pub memories: Vec<(MemoryId, Fact)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub(crate) enum Ending {
 
 impl Ended {
     pub fn nothing(state: ReplyState, code: Option<FailureCode>) -> Self {
-        Self { outcome: Ending::Nothing { state, code }, usage: TokenUsage::default() }
+        Self { outcome: Ending::Nothing { state, code }, usage: TokenUsage::default(), memories: Vec::new() }
     }
 }
 

@@ -152,6 +152,7 @@ fn close(turn: &OpenTurn, said: &str) -> CloseTurn {
         into: turn.into,
         user: turn.user,
         usage: TokenUsage::default(),
+        memories: Vec::new(),
         follow: Vec::new(),
     }
 }

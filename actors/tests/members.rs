@@ -1,6 +1,7 @@
 //! Several people in one room: who comes, who goes, who is asked.
 
 use greenroom_actors::domain::{Revision, RoomId, RoomMember, Sender, UserId};
+use greenroom_actors::ports::{GenerateRequest, PromptMessage, PromptRole};
 use greenroom_actors::protocol::{
     Amendment, DetailsChange, RefusalCode, ReplyWish, RoomChange, RoomEvent, Wanted,
 };
@@ -14,6 +15,12 @@ async fn two_people(test: &TestEngine) -> (RoomId, UserId, UserId) {
     let (owner, guest) = (test.store.add_user("premium"), test.store.add_user("premium"));
     let ada = test.store.add_character(character("Ada"));
     (test.store.add_room(&[owner, guest], &[ada]), owner, guest)
+}
+
+/// The lines of a prompt's history.
+fn said_in(request: &GenerateRequest) -> Vec<&str> {
+    let said = |line: &&PromptMessage| matches!(line.role, PromptRole::User | PromptRole::Assistant);
+    request.messages.iter().filter(said).map(|line| line.content.as_str()).collect()
 }
 
 fn contiguous(offsets: &[Revision]) -> bool {
@@ -156,7 +163,7 @@ async fn people_are_called_by_their_names_and_who_left_by_none() {
     let sent = test.say(room, owner, "Ada?", ReplyWish::Auto).await.unwrap();
     test.fanout.end_of(room, sent.replies[0].message).await.unwrap();
     let requests = test.generator.requests();
-    let lines: Vec<&str> = requests[1].messages[1..].iter().map(|line| line.content.as_str()).collect();
+    let lines = said_in(&requests[1]);
     let expected = [
         "Ben: I am new here",
         "Another person: I was here",
@@ -180,8 +187,7 @@ async fn a_character_knows_what_was_said_since_it_came() {
     let asked = test.ask(room, owner, Wanted::Reply(Some(tom))).await.unwrap();
     test.fanout.end_of(room, asked.replies[0].message).await.unwrap();
     let request = test.generator.requests().pop().unwrap();
-    let lines: Vec<&str> = request.messages[1..].iter().map(|line| line.content.as_str()).collect();
-    assert_eq!(lines, ["hello Tom"]);
+    assert_eq!(said_in(&request), ["hello Tom"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod cookie;
+mod gates;
 mod hashing;
 mod history;
 mod identity;
@@ -43,6 +44,7 @@ use crate::outbound::Outbound;
 use crate::postgres::refusal;
 
 pub use api_keys::{ApiKey, Holder, KeyCaller, KeyInfo, NewKey, Scope, Way};
+pub use gates::Gates;
 pub use history::{AuthEvent, HistoryLine};
 pub use identity::{ForeignCaller, IdentityInfo};
 pub use links::{LinkPurpose, LinkToken};

@@ -235,3 +235,14 @@ pub async fn sweep(client: &Client) -> Stored<u64> {
     }
     Ok(removed)
 }
+
+const STANDING: &str = "select s.plan, s.valid_until from standing s join users u on u.id = s.id
+    where s.id = $1 and u.erased_at is null";
+
+/// The plan that holds now, and until when that is known to be so.
+pub async fn standing(
+    client: &impl GenericClient,
+    user: UserId,
+) -> Stored<Option<(String, Option<Timestamp>)>> {
+    Ok(query_opt(client, STANDING, &[&user.uuid()]).await?.map(|row| (row.get(0), row.get(1))))
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
+use greenroom_actors::domain::CharacterId;
 use greenroom_actors::engine::Engine;
 use greenroom_actors::ports::Fanout;
 use greenroom_actors::protocol::{Presence, UserEvent};
@@ -14,8 +15,9 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal as on_signal};
 use tokio::task::JoinHandle;
 
-use crate::accounts::{Accounts, OnChanged};
+use crate::accounts::{Accounts, Gates, OnChanged};
 use crate::ai::Providers;
+use crate::characters::{self, Changed};
 use crate::config::ServerSettings;
 use crate::http::{Finding, Probe};
 use crate::jobs::{Handler, Job, JobError, Jobs, LiveNumbers, LiveQueue, QueueName, Recurring};
@@ -134,9 +136,10 @@ pub fn foreign(accounts: &Accounts) -> ForeignTokens {
 
 /// What follows from another plan or standing of an account: its actor reads it anew, and its sockets hear how much of
 /// the plan is used.
-pub fn account_changed(engine: &Engine, hub: &Hub) -> OnChanged {
-    let (engine, hub, runtime) = (engine.clone(), hub.clone(), Handle::current());
+pub fn account_changed(engine: &Engine, hub: &Hub, gates: &Gates) -> OnChanged {
+    let (engine, hub, gates, runtime) = (engine.clone(), hub.clone(), gates.clone(), Handle::current());
     Arc::new(move |user| {
+        gates.forget(user);
         engine.user_changed(user);
         if hub.online(user) == Presence::Offline {
             return;
@@ -148,6 +151,20 @@ pub fn account_changed(engine: &Engine, hub: &Hub) -> OnChanged {
                 hub.to_user(user, UserEvent::Usage(usage), None);
             }
         });
+    })
+}
+
+/// What follows from a changed character: its persona reads it anew before its next reply, and who looks at it is told.
+pub fn character_changed(engine: &Engine, hub: &Hub) -> characters::OnChanged {
+    let (engine, hub) = (engine.clone(), hub.clone());
+    Arc::new(move |changed| match changed {
+        Changed::Record(id) => engine.character_changed(id),
+        Changed::View(view) => {
+            engine.character_named(CharacterId::from_uuid(view.id), &view.name);
+            hub.character_changed(&view);
+        }
+        Changed::Gone(id) => engine.character_gone(id),
+        Changed::Deleted(id) => hub.character_deleted(id),
     })
 }
 

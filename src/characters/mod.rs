@@ -1,65 +1,54 @@
-//! Characters: who there is to talk with. Lists them, finds them, seeds the shipped ones.
+//! Characters: who there is to talk with. Lists and finds them, has admins make, change and delete them, seeds the shipped
+//! ones, keeps what people rate and look at, and counts what becomes of it.
 //!
-//! What leaves through here is public; the prompt parts are read by the engine's archive alone.
+//! What leaves through here is public ([`CharacterView`]), but for [`FullCharacter`], which is for admins, exports and
+//! nobody else. The prompt is made by the engine, which reads characters through its archive.
+//!
+//! Limits: every field is bounded in `rules.rs`, a gallery in `gallery/`, the caches by `characters.*` in the settings.
 
+mod body;
+pub mod cards;
 mod cursor;
+mod draft;
+pub mod gallery;
+mod list;
 mod lorebook;
+mod news;
+mod ratings;
 pub mod routes;
+mod rules;
 pub mod seed;
+pub mod statistics;
 mod store;
 mod view;
+mod write;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use greenroom_actors::domain::CharacterId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
-use serde::Deserialize;
-use utoipa::IntoParams;
 use uuid::Uuid;
 
+pub use body::CharacterBody;
+pub use draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter, Speaker};
+pub use list::{CharacterFilter, Sort};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
+pub use news::{Changed, OnChanged};
 pub use routes::routes;
-pub use view::CharacterView;
+pub use view::{AdminCharacterView, CharacterSettings, CharacterStatistics, CharacterView};
 
-use crate::error::FieldError;
-use crate::http::{Page, PageQuery};
+use crate::cache::{Cache, Counted};
+use crate::config::CharacterSettings as Settings;
 use crate::postgres::refusal;
 use seed::{SeedCharacter, SeedError};
+use statistics::PendingViews;
 
 /// Longest slug that is looked up.
 const SLUG_MAX: usize = 80;
-
-/// Characters (Unicode) of one filter.
-const FILTER_MAX_CHARS: usize = 100;
-
-/// Which characters a list shows: those that fit all that is given, each of at most 100 characters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct CharacterFilter {
-    /// Equal but for case.
-    pub category: Option<String>,
-    /// One of the character's tags, equal but for case.
-    pub tag: Option<String>,
-    /// Stands in the name, the tagline, the description or a tag.
-    pub q: Option<String>,
-}
-
-impl CharacterFilter {
-    /// Without the blank ones, or what is wrong.
-    pub fn checked(self) -> Result<Self, FieldError> {
-        let check = |field: &'static str, value: Option<String>| match value.as_deref().map(str::trim) {
-            None | Some("") => Ok(None),
-            Some(text) if text.chars().count() > FILTER_MAX_CHARS || text.contains('\0') => {
-                Err(FieldError::new(field, "takes at most 100 characters"))
-            }
-            Some(text) => Ok(Some(text.to_owned())),
-        };
-        Ok(Self {
-            category: check("category", self.category)?,
-            tag: check("tag", self.tag)?,
-            q: check("q", self.q)?,
-        })
-    }
-}
+/// Filters whose counts are kept.
+const COUNTS_MAX: u64 = 1_000;
 
 /// What founding a conversation needs of a character.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,50 +72,126 @@ pub struct SeedReport {
     pub unchanged: usize,
 }
 
-/// Cheap to clone.
+/// What a character is asked for by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum CharacterKey {
+    Id(Uuid),
+    Slug(String),
+}
+
+impl CharacterKey {
+    /// `None`: neither an id nor a slug.
+    fn parse(text: &str) -> Option<Self> {
+        match Uuid::try_parse(text) {
+            Ok(id) => Some(Self::Id(id)),
+            Err(_) if is_slug(text) => Some(Self::Slug(text.to_owned())),
+            Err(_) => None,
+        }
+    }
+}
+
+/// Cheap to clone; all clones are the same.
 #[derive(Clone)]
-pub struct Characters {
+pub struct Characters(Arc<Inner>);
+
+struct Inner {
     pool: Pool,
+    half_life: Duration,
+    /// The public views.
+    views: Cache<Uuid, Arc<CharacterView>>,
+    /// Slugs never move to another character: one that is forgotten is looked up anew.
+    slugs: Cache<String, Uuid>,
+    /// How many a list's filter lets through.
+    counts: Cache<CharacterFilter, u64>,
+    /// Profile views that are not yet written.
+    seen: PendingViews,
+    /// Cards that are read and written at a time, and how large they may be.
+    cards: cards::Desk,
+    on_changed: OnceLock<OnChanged>,
 }
 
 impl Characters {
     #[must_use]
     pub fn new(pool: Pool) -> Self {
-        Self { pool }
+        Self::open(pool, &Settings::default())
     }
 
-    /// A page of the characters, by name. The filter is to be a [checked](CharacterFilter::checked) one.
-    pub async fn list(
-        &self,
-        filter: &CharacterFilter,
-        page: &PageQuery,
-    ) -> Result<Page<CharacterView>, Refusal> {
-        let after = cursor::position(page)?;
-        let (skip, limit) = page.window();
-        let client = self.client().await?;
-        let found = store::list(&client, filter, after.as_ref(), limit + 1, skip)
-            .await
-            .map_err(|error| refusal(&error))?;
-        let next =
-            |last: &CharacterView| cursor::write(&cursor::Position { name: last.name.clone(), id: last.id });
-        Ok(Page::cut(page, found.characters, Some(found.total.unsigned_abs()), next))
+    #[must_use]
+    pub fn open(pool: Pool, settings: &Settings) -> Self {
+        let (capacity, life) = (settings.cache_max, Duration::from_secs(settings.cache_s));
+        Self(Arc::new(Inner {
+            pool,
+            half_life: Duration::from_secs(settings.popularity_half_life_s),
+            views: Cache::new("characters", capacity, life),
+            slugs: Cache::new("character-slugs", capacity, life),
+            counts: Cache::new("character-counts", COUNTS_MAX, life),
+            seen: PendingViews::default(),
+            cards: cards::Desk::new(settings.card_max_bytes),
+            on_changed: OnceLock::new(),
+        }))
     }
 
-    /// One character by its id or its slug.
-    pub async fn get(&self, id_or_slug: &str) -> Result<CharacterView, Refusal> {
-        let client = self.client().await?;
-        let found = match Uuid::try_parse(id_or_slug) {
-            Ok(id) => store::by_id(&client, CharacterId::from_uuid(id)).await,
-            Err(_) if is_slug(id_or_slug) => store::by_slug(&client, id_or_slug).await,
-            Err(_) => Ok(None),
+    /// For the status of the caches.
+    #[must_use]
+    pub fn caches(&self) -> Vec<Box<dyn Counted>> {
+        let Inner { views, slugs, counts, .. } = &*self.0;
+        vec![Box::new(views.clone()), Box::new(slugs.clone()), Box::new(counts.clone())]
+    }
+
+    fn counts(&self) -> &Cache<CharacterFilter, u64> {
+        &self.0.counts
+    }
+
+    /// What everybody sees of a character, by its id or its slug.
+    pub async fn get(&self, id_or_slug: &str) -> Result<Arc<CharacterView>, Refusal> {
+        let id = self.id_of(id_or_slug).await?;
+        self.view(CharacterId::from_uuid(id)).await
+    }
+
+    /// The same by its id.
+    pub async fn view(&self, id: CharacterId) -> Result<Arc<CharacterView>, Refusal> {
+        let load = async {
+            let client = self.client().await?;
+            let found = store::public(&client, &CharacterKey::Id(id.uuid())).await;
+            Ok::<_, Refusal>(found.map_err(|error| refusal(&error))?.map(Arc::new))
         };
-        found.map_err(|error| refusal(&error))?.ok_or_else(not_found)
+        self.0.views.get_or(id.uuid(), load).await?.ok_or_else(not_found)
+    }
+
+    /// The id that this id or slug stands for; an id is not looked up.
+    async fn id_of(&self, id_or_slug: &str) -> Result<Uuid, Refusal> {
+        let slug = match CharacterKey::parse(id_or_slug) {
+            Some(CharacterKey::Id(id)) => return Ok(id),
+            Some(CharacterKey::Slug(slug)) => slug,
+            None => return Err(not_found()),
+        };
+        let key = CharacterKey::Slug(slug.clone());
+        let load = async {
+            let client = self.client().await?;
+            let found = store::public(&client, &key).await.map_err(|error| refusal(&error))?;
+            Ok::<_, Refusal>(found.map(|view| view.id))
+        };
+        self.0.slugs.get_or(slug, load).await?.ok_or_else(not_found)
+    }
+
+    /// All of a character, by its id or slug. For admins, and for what is made of one (an export): never for the public.
+    pub async fn full(&self, id_or_slug: &str) -> Result<FullCharacter, Refusal> {
+        let id = self.id_of(id_or_slug).await?;
+        let client = self.client().await?;
+        store::full(&client, id).await.map_err(|error| refusal(&error))?.ok_or_else(not_found)
+    }
+
+    /// A character as an admin sees it.
+    pub async fn whole(&self, id_or_slug: &str) -> Result<AdminCharacterView, Refusal> {
+        let full = self.full(id_or_slug).await?;
+        let client = self.client().await?;
+        let statistics = store::numbers(&client, full.id.uuid()).await.map_err(|error| refusal(&error))?;
+        Ok(AdminCharacterView::new(full, statistics))
     }
 
     pub async fn exists(&self, character: CharacterId) -> Result<bool, Refusal> {
         let client = self.client().await?;
-        let found = store::by_id(&client, character).await.map_err(|error| refusal(&error))?;
-        Ok(found.is_some())
+        store::exists(&client, character.uuid()).await.map_err(|error| refusal(&error))
     }
 
     /// What founding a conversation needs of these characters, in the same order; `not_found` if one is missing.
@@ -140,17 +205,27 @@ impl Characters {
     /// nothing. A character that is no longer marked as seeded, or was deleted, stays as it is.
     pub async fn seed(&self, characters: &[SeedCharacter]) -> Result<SeedReport, Refusal> {
         let mut client = self.client().await?;
-        store::seed(&mut client, characters).await.map_err(|error| refusal(&error))
+        let seeded = store::seed(&mut client, characters).await;
+        self.forget_all();
+        seeded.map_err(|error| refusal(&error))
     }
 
     /// Takes away the seeded characters that no conversation ever had; answers how many.
     pub async fn unseed(&self) -> Result<u64, Refusal> {
         let client = self.client().await?;
-        store::unseed(&client).await.map_err(|error| refusal(&error))
+        let gone = store::unseed(&client).await;
+        self.forget_all();
+        gone.map_err(|error| refusal(&error))
+    }
+
+    fn forget_all(&self) {
+        self.0.views.forget_all();
+        self.0.slugs.forget_all();
+        self.0.counts.forget_all();
     }
 
     async fn client(&self) -> Result<deadpool_postgres::Client, Refusal> {
-        self.pool.get().await.map_err(|error| refusal(&error))
+        self.0.pool.get().await.map_err(|error| refusal(&error))
     }
 }
 

@@ -1,86 +1,63 @@
 //! The SQL of characters.
 
+mod list;
+mod rows;
+mod seeds;
+pub mod statistics;
+mod write;
+
 use deadpool_postgres::{Client, GenericClient};
 use greenroom_actors::domain::CharacterId;
-use serde_json::json;
+use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::cursor::Position;
-use super::seed::SeedCharacter;
-use super::{CastMember, CharacterFilter, CharacterView, SeedReport};
-use crate::postgres::{Stored, containing, query};
+pub use list::{count, list};
+pub use seeds::{seed, unseed};
+pub use write::{delete, insert, lock, update};
 
-pub struct CharacterPage {
-    pub characters: Vec<CharacterView>,
-    /// All that the filter lets through.
-    pub total: i64,
+use super::draft::FullCharacter;
+use super::news::News;
+use super::view::{CharacterStatistics, CharacterView};
+use super::{CastMember, CharacterKey};
+use crate::postgres::{Stored, query, query_opt};
+
+/// The channel that changes are told on.
+pub const CHANNEL: &str = "greenroom_characters";
+
+/// The public part of a character.
+pub async fn public(client: &impl GenericClient, key: &CharacterKey) -> Stored<Option<CharacterView>> {
+    let row = match key {
+        CharacterKey::Id(id) => query_opt(client, &of("c.id = $1", rows::PUBLIC_COLUMNS), &[id]).await?,
+        CharacterKey::Slug(slug) => {
+            query_opt(client, &of("c.slug = $1", rows::PUBLIC_COLUMNS), &[slug]).await?
+        }
+    };
+    Ok(row.map(|row| rows::public(&row, 0)))
 }
 
-// `$3` is a pattern with its wildcards escaped. The count comes with the page, also when that is empty.
-const LIST: &str = r"
-with fitting as (
-    select id, slug, name, tagline, description, category, tags, greeting, avatar_url, color
-    from characters
-    where deleted_at is null
-      and ($1::text is null or lower(category) = lower($1))
-      and ($2::text is null or exists (select from unnest(tags) as tag where lower(tag) = lower($2)))
-      and ($3::text is null or name ilike $3 or tagline ilike $3 or description ilike $3
-           or exists (select from unnest(tags) as tag where tag ilike $3))
-)
-select total, page.*
-from (select count(*) as total from fitting) counted
-left join (
-    select * from fitting
-    where $4::text is null or (name, id) > ($4, $5::uuid)
-    order by name, id limit $6 offset $7) page on true
-order by page.name, page.id";
-
-pub async fn list(
-    client: &impl GenericClient,
-    filter: &CharacterFilter,
-    after: Option<&Position>,
-    limit: i64,
-    skip: i64,
-) -> Stored<CharacterPage> {
-    let pattern = filter.q.as_deref().map(containing);
-    let name = after.map(|position| position.name.as_str());
-    let id = after.map(|position| position.id);
-    let rows =
-        query(client, LIST, &[&filter.category, &filter.tag, &pattern, &name, &id, &limit, &skip]).await?;
-    let total = rows.first().map_or(0, |row| row.get(0));
-    let characters =
-        rows.iter().filter(|row| row.get::<_, Option<Uuid>>(1).is_some()).map(|row| view(row, 1)).collect();
-    Ok(CharacterPage { characters, total })
+/// All of a character.
+pub async fn full(client: &impl GenericClient, id: Uuid) -> Stored<Option<FullCharacter>> {
+    let row = query_opt(client, &of("c.id = $1", &rows::FULL_COLUMNS), &[&id]).await?;
+    Ok(row.map(|row| rows::full(&row)))
 }
 
-fn view(row: &Row, first: usize) -> CharacterView {
-    CharacterView {
-        id: row.get(first),
-        slug: row.get(first + 1),
-        name: row.get(first + 2),
-        tagline: row.get(first + 3),
-        description: row.get(first + 4),
-        category: row.get(first + 5),
-        tags: row.get(first + 6),
-        greeting: row.get(first + 7),
-        avatar_url: row.get(first + 8),
-        color: row.get(first + 9),
-    }
+pub async fn numbers(client: &impl GenericClient, id: Uuid) -> Stored<CharacterStatistics> {
+    let row = query_opt(client, &of("c.id = $1", rows::STATISTICS_COLUMNS), &[&id]).await?;
+    Ok(row.map(|row| rows::statistics(&row, 0)).unwrap_or_default())
 }
 
-const BY_ID: &str = "select id, slug, name, tagline, description, category, tags, greeting, avatar_url, color
-    from characters where id = $1 and deleted_at is null";
-const BY_SLUG: &str =
-    "select id, slug, name, tagline, description, category, tags, greeting, avatar_url, color
-    from characters where slug = $1 and deleted_at is null";
-
-pub async fn by_id(client: &impl GenericClient, id: CharacterId) -> Stored<Option<CharacterView>> {
-    Ok(query(client, BY_ID, &[&id.uuid()]).await?.first().map(|row| view(row, 0)))
+fn of(condition: &str, columns: &str) -> String {
+    format!(
+        "select {columns} from characters c left join character_stats s on s.character_id = c.id
+         where {condition} and c.deleted_at is null"
+    )
 }
 
-pub async fn by_slug(client: &impl GenericClient, slug: &str) -> Stored<Option<CharacterView>> {
-    Ok(query(client, BY_SLUG, &[&slug]).await?.first().map(|row| view(row, 0)))
+const EXISTS: &str = "select from characters where id = $1 and deleted_at is null";
+
+pub async fn exists(client: &impl GenericClient, id: Uuid) -> Stored<bool> {
+    Ok(query_opt(client, EXISTS, &[&id]).await?.is_some())
 }
 
 const CAST: &str = "select c.id, c.name, c.greeting
@@ -99,78 +76,44 @@ pub async fn cast(client: &impl GenericClient, ids: &[CharacterId]) -> Stored<Ve
     Ok(rows.iter().map(member).collect())
 }
 
-// A character that an admin made or took over (`seeded` is false), or deleted, is left alone; one that stands as the
-// file says is not written, so that its version and its live persona stay.
-const SEED: &str = "
-insert into characters as c (id, slug, name, tagline, description, category, tags, color, greeting, personality,
-    scenario, traits, examples, knowledge, talkativeness, temperature, seeded)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, true)
-on conflict (slug) do update set
-    name = excluded.name, tagline = excluded.tagline, description = excluded.description,
-    category = excluded.category, tags = excluded.tags, color = excluded.color, greeting = excluded.greeting,
-    personality = excluded.personality, scenario = excluded.scenario, traits = excluded.traits,
-    examples = excluded.examples, knowledge = excluded.knowledge, talkativeness = excluded.talkativeness,
-    temperature = excluded.temperature, version = c.version + 1, updated_at = now()
-where c.seeded and c.deleted_at is null and
-    (c.name, c.tagline, c.description, c.category, c.tags, c.color, c.greeting, c.personality, c.scenario, c.traits,
-     c.examples, c.knowledge, c.talkativeness, c.temperature)
-    is distinct from
-    (excluded.name, excluded.tagline, excluded.description, excluded.category, excluded.tags, excluded.color,
-     excluded.greeting, excluded.personality, excluded.scenario, excluded.traits, excluded.examples,
-     excluded.knowledge, excluded.talkativeness, excluded.temperature)
-returning version = 1";
-
-/// All of them or none. Two servers that start at once wait for each other at the first slug.
-pub async fn seed(client: &mut Client, characters: &[SeedCharacter]) -> Stored<SeedReport> {
-    let mut in_order: Vec<&SeedCharacter> = characters.iter().collect();
-    in_order.sort_by(|a, b| a.slug.cmp(&b.slug));
-    let mut report = SeedReport::default();
-    let transaction = client.transaction().await?;
-    for character in in_order {
-        let examples: Vec<_> = character
-            .examples
-            .iter()
-            .map(|line| json!({"from": line.from.as_str(), "text": line.text}))
-            .collect();
-        let rows = query(
-            &transaction,
-            SEED,
-            &[
-                &CharacterId::new().uuid(),
-                &character.slug,
-                &character.name,
-                &character.tagline,
-                &character.description,
-                &character.category,
-                &character.tags,
-                &character.color,
-                &character.greeting,
-                &character.personality,
-                &character.scenario,
-                &character.traits,
-                &serde_json::Value::Array(examples),
-                &character.knowledge,
-                &character.talkativeness,
-                &character.temperature,
-            ],
-        )
-        .await?;
-        match rows.first().map(|row| row.get(0)) {
-            Some(true) => report.made += 1,
-            Some(false) => report.changed += 1,
-            None => report.unchanged += 1,
-        }
-    }
-    transaction.commit().await?;
-    Ok(report)
+/// Tells it when the transaction commits.
+pub async fn notify(client: &impl GenericClient, news: News) -> Stored<()> {
+    query(client, "select pg_notify($1, $2)::text", &[&CHANNEL, &news.write()]).await.map(drop)
 }
 
-// A conversation that was deleted still names its characters.
-const UNSEED: &str = "delete from characters c where c.seeded
-    and not exists (select from room_characters where character_id = c.id)
-    and not exists (select from rooms where default_character_id = c.id)";
+const CHANGED: &str = "select id, deleted_at is not null from characters
+    where updated_at > $1 order by updated_at desc limit $2";
 
-pub async fn unseed(client: &impl GenericClient) -> Stored<u64> {
-    let statement = client.prepare_cached(UNSEED).await?;
-    Ok(client.execute(&statement, &[]).await?)
+/// What changed after that time, the latest first, at most `limit` of them.
+pub async fn changed_after(client: &impl GenericClient, after: Timestamp, limit: i64) -> Stored<Vec<News>> {
+    let news = |row: &Row| {
+        let id = CharacterId::from_uuid(row.get(0));
+        if row.get(1) { News::Deleted(id) } else { News::Changed(id) }
+    };
+    Ok(query(client, CHANGED, &[&after, &limit]).await?.iter().map(news).collect())
+}
+
+// The character is locked, so that a deletion comes before or after.
+const RATE: &str = "insert into character_ratings as r (character_id, user_id, rating)
+    select c.id, $2, $3 from characters c where c.id = $1 and c.deleted_at is null for key share of c
+    on conflict (character_id, user_id) do update set rating = excluded.rating, rated_at = now()
+    returning character_id";
+// Read in the same transaction, which holds the row since the rating was written: these sums have it in them.
+const RATED: &str = "select ratings, rating_sum from character_stats where character_id = $1";
+
+/// Stores a rating; answers how many there are and their sum, or `None` where there is no such character.
+pub async fn rate(
+    client: &mut Client,
+    character: Uuid,
+    user: Uuid,
+    rating: i16,
+) -> Stored<Option<(u64, u64)>> {
+    let transaction = client.transaction().await?;
+    if query_opt(&transaction, RATE, &[&character, &user, &rating]).await?.is_none() {
+        return Ok(None);
+    }
+    let row = query_opt(&transaction, RATED, &[&character]).await?;
+    transaction.commit().await?;
+    let number = |row: &Row, at: usize| row.get::<_, i64>(at).unsigned_abs();
+    Ok(row.map(|row| (number(&row, 0), number(&row, 1))))
 }

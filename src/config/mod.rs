@@ -5,6 +5,7 @@
 
 mod accounts;
 mod ai;
+mod characters;
 mod conversations;
 mod database;
 mod engine;
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use accounts::{AdminSettings, AuthSettings, OtpSettings};
 pub use ai::{AiSettings, OFFLINE, ProviderKind, ProviderSettings};
+pub use characters::CharacterSettings;
 pub use conversations::ConversationsSettings;
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};
@@ -87,6 +89,7 @@ pub struct Config {
     pub journal: JournalSettings,
     pub jobs: JobSettings,
     pub ai: AiSettings,
+    pub characters: CharacterSettings,
     pub conversations: ConversationsSettings,
     pub log: LogSettings,
     pub plans: BTreeMap<String, PlanSettings>,
@@ -111,6 +114,7 @@ impl Default for Config {
             journal: JournalSettings::default(),
             jobs: JobSettings::default(),
             ai: AiSettings::default(),
+            characters: CharacterSettings::default(),
             conversations: ConversationsSettings::default(),
             log: LogSettings::default(),
             plans: plans::shipped(),

@@ -267,6 +267,9 @@ fn settings_that_contradict_are_refused() {
     for (text, name) in [
         ("[pool]\nworkers = 0\n", "pool.workers"),
         ("[pool]\nfirst_token_timeout_ms = 200000\n", "pool.first_token_timeout_ms"),
+        ("[engine]\nmembers_max = 0\n", "engine.members_max"),
+        ("[engine]\nvariants_max = 11\n", "engine.variants_max"),
+        ("[engine]\ncharacter_chain_max = 21\n", "engine.character_chain_max"),
         ("[limits.api]\nmax = 0\n", "limits.api"),
         ("[auth]\nrefresh_ttl_s = 60\n", "auth.access_ttl_s"),
         ("[auth]\ndefault_region = \"Atlantis\"\n", "auth.default_region"),

@@ -136,6 +136,7 @@ impl Config {
             ("engine.members_max", self.engine.members_max),
             ("engine.characters_max", self.engine.characters_max),
             ("engine.variants_max", self.engine.variants_max.into()),
+            ("engine.memories_max", self.engine.memories_max),
             ("pool.workers", self.pool.workers),
             ("pool.queue_max", self.pool.queue_max),
             ("pool.per_user", self.pool.per_user),
@@ -144,6 +145,8 @@ impl Config {
             ("journal.batch_max", self.journal.batch_max),
             ("journal.queue_max", self.journal.queue_max),
             ("jobs.workers", self.jobs.workers),
+            ("characters.card_max_bytes", self.characters.card_max_bytes),
+            ("characters.cache_max", self.characters.cache_max as usize),
         ];
         for (name, value) in at_least_one {
             broken.unless(value > 0, name, "takes 1 or more");
@@ -165,6 +168,9 @@ impl Config {
             ("jobs.poll_ms", self.jobs.poll_ms),
             ("jobs.deadline_ms", self.jobs.deadline_ms),
             ("jobs.backoff_ms", self.jobs.backoff_ms),
+            ("characters.cache_s", self.characters.cache_s),
+            ("characters.statistics_every_s", self.characters.statistics_every_s),
+            ("characters.views_flush_ms", self.characters.views_flush_ms),
         ];
         for (name, value) in spans {
             broken.unless(value > 0, name, "takes a span longer than zero");
@@ -215,6 +221,12 @@ impl Config {
             self.jobs.backoff_ms <= self.jobs.backoff_max_ms,
             "jobs.backoff_ms",
             "is longer than jobs.backoff_max_ms",
+        );
+        broken.unless(self.engine.memories_max <= 1_000, "engine.memories_max", "takes 1 to 1000");
+        broken.unless(
+            self.characters.popularity_half_life_s >= 60,
+            "characters.popularity_half_life_s",
+            "takes 60 or more",
         );
         broken.unless(self.jobs.retries <= 100, "jobs.retries", "takes 100 or less");
         broken.unless(

@@ -3,7 +3,7 @@
 use greenroom_actors::domain::{CharacterId, RoomId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 
-use super::store::{self, Founded, Founding};
+use super::store::{self, Founded, Founding, Greeting};
 use super::view::ConversationView;
 use super::{Conversations, slug};
 use crate::characters::CastMember;
@@ -106,7 +106,11 @@ impl Conversations {
 
 fn founding(owner: UserId, title: String, members: Vec<UserId>, cast: &[CastMember]) -> Founding {
     let greeting = match cast {
-        [only] => Some(only.greeting.trim().to_owned()).filter(|greeting| !greeting.is_empty()),
+        [only] => Some(Greeting {
+            character: only.id,
+            character_name: only.name.clone(),
+            text: only.greeting.clone(),
+        }),
         _ => None,
     };
     Founding {
@@ -161,12 +165,17 @@ mod tests {
 
     #[test]
     fn a_character_alone_greets_and_several_do_not() {
-        let one = CastMember { id: CharacterId::new(), name: "Mira".into(), greeting: " Come in. ".into() };
+        let one = CastMember {
+            id: CharacterId::new(),
+            name: "Mira".into(),
+            greeting: " Come in, {{user}}.{{// softly}} ".into(),
+        };
         let other = CastMember { id: CharacterId::new(), name: "Bram".into(), greeting: "Oi.".into() };
         let alone = founding(UserId::new(), "t".into(), Vec::new(), std::slice::from_ref(&one));
-        assert_eq!(alone.greeting.as_deref(), Some("Come in."));
+        let said = alone.greeting.and_then(|greeting| greeting.said("Ada", RoomId::new()));
+        assert_eq!(said.as_deref(), Some("Come in, Ada."));
         let both = [one, other];
-        assert_eq!(founding(UserId::new(), "t".into(), Vec::new(), &both).greeting, None);
+        assert!(founding(UserId::new(), "t".into(), Vec::new(), &both).greeting.is_none());
         assert_eq!(names(&both), "Mira, Bram");
     }
 

@@ -5,7 +5,7 @@ mod log;
 mod lookup;
 mod rooms;
 
-pub(super) use found::{Founded, Founding, default_of, found};
+pub(super) use found::{Founded, Founding, Greeting, default_of, found};
 pub use log::MessageRange;
 pub(super) use log::{changed_since, count_changed_since, head, latest, messages, read_marks};
 pub(super) use lookup::{castable, person, person_named, standing};

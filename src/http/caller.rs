@@ -98,7 +98,7 @@ fn extract<T: 'static>(
 }
 
 /// Whether an admin asks. A token that does not hold counts as none: monitors may have an old one.
-pub(super) async fn is_admin(request: &HttpRequest) -> bool {
+pub(crate) async fn is_admin(request: &HttpRequest) -> bool {
     extract(request, admin).await.is_ok()
 }
 

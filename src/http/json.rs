@@ -21,22 +21,24 @@ impl Default for BodyLimit {
 }
 
 /// A request's JSON body: 415 when it is not JSON, 413 when it is too large, 400 with details when it is not a `T`.
+/// `MAX` is how many bytes it may have where that is not the app's [`BodyLimit`].
 #[derive(Debug)]
-pub struct Json<T>(pub T);
+pub struct Json<T, const MAX: usize = 0>(pub T);
 
-impl<T> Json<T> {
+impl<T, const MAX: usize> Json<T, MAX> {
     pub fn into_inner(self) -> T {
         self.0
     }
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Json<T, MAX> {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let limit =
             request.app_data::<web::Data<BodyLimit>>().map_or_else(BodyLimit::default, |limit| ***limit);
+        let limit = if MAX > 0 { BodyLimit(MAX) } else { limit };
         let checked = check_head(request, limit);
         let mut payload = payload.take();
         async move {

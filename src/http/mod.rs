@@ -22,8 +22,8 @@ mod site;
 mod throttle;
 
 pub use address::client_address;
-pub(crate) use caller::bearer;
 pub use caller::{AdminCaller, Caller, OptionalCaller};
+pub(crate) use caller::{bearer, is_admin};
 pub use console::console_page;
 pub use deprecation::older_face;
 pub use health::{DependencyState, Finding, Health, Probe};

@@ -13,8 +13,8 @@ use deadpool_postgres::{Client, Pool};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{
-    CharacterId, CharacterRecord, Dials, ExampleLine, Message, MessageId, MeterKey, ModelChoice, NodeId,
-    Plans, Priority, Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
+    CharacterId, CharacterRecord, Dials, ExampleLine, Fact, Memory, Message, MessageId, MeterKey,
+    ModelChoice, NodeId, Plans, Priority, Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
 use greenroom_actors::ports::{Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, UserRecord};
 use jiff::civil::Date;
@@ -78,6 +78,14 @@ const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, s
         alternate_greetings, tone, formality, humor, empathy, creativity, confidence, emoji, restricted_topics,
         lorebook, post_history
     FROM characters WHERE id = $1 AND deleted_at IS NULL";
+
+/// Alone with one person a character knows all that this one told it anywhere; among several only what was told there.
+const MEMORIES: &str =
+    "WITH present AS (SELECT user_id FROM room_members WHERE room_id = $1 AND left_at IS NULL)
+    SELECT m.user_id, u.display_name, m.fact FROM memories m JOIN users u ON u.id = m.user_id
+    WHERE m.user_id IN (SELECT user_id FROM present) AND m.character_id = $2
+        AND (m.room_id = $1 OR (SELECT count(*) FROM present) = 1)
+    ORDER BY m.updated_at DESC, m.id DESC LIMIT $3";
 
 /// What [`open_turn`] reads.
 const TURN_COLUMNS: &str =
@@ -161,10 +169,31 @@ impl Archive for PostgresArchive {
         .boxed()
     }
 
+    fn memories(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let latest_first = query(&client, MEMORIES, &[&room.uuid(), &character.uuid(), &limit]).await?;
+            let memory = |row: &Row| Memory {
+                about: UserId::from_uuid(row.get(0)),
+                name: row.get(1),
+                fact: Fact::trusted(row.get::<_, &str>(2)),
+            };
+            Ok(latest_first.iter().rev().map(memory).collect())
+        }
+        .boxed()
+    }
+
     /// The messages' `replies` are left empty: a prompt has no use for them.
     fn history(
         &self,
         room: RoomId,
+        since: Revision,
         up_to: Revision,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>> {
@@ -172,11 +201,12 @@ impl Archive for PostgresArchive {
             let client = self.client().await?;
             let sql = format!(
                 "SELECT {} FROM messages m WHERE m.room_id = $1 AND m.\"offset\" <= $2
+                    AND m.\"offset\" > $4 AND m.deleted_at IS NULL
                  ORDER BY m.\"offset\" DESC LIMIT $3",
                 rows::MESSAGE_COLUMNS
             );
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let newest_first = query(&client, &sql, &[&room.uuid(), &up_to, &limit]).await?;
+            let newest_first = query(&client, &sql, &[&room.uuid(), &up_to, &limit, &since]).await?;
             Ok(newest_first.iter().rev().map(rows::message).collect())
         }
         .boxed()

@@ -11,6 +11,7 @@ mod amended;
 mod columns;
 mod erased;
 mod found;
+mod memories;
 mod rooms;
 mod statements;
 
@@ -22,6 +23,7 @@ use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{ClientId, MessageId, NodeId, RoomId, UserId};
 use greenroom_actors::journal::decide::{Decision, Head, Locked, LockedTurn, Touched, Writes, decide};
 use greenroom_actors::ports::{CommitError, Entry, JournalLane, JournalStore, Outcome, StoredBefore};
+use greenroom_actors::settings::TurnSettings;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -49,26 +51,35 @@ const LANE_SETTINGS: &str = "SET synchronous_commit = on; SET plan_cache_mode = 
 pub struct PostgresJournal {
     connector: Connector,
     node: NodeId,
+    memories_max: usize,
 }
 
 impl PostgresJournal {
     /// `node` is noted as the holder of the turns that its batches open.
     #[must_use]
     pub fn new(connector: Connector, node: NodeId) -> Self {
-        Self { connector, node }
+        Self { connector, node, memories_max: TurnSettings::default().memories_max }
+    }
+
+    /// Characters keep so many facts of one person.
+    #[must_use]
+    pub fn keeping(self, memories_max: usize) -> Self {
+        Self { memories_max, ..self }
     }
 }
 
 impl JournalStore for PostgresJournal {
     fn lane(&self, index: usize) -> Box<dyn JournalLane> {
         let connector = self.connector.with_setup(&format!("lane {index}"), LANE_SETTINGS);
-        Box::new(Lane { connector, node: self.node, connection: None })
+        let memories_max = i64::try_from(self.memories_max).unwrap_or(i64::MAX);
+        Box::new(Lane { connector, node: self.node, memories_max, connection: None })
     }
 }
 
 struct Lane {
     connector: Connector,
     node: NodeId,
+    memories_max: i64,
     connection: Option<Connection>,
 }
 
@@ -76,6 +87,7 @@ struct Connection {
     client: Client,
     statements: Statements,
     driver: JoinHandle<()>,
+    memories_max: i64,
 }
 
 impl Drop for Connection {
@@ -119,7 +131,7 @@ impl Lane {
         let connected = async {
             let (client, driver) = self.connector.connect().await?;
             let statements = Statements::prepare(&client).await?;
-            Ok::<_, Error>(Connection { client, statements, driver })
+            Ok::<_, Error>(Connection { client, statements, driver, memories_max: self.memories_max })
         };
         match tokio::time::timeout(COMMIT_DEADLINE, connected).await {
             Ok(Ok(connection)) => Ok(connection),
@@ -207,7 +219,7 @@ impl Connection {
             before: stored_before(&before),
             reads: reads
                 .iter()
-                .map(|row| ((room(row, 0), UserId::from_uuid(row.get(1))), row.get(2)))
+                .map(|row| ((room(row, 0), UserId::from_uuid(row.get(1))), (row.get(2), row.get(3))))
                 .collect(),
             ..Locked::default()
         };
@@ -223,7 +235,20 @@ impl Connection {
         }
         let rows = WriteColumns::of(writes);
         let (statements, node) = (&self.statements, node.uuid());
-        let (messages, heads, meters, opened, ended, changed, amended, reads, rooms, stopped, committed) = tokio::join!(
+        let (
+            messages,
+            heads,
+            meters,
+            opened,
+            ended,
+            changed,
+            amended,
+            reads,
+            rooms,
+            stopped,
+            learned,
+            committed,
+        ) = tokio::join!(
             biased;
             self.query(!rows.messages.ids.is_empty(), &statements.insert_messages, rows.messages.parameters()),
             self.query(true, &statements.update_heads, [&rows.heads.ids, &rows.heads.revisions]),
@@ -243,6 +268,7 @@ impl Connection {
                 &statements.stop_turns,
                 [&rows.deleted.ids, &rows.deleted.revisions],
             ),
+            self.remember(&rows.memories),
             self.client.batch_execute("COMMIT"),
         );
         for result in [messages, heads, meters, opened, ended, changed] {
@@ -252,6 +278,7 @@ impl Connection {
         for result in [reads, rooms, stopped] {
             result?;
         }
+        learned?;
         committed
     }
 

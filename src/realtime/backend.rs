@@ -11,6 +11,7 @@ use greenroom_actors::session::{self, Identity};
 use uuid::Uuid;
 
 use crate::accounts::{Role, TokenError};
+use crate::characters::CharacterView;
 use crate::conversations::view::{ConversationView, MessageView};
 use crate::conversations::{Change, MessageRange, NewConversation, Snapshot};
 use crate::http::{Page, PageQuery};
@@ -97,6 +98,8 @@ pub trait Backend: Send + Sync + 'static {
     fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot>;
     fn change(&self, user: UserId, room: RoomId, change: Change) -> Answer<'_, Revision>;
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId>;
+    /// What everybody sees of a character.
+    fn character(&self, character: CharacterId) -> Answer<'_, Arc<CharacterView>>;
 }
 
 pub type SharedBackend = Arc<dyn Backend>;

@@ -5,6 +5,7 @@
 //! Limits: each worker's queue is bounded. What does not fit and is stored closes that worker's sockets of the room
 //! with "resume"; what is not stored is dropped. Nothing here blocks: it is called from actors.
 
+mod characters;
 mod people;
 mod presence;
 mod rooms;
@@ -27,6 +28,7 @@ use super::settings::Settings;
 use super::wire;
 use crate::accounts::Role;
 use crate::conversations::view::ConversationView;
+use characters::Watched;
 use people::People;
 use rooms::Rooms;
 
@@ -94,6 +96,7 @@ struct Inner {
     shards: RwLock<Vec<ShardHandle>>,
     rooms: Rooms,
     people: People,
+    watched: Watched,
     counters: Counters,
 }
 
@@ -120,6 +123,7 @@ impl Hub {
             shards: RwLock::default(),
             rooms: Rooms::default(),
             people: People::default(),
+            watched: Watched::default(),
             counters: Counters::default(),
         }))
     }
@@ -266,7 +270,10 @@ impl Hub {
         if places.is_empty() {
             return;
         }
-        let text = text();
+        self.tell_sessions(places, &text());
+    }
+
+    fn tell_sessions(&self, places: Vec<(ShardIndex, Vec<SessionId>)>, text: &ByteString) {
         let shards = self.0.shards.read().unwrap_or_else(PoisonError::into_inner);
         for (shard, sessions) in places {
             let Some(shard) = shards.get(usize::from(shard)) else { continue };

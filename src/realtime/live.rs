@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::backend::{Answer, Backend, Profile, Verification, Verified};
 use crate::accounts::{AccessTokens, ForeignCaller, TokenError};
+use crate::characters::{CharacterView, Characters};
 use crate::conversations::view::{ConversationView, MessageView};
 use crate::conversations::{Change, Conversations, MessageRange, NewConversation, Snapshot};
 use crate::http::{Page, PageQuery};
@@ -28,6 +29,7 @@ pub struct LiveBackend {
     pub epoch: Uuid,
     pub engine: Engine,
     pub conversations: Conversations,
+    pub characters: Characters,
     pub tokens: AccessTokens,
     pub foreign: ForeignTokens,
     pub profiles: Profiles,
@@ -151,5 +153,9 @@ impl Backend for LiveBackend {
 
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId> {
         self.conversations.default_room(user, character).boxed()
+    }
+
+    fn character(&self, character: CharacterId) -> Answer<'_, Arc<CharacterView>> {
+        self.characters.view(character).boxed()
     }
 }

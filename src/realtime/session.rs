@@ -219,6 +219,7 @@ impl Actor for SessionActor {
     fn stopped(&mut self, _: &mut SocketContext) {
         let id = self.core.id();
         self.shard.remove(id, self.core.rooms());
+        self.hub.unwatch_all(id);
         if let Some(identity) = self.core.identity() {
             let before = self.hub.online(identity.user);
             if self.hub.people().remove(id) {

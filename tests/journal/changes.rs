@@ -1,6 +1,7 @@
 //! Changes of messages and rooms on a real PostgreSQL: what they leave in the tables, and that a batch which comes
 //! twice changes once.
 
+use greenroom::postgres::rows::{self, MESSAGE_COLUMNS};
 use greenroom_actors::domain::{
     Attachment, AttachmentKind, CharacterId, Content, Emoji, Into, Message, MessageId, Reaction, RoomId,
     RoomMember, Sender, UserId, Visibility,
@@ -36,9 +37,9 @@ fn amended(outcome: Outcome) -> Message {
 }
 
 async fn read(node: &Node, room: RoomId, message: MessageId) -> Message {
-    let archive = node.archive(greenroom::postgres::archive::OtherNodes::Gone);
-    let history = archive.history(room, 1_000, 100).await.unwrap();
-    history.into_iter().find(|one| one.id == message).unwrap()
+    let sql = format!("SELECT {MESSAGE_COLUMNS} FROM messages m WHERE m.room_id = $1 AND m.id = $2");
+    let client = node.database.pool().get().await.unwrap();
+    rows::message(&client.query_one(&sql, &[&room.uuid(), &message.uuid()]).await.unwrap())
 }
 
 /// Somebody said something and a character answered: the question's turn, open no more.

@@ -166,6 +166,7 @@ pub fn close(turn: &OpenTurn, end: TurnEnd) -> Entry {
         into: turn.into,
         user: turn.user,
         usage: TokenUsage { prompt_tokens: 100, completion_tokens: 20, cached_tokens: 10 },
+        memories: Vec::new(),
         follow: Vec::new(),
     };
     Entry { room: turn.room, kind: EntryKind::Close(close) }

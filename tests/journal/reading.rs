@@ -84,12 +84,12 @@ async fn used_meters_and_history_are_those_asked_for() {
     assert_eq!((used[0].0.scope, used[0].1), (Scope::Daily, 5));
     assert!(archive.used(user, vec![DAY.tomorrow().unwrap()]).await.unwrap().is_empty());
     let offsets = async |up_to, limit| {
-        let history = archive.history(room, up_to, limit).await.unwrap();
+        let history = archive.history(room, 0, up_to, limit).await.unwrap();
         history.iter().map(|message| message.offset).collect::<Vec<_>>()
     };
     assert_eq!(offsets(4, 2).await, [3, 4]);
     assert_eq!(offsets(100, 100).await, [1, 2, 3, 4, 5]);
-    assert_eq!(archive.history(room, 5, 1).await.unwrap()[0].id, last);
+    assert_eq!(archive.history(room, 0, 5, 1).await.unwrap()[0].id, last);
 }
 
 #[tokio::test]

@@ -70,6 +70,9 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
             values (gen_random_uuid(), '{}', 'my key', 'gr_abc', '\\xdeadbeef', '{{chat}}')", user.id),
         format!("insert into usage (user_id, character_id, kind, period, used)
             values ('{}', '{}', -1, '2026-01-01', 77)", user.id, uuid::Uuid::nil()),
+        format!("insert into memories (id, user_id, character_id, room_id, message_id, fact, fact_key)
+            select gen_random_uuid(), u::uuid, (select id from characters limit 1), '{own}', gen_random_uuid(), f, f
+            from (values ('{}', 'I keep bees'), ('{}', 'I rob banks')) as m(u, f)", user.id, other.id),
     ] {
         execute(&app, &sql).await;
     }
@@ -82,6 +85,9 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
     assert_eq!(json_of(&files, "sessions.json").as_array().unwrap().len(), 1);
     assert!(files["history.json"].contains("signed_in"), "{}", files["history.json"]);
     assert_eq!(json_of(&files, "api-keys.json")[0]["prefix"], "gr_abc");
+    let memories = json_of(&files, "memories.json");
+    assert_eq!((memories.as_array().unwrap().len(), &memories[0]["fact"]), (1, &json!("I keep bees")));
+    assert!(memories[0]["character"].is_string(), "{memories}");
     let usage = json_of(&files, "usage.json");
     assert!(usage.as_array().unwrap().iter().any(|line| line["used"] == 77), "{usage}");
     let conversations = json_of(&files, "conversations.json");
@@ -107,6 +113,7 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
     for not_theirs in [
         other.email.as_str(),
         "a secret of others",
+        "I rob banks",
         "theirs in what I left",
         "argon2",
         "deadbeef",

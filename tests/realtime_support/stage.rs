@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom::accounts::{Role, TokenError};
+use greenroom::characters::CharacterView;
 use greenroom::conversations::view::{ConversationView, MessageView, ReplyModeView, Visibility};
 use greenroom::conversations::{Change, Invited, MessageRange, NewConversation, Snapshot};
 use greenroom::http::{Page, PageQuery};

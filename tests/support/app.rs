@@ -160,7 +160,12 @@ impl TestApp {
     }
 
     /// Ends the server and checks what must hold at every end.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        drop(self.ended().await);
+    }
+
+    /// The same, and gives back the database.
+    pub async fn ended(mut self) -> TestDatabase {
         let app = self.app.take().expect("running");
         assert_eq!(app.stop().await, 0, "a drain leaves no reply unfinished");
         let client = self.database.pool().get().await.expect("a connection");
@@ -170,6 +175,7 @@ impl TestApp {
             .expect("a count")
             .get(0);
         assert_eq!(open, 0, "no open turn is left");
+        self.database
     }
 }
 

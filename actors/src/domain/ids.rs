@@ -80,6 +80,10 @@ id!(
     MessageId
 );
 id!(
+    /// A fact that a character remembers of a person.
+    MemoryId
+);
+id!(
     /// One socket's sign-in.
     SessionId
 );

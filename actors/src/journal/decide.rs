@@ -21,8 +21,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::{
-    Attachment, ClientId, Content, Emoji, FailureCode, Finish, Message, MessageId, MessageKind, MeterKey,
-    ReplyState, Revision, RoomId, Sender, TokenUsage, UserId,
+    Attachment, CharacterId, ClientId, Content, Emoji, Fact, FailureCode, Finish, MemoryId, Message,
+    MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId, Sender, TokenUsage, UserId,
 };
 use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
 use crate::protocol::RoomChange;
@@ -56,7 +56,8 @@ pub struct Locked {
     pub turns: HashMap<MessageId, LockedTurn>,
     pub meters: HashMap<MeterKey, u32>,
     pub before: HashMap<ClientKey, StoredBefore>,
-    pub reads: HashMap<(RoomId, UserId), Revision>,
+    /// How far each member has read, and the revision of that.
+    pub reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
     /// The messages that changes are about, with their replies and reactions.
     pub messages: HashMap<MessageId, Message>,
     /// The texts of their variants, where one is to be selected.
@@ -112,6 +113,19 @@ pub struct RoomRow {
     pub what: RoomChange,
 }
 
+/// A fact to keep, unless the character knows it.
+#[derive(Clone, Debug)]
+pub struct NewMemory {
+    pub id: MemoryId,
+    pub user: UserId,
+    pub character: CharacterId,
+    pub room: RoomId,
+    /// The message in which it was told.
+    pub message: MessageId,
+    pub fact: Fact,
+    pub at: Timestamp,
+}
+
 /// A turn to end.
 #[derive(Clone, Debug)]
 pub struct EndedTurn {
@@ -131,6 +145,7 @@ pub struct Writes {
     pub meters: BTreeMap<MeterKey, u32>,
     pub opened: Vec<OpenTurn>,
     pub ended: Vec<EndedTurn>,
+    pub memories: Vec<NewMemory>,
     /// Messages whose replies changed, and nothing else: their revision.
     pub changed: BTreeMap<MessageId, Revision>,
     /// Messages that changed, as they then are.

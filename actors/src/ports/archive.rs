@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::StoreError;
 use crate::domain::{
-    CharacterId, CharacterRecord, Into, Message, MessageId, MeterKey, Plan, Priority, Revision,
+    CharacterId, CharacterRecord, Into, Memory, Message, MessageId, MeterKey, Plan, Priority, Revision,
     RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
 
@@ -109,10 +109,12 @@ pub trait Archive: Send + Sync + 'static {
     fn character(&self, character: CharacterId)
     -> BoxFuture<'_, Result<Option<CharacterRecord>, StoreError>>;
 
-    /// The last `limit` messages of the room with an offset of at most `up_to`, oldest first.
+    /// The last `limit` messages of the room that were not deleted, with an offset above `since` and of at most `up_to`,
+    /// oldest first.
     fn history(
         &self,
         room: RoomId,
+        since: Revision,
         up_to: Revision,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>>;
@@ -123,6 +125,14 @@ pub trait Archive: Send + Sync + 'static {
         room: RoomId,
         message: MessageId,
     ) -> BoxFuture<'_, Result<Option<Answered>, StoreError>>;
+    /// What the character may know here of the people who are in the room, the latest `limit`, oldest first: alone with one
+    /// person all that this one ever told it, among several what was told in this very room.
+    fn memories(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>>;
 
     /// Raises the fence of at most `limit` open turns, makes this node their holder, and returns them.
     fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>>;

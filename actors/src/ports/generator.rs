@@ -13,6 +13,9 @@ pub enum PromptRole {
     System,
     User,
     Assistant,
+    /// What the character knows of the people, in their words. A provider gets it as a user's message: nothing that
+    /// people wrote has a system message's weight.
+    Note,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +32,8 @@ pub struct GenerateRequest {
     /// Who is spoken with, for the provider's abuse tracking (hashed there).
     pub user: UserId,
     pub user_name: String,
-    /// The system prompt first, then the history within the token budget, the asked message last.
+    /// The system prompt first, then the history within the token budget, then what was brought up (a note, a system message)
+    /// and the asked message last.
     pub messages: Vec<PromptMessage>,
     pub max_tokens: u32,
 }

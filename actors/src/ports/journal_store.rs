@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::OpenTurn;
 use crate::domain::{
-    Attachment, CharacterId, ClientId, Content, FailureCode, Finish, Into, Message, MessageId, MessageKind,
-    Meter, MeterKey, Reply, ReplyState, Revision, RoomId, TokenUsage, UserId,
+    Attachment, CharacterId, ClientId, Content, Fact, FailureCode, Finish, Into, MemoryId, Message,
+    MessageId, MessageKind, Meter, MeterKey, Reply, ReplyState, Revision, RoomId, TokenUsage, UserId,
 };
 use crate::protocol::{Amendment, RoomChange};
 
@@ -105,6 +105,8 @@ pub struct CloseTurn {
     /// Tokens to account to the asker, also those of a failure.
     pub user: UserId,
     pub usage: TokenUsage,
+    /// What the character is to remember of the asker, with the ids under which it is kept. One that it knows is left out.
+    pub memories: Vec<(MemoryId, Fact)>,
     /// Characters that answer this reply. Their `asked` is this message; their `asked_offset` is filled in.
     pub follow: Vec<OpenTurn>,
 }

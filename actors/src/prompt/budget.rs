@@ -26,18 +26,6 @@ pub(super) fn message_tokens(text: &str, counter: &dyn TokenCounter) -> usize {
     MESSAGE_TOKENS + counter.count(text)
 }
 
-/// What the system message leaves of `budget` for `lines`. Where all fits by its bytes alone nothing is counted: most
-/// talks are short, and counting takes longer than all else here.
-pub(super) fn beside(
-    system: &str,
-    lines: &[PromptMessage],
-    budget: usize,
-    counter: &dyn TokenCounter,
-) -> usize {
-    let left = budget.saturating_sub(MESSAGE_TOKENS + system.len());
-    if bytes(lines) <= left { left } else { budget.saturating_sub(message_tokens(system, counter)) }
-}
-
 fn bytes(lines: &[PromptMessage]) -> usize {
     lines.iter().map(|line| MESSAGE_TOKENS + line.content.len()).sum()
 }
@@ -81,6 +69,11 @@ fn whole_blocks(first: usize, offsets: &[Revision]) -> usize {
         Some(skipped) if (skipped + 1) * 4 <= kept.len() => first + skipped + 1,
         _ => first,
     }
+}
+
+/// `text` itself where it fits, else its beginning.
+pub(super) fn cut_to_fit(text: &str, most: usize, counter: &dyn TokenCounter) -> String {
+    if fits(text, most, counter) { text.to_owned() } else { cut(text, most, counter) }
 }
 
 /// The beginning of `text` that has at most `most` tokens, with a mark where it was cut.

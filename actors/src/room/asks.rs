@@ -94,7 +94,7 @@ async fn look_up(
 ) -> Result<Option<Found>, StoreError> {
     let named = match wanted {
         Wanted::Reply(_) => {
-            let latest = archive.history(room, i64::MAX, LATEST_MAX).await?;
+            let latest = archive.history(room, 0, i64::MAX, LATEST_MAX).await?;
             let last = latest.into_iter().rev().find(|message| message.changes.deleted_at.is_none());
             return Ok(last.map(|target| Found { target, replies: Vec::new(), asking: None }));
         }

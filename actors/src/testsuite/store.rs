@@ -1,5 +1,6 @@
 //! Tables in memory behind the engine's Archive and JournalStore, with the real `decide` between them, and faults at will.
 
+mod archive;
 mod tables;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -8,19 +9,17 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::{lock, plans};
 use crate::domain::{
     CharacterId, CharacterRecord, Content, Finish, Message, MessageId, MeterKey, NodeId, ReplyState,
-    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, Sender, UserId,
+    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
-use crate::journal::decide::{Head, decide};
+use crate::journal::decide::{Head, NewMemory, decide};
 use crate::ports::{
-    Answered, Archive, CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomRecord,
-    StoreError, TakeUp, UserRecord,
+    CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomRecord, StoreError, UserRecord,
 };
 
 /// What happens to the next commits.
@@ -51,7 +50,8 @@ struct Tables {
     messages: BTreeMap<(RoomId, Revision), Message>,
     turns: HashMap<MessageId, Turn>,
     meters: HashMap<MeterKey, u32>,
-    reads: HashMap<(RoomId, UserId), Revision>,
+    reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
+    memories: Vec<NewMemory>,
     variants: HashMap<(MessageId, u16), (Content, Finish)>,
     /// Changes by the id of their entry.
     done: HashMap<Uuid, Revision>,
@@ -111,6 +111,11 @@ impl MemoryStore {
             .range((room, 0)..=(room, Revision::MAX))
             .map(|(_, message)| message.clone())
             .collect()
+    }
+
+    /// All facts that are kept, in the order in which they came.
+    pub fn memories(&self) -> Vec<NewMemory> {
+        lock(&self.0).memories.clone()
     }
 
     pub fn head(&self, room: RoomId) -> Revision {
@@ -203,102 +208,5 @@ impl JournalLane for Lane {
 impl JournalStore for MemoryStore {
     fn lane(&self, _index: usize) -> Box<dyn JournalLane> {
         Box::new(Lane(self.0.clone()))
-    }
-}
-
-impl Archive for MemoryStore {
-    fn room(&self, room: RoomId) -> BoxFuture<'_, Result<Option<RoomRecord>, StoreError>> {
-        self.read(move |tables| {
-            let head = tables.heads.get(&room).filter(|head| !head.closed)?;
-            tables.rooms.get(&room).map(|record| RoomRecord {
-                head: head.last,
-                last_speaker: tables.last_speaker(room),
-                ..record.clone()
-            })
-        })
-    }
-
-    fn user(&self, user: UserId) -> BoxFuture<'_, Result<Option<UserRecord>, StoreError>> {
-        self.read(move |tables| tables.users.get(&user).cloned())
-    }
-
-    fn used(
-        &self,
-        user: UserId,
-        periods: Vec<Date>,
-    ) -> BoxFuture<'_, Result<Vec<(MeterKey, u32)>, StoreError>> {
-        self.read(move |tables| {
-            let wanted = |key: &MeterKey| key.user == user && periods.contains(&key.period);
-            tables.meters.iter().filter(|(key, _)| wanted(key)).map(|(key, used)| (*key, *used)).collect()
-        })
-    }
-
-    fn character(
-        &self,
-        character: CharacterId,
-    ) -> BoxFuture<'_, Result<Option<CharacterRecord>, StoreError>> {
-        self.read(move |tables| tables.characters.get(&character).cloned())
-    }
-
-    fn history(
-        &self,
-        room: RoomId,
-        up_to: Revision,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>> {
-        self.read(move |tables| {
-            let mut messages: Vec<Message> = tables
-                .messages
-                .range((room, 0)..=(room, up_to))
-                .rev()
-                .take(limit)
-                .map(|(_, message)| message.clone())
-                .collect();
-            messages.reverse();
-            messages
-        })
-    }
-
-    fn answered(
-        &self,
-        room: RoomId,
-        message: MessageId,
-    ) -> BoxFuture<'_, Result<Option<Answered>, StoreError>> {
-        self.read(move |tables| {
-            let here =
-                || tables.messages.range((room, 0)..=(room, Revision::MAX)).map(|(_, message)| message);
-            let found = here().find(|one| one.id == message)?.clone();
-            let answers = |one: &&Message| {
-                one.reply_to == Some(message)
-                    && matches!(one.sender, Sender::Character(_))
-                    && one.changes.deleted_at.is_none()
-            };
-            Some(Answered { message: found, replies: here().filter(answers).cloned().collect() })
-        })
-    }
-
-    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>> {
-        self.read(move |tables| {
-            let life = tables.life.unwrap_or_else(NodeId::new);
-            let mut turns: Vec<&mut Turn> = tables
-                .turns
-                .values_mut()
-                .filter(|turn| turn.ended.is_none())
-                .filter(|turn| match which {
-                    TakeUp::DeadNodes => turn.holder != life,
-                    TakeUp::Room(room) => turn.open.room == room,
-                })
-                .collect();
-            turns.sort_by_key(|turn| turn.open.asked_offset);
-            turns
-                .into_iter()
-                .take(limit)
-                .map(|turn| {
-                    turn.open.fence += 1;
-                    turn.holder = life;
-                    turn.open.clone()
-                })
-                .collect()
-        })
     }
 }

@@ -1,4 +1,4 @@
-//! Step 4 of a turn: the history that its character may know, and the prompt that its persona makes of it.
+//! Step 4 of a turn: what its character may know, and the prompt that its persona makes of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{Arguments, Ended};
-use crate::domain::{
-    AttachmentKind, Content, FailureCode, Into, Message, MessageId, ReplyState, Revision, Sender,
-};
+use crate::domain::{FailureCode, Into, MessageId, ReplyState, Sender};
 use crate::engine::Context;
 use crate::persona::{Ask, PersonaMsg};
 use crate::ports::{GenerateRequest, OpenTurn, StoreError};
@@ -37,13 +35,16 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
     let turn = &arguments.turn;
     let failed = |code| Ended::nothing(ReplyState::Failed, Some(code));
     let archive = &context.ports.archive;
-    let history_max = context.settings.turn.history_max_messages;
-    let (history, user) = tokio::try_join!(
-        patiently(|| archive.history(turn.room, turn.asked_offset, history_max)),
+    let settings = &context.settings.turn;
+    let (history_max, memories_max) = (settings.history_max_messages, settings.memories_max);
+    // It knows what was said since it came, and what it is asked.
+    let since = arguments.since.min(turn.asked_offset - 1);
+    let (history, memories, user) = tokio::try_join!(
+        patiently(|| archive.history(turn.room, since, turn.asked_offset, history_max)),
+        patiently(|| archive.memories(turn.room, turn.character, memories_max)),
         patiently(|| archive.user(turn.user)),
     )
     .map_err(failed)?;
-    let history = witnessed(history, turn, arguments.since);
     let part = part(turn);
     // Deleted meanwhile: there is nothing to answer, or to go on with.
     let Some(last) = history.last().filter(|last| last.id == part.unwrap_or(turn.asked)) else {
@@ -62,6 +63,7 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
         user_name: user.map(|user| user.display_name).unwrap_or_default(),
         names: arguments.names.clone(),
         history,
+        memories,
         cue,
         answer,
     };
@@ -75,7 +77,7 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
     let said = so_far.as_ref().map_or(0, |content| content.as_str().chars().count());
     Ok(Composed {
         request,
-        chars_left: context.settings.turn.reply_max_chars.saturating_sub(said),
+        chars_left: settings.reply_max_chars.saturating_sub(said),
         behind: so_far.and_then(|content| content.as_str().chars().next_back()),
     })
 }
@@ -86,32 +88,6 @@ fn part(turn: &OpenTurn) -> Option<MessageId> {
         Into::Continuation(of) => Some(of),
         Into::New | Into::Variant(_) => None,
     }
-}
-
-/// What the character may know of this history: what was said since it came, and what it is asked. What was deleted is
-/// gone; of a file it knows that there is one.
-fn witnessed(history: Vec<Message>, turn: &OpenTurn, since: Revision) -> Vec<Message> {
-    let part = part(turn);
-    let asked = |message: MessageId| message == turn.asked || Some(message) == part;
-    history
-        .into_iter()
-        .filter(|message| message.changes.deleted_at.is_none())
-        .filter(|message| message.offset > since || asked(message.id))
-        .map(described)
-        .collect()
-}
-
-/// A message whose file is told of in its text.
-fn described(message: Message) -> Message {
-    let Some(attachment) = &message.attachment else { return message };
-    let what = match attachment.kind {
-        AttachmentKind::Image => "an image",
-        AttachmentKind::Video => "a video",
-        AttachmentKind::Audio => "a voice message",
-    };
-    let text = message.content.as_str();
-    let content = if text.is_empty() { format!("[{what}]") } else { format!("[{what}] {text}") };
-    Message { content: Content::trusted(content), ..message }
 }
 
 /// Asks the archive again a few times while the database is away: the reply has been promised.

@@ -1,11 +1,14 @@
 //! The text of a running reply: all of it, and what has not been passed on yet.
 
+use super::remember::Remember;
 use super::{Arguments, Ended, Ending, TurnNews};
-use crate::domain::{FailureCode, Finish, ReplyState, TokenUsage};
+use crate::domain::{FailureCode, Finish, MemoryId, ReplyState, TokenUsage};
 
 pub(super) struct Said {
     /// What the text goes on from ends with this.
     behind: Option<char>,
+    /// Takes out what is for the character's memory alone.
+    remember: Remember,
     text: String,
     /// Bytes of `text` that the room has been told.
     passed: usize,
@@ -21,6 +24,7 @@ impl Said {
     pub fn new(max_chars: usize) -> Self {
         Self {
             behind: None,
+            remember: Remember::default(),
             text: String::new(),
             passed: 0,
             chars_left: max_chars,
@@ -33,9 +37,14 @@ impl Said {
         Self { behind: last, ..self }
     }
 
-    /// Takes more text. NUL, which Postgres cannot store, is left out. Where it goes on from a word and a model begins
-    /// with another one, a space comes between.
+    /// Takes more text. NUL, which Postgres cannot store, is left out, and so are hidden lines. Where it goes on from a
+    /// word and a model begins with another one, a space comes between.
     pub fn push(&mut self, more: &str) -> Result<(), TooLong> {
+        let seen = self.remember.filter(more);
+        self.add(&seen)
+    }
+
+    fn add(&mut self, more: &str) -> Result<(), TooLong> {
         if let (Some(last), Some(first)) = (self.behind, more.chars().next()) {
             self.behind = None;
             if !last.is_whitespace() && first.is_alphanumeric() && self.chars_left > 0 {
@@ -69,13 +78,19 @@ impl Said {
         finish: Finish,
         code: Option<FailureCode>,
     ) -> Ended {
+        let (rest, facts) = self.remember.end(finish);
+        // Too long by these few signs: they are cut as any others.
+        let _ = self.add(&rest);
         self.pass_on(turn);
         let outcome = if self.text.trim().is_empty() {
             Ending::Nothing { state, code }
         } else {
             Ending::Said { text: self.text, finish }
         };
-        Ended { outcome, usage: self.usage }
+        // What a character says to another is no fact of the person's.
+        let told = if turn.turn.depth == 0 { facts } else { Vec::new() };
+        let memories = told.into_iter().map(|fact| (MemoryId::new(), fact)).collect();
+        Ended { outcome, usage: self.usage, memories }
     }
 }
 
@@ -102,5 +117,15 @@ mod tests {
         said.push("a\0b").unwrap();
         assert!(said.push("cdef").is_err());
         assert_eq!(said.text, "abcde");
+    }
+
+    #[test]
+    fn a_hidden_line_is_no_part_of_the_text() {
+        let mut said = Said::new(5);
+        said.push("abc\n[[rem").unwrap();
+        assert_eq!(said.text, "abc");
+        said.push("ember: I like tea]").unwrap();
+        said.push("]").unwrap();
+        assert_eq!(said.text, "abc", "nor does it count against the longest");
     }
 }

@@ -129,8 +129,14 @@ impl Tables {
                 Became::Stored(revision)
             }
             EntryKind::Read(mark) => {
-                if self.reads.get(&(room, mark.user)).map_or(0, |(offset, _)| *offset) >= mark.read_offset {
-                    return Became::Unchanged;
+                match self.reads.get(&(room, mark.user)) {
+                    Some((offset, revision)) if *offset == mark.read_offset => {
+                        return Became::Stored(*revision);
+                    }
+                    standing if standing.map_or(0, |(offset, _)| *offset) >= mark.read_offset => {
+                        return Became::Unchanged;
+                    }
+                    _ => {}
                 }
                 if !self.is_open(room) {
                     return Became::Refused;
@@ -198,8 +204,8 @@ impl Tables {
             }
         }
         for key in &touched.reads {
-            if let Some((offset, _)) = self.reads.get(key) {
-                locked.reads.insert(*key, *offset);
+            if let Some(mark) = self.reads.get(key) {
+                locked.reads.insert(*key, *mark);
             }
         }
         locked

@@ -39,6 +39,7 @@ identities.json      accounts at other providers that you sign in with
 sessions.json        devices that were signed in: ended ones for 90 days
 history.json         what happened at the door of your account
 api-keys.json        your API keys, without the keys themselves
+memories.json        what characters remember of you
 usage.json           messages that were counted against your plan
 conversations.json   the conversations that you are in, and which file has the messages of each
 conversations/       their messages, one a line (JSON Lines), the oldest first
@@ -143,6 +144,8 @@ impl Privacy {
         self.array(&zipped, "history.json", last, |record| record.id).await?;
         let last = async |client: &Client, after: Uuid| records::api_keys(client, user, after).await;
         self.array(&zipped, "api-keys.json", last, |record| record.id).await?;
+        let last = async |client: &Client, after: Uuid| records::memories(client, user, after).await;
+        self.array(&zipped, "memories.json", last, |record| record.id).await?;
         self.usage(&zipped, user).await?;
         let last = async |client: &Client, after: Uuid| records::conversations(client, user, after).await;
         self.array(&zipped, "conversations.json", last, |record| record.id).await?;

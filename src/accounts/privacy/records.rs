@@ -68,6 +68,19 @@ pub(super) struct ApiKeyRecord {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+pub(super) struct MemoryRecord {
+    pub id: Uuid,
+    character_id: Uuid,
+    character: Option<String>,
+    fact: String,
+    conversation_id: Uuid,
+    message_id: Uuid,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct UsageRecord {
     /// Null: of all characters together.
     character_id: Option<Uuid>,
@@ -116,6 +129,29 @@ pub(super) struct MessageRecord {
     #[serde(flatten)]
     pub message: MessageView,
     sender_name: Option<String>,
+}
+
+const MEMORIES: &str =
+    "select m.id, m.character_id, c.name, m.fact, m.room_id, m.message_id, m.created_at, m.updated_at
+    from memories m left join characters c on c.id = m.character_id
+    where m.user_id = $1 and m.id > $2 order by m.id limit $3";
+
+pub(super) async fn memories(
+    client: &impl GenericClient,
+    user: UserId,
+    after: Uuid,
+) -> Stored<Vec<MemoryRecord>> {
+    let record = |row: &Row| MemoryRecord {
+        id: row.get(0),
+        character_id: row.get(1),
+        character: row.get(2),
+        fact: row.get(3),
+        conversation_id: row.get(4),
+        message_id: row.get(5),
+        created_at: wire_time(row.get(6)),
+        updated_at: wire_time(row.get(7)),
+    };
+    Ok(query(client, MEMORIES, &[&user.uuid(), &after, &PAGE]).await?.iter().map(record).collect())
 }
 
 const IDENTITIES: &str =

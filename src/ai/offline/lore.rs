@@ -7,6 +7,9 @@ use greenroom_actors::domain::CharacterRecord;
 use super::vocabulary::{VOCABULARY, lists};
 use super::words::{Word, sentences};
 
+/// Lore that is longer is for reading, not for saying.
+const SAID_MAX_BYTES: usize = 400;
+
 /// A thing that the character can say, and the words that call it up.
 pub struct Line {
     pub text: String,
@@ -22,9 +25,11 @@ pub struct Lore {
 }
 
 impl Lore {
-    pub fn new(record: &CharacterRecord) -> Self {
+    /// `brought_up` is what the lorebook has to say to this talk.
+    pub fn new(record: &CharacterRecord, brought_up: &[&str]) -> Self {
         let mut lines: Vec<Line> = Vec::new();
-        for fact in &record.knowledge {
+        let brought_up = brought_up.iter().copied().filter(|entry| entry.len() <= SAID_MAX_BYTES);
+        for fact in record.knowledge.iter().map(String::as_str).chain(brought_up) {
             let text = own_words(fact, &record.name);
             lines.push(Line { cues: cues(&text), text, answers: None });
         }

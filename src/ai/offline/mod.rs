@@ -31,7 +31,7 @@ use greenroom_actors::ports::{GenerateError, GenerateRequest, Generator, Piece, 
 
 use super::tokens;
 
-pub use self::reply::reply;
+pub use self::reply::{learned, reply};
 
 /// The built-in provider. Cheap to clone.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,11 @@ impl Generator for Offline {
     ) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
         let offline = *self;
         Box::pin(async move {
-            let text = reply(&request);
+            let mut text = reply(&request);
+            // As a model is asked to do it.
+            for fact in learned(&request) {
+                text.push_str(&format!("\n[[remember: {fact}]]"));
+            }
             let (words, finish) = within(&text, request.max_tokens);
             let end = Piece::End { finish, usage: usage(&request, &words) };
             let paused = words.into_iter().scan(None, move |before: &mut Option<String>, word| {

@@ -2,7 +2,7 @@
 
 use super::facts::{Fact, Key};
 use super::vocabulary::{VOCABULARY, lists};
-use super::words::{Word, capital, find, has_any, lower_start, sentences};
+use super::words::{Word, capital, find, has_any, lower_start, sentences, turned};
 
 /// What is asked of the memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,6 +266,33 @@ pub fn statement(fact: &Fact) -> String {
         Key::Pet(kind) | Key::Kin(kind) if value.is_empty() => format!("You have a {kind}"),
         Key::Pet(kind) | Key::Kin(kind) => format!("Your {kind} is called {value}"),
     }
+}
+
+/// The fact as the one whom it is about would say it: what is read again by the same rules.
+pub fn own_words(fact: &Fact) -> String {
+    let value = &turned_back(&fact.value);
+    match &fact.key {
+        Key::Name => format!("My name is {value}"),
+        Key::Home => format!("I live in {value}"),
+        Key::Origin => format!("I come from {value}"),
+        Key::Job | Key::Pastime => {
+            value.strip_prefix("are ").map_or_else(|| format!("I {value}"), |rest| format!("I am {rest}"))
+        }
+        Key::Age => format!("I am {value} years old"),
+        Key::Birthday => format!("My birthday is {value}"),
+        Key::Like => format!("I like {value}"),
+        Key::Dislike => format!("I can't stand {value}"),
+        Key::Favourite(kind) => format!("My favourite {kind} is {value}"),
+        Key::Pet(kind) | Key::Kin(kind) if value.is_empty() => format!("I have a {kind}"),
+        Key::Pet(kind) | Key::Kin(kind) => format!("My {kind} is called {value}"),
+    }
+}
+
+/// Values are kept as seen from the other side.
+fn turned_back(value: &str) -> String {
+    let words: Vec<Word> = sentences(value).into_iter().flat_map(|sentence| sentence.words).collect();
+    let other_side = |word: &Word| ["you", "your", "yours", "yourself"].contains(&word.low.as_str());
+    if words.iter().any(other_side) { turned(&words) } else { value.to_owned() }
 }
 
 /// The fact in as few words as will do, for taking note of it.

@@ -14,6 +14,8 @@ use super::words::{Word, find, sentences, turned};
 const TRIES: u64 = 24;
 /// Questions of one message that are answered from memory.
 const ASKS_MAX: usize = 3;
+/// Facts of one message that are remembered: as many as a model is asked for.
+const LEARNED_MAX: usize = 3;
 
 /// The character's answer to the last message of `request`. The same request gets the same answer; an answer that
 /// stands in its history is not given again.
@@ -21,7 +23,7 @@ const ASKS_MAX: usize = 3;
 pub fn reply(request: &GenerateRequest) -> String {
     let talk = Talk::new(request);
     let record = &request.character;
-    let lore = Lore::new(record);
+    let lore = Lore::new(record, &talk.lore);
     let seed = hash(&format!("{}\n{}\n{}\n{}", record.name, talk.asked, talk.told.len(), talk.own.len()));
     let mut text = String::new();
     for salt in 0..TRIES {
@@ -34,6 +36,15 @@ pub fn reply(request: &GenerateRequest) -> String {
     // A long talk with a character that has little to say.
     let times = talk.own.iter().filter(|said| said.starts_with(&text)).count() + 1;
     format!("{text} That makes {times} times that I have said so.")
+}
+
+/// What the last message told of its author that the notes do not have yet, in that person's words.
+#[must_use]
+pub fn learned(request: &GenerateRequest) -> Vec<String> {
+    let talk = Talk::new(request);
+    let known = facts::all(talk.noted.iter().copied());
+    let new = facts::told(talk.asked).into_iter().filter(|fact| !known.contains(fact));
+    new.take(LEARNED_MAX).map(|fact| recall::own_words(&fact)).collect()
 }
 
 struct Reply<'a> {
@@ -52,7 +63,8 @@ impl<'a> Reply<'a> {
 
     fn text(mut self) -> String {
         let asked = self.talk.asked;
-        let known = facts::all(self.talk.told.iter().copied().chain([asked]));
+        let before = self.talk.noted.iter().chain(&self.talk.told).copied();
+        let known = facts::all(before.chain([asked]));
         if let Some(name) = known.iter().find(|fact| fact.key == Key::Name) {
             self.voice.fill("user", &name.value);
         }

@@ -1,6 +1,7 @@
 //! The conversation as the offline voice sees it: what it said itself, what its partner told, what is asked now.
 
 use greenroom_actors::ports::{GenerateRequest, PromptRole};
+use greenroom_actors::prompt::{LAST_HEAD, LORE_HEAD};
 
 pub struct Talk<'a> {
     /// The character's own lines, oldest first.
@@ -8,6 +9,10 @@ pub struct Talk<'a> {
     /// The asker's lines before the asked one, oldest first.
     pub told: Vec<&'a str>,
     pub asked: &'a str,
+    /// What the asker told in other talks, oldest first.
+    pub noted: Vec<&'a str>,
+    /// The lore that the talk has brought up.
+    pub lore: Vec<&'a str>,
 }
 
 impl<'a> Talk<'a> {
@@ -22,8 +27,32 @@ impl<'a> Talk<'a> {
             .collect();
         let mut told = of_the_asker(&lines);
         let asked = told.pop().unwrap_or_default();
-        Self { own: own.map(|message| message.content.as_str()).collect(), told, asked }
+        let notes = request.messages.iter().find(|message| message.role == PromptRole::Note);
+        let lore = request.messages.iter().skip(1).find(|message| message.role == PromptRole::System);
+        Self {
+            own: own.map(|message| message.content.as_str()).collect(),
+            told,
+            asked,
+            noted: notes.map(|notes| noted(&notes.content, &request.user_name)).unwrap_or_default(),
+            lore: lore.map(|lore| entries(&lore.content)).unwrap_or_default(),
+        }
     }
+}
+
+/// The facts of the asker: lines with their name before them, or with none.
+fn noted<'a>(notes: &'a str, name: &str) -> Vec<&'a str> {
+    let fact = |line: &'a str| {
+        let (who, fact) = line.strip_prefix("- ")?.split_once('“')?;
+        let own = who.is_empty() || who.strip_suffix(": ") == Some(name);
+        fact.strip_suffix('”').filter(|_| own)
+    };
+    notes.lines().filter_map(fact).collect()
+}
+
+fn entries(message: &str) -> Vec<&str> {
+    let Some(lore) = message.strip_prefix(LORE_HEAD) else { return Vec::new() };
+    let lore = lore.split_once(LAST_HEAD).map_or(lore, |(lore, _)| lore);
+    lore.split("\n\n").map(str::trim).filter(|entry| !entry.is_empty()).collect()
 }
 
 /// In a room of several each line begins with its speaker: then only the last speaker's lines are the asker's.

@@ -8,8 +8,11 @@ use greenroom_actors::domain::{
 };
 use greenroom_actors::ports::{GenerateRequest, Generator, Piece, PromptMessage, PromptRole};
 
+use greenroom_actors::prompt::{LAST_HEAD, LORE_HEAD};
+
 use super::{Offline, reply};
-use crate::characters::seed::{self, SeedCharacter, SeedLine, Speaker};
+use crate::characters::seed::{self, SeedCharacter};
+use crate::characters::{ExampleLine as SeedLine, Speaker};
 
 /// The characters that come with Greenroom.
 fn cast() -> Vec<Arc<CharacterRecord>> {
@@ -190,6 +193,50 @@ fn what_was_told_ten_turns_ago_is_recalled() {
             assert!(answer.contains(expected), "{fact} / {noted}\n{question} / {answer}");
         }
     }
+}
+
+#[test]
+fn what_is_learned_is_read_again_in_another_talk() {
+    for (fact, question, expected) in [
+        ("My name is Anna.", "What's my name?", "Anna"),
+        ("I can't stand celery, really.", "What do I hate?", "celery"),
+        ("I live in Lisbon with my sister.", "Where do I live?", "Lisbon"),
+        ("I'm from a small town near Graz", "Where am I from?", "a small town near Graz"),
+        ("I have a dog called Rex", "What's my dog's name?", "Rex"),
+        ("I've got a cat", "Do I have a cat?", "a cat"),
+        ("I work as a nurse", "What do I do for a living?", "nurse"),
+        ("I'm an architect.", "What's my job?", "architect"),
+        ("My favourite colour is dark green", "What's my favorite colour?", "dark green"),
+        ("my birthday is the fourth of May", "When is my birthday?", "fourth of May"),
+        ("I am 34 years old", "How old am I?", "34"),
+        ("I play my father's cello", "Do you remember what instrument I play?", "cello"),
+        ("I am learning Welsh", "What am I learning?", "Welsh"),
+        ("I love my garden", "What do I like?", "garden"),
+    ] {
+        let mut chat = Chat::with(&cast()[0]);
+        chat.messages.push(PromptMessage { role: PromptRole::User, content: fact.into() });
+        let learned = super::learned(&chat.request());
+        let read = super::facts::all(learned.iter().map(String::as_str));
+        assert_eq!(read, super::facts::all([fact]), "{fact}: {learned:?}");
+        let mut chat = Chat::with(&cast()[0]);
+        let lines: String = learned.iter().map(|line| format!("- “{line}”\n")).collect();
+        let notes = format!("[Notes:\n- Ben: “I like mud”\n{lines}]");
+        chat.messages.push(PromptMessage { role: PromptRole::Note, content: notes });
+        let answer = chat.say(question);
+        assert!(answer.contains(expected) && !answer.contains("mud"), "{question}: {answer}");
+        chat.messages.push(PromptMessage { role: PromptRole::User, content: fact.into() });
+        assert_eq!(super::learned(&chat.request()), [""; 0], "it is known");
+    }
+}
+
+#[test]
+fn lore_that_was_brought_up_is_spoken_of() {
+    let mut chat = Chat::with(&stranger("Mara"));
+    let lore =
+        format!("{LORE_HEAD}\nThe Order of the Lamp has twelve keepers.\n\n{LAST_HEAD}\nNever say zebra.");
+    chat.messages.push(PromptMessage { role: PromptRole::System, content: lore });
+    let answer = chat.say("What do you know about the Order of the Lamp?");
+    assert!(answer.contains("twelve keepers") && !answer.contains("zebra"), "{answer}");
 }
 
 #[test]

@@ -99,7 +99,7 @@ pub(super) fn body(request: &GenerateRequest, model: &str, habit: Habit) -> Valu
 fn message(message: &PromptMessage) -> Value {
     let role = match message.role {
         PromptRole::System => "system",
-        PromptRole::User => "user",
+        PromptRole::User | PromptRole::Note => "user",
         PromptRole::Assistant => "assistant",
     };
     json!({ "role": role, "content": message.content })

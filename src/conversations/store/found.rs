@@ -2,6 +2,7 @@
 
 use deadpool_postgres::{Client, GenericClient};
 use greenroom_actors::domain::{CharacterId, RoomId, UserId};
+use greenroom_actors::prompt::greeting;
 use uuid::Uuid;
 
 use crate::postgres::journal;
@@ -18,8 +19,23 @@ pub struct Founding {
     pub members: Vec<UserId>,
     /// Each once, in the order in which they answer.
     pub characters: Vec<CharacterId>,
-    /// What the first of them says as the room's first message.
-    pub greeting: Option<String>,
+    /// What is said as the room's first message.
+    pub greeting: Option<Greeting>,
+}
+
+/// A character's greeting as it was written.
+pub struct Greeting {
+    pub character: CharacterId,
+    pub character_name: String,
+    pub text: String,
+}
+
+impl Greeting {
+    /// As it is said to the owner; `None` where nothing is left of it.
+    pub fn said(&self, owner_name: &str, room: RoomId) -> Option<String> {
+        let said = greeting(&self.text, &self.character_name, owner_name, room);
+        Some(said.trim().to_owned()).filter(|said| !said.is_empty())
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -38,6 +54,8 @@ const ROOM: &str =
 
 const MEMBERS: &str = "insert into room_members (room_id, user_id)
     select $1, id from users where id = any($2) and deactivated_at is null order by id returning user_id";
+
+const OWNER: &str = "select display_name from users where id = $1";
 
 const CAST: &str = "insert into room_characters (room_id, character_id, position)
     select $1, id, position::smallint from unnest($2::uuid[]) with ordinality as cast_of(id, position)";
@@ -67,14 +85,21 @@ pub async fn found(client: &mut Client, founding: &Founding) -> Stored<Founded> 
     }
     let characters: Vec<Uuid> = founding.characters.iter().map(|character| character.uuid()).collect();
     query(&transaction, CAST, &[&room, &characters]).await?;
-    let greeting = founding.characters.first().copied().zip(founding.greeting.as_deref());
+    let mut said = None;
+    if let Some(greeting) = &founding.greeting {
+        let owner = query(&transaction, OWNER, &[&founding.owner.uuid()]).await?;
+        let name = owner.first().map_or("", |row| row.get(0));
+        said = greeting.said(name, founding.room).map(|said| (greeting.character, said));
+    }
+    let greeting = said.as_ref().map(|(character, said)| (*character, said.as_str()));
     journal::found_room(&transaction, founding.room, greeting).await?;
     transaction.commit().await?;
     Ok(Founded::Made)
 }
 
-const DEFAULT: &str = "select id from rooms
-    where owner_id = $1 and default_character_id = $2 and deleted_at is null";
+// With a character that is deleted nobody begins to talk; the room itself is still there among the others.
+const DEFAULT: &str = "select r.id from rooms r join characters c on c.id = r.default_character_id
+    where r.owner_id = $1 and r.default_character_id = $2 and r.deleted_at is null and c.deleted_at is null";
 
 /// The owner's default room with a character.
 pub async fn default_of(

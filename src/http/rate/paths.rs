@@ -41,6 +41,7 @@ const TABLE: &[(Method, &str, Counts)] = &[
     (Method::GET, "/conversations/search", Also(Class::Search)),
     (Method::GET, "/conversations/{}/search", Also(Class::Search)),
     (Method::GET, "/messages/search", Also(Class::Search)),
+    (Method::POST, "/characters/import", Also(Class::Uploads)),
     (Method::POST, "/content/generate/*", Also(Class::Generation)),
     (Method::POST, "/content/{}/retry", Also(Class::Generation)),
     (Method::POST, "/media/upload/*", Also(Class::Uploads)),

@@ -96,11 +96,12 @@ impl Connection {
         let changes = ChangeColumns::of(writes);
         let erased: Vec<Uuid> = writes.erased.iter().map(|message| message.uuid()).collect();
         let statements = &self.statements;
-        let (a, b, c, d, e, f, g) = tokio::join!(
+        let (a, b, c, d, e, f, g, h) = tokio::join!(
             biased;
             self.query(!amended.ids.is_empty(), &statements.amend_messages, amended.parameters()),
             self.query(!erased.is_empty(), &statements.erase_variants, [&erased]),
             self.query(!erased.is_empty(), &statements.erase_reactions, [&erased]),
+            self.query(!erased.is_empty(), &statements.forget_told, [&erased]),
             self.query(!variants.messages.is_empty(), &statements.upsert_variants, variants.parameters()),
             self.query(
                 !gone.messages.is_empty(),
@@ -110,7 +111,7 @@ impl Connection {
             self.query(!come.messages.is_empty(), &statements.insert_reactions, come.parameters()),
             self.query(!changes.ids.is_empty(), &statements.insert_changes, changes.parameters()),
         );
-        for result in [a, b, c, d, e, f, g] {
+        for result in [a, b, c, d, e, f, g, h] {
             result?;
         }
         Ok(())

@@ -14,6 +14,8 @@ use super::super::rows::{
     StoredAttachment, into_columns, refund_text, reply_state_number, scope_columns, sender_kind,
 };
 
+use super::memories::MemoryColumns;
+
 type Parameter<'a> = &'a (dyn ToSql + Sync);
 
 /// The keys of what a batch touches.
@@ -50,6 +52,7 @@ pub(super) struct WriteColumns<'a> {
     pub meters: MeterColumns,
     pub opened: OpenedColumns,
     pub ended: EndedColumns,
+    pub memories: MemoryColumns<'a>,
     pub changed: RevisionColumns,
     pub reads: ReadMarkColumns,
     pub deleted: RevisionColumns,
@@ -63,6 +66,7 @@ impl<'a> WriteColumns<'a> {
             meters: MeterColumns::of(writes.meters.iter().map(|(key, used)| (*key, *used))),
             opened: OpenedColumns::of(&writes.opened),
             ended: EndedColumns::of(&writes.ended),
+            memories: MemoryColumns::of(&writes.memories),
             changed: RevisionColumns::of(&writes.changed),
             reads: ReadMarkColumns::of(writes),
             deleted: RevisionColumns::of(&writes.deleted),

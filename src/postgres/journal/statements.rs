@@ -3,6 +3,7 @@
 use tokio_postgres::{Client, Error, Statement};
 
 use super::super::rows::MESSAGE_COLUMNS;
+use super::memories;
 
 /// Prepared on one connection.
 pub(super) struct Statements {
@@ -32,6 +33,9 @@ pub(super) struct Statements {
     pub upsert_reads: Statement,
     pub delete_rooms: Statement,
     pub stop_turns: Statement,
+    pub insert_memories: Statement,
+    pub trim_memories: Statement,
+    pub forget_told: Statement,
 }
 
 const LOCK_HEADS: &str = "SELECT room_id, last_revision, closed FROM heads WHERE room_id = ANY($1)
@@ -52,7 +56,7 @@ const LOCK_USAGE: &str = "SELECT m.user_id, m.character_id, m.kind, m.period, m.
     ORDER BY 1, 2, 3, 4 FOR NO KEY UPDATE OF m";
 
 const FIND_READS: &str =
-    "SELECT r.room_id, r.user_id, r.read_offset FROM unnest($1::uuid[], $2::uuid[]) AS k(r, u)
+    "SELECT r.room_id, r.user_id, r.read_offset, r.revision FROM unnest($1::uuid[], $2::uuid[]) AS k(r, u)
     JOIN reads r ON r.room_id = k.r AND r.user_id = k.u";
 
 const INSERT_MESSAGES: &str = "INSERT INTO messages (id, room_id, \"offset\", revision, sender_kind, sender_id,
@@ -172,6 +176,9 @@ impl Statements {
             upsert_reads: client.prepare(UPSERT_READS).await?,
             delete_rooms: client.prepare(DELETE_ROOMS).await?,
             stop_turns: client.prepare(STOP_TURNS).await?,
+            insert_memories: client.prepare(memories::INSERT).await?,
+            trim_memories: client.prepare(memories::TRIM).await?,
+            forget_told: client.prepare(memories::FORGET).await?,
         })
     }
 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use actix::AsyncContext;
-use greenroom_actors::domain::{Message, Revision, UserId};
-use greenroom_actors::protocol::{Ask, Asked, Presence, Refusal, Responder, Send as SendMessage, Sent};
+use greenroom_actors::domain::{CharacterId, Message, Revision, UserId};
+use greenroom_actors::protocol::{
+    Ask, Asked, Presence, Refusal, RefusalCode, Responder, Send as SendMessage, Sent,
+};
 
 use super::calls::{run, too_many};
 use super::{SessionActor, SocketContext};
+use crate::characters::CharacterView;
 use crate::realtime::delivery::ToSession;
 use crate::realtime::wire::{self, Command, CommandId, Request, SendTo};
 
@@ -98,6 +101,11 @@ impl SessionActor {
                     run(responder, async move { backend.list(user, page).await });
                 }
             }
+            Command::Subscribe { character } => self.subscribe(character, id, name, context),
+            Command::Unsubscribe { character } => {
+                self.hub.unwatch(self.core.id(), character);
+                self.acknowledge(id.as_ref(), &wire::Nothing {}, context);
+            }
             Command::Messages { room, range, limit } => {
                 let encode =
                     |id: &CommandId, (items, has_more)| wire::ack(id, &wire::MessagesAck { items, has_more });
@@ -153,6 +161,33 @@ impl SessionActor {
                 });
             }
         }
+    }
+
+    /// The socket is told from here on, and then reads: a change in between is told, never missed.
+    fn subscribe(
+        &mut self,
+        character: CharacterId,
+        id: Option<CommandId>,
+        name: &'static str,
+        context: &mut SocketContext,
+    ) {
+        let session = self.core.id();
+        let encode = |id: &CommandId, character: Arc<CharacterView>| {
+            wire::ack(id, &wire::CharacterAck { character: &character })
+        };
+        let Some(responder) = self.feature_call(id, name, encode, context) else { return };
+        if self.hub.watch(session, self.shard.index(), character).is_err() {
+            let message = "this socket is told of 100 characters already: unsubscribe from one";
+            return responder.refuse(Refusal::new(RefusalCode::Conflict, message));
+        }
+        let (backend, hub) = (self.backend.clone(), self.hub.clone());
+        run(responder, async move {
+            let found = backend.character(character).await;
+            if found.is_err() {
+                hub.unwatch(session, character);
+            }
+            found
+        });
     }
 
     fn set_presence(&mut self, user: UserId, presence: Presence) {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::command::CommandId;
 use super::encode::{Event, PresenceView, event, text};
 use crate::accounts::Role;
+use crate::characters::CharacterView;
 use crate::conversations::Snapshot;
 use crate::conversations::view::{
     ConversationView, MessageView, OpenReplyView, ReadView, ReplyView, UsageView,
@@ -190,6 +191,12 @@ pub struct TimeAck {
 #[derive(Serialize)]
 pub struct ConversationAck {
     pub conversation: ConversationView,
+}
+
+/// The ack of `character:subscribe`.
+#[derive(Serialize)]
+pub struct CharacterAck<'a> {
+    pub character: &'a CharacterView,
 }
 
 /// The ack of `conversation:list`.

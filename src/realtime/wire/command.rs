@@ -92,6 +92,12 @@ pub enum Command {
         room: RoomId,
         change: Change,
     },
+    Subscribe {
+        character: CharacterId,
+    },
+    Unsubscribe {
+        character: CharacterId,
+    },
 }
 
 impl Command {
@@ -132,6 +138,8 @@ impl Command {
                 Change::AddCharacter(_) => "character:add",
                 Change::RemoveCharacter(_) => "character:remove",
             },
+            Self::Subscribe { .. } => "character:subscribe",
+            Self::Unsubscribe { .. } => "character:unsubscribe",
         }
     }
 

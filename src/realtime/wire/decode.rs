@@ -114,6 +114,12 @@ fn command(event: &str, fields: &Fields<'_>, content_max_chars: usize) -> Result
             "away" => Presence::Away,
             _ => return Err(FieldError::new("status", "takes online or away").into()),
         }),
+        "character:subscribe" => {
+            Command::Subscribe { character: required("characterId", fields.id("characterId")?)? }
+        }
+        "character:unsubscribe" => {
+            Command::Unsubscribe { character: required("characterId", fields.id("characterId")?)? }
+        }
         other => changes::command(other, fields, content_max_chars)?
             .ok_or_else(|| Refusal::new(RefusalCode::UnknownCommand, "there is no such command"))?,
     })

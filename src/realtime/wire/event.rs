@@ -1,7 +1,7 @@
 //! What many sockets see: the events of rooms and of users. Each is encoded once; the bytes are shared.
 
 use bytestring::ByteString;
-use greenroom_actors::domain::{FailureCode, MessageId, Revision, RoomId};
+use greenroom_actors::domain::{CharacterId, FailureCode, MessageId, Revision, RoomId};
 use greenroom_actors::protocol::{
     Notification, NotificationLevel, OpenReply, RoomEvent, Typing, Typist, UserEvent,
 };
@@ -11,6 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::encode::{PresenceView, event};
+use crate::characters::CharacterView;
 use crate::conversations::view::{
     ConversationCharacterView, ConversationView, IntoView, MemberRole, MemberView, MessageView,
     ReplyModeView, ReplyStateView, UsageView, Visibility, wire_time,
@@ -316,4 +317,28 @@ struct Created<'a> {
 #[must_use]
 pub fn conversation_created(conversation: &ConversationView) -> ByteString {
     event("conversation:create", Created { conversation })
+}
+
+#[derive(Serialize)]
+struct CharacterChanged<'a> {
+    character: &'a CharacterView,
+}
+
+/// A character that the socket subscribed to is another one now.
+#[must_use]
+pub fn character_changed(character: &CharacterView) -> ByteString {
+    event("character:update", CharacterChanged { character })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CharacterDeleted {
+    character_id: Uuid,
+    deleted: bool,
+}
+
+/// A character that the socket subscribed to is gone.
+#[must_use]
+pub fn character_deleted(character: CharacterId) -> ByteString {
+    event("character:update", CharacterDeleted { character_id: character.uuid(), deleted: true })
 }

@@ -13,9 +13,11 @@ mod answer;
 mod event;
 
 pub use answer::{
-    ConversationAck, Hello, JoinAck, ListAck, MessagesAck, Nothing, OffsetAck, SignedIn, StoppedAck, TimeAck,
-    ack, amended, asked, hello, ready, refused, refused_silently, sent,
+    CharacterAck, ConversationAck, Hello, JoinAck, ListAck, MessagesAck, Nothing, OffsetAck, SignedIn,
+    StoppedAck, TimeAck, ack, amended, asked, hello, ready, refused, refused_silently, sent,
 };
 pub use command::{Command, CommandId, Request, SendTo};
 pub use decode::{DecodeError, decode};
-pub use event::{conversation_created, notification, repair, room_event, user_event};
+pub use event::{
+    character_changed, character_deleted, conversation_created, notification, repair, room_event, user_event,
+};

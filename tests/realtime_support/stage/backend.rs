@@ -221,4 +221,8 @@ impl Backend for Stage {
         self.state().defaults.insert((user, character), room);
         async move { Ok(room) }.boxed()
     }
+
+    fn character(&self, _: CharacterId) -> Answer<'_, Arc<CharacterView>> {
+        async { Err(Refusal::new(RefusalCode::NotFound, "there are no characters on this stage")) }.boxed()
+    }
 }

@@ -15,7 +15,8 @@ pub(super) fn amend(room: RoomId, amend: &Amend, locked: &mut Locked, writes: &m
         return if open(locked, room) { Outcome::Refused(Refused::NoMessage) } else { Outcome::NoRoom };
     };
     let mut message = standing.clone();
-    if locked.done.contains_key(&amend.id) {
+    if let Some(revision) = locked.done.get(&amend.id) {
+        message.revision = *revision;
         return Outcome::Amended(Box::new(message));
     }
     if !open(locked, room) {

@@ -13,7 +13,7 @@ pub(super) fn ask(room: RoomId, ask: &Ask, locked: &mut Locked, writes: &mut Wri
     if let Some(revision) = locked.done.get(&ask.id) {
         let edited = ask.edit.as_ref().and_then(|(message, _)| target(locked, room, *message));
         return match edited {
-            Some(message) => Outcome::Amended(Box::new(message.clone())),
+            Some(message) => Outcome::Amended(Box::new(Message { revision: *revision, ..message.clone() })),
             None => Outcome::Stored { revision: *revision },
         };
     }

@@ -3,7 +3,8 @@
 use super::amends::VARIANTS_MAX;
 use super::says::open_turn;
 use super::{
-    EndedTurn, Locked, LockedTurn, NewMessage, VariantRow, Writes, advance, open, put, target, touch,
+    EndedTurn, Locked, LockedTurn, NewMemory, NewMessage, VariantRow, Writes, advance, open, put, target,
+    touch,
 };
 use crate::domain::{
     ClientId, Content, Finish, Into, Message, MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId,
@@ -50,6 +51,9 @@ pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes
             (*state, *code)
         }
     };
+    if state == ReplyState::Done {
+        writes.memories.extend(memories(room, close));
+    }
     locked.turns.insert(close.turn, LockedTurn { fence: close.fence, ended: Some(revision) });
     if let Some(asked) = locked.messages.get_mut(&close.asked) {
         asked.replies.retain(|reply| reply.message != close.turn || state != ReplyState::Done);
@@ -61,6 +65,18 @@ pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes
     became
 }
 
+fn memories(room: RoomId, close: &CloseTurn) -> impl Iterator<Item = NewMemory> {
+    close.memories.iter().map(move |(id, fact)| NewMemory {
+        id: *id,
+        user: close.user,
+        character: close.character,
+        room,
+        message: close.asked,
+        fact: fact.clone(),
+        at: close.created_at,
+    })
+}
+
 /// What was answered when this end was stored.
 fn before(room: RoomId, close: &CloseTurn, revision: Revision, locked: &Locked) -> Outcome {
     let part = match close.into {
@@ -69,7 +85,7 @@ fn before(room: RoomId, close: &CloseTurn, revision: Revision, locked: &Locked) 
     };
     match (&close.end, part) {
         (TurnEnd::Said { .. }, Some(message)) if message.changes.deleted_at.is_none() => {
-            Outcome::Amended(Box::new(message.clone()))
+            Outcome::Amended(Box::new(Message { revision, ..message.clone() }))
         }
         _ => Outcome::Stored { revision },
     }

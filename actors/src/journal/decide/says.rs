@@ -43,7 +43,11 @@ pub(super) fn say(room: RoomId, say: &Say, locked: &mut Locked, writes: &mut Wri
 
 pub(super) fn read(room: RoomId, mark: ReadMark, locked: &mut Locked, writes: &mut Writes) -> Outcome {
     let key = (room, mark.user);
-    let standing = locked.reads.get(&key).copied().unwrap_or_default();
+    let (standing, revision) = locked.reads.get(&key).copied().unwrap_or_default();
+    if standing == mark.read_offset && revision > 0 {
+        // Stored before, perhaps by this very entry, whose revision was not heard.
+        return Outcome::Stored { revision };
+    }
     if standing >= mark.read_offset {
         return Outcome::Unchanged { standing };
     }
@@ -51,7 +55,7 @@ pub(super) fn read(room: RoomId, mark: ReadMark, locked: &mut Locked, writes: &m
         return Outcome::NoRoom;
     }
     let revision = advance(locked, writes, room);
-    locked.reads.insert(key, mark.read_offset);
+    locked.reads.insert(key, (mark.read_offset, revision));
     writes.reads.insert(key, (mark.read_offset, revision));
     Outcome::Stored { revision }
 }

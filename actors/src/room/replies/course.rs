@@ -99,7 +99,7 @@ impl Room {
                 Ended::nothing(ReplyState::Failed, Some(FailureCode::Internal))
             } else {
                 let outcome = Ending::Said { text: running.text.clone(), finish: Finish::Interrupted };
-                Ended { outcome, usage: TokenUsage::default() }
+                Ended { outcome, usage: TokenUsage::default(), memories: Vec::new() }
             };
             self.close(myself, state, &turn, ended);
         }

@@ -38,6 +38,7 @@ impl Room {
             into: turn.into,
             user: turn.user,
             usage: ended.usage,
+            memories: ended.memories,
             follow,
         };
         if self.append(myself, state, EntryKind::Close(close)).is_err() {

@@ -4,7 +4,7 @@ use super::{Tables, Turn};
 use crate::domain::{
     Changes, CharacterId, Message, MessageId, NodeId, Reply, ReplyState, Revision, RoomId, Sender,
 };
-use crate::journal::decide::{Locked, LockedTurn, RoomRow, Touched, Writes};
+use crate::journal::decide::{Locked, LockedTurn, NewMemory, RoomRow, Touched, Writes};
 use crate::ports::{Entry, StoredBefore};
 use crate::protocol::{Featured, RoomChange};
 
@@ -111,6 +111,7 @@ impl Tables {
         }
         for id in writes.erased {
             self.variants.retain(|(of, _), _| *of != id);
+            self.memories.retain(|memory| memory.message != id);
         }
         for (key, row) in writes.variants {
             self.variants.insert(key, (row.content, row.finish));
@@ -131,7 +132,10 @@ impl Tables {
                 turn.state = ended.state;
             }
         }
-        self.reads.extend(writes.reads.into_iter().map(|(key, (mark, _))| (key, mark)));
+        for new in writes.memories {
+            self.remember(new);
+        }
+        self.reads.extend(writes.reads);
         for (room, revision) in writes.deleted {
             self.heads.entry(room).and_modify(|head| head.closed = true);
             for turn in self.turns.values_mut().filter(|turn| turn.open.room == room && turn.ended.is_none())
@@ -139,6 +143,15 @@ impl Tables {
                 turn.ended = Some(revision);
                 turn.state = ReplyState::Stopped;
             }
+        }
+    }
+
+    fn remember(&mut self, new: NewMemory) {
+        let same = |old: &NewMemory| {
+            old.user == new.user && old.character == new.character && old.fact.key() == new.fact.key()
+        };
+        if !self.memories.iter().any(same) {
+            self.memories.push(new);
         }
     }
 

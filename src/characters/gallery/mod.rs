@@ -1,0 +1,202 @@
+//! Galleries: pictures, videos and sounds of a character. Some are for premium plans: others see that there is something,
+//! with its caption and tags, and never where it is.
+//!
+//! An entry stands at an address of another host. Its column for something that was uploaded here is there; uploads fill
+//! it. Limits: 200 entries a character, each with a caption of 500 characters and 32 tags.
+
+pub mod routes;
+mod store;
+mod view;
+
+use greenroom_actors::domain::{CharacterId, UserId};
+use greenroom_actors::protocol::{Refusal, RefusalCode};
+use serde_json::json;
+use uuid::Uuid;
+
+pub use view::{GalleryItemView, GalleryKind, NewItem};
+
+use super::write::act;
+use super::{Characters, not_found, rules};
+use crate::accounts::Origin;
+use crate::audit::{self, Act};
+use crate::error::{ApiError, ApiResult, FieldError};
+use crate::http::{Caller, Page, PageQuery};
+use crate::postgres::refusal;
+
+/// Entries of one character.
+pub const ITEMS_MAX: i64 = 200;
+const CAPTION_MAX: usize = 500;
+const TAGS_MAX: usize = 32;
+
+/// Where an entry is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Url(String),
+    /// Something that was uploaded here.
+    Media(Uuid),
+}
+
+/// What somebody may see of a gallery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Premium entries are locked.
+    Ordinary,
+    All,
+}
+
+/// An entry as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    pub id: Uuid,
+    pub kind: GalleryKind,
+    pub source: Source,
+    pub thumbnail_url: Option<String>,
+    pub caption: String,
+    pub tags: Vec<String>,
+    pub premium: bool,
+    pub views: u64,
+    pub created_at: jiff::Timestamp,
+}
+
+impl Characters {
+    /// A page of a character's gallery, the newest first.
+    pub async fn gallery(
+        &self,
+        id_or_slug: &str,
+        access: Access,
+        page: &PageQuery,
+    ) -> Result<Page<GalleryItemView>, Refusal> {
+        let before = page.after_id()?;
+        let character = self.get(id_or_slug).await?.id;
+        let (skip, limit) = page.window();
+        let client = self.client().await?;
+        let (items, total) = store::list(&client, character, before, limit + 1, skip)
+            .await
+            .map_err(|error| refusal(&error))?;
+        let page = Page::cut_by_id(page, items, Some(total), |item| item.id);
+        Ok(page.map(|item| GalleryItemView::new(item, access)))
+    }
+
+    /// Adds an entry to a gallery.
+    pub async fn add_to_gallery(
+        &self,
+        admin: &Caller,
+        id_or_slug: &str,
+        new: NewItem,
+        origin: &Origin,
+    ) -> ApiResult<GalleryItemView> {
+        let item = checked(new).map_err(ApiError::bad_request)?;
+        let character = CharacterId::from_uuid(self.id_of(id_or_slug).await?);
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        // Locked, so that the count holds when two add at once.
+        let there = super::store::lock(&transaction, character).await.map_err(|error| refusal(&error))?;
+        there.ok_or_else(not_found)?;
+        let count = store::count(&transaction, character.uuid()).await.map_err(|error| refusal(&error))?;
+        if count >= ITEMS_MAX {
+            return Err(ApiError::conflict("a gallery holds at most 200 entries: delete one first"));
+        }
+        store::insert(&transaction, character.uuid(), &item).await.map_err(|error| refusal(&error))?;
+        let detail = json!({ "item": item.id, "kind": item.kind, "premium": item.premium });
+        let act = Act { detail, ..act(admin, "character.gallery_add", character, origin) };
+        audit::record(&transaction, &act).await.map_err(|error| refusal(&error))?;
+        transaction.commit().await.map_err(|error| refusal(&error))?;
+        Ok(GalleryItemView::new(item, Access::All))
+    }
+
+    pub async fn remove_from_gallery(
+        &self,
+        admin: &Caller,
+        id_or_slug: &str,
+        item: Uuid,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let character = CharacterId::from_uuid(self.id_of(id_or_slug).await?);
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        let gone =
+            store::delete(&transaction, character.uuid(), item).await.map_err(|error| refusal(&error))?;
+        if !gone {
+            return Err(no_item());
+        }
+        let detail = json!({ "item": item });
+        let act = Act { detail, ..act(admin, "character.gallery_remove", character, origin) };
+        audit::record(&transaction, &act).await.map_err(|error| refusal(&error))?;
+        transaction.commit().await.map_err(|error| refusal(&error))
+    }
+
+    /// Counts that the user looked at an entry: once, however often. Answers how many have. Refused with `None` for an
+    /// entry that is locked for them.
+    pub async fn look_at(
+        &self,
+        user: UserId,
+        access: Access,
+        id_or_slug: &str,
+        item: Uuid,
+    ) -> Result<Option<u64>, Refusal> {
+        let character = self.get(id_or_slug).await?.id;
+        let client = self.client().await?;
+        let premium = store::is_premium(&client, character, item).await.map_err(|error| refusal(&error))?;
+        if premium.ok_or_else(no_item)? && access == Access::Ordinary {
+            return Ok(None);
+        }
+        let views = store::view(&client, item, user.uuid()).await.map_err(|error| refusal(&error))?;
+        views.ok_or_else(no_item).map(Some)
+    }
+}
+
+fn no_item() -> Refusal {
+    Refusal::new(RefusalCode::NotFound, "there is no such entry in this gallery")
+}
+
+fn checked(new: NewItem) -> Result<Item, Vec<FieldError>> {
+    let NewItem { kind, url, media_id, thumbnail_url, caption, tags, premium } = new;
+    let mut faults = Vec::new();
+    let mut fault = |field: &'static str, message: &'static str| faults.push(FieldError::new(field, message));
+    let url = match (url.as_deref().map(rules::address), media_id) {
+        (Some(Ok(url)), None) => Some(url),
+        (Some(Err(message)), None) => {
+            fault("url", message);
+            None
+        }
+        (Some(_), Some(_)) => {
+            fault("url", "does not go together with mediaId");
+            None
+        }
+        (None, Some(_)) => {
+            fault("mediaId", "is of no upload of this server");
+            None
+        }
+        (None, None) => {
+            fault("url", "is missing");
+            None
+        }
+    };
+    let thumbnail_url = thumbnail_url.as_deref().map(rules::address).transpose();
+    if let Err(message) = &thumbnail_url {
+        fault("thumbnailUrl", message);
+    }
+    let caption = caption.trim().to_owned();
+    if caption.chars().count() > CAPTION_MAX || caption.contains('\0') {
+        fault("caption", "takes at most 500 characters and no NUL");
+    }
+    let tags: Vec<String> = tags.iter().map(|tag| tag.trim().to_owned()).collect();
+    let tag_fits = |tag: &String| (1..=rules::NAME_MAX).contains(&tag.chars().count()) && !tag.contains('\0');
+    if tags.len() > TAGS_MAX || !tags.iter().all(tag_fits) {
+        fault("tags", "takes at most 32 tags of 1 to 80 characters");
+    }
+    match (url, faults.is_empty()) {
+        (Some(url), true) => Ok(Item {
+            id: Uuid::now_v7(),
+            kind,
+            source: Source::Url(url),
+            thumbnail_url: thumbnail_url.unwrap_or_default(),
+            caption,
+            tags,
+            premium,
+            views: 0,
+            created_at: jiff::Timestamp::now(),
+        }),
+        _ => Err(faults),
+    }
+}

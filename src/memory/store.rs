@@ -1,0 +1,108 @@
+//! The SQL of memories: every statement names its person. The journal writes them, the archive reads them for prompts.
+
+use deadpool_postgres::{GenericClient, PoolError};
+use greenroom_actors::domain::{CharacterId, Fact, MemoryId, UserId};
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use uuid::Uuid;
+
+use super::{MemorySource, MemoryView};
+use crate::conversations::view::wire_time;
+use crate::postgres::{Stored, execute, query, query_opt};
+
+const COLUMNS: &str = "id, character_id, fact, source, room_id, message_id, created_at, updated_at";
+
+fn view(row: &Row) -> MemoryView {
+    MemoryView {
+        id: row.get(0),
+        character_id: row.get(1),
+        fact: row.get(2),
+        source: if row.get::<_, i16>(3) == 0 { MemorySource::Told } else { MemorySource::Written },
+        conversation_id: row.get(4),
+        message_id: row.get(5),
+        created_at: wire_time(row.get(6)),
+        updated_at: wire_time(row.get(7)),
+    }
+}
+
+pub async fn character(client: &impl GenericClient, id_or_slug: &str) -> Stored<Option<CharacterId>> {
+    // What holds a NUL is no slug, and no text for the database.
+    if id_or_slug.contains('\0') {
+        return Ok(None);
+    }
+    let row = match Uuid::try_parse(id_or_slug) {
+        Ok(id) => query_opt(client, "select id from characters where id = $1", &[&id]).await?,
+        Err(_) => {
+            let sql = "select id from characters where slug = $1 and deleted_at is null";
+            query_opt(client, sql, &[&id_or_slug]).await?
+        }
+    };
+    Ok(row.map(|row| CharacterId::from_uuid(row.get(0))))
+}
+
+/// The latest first, from below `after`; and how many there are in all.
+pub async fn list(
+    client: &impl GenericClient,
+    user: UserId,
+    character: CharacterId,
+    after: Option<Uuid>,
+    limit: i64,
+    skip: i64,
+) -> Stored<(Vec<MemoryView>, u64)> {
+    let sql = format!(
+        "select {COLUMNS} from memories where user_id = $1 and character_id = $2 and ($3::uuid is null or id < $3)
+        order by id desc limit $4 offset $5"
+    );
+    let (user, character) = (user.uuid(), character.uuid());
+    let found =
+        query(client, &sql, &[&user, &character, &after, &limit, &skip]).await?.iter().map(view).collect();
+    let count = "select count(*) from memories where user_id = $1 and character_id = $2";
+    let total: i64 = query_opt(client, count, &[&user, &character]).await?.map_or(0, |row| row.get(0));
+    Ok((found, total.unsigned_abs()))
+}
+
+/// What became of a change.
+pub enum Changed {
+    To(MemoryView),
+    /// There is no such fact of this user.
+    Nothing,
+    /// Another fact says the same.
+    KnownAlready,
+}
+
+pub async fn change(
+    client: &impl GenericClient,
+    user: UserId,
+    character: CharacterId,
+    memory: MemoryId,
+    fact: &Fact,
+) -> Stored<Changed> {
+    let sql = format!(
+        "update memories set fact = $4, fact_key = $5, source = 1, updated_at = now()
+        where id = $1 and user_id = $2 and character_id = $3 returning {COLUMNS}"
+    );
+    let (id, user, character) = (memory.uuid(), user.uuid(), character.uuid());
+    match query_opt(client, &sql, &[&id, &user, &character, &fact.as_str(), &fact.key()]).await {
+        Ok(row) => Ok(row.as_ref().map_or(Changed::Nothing, |row| Changed::To(view(row)))),
+        Err(PoolError::Backend(error)) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            Ok(Changed::KnownAlready)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Answers whether it was there and the user's.
+pub async fn erase(
+    client: &impl GenericClient,
+    user: UserId,
+    character: CharacterId,
+    memory: MemoryId,
+) -> Stored<bool> {
+    let sql = "delete from memories where id = $1 and user_id = $2 and character_id = $3";
+    Ok(execute(client, sql, &[&memory.uuid(), &user.uuid(), &character.uuid()]).await? > 0)
+}
+
+pub async fn erase_all(client: &impl GenericClient, user: UserId, character: CharacterId) -> Stored<u64> {
+    let sql = "delete from memories where user_id = $1 and character_id = $2";
+    execute(client, sql, &[&user.uuid(), &character.uuid()]).await
+}
