@@ -87,6 +87,56 @@ async fn a_message_to_a_character_finds_or_makes_its_room() {
 }
 
 #[actix_web::test]
+async fn messages_replies_and_members_change_by_command_and_a_removed_members_sockets_leave() {
+    let server = server();
+    let (mira, bram) = (server.stage.user("mira"), server.stage.user("bram"));
+    let room = server.stage.room(&[mira]);
+    let mut client = Client::signed_in(server.address, "mira").await;
+    let mut friend = Client::signed_in(server.address, "bram").await;
+    client.join(room, None).await;
+    let of_room = |more: Value| {
+        let mut data = json!({ "conversationId": room.to_string() });
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        data
+    };
+    let said =
+        client.ask("message:send", of_room(json!({ "content": "Tae?" }))).await["message"]["id"].clone();
+    assert_eq!(client.ask("member:add", of_room(json!({ "userId": bram.uuid() }))).await["offset"], 2);
+    friend.join(room, None).await;
+    let edit = of_room(json!({ "messageId": said, "content": "Tea?" }));
+    assert_eq!(client.ask("message:edit", edit).await["message"]["content"], "Tea?");
+    assert_eq!(friend.event("message:update").await["message"]["content"], "Tea?");
+    let react = of_room(json!({ "messageId": said, "emoji": "👍" }));
+    friend.ask("message:react", react).await;
+    let reactions = client.event("message:update").await["message"]["reactions"].clone();
+    assert_eq!(
+        (&reactions, client.event("message:update").await["message"]["reactions"][0]["emoji"].clone()),
+        (&json!([]), json!("👍"))
+    );
+    let select = of_room(json!({ "messageId": said, "variant": 0 }));
+    assert_eq!(client.ask("reply:select", select).await["code"], "not_found");
+    let asked = client.ask("reply:regenerate", of_room(json!({ "messageId": said }))).await;
+    assert_eq!(asked["replies"][0]["state"], "queued");
+    client.ask("conversation:update", of_room(json!({ "title": "Tea" }))).await;
+    friend.event("conversation:update").await;
+
+    client.ask("member:remove", of_room(json!({ "userId": bram.uuid() }))).await;
+    assert_eq!(friend.event("member:remove").await["userId"], json!(bram.uuid()));
+    server.stage.say(room, greenroom_actors::domain::Sender::User(mira), "We are alone");
+    client.event("message:receive").await;
+    friend.ask("ping", json!({})).await;
+    // Whatever were on its way would have come before that answer.
+    server.hub.broadcast(&Notification {
+        kind: "maintenance".to_owned(),
+        title: "Soon".to_owned(),
+        body: "We restart at noon.".to_owned(),
+        level: NotificationLevel::Info,
+    });
+    assert_eq!(friend.next().await.unwrap()["event"], "system:notification");
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn a_strangers_room_does_not_exist() {
     let server = server();
     let mira = server.stage.user("mira");

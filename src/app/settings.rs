@@ -24,6 +24,7 @@ impl Config {
         ConversationSettings {
             resume_max_messages: self.realtime.resume_max_messages as usize,
             content_max_chars: self.engine.content_max_chars,
+            assistant_character: self.conversations.assistant_character.clone(),
             restore_days: self.conversations.restore_days,
             categories: self.conversations.categories.clone(),
             search_language: self.search.language.clone(),

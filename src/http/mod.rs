@@ -27,7 +27,7 @@ pub(crate) use caller::{bearer, is_admin};
 pub use console::console_page;
 pub use deprecation::older_face;
 pub use health::{DependencyState, Finding, Health, Probe};
-pub use json::{BodyLimit, Json};
+pub use json::{BodyLimit, Json, MaybeJson};
 pub use metrics::Metrics;
 pub use openapi::document;
 pub use paging::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page, PageParams, PageQuery};

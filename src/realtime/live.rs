@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use greenroom_actors::domain::{CharacterId, MessageId, Plans, Revision, RoomId, SessionId, UserId};
+use greenroom_actors::domain::{CharacterId, Message, MessageId, Plans, Revision, RoomId, SessionId, UserId};
 use greenroom_actors::engine::Engine;
-use greenroom_actors::protocol::{OpenReply, Responder, Send as SendMessage, Sent, Typing};
+use greenroom_actors::protocol::{
+    Amendment, Ask, Asked, OpenReply, Responder, Send as SendMessage, Sent, Typing,
+};
 use greenroom_actors::session::Identity;
 use uuid::Uuid;
 
@@ -14,7 +16,7 @@ use super::backend::{Answer, Backend, Profile, Verification, Verified};
 use crate::accounts::{AccessTokens, ForeignCaller, TokenError};
 use crate::characters::{CharacterView, Characters};
 use crate::conversations::view::{ConversationView, MessageView};
-use crate::conversations::{Conversations, MessageRange, NewConversation, Snapshot};
+use crate::conversations::{Change, Conversations, MessageRange, NewConversation, Snapshot};
 use crate::http::{Page, PageQuery};
 
 /// Reads a user's profile; refused for one who is gone or blocked, and for a sign-in that has ended.
@@ -104,6 +106,21 @@ impl Backend for LiveBackend {
         self.engine.delete_room(room, user, responder);
     }
 
+    fn amend(
+        &self,
+        room: RoomId,
+        user: UserId,
+        message: MessageId,
+        what: Amendment,
+        responder: Responder<Arc<Message>>,
+    ) {
+        self.engine.amend(room, user, message, what, responder);
+    }
+
+    fn ask(&self, ask: Ask, responder: Responder<Asked>) {
+        self.engine.ask(ask, responder);
+    }
+
     fn open_replies(&self, room: RoomId) -> BoxFuture<'_, Vec<OpenReply>> {
         self.engine.open_replies(room).boxed()
     }
@@ -128,6 +145,10 @@ impl Backend for LiveBackend {
 
     fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot> {
         self.conversations.snapshot(user, room, from).boxed()
+    }
+
+    fn change(&self, user: UserId, room: RoomId, change: Change) -> Answer<'_, Revision> {
+        self.conversations.change(user, room, change).boxed()
     }
 
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId> {

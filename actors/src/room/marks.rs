@@ -61,6 +61,11 @@ impl Room {
     pub(super) fn flush_marks(&self, myself: &ActorRef<RoomMsg>, state: &mut State) {
         state.marks.flush_due = false;
         for (user, (read_offset, responders)) in std::mem::take(&mut state.marks.waiting) {
+            // Who left meanwhile has no mark.
+            if let Err(refusal) = state.member(user) {
+                responders.into_iter().for_each(|responder| responder.refuse(refusal.clone()));
+                continue;
+            }
             let mark = ReadMark { user, read_offset };
             if self.append(myself, state, EntryKind::Read(mark)).is_ok() {
                 state.marks.committing.entry(user).or_default().extend(responders);

@@ -11,6 +11,8 @@ use crate::postgres::rows::visibility_text;
 const ADD_MEMBER: &str = "INSERT INTO room_members (room_id, user_id, joined_at) VALUES ($1, $2, $3)
     ON CONFLICT (room_id, user_id) DO UPDATE SET joined_at = excluded.joined_at, left_at = NULL
     WHERE room_members.left_at IS NOT NULL";
+/// They have read nothing yet: what others are told of their coming has no mark.
+const FORGET_MARK: &str = "DELETE FROM reads WHERE room_id = $1 AND user_id = $2";
 const REMOVE_MEMBER: &str = "UPDATE room_members SET left_at = $3
     WHERE room_id = $1 AND user_id = $2 AND left_at IS NULL";
 /// A room that was handed over is no longer anybody's own one with its character.
@@ -34,7 +36,11 @@ const FEATURE: &str = "UPDATE rooms SET featured = $2, updated_at = $3 WHERE id 
 pub(super) async fn write(client: &Client, row: &RoomRow) -> Result<(), Error> {
     let (room, at) = (row.room.uuid(), row.at);
     match &row.what {
-        RoomChange::AddMember(member) => execute(client, ADD_MEMBER, &[&room, &member.id.uuid(), &at]).await,
+        RoomChange::AddMember(member) => {
+            let user = member.id.uuid();
+            execute(client, FORGET_MARK, &[&room, &user]).await?;
+            execute(client, ADD_MEMBER, &[&room, &user, &at]).await
+        }
         RoomChange::RemoveMember(user) => execute(client, REMOVE_MEMBER, &[&room, &user.uuid(), &at]).await,
         RoomChange::Owner(user) => execute(client, OWNER, &[&room, &user.uuid(), &at]).await,
         RoomChange::AddCharacter(character) => {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use actix::AsyncContext;
-use greenroom_actors::domain::{CharacterId, Revision, UserId};
-use greenroom_actors::protocol::{Presence, Refusal, RefusalCode, Responder, Send as SendMessage, Sent};
+use greenroom_actors::domain::{CharacterId, Message, Revision, UserId};
+use greenroom_actors::protocol::{
+    Ask, Asked, Presence, Refusal, RefusalCode, Responder, Send as SendMessage, Sent,
+};
 
 use super::calls::{run, too_many};
 use super::{SessionActor, SocketContext};
@@ -62,6 +64,26 @@ impl SessionActor {
                     self.backend.delete_room(room, user, responder);
                 }
             }
+            Command::Amend { room, message, what } => {
+                let encode = |id: &CommandId, message: Arc<Message>| wire::amended(id, &message);
+                if let Some(responder) = self.engine_call(id, name, encode, context) {
+                    self.backend.amend(room, user, message, what, responder);
+                }
+            }
+            Command::Ask { room, wanted } => {
+                let encode = |id: &CommandId, asked: Asked| wire::asked(id, &asked);
+                if let Some(responder) = self.engine_call(id, name, encode, context) {
+                    let session = Some(self.core.id());
+                    self.backend.ask(Ask { room, user, session, wanted }, responder);
+                }
+            }
+            Command::Change { room, change } => {
+                let encode = |id: &CommandId, offset: Revision| wire::ack(id, &wire::OffsetAck { offset });
+                if let Some(responder) = self.feature_call(id, name, encode, context) {
+                    let backend = self.backend.clone();
+                    run(responder, async move { backend.change(user, room, change).await });
+                }
+            }
             Command::Create(new) => {
                 let encode =
                     |id: &CommandId, conversation| wire::ack(id, &wire::ConversationAck { conversation });
@@ -104,7 +126,7 @@ impl SessionActor {
     /// A message goes to the engine; where it names a character, that room is found or made first.
     fn send(&mut self, user: UserId, id: Option<CommandId>, command: Command, context: &mut SocketContext) {
         let name = command.name();
-        let Command::Send { to, content, kind, client_id, reply_to, reply } = command else { return };
+        let Command::Send { to, said, client_id, reply_to, reply } = command else { return };
         let encode = |id: &CommandId, sent: Sent| wire::sent(id, &sent);
         let Some(responder) = self.engine_call(id, name, encode, context) else { return };
         let session = Some(self.core.id());
@@ -112,9 +134,9 @@ impl SessionActor {
             room,
             user,
             session,
-            content,
-            kind,
-            attachment: None,
+            content: said.content,
+            kind: said.kind,
+            attachment: said.attachment,
             client_id,
             reply_to,
             reply,

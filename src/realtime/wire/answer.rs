@@ -1,8 +1,8 @@
 //! What one socket alone is told: the opening, and the answers to its commands.
 
 use bytestring::ByteString;
-use greenroom_actors::domain::{Revision, SessionId, UserId};
-use greenroom_actors::protocol::{OpenReply, Presence, Refusal, Sent};
+use greenroom_actors::domain::{Message, Revision, SessionId, UserId};
+use greenroom_actors::protocol::{Asked, OpenReply, Presence, Refusal, Sent};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -147,6 +147,36 @@ pub fn sent(id: &CommandId, sent: &Sent) -> ByteString {
     ack(id, &view)
 }
 
+#[derive(Serialize)]
+struct AmendedView {
+    message: MessageView,
+}
+
+/// The ack of `message:edit`, `message:delete`, `message:react` and `reply:select`.
+#[must_use]
+pub fn amended(id: &CommandId, message: &Message) -> ByteString {
+    ack(id, &AmendedView { message: MessageView::from(message) })
+}
+
+#[derive(Serialize)]
+struct AskedView {
+    replies: Vec<ReplyView>,
+    usage: Option<UsageView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<MessageView>,
+}
+
+/// The ack of `reply:request`, `reply:regenerate`, `reply:continue` and of a `message:edit` that sends again.
+#[must_use]
+pub fn asked(id: &CommandId, asked: &Asked) -> ByteString {
+    let view = AskedView {
+        replies: asked.replies.iter().map(ReplyView::from).collect(),
+        usage: asked.usage.as_deref().map(UsageView::from),
+        message: asked.message.as_deref().map(MessageView::from),
+    };
+    ack(id, &view)
+}
+
 /// Nothing beside `success`.
 #[derive(Serialize)]
 pub struct Nothing {}
@@ -185,7 +215,7 @@ pub struct MessagesAck {
     pub has_more: bool,
 }
 
-/// The ack of `message:read`.
+/// The ack of `message:read`, and of what changes the conversation itself.
 #[derive(Serialize)]
 pub struct OffsetAck {
     pub offset: Revision,

@@ -2,15 +2,17 @@
 
 use std::fmt;
 
-use greenroom_actors::domain::{ClientId, Content, MessageKind};
+use greenroom_actors::domain::{ClientId, MessageKind};
 use greenroom_actors::protocol::{Presence, Refusal, RefusalCode, ReplyWish, Typing};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::changes;
 use super::command::{Command, CommandId, Request, SendTo};
 use super::field::Field;
 use super::fields::{Data, Fields, Key, required};
 use crate::conversations::{
-    CHARACTERS_MAX, MEMBERS_MAX, MESSAGES_DEFAULT, MESSAGES_MAX, MessageRange, NewConversation,
+    CHARACTERS_MAX, MEMBERS_MAX, MESSAGES_DEFAULT, MESSAGES_MAX, MessageRange, NewAttachment,
+    NewConversation, Said,
 };
 use crate::error::FieldError;
 use crate::http::PageQuery;
@@ -118,7 +120,8 @@ fn command(event: &str, fields: &Fields<'_>, content_max_chars: usize) -> Result
         "character:unsubscribe" => {
             Command::Unsubscribe { character: required("characterId", fields.id("characterId")?)? }
         }
-        _ => return Err(Refusal::new(RefusalCode::UnknownCommand, "there is no such command")),
+        other => changes::command(other, fields, content_max_chars)?
+            .ok_or_else(|| Refusal::new(RefusalCode::UnknownCommand, "there is no such command"))?,
     })
 }
 
@@ -150,7 +153,9 @@ fn send(fields: &Fields<'_>, content_max_chars: usize) -> Result<Command, Refusa
     };
     let kind = match fields.text("type")? {
         None | Some("text") => MessageKind::Text,
-        Some(_) => return Err(FieldError::new("type", "takes text").into()),
+        Some("audio") => MessageKind::Audio,
+        Some("media") => MessageKind::Media,
+        Some(_) => return Err(FieldError::new("type", "takes text, audio or media").into()),
     };
     let client_id = fields
         .text("clientId")?
@@ -168,9 +173,20 @@ fn send(fields: &Fields<'_>, content_max_chars: usize) -> Result<Command, Refusa
             )
         }
     };
-    let content = required("content", fields.text("content")?)?;
-    let content = Content::parse(content, content_max_chars).map_err(Refusal::from)?;
-    Ok(Command::Send { to, content, kind, client_id, reply_to: fields.id("replyTo")?, reply })
+    let attachment = fields.object("attachment")?.map(attachment).transpose()?;
+    let said = Said::checked(kind, fields.text("content")?, attachment, content_max_chars)?;
+    Ok(Command::Send { to, said, client_id, reply_to: fields.id("replyTo")?, reply })
+}
+
+fn attachment(fields: &Fields<'_>) -> Result<NewAttachment, FieldError> {
+    Ok(NewAttachment {
+        url: required("attachment.url", fields.text("url")?)?.to_owned(),
+        kind: required("attachment.type", fields.text("type")?)?.to_owned(),
+        mime: fields.text("mime")?.map(str::to_owned),
+        duration_ms: fields.integer("durationMs", 1)?,
+        width: fields.integer("width", 1)?,
+        height: fields.integer("height", 1)?,
+    })
 }
 
 /// The outer object of a frame.

@@ -6,6 +6,7 @@
 mod field;
 mod fields;
 mod command;
+mod changes;
 mod decode;
 mod encode;
 mod answer;
@@ -13,7 +14,7 @@ mod event;
 
 pub use answer::{
     CharacterAck, ConversationAck, Hello, JoinAck, ListAck, MessagesAck, Nothing, OffsetAck, SignedIn,
-    StoppedAck, TimeAck, ack, hello, ready, refused, refused_silently, sent,
+    StoppedAck, TimeAck, ack, amended, asked, hello, ready, refused, refused_silently, sent,
 };
 pub use command::{Command, CommandId, Request, SendTo};
 pub use decode::{DecodeError, decode};
