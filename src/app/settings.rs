@@ -53,6 +53,8 @@ impl Config {
             max_frame_bytes: realtime.max_frame_bytes,
             content_max_chars: self.engine.content_max_chars,
             sockets_per_user_max: realtime.max_sockets_per_user,
+            socketio_sessions_max: realtime.max_socketio_sessions,
+            socketio_unsigned_per_address_max: realtime.max_socketio_unsigned_per_address,
             feature_calls_max: realtime.max_feature_calls,
             engine_calls_max: realtime.max_pending_commands,
             presence_members_max: realtime.presence_max_members,

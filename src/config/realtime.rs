@@ -13,6 +13,10 @@ pub struct RealtimeSettings {
     /// Malformed frames before the socket is closed.
     pub bad_frames_max: u32,
     pub max_sockets_per_user: usize,
+    /// Socket.IO sessions of this node.
+    pub max_socketio_sessions: usize,
+    /// Socket.IO sessions of one address that have not signed in yet.
+    pub max_socketio_unsigned_per_address: usize,
     /// Rooms that one socket may have joined.
     pub max_joined_rooms: usize,
     /// Commands of one socket that wait for the engine's answer.
@@ -55,6 +59,8 @@ impl Default for RealtimeSettings {
             max_frame_bytes: 65_536,
             bad_frames_max: 20,
             max_sockets_per_user: 20,
+            max_socketio_sessions: 20_000,
+            max_socketio_unsigned_per_address: 256,
             max_joined_rooms: 100,
             max_pending_commands: 64,
             max_feature_calls: 8,

@@ -1,6 +1,7 @@
 //! Realtime: sockets and what goes over them.
 //!
-//! `ws` upgrades; `session` hosts one socket's state machine; `shard` has a worker thread's sockets; `hub` is the way
+//! `ws` upgrades and hosts a session on its socket; `socketio` does that for clients of another protocol and transport;
+//! `session` is what both share, around one socket's state machine; `shard` has a worker thread's sockets; `hub` is the way
 //! from the engine to the shards; `wire` is the protocol's format; `backend` is what sockets ask of the server.
 //!
 //! actix-web-actors has one flaw that shapes all of this: a session is polled only while less than 32 KiB wait to be
@@ -15,6 +16,7 @@ pub mod wire;
 mod ws;
 mod socket;
 mod session;
+mod socketio;
 mod delivery;
 mod shard;
 mod hub;
@@ -25,4 +27,11 @@ pub use hub::{Hub, HubCounts, SessionInfo};
 pub use live::{ForeignTokens, LiveBackend, Profiles};
 pub use settings::Settings;
 pub use socket::{SocketOptions, on_connect};
-pub use ws::routes;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Mounts `/ws` and `/socket.io/`. Needs `web::Data<Hub>` in the app, and [`on_connect`] on its server.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    ws::routes(config);
+    socketio::routes(config);
+}

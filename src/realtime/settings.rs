@@ -15,6 +15,10 @@ pub struct Settings {
     /// Characters (Unicode) of one message.
     pub content_max_chars: usize,
     pub sockets_per_user_max: usize,
+    /// Socket.IO sessions of this node.
+    pub socketio_sessions_max: usize,
+    /// Socket.IO sessions of one address that have not signed in yet.
+    pub socketio_unsigned_per_address_max: usize,
     /// Calls of one socket to features (create, list, join, messages) that are under way at the same time.
     pub feature_calls_max: usize,
     /// Commands of one socket that wait for the engine's answer.
@@ -42,6 +46,8 @@ impl Default for Settings {
             max_frame_bytes: 65_536,
             content_max_chars: CONTENT_MAX_CHARS,
             sockets_per_user_max: 20,
+            socketio_sessions_max: 20_000,
+            socketio_unsigned_per_address_max: 256,
             feature_calls_max: 8,
             engine_calls_max: 64,
             presence_members_max: 50,

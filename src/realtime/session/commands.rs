@@ -1,6 +1,5 @@
 //! Carrying out a client's command, after it was read and admitted.
 
-use actix::AsyncContext;
 use greenroom_actors::domain::{Revision, UserId};
 use greenroom_actors::protocol::{Presence, Refusal, Responder, Send as SendMessage, Sent};
 
@@ -10,7 +9,7 @@ use crate::realtime::delivery::ToSession;
 use crate::realtime::wire::{self, Command, CommandId, Request, SendTo};
 
 impl SessionActor {
-    pub(super) fn on_command(&mut self, request: Request, context: &mut SocketContext) {
+    pub(in crate::realtime) fn on_command(&mut self, request: Request, context: &mut SocketContext) {
         let Request { id, command } = request;
         let name = command.name();
         let command = match command {

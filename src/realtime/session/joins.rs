@@ -1,7 +1,5 @@
 //! Joining a room and following it: subscribe, take the snapshot, answer, let go what was held meanwhile.
 
-use actix::AsyncContext;
-use bytestring::ByteString;
 use greenroom_actors::domain::{MessageId, Revision, RoomId, UserId, utf16_len};
 use greenroom_actors::protocol::{OpenReply, Refusal, Responder};
 use greenroom_actors::session::{Frame, Joined, Repair, ReplyMark, Step};
@@ -11,13 +9,13 @@ use super::calls::run;
 use super::{SessionActor, SocketContext};
 use crate::conversations::Snapshot;
 use crate::conversations::view::{ReplyStateView, SenderKind};
-use crate::realtime::delivery::{JoinedAnswer, RoomNow, ToSession};
+use crate::realtime::delivery::{Body, JoinedAnswer, RoomNow, ToSession};
 use crate::realtime::wire::{self, CommandId};
 
 const COMMAND: &str = "conversation:join";
 
 impl SessionActor {
-    pub(super) fn join(
+    pub(in crate::realtime) fn join(
         &mut self,
         user: UserId,
         room: RoomId,
@@ -58,7 +56,7 @@ impl SessionActor {
             Ok(answer) => answer,
             Err(refusal) => {
                 self.refuse(id, COMMAND, &refusal, context);
-                let step = self.core.give_up_join(room, ticket, |body| context.text(body.clone()));
+                let step = self.core.give_up_join(room, ticket, |body| context.frame(body));
                 return self.on_step(room, step, context);
             }
         };
@@ -74,9 +72,16 @@ impl SessionActor {
         }
         self.acknowledge_join(id, room, &snapshot, replies, context);
         let joined = Joined { position: snapshot.offset, replies: &marks, ended: &ended };
-        let step = self.core.finish_join(room, ticket, &joined, |body| context.text(body.clone()));
+        let step = self.core.finish_join(room, ticket, &joined, |body| context.frame(body));
         self.count_rooms();
         self.on_step(room, step, context);
+    }
+
+    /// The same for a join that was refused, without a word to the client: its host has one.
+    pub(in crate::realtime) fn give_up(&mut self, answer: &JoinedAnswer, context: &mut SocketContext) {
+        self.feature_calls -= 1;
+        let step = self.core.give_up_join(answer.room, answer.ticket, |body| context.frame(body));
+        self.on_step(answer.room, step, context);
     }
 
     fn acknowledge_join(
@@ -87,10 +92,16 @@ impl SessionActor {
         replies: Vec<OpenReply>,
         context: &mut SocketContext,
     ) {
-        let Some(id) = id else { return };
+        if id.is_none() && !context.tells_joins() {
+            return;
+        }
         let members = snapshot.conversation.member_ids.iter().copied().map(UserId::from_uuid);
         let presence = self.hub.present_in(room, members);
-        context.text(wire::JoinAck { snapshot, replies, presence: &presence }.encode(id));
+        let joined = wire::JoinAck { snapshot, replies, presence: &presence };
+        context.text(match id {
+            Some(id) => joined.encode(id),
+            None => joined.event(),
+        });
     }
 
     pub(super) fn leave(&mut self, room: RoomId) {
@@ -105,13 +116,8 @@ impl SessionActor {
         self.hub.people().update(self.core.id(), |info| info.rooms = rooms);
     }
 
-    pub(super) fn on_frames(
-        &mut self,
-        room: RoomId,
-        frames: &[Frame<ByteString>],
-        context: &mut SocketContext,
-    ) {
-        let step = self.core.on_frames(room, frames, |body| context.text(body.clone()));
+    pub(super) fn on_frames(&mut self, room: RoomId, frames: &[Frame<Body>], context: &mut SocketContext) {
+        let step = self.core.on_frames(room, frames, |body| context.frame(body));
         self.on_step(room, step, context);
     }
 
@@ -145,7 +151,7 @@ impl SessionActor {
         let Some(position) = self.asked.iter().position(|(asked, _)| *asked == room) else { return };
         let (_, again) = self.asked.swap_remove(position);
         let step = self.core.repair(room, &marks(replies), |repair| match repair {
-            Repair::Frame(body) => context.text(body.clone()),
+            Repair::Frame(body) => context.frame(body),
             Repair::Text { message, from } => {
                 if let Some(reply) = replies.iter().find(|reply| reply.message == message) {
                     context.text(wire::repair(room, reply, from));

@@ -127,6 +127,21 @@ pub fn refused_silently(command: &str, refusal: &Refusal) -> ByteString {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct Closed<'a> {
+    error: &'a str,
+    code: &'static str,
+    close_code: u16,
+    reconnect: bool,
+}
+
+/// The `error` event before the end of a session, for clients that cannot see close codes.
+#[must_use]
+pub fn closed(error: &str, close_code: u16, reconnect: bool) -> ByteString {
+    event("error", Closed { error, code: "closed", close_code, reconnect })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct SentView {
     duplicate: bool,
     message: MessageView,
@@ -218,11 +233,21 @@ struct JoinView<'a> {
     presence: Vec<PresenceEntry>,
 }
 
-impl JoinAck<'_> {
+impl<'a> JoinAck<'a> {
     #[must_use]
     pub fn encode(self, id: &CommandId) -> ByteString {
+        ack(id, &self.view())
+    }
+
+    /// `conversation:joined`: the same for a client that did not ask for an ack, or not for the join.
+    #[must_use]
+    pub fn event(self) -> ByteString {
+        event("conversation:joined", self.view())
+    }
+
+    fn view(self) -> JoinView<'a> {
         let Self { snapshot, replies, presence } = self;
-        let view = JoinView {
+        JoinView {
             conversation: &snapshot.conversation,
             epoch: snapshot.epoch,
             offset: snapshot.offset,
@@ -235,7 +260,6 @@ impl JoinAck<'_> {
                 .iter()
                 .map(|(user, presence)| PresenceEntry { user_id: user.uuid(), status: (*presence).into() })
                 .collect(),
-        };
-        ack(id, &view)
+        }
     }
 }

@@ -10,11 +10,13 @@ mod decode;
 mod encode;
 mod answer;
 mod event;
+mod socketio;
 
 pub use answer::{
     ConversationAck, Hello, JoinAck, ListAck, MessagesAck, Nothing, OffsetAck, SignedIn, StoppedAck, TimeAck,
-    ack, hello, ready, refused, refused_silently, sent,
+    ack, closed, hello, ready, refused, refused_silently, sent,
 };
 pub use command::{Command, CommandId, Request, SendTo};
 pub use decode::{DecodeError, decode};
 pub use event::{conversation_created, notification, repair, room_event, user_event};
+pub use socketio::{decode_event, socketio_packet};
