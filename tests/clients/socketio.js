@@ -220,7 +220,7 @@ const scenarios = {
     await Promise.all(sockets.map(connected));
     const join = (socket) => ask(socket, "conversation:join", { conversationId });
     const joined = await Promise.all(sockets.map(join));
-    assert.ok(joined.every((ack) => ack.success));
+    assert.ok(joined.every((ack) => ack.success), JSON.stringify(joined.find((ack) => !ack.success)));
     const all = Promise.all(
       sockets.map((socket, n) => next(socket, "message:receive", () => heard[n].messages.length === sockets.length)),
     );

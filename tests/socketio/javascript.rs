@@ -101,7 +101,7 @@ async fn a_hundred_clients_in_one_room_hear_all_in_the_same_order() {
         users.push(app.user().await);
     }
     let members: Vec<&str> = users[1..].iter().map(|user| user.id.as_str()).collect();
-    let body = json!({ "characterId": app.character().await, "members": members });
+    let body = json!({ "characterId": app.character().await, "memberIds": members });
     let (status, made) = app.post("/api/conversations", Some(&users[0].token), body).await;
     assert_eq!(status, 201, "{made}");
     let tokens: Vec<&str> = (0..100).map(|n| users[n % users.len()].token.as_str()).collect();

@@ -45,21 +45,6 @@ async fn a_poll_hangs_until_there_is_something_and_a_second_one_ends_the_session
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_its_client_gave_up_loses_nothing() {
-    let app = server().await;
-    let user = app.user().await;
-    let polling = Polling::connected(&app, &user).await;
-    let hanging = polling.hanging();
-    tokio::time::sleep(A_WHILE).await;
-    hanging.abort();
-    tokio::time::sleep(A_WHILE).await;
-    polling.post(r#"427["ping"]"#).await;
-    let packets = polling.packets(|packet| packet.starts_with("437[")).await;
-    assert_eq!(packets.len(), 1);
-    app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_too_large_binary_or_no_text_ends_the_session_with_a_reason() {
     let app = server().await;
     let user = app.user().await;
@@ -86,20 +71,30 @@ async fn a_body_that_is_too_large_binary_or_no_text_ends_the_session_with_a_reas
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_nobody_polls_is_reaped_and_one_that_is_slow_is_closed() {
+async fn a_session_that_nobody_polls_is_reaped() {
     let app = TestApp::start_with(|config| {
         config.realtime.heartbeat_interval_ms = 500;
         config.realtime.tick_ms = 50;
-        config.realtime.mailbox_max_bytes = 40_000;
-        config.realtime.slow_socket_grace_ms = 500;
     })
     .await;
     let user = app.user().await;
     let silent = Polling::connected(&app, &user).await;
     eventually("reaped", async || app.app().hub().counts().sockets == 0).await;
+    let told = silent.packets(|packet| packet == "1").await;
+    assert_eq!(data(&told[told.len() - 2])["closeCode"], 4008, "{told:?}");
     assert_eq!(silent.get().await.0, 400);
+    app.stop().await;
+}
 
-    // It lives, and takes nothing of what its room says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_nothing_of_what_its_room_says_is_closed_and_forgotten() {
+    let app = TestApp::start_with(|config| {
+        config.realtime.tick_ms = 50;
+        config.realtime.mailbox_max_bytes = 40_000;
+        config.realtime.slow_socket_grace_ms = 500;
+    })
+    .await;
+    let user = app.premium().await;
     let room = app.conversation(&user).await;
     let slow = Polling::connected(&app, &user).await;
     slow.post(&format!(r#"421["conversation:join",{{"conversationId":"{room}"}}]"#)).await;
@@ -109,8 +104,6 @@ async fn a_session_that_nobody_polls_is_reaped_and_one_that_is_slow_is_closed() 
         let path = format!("/api/conversations/{room}/messages");
         let (status, said) = app.post(&path, Some(&user.token), body.clone()).await;
         assert!(status < 300, "{said}");
-        // A sign of life, which waits where the session takes nothing.
-        tokio::time::timeout(A_WHILE, slow.post("3")).await.ok();
     }
     eventually("gone", async || app.app().hub().counts().sockets == 0).await;
     app.stop().await;
