@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle as Thread;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
@@ -32,7 +33,7 @@ use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
-use crate::realtime::{Hub, LiveBackend};
+use crate::realtime::{Hub, LastSeen, LiveBackend};
 use crate::{accounts, ai, audit, characters, control, conversations, http, jobs, outbound, realtime};
 use greenroom_actors::session::CloseCode;
 
@@ -68,7 +69,8 @@ pub struct App {
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 3],
+    chores: [JoinHandle<()>; 4],
+    last_seen: LastSeen,
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -134,6 +136,7 @@ impl App {
             config.conversation_settings(),
             Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
         );
+        let last_seen = LastSeen::new(pool.clone());
         hub.attach(Arc::new(LiveBackend {
             epoch: database.epoch(),
             engine: engine.clone(),
@@ -141,6 +144,7 @@ impl App {
             tokens: tokens.clone(),
             foreign: tasks::foreign(&accounts),
             profiles: tasks::profiles(&accounts),
+            last_seen: last_seen.clone(),
             plans,
         }));
         let sockets = hub.clone();
@@ -177,6 +181,8 @@ impl App {
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
         let news = accounts.listen(&database.connector());
+        let every = Duration::from_millis(config.realtime.last_seen_write_ms);
+        let seeing = last_seen.clone().keep(hub.clone(), every);
 
         let counts_tokens = providers.counts_tokens();
 
@@ -237,7 +243,8 @@ impl App {
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep, news],
+            chores: [recovery, upkeep, news, seeing],
+            last_seen,
             http,
             http_thread,
             drain_asked,
@@ -286,6 +293,7 @@ impl App {
         self.hub.close_all(CloseCode::Draining);
         self.http.stop(true).await;
         let _ = tokio::task::spawn_blocking(move || self.http_thread.join()).await;
+        self.last_seen.write(&self.hub).await;
         self.lease.close().await;
         self.database.close().await;
         tracing::info!("ended");

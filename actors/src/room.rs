@@ -9,6 +9,7 @@ mod sends;
 mod promised;
 mod replies;
 mod marks;
+mod typing;
 
 use std::sync::Arc;
 
@@ -49,6 +50,8 @@ pub(crate) enum RoomMsg {
     },
     /// The span in which read marks are merged has passed.
     FlushMarks,
+    /// Somebody may have fallen silent while typing.
+    TypingDue,
     Typing {
         user: UserId,
         typing: Typing,
@@ -87,6 +90,7 @@ pub(crate) struct State {
     sends: sends::Sends,
     replies: replies::Replies,
     marks: marks::Marks,
+    typists: typing::Typists,
     deletion: Option<(Ticket, Responder<Revision>)>,
 }
 
@@ -106,6 +110,7 @@ impl State {
         !self.sends.is_empty()
             || !self.replies.is_empty()
             || !self.marks.is_empty()
+            || !self.typists.is_empty()
             || self.deletion.is_some()
     }
 }
@@ -183,6 +188,7 @@ impl Actor for Room {
             sends: sends::Sends::default(),
             replies: replies::Replies::new(self.context.turns_open.clone()),
             marks: marks::Marks::default(),
+            typists: typing::Typists::default(),
             deletion: None,
         })
     }
@@ -206,9 +212,10 @@ impl Actor for Room {
                 self.on_read(&myself, state, user, read_offset, responder);
             }
             RoomMsg::FlushMarks => self.flush_marks(&myself, state),
+            RoomMsg::TypingDue => self.on_typing_due(&myself, state),
             RoomMsg::Typing { user, typing, responder } => {
                 state.mailbox.handled();
-                responder.answer(self.on_typing(state, user, typing));
+                responder.answer(self.on_typing(&myself, state, user, typing));
             }
             RoomMsg::StopReply { user, reply, responder } => {
                 state.mailbox.handled();

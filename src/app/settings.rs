@@ -62,6 +62,7 @@ impl Config {
             mailbox_max_bytes: realtime.mailbox_max_bytes,
             slow_socket_grace: Duration::from_millis(realtime.slow_socket_grace_ms),
             offline_grace: Duration::from_millis(realtime.offline_grace_ms),
+            presence_merge: Duration::from_millis(realtime.presence_merge_ms),
             shard_queue_max: realtime.shard_queue_max,
             tick: Duration::from_millis(realtime.tick_ms),
         }

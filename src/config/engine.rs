@@ -28,6 +28,7 @@ pub struct EngineSettings {
     pub idle_ms: u64,
     pub refused_patterns: Vec<String>,
     pub read_merge_ms: u64,
+    pub typing_ttl_ms: u64,
     pub commit_deadline_ms: u64,
     pub delta_merge_ms: u64,
     pub history_max_messages: usize,
@@ -49,6 +50,7 @@ impl Default for EngineSettings {
             idle_ms: ms(room.idle),
             refused_patterns: room.refused_patterns,
             read_merge_ms: ms(room.read_merge),
+            typing_ttl_ms: ms(room.typing_ttl),
             commit_deadline_ms: ms(room.commit_deadline),
             delta_merge_ms: ms(turn.delta_merge),
             history_max_messages: turn.history_max_messages,
@@ -74,6 +76,7 @@ impl EngineSettings {
             idle: Duration::from_millis(self.idle_ms),
             refused_patterns: self.refused_patterns.iter().map(|pattern| pattern.to_lowercase()).collect(),
             read_merge: Duration::from_millis(self.read_merge_ms),
+            typing_ttl: Duration::from_millis(self.typing_ttl_ms),
             commit_deadline: Duration::from_millis(self.commit_deadline_ms),
         }
     }

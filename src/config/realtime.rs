@@ -29,6 +29,10 @@ pub struct RealtimeSettings {
     pub max_frames_per_minute: u32,
     /// How long a user whose last socket went is still shown as online.
     pub offline_grace_ms: u64,
+    /// Between two words about one user's status.
+    pub presence_merge_ms: u64,
+    /// Between two writings of when users were last seen.
+    pub last_seen_write_ms: u64,
     /// Deliveries that wait for one worker thread.
     pub shard_queue_max: usize,
     /// Between two looks for what is due.
@@ -67,6 +71,8 @@ impl Default for RealtimeSettings {
             max_held_frames: 1_000,
             max_frames_per_minute: 1_200,
             offline_grace_ms: 3_000,
+            presence_merge_ms: 2_000,
+            last_seen_write_ms: 60_000,
             shard_queue_max: 4_096,
             tick_ms: 1_000,
             resume_max_messages: 500,

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{CharacterId, MessageId, Revision, RoomId, SessionId, UserId};
 use greenroom_actors::protocol::{OpenReply, Refusal, Responder, Send as SendMessage, Sent, Typing};
 use greenroom_actors::session::{self, Identity};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::accounts::{Role, TokenError};
@@ -84,6 +85,8 @@ pub trait Backend: Send + Sync + 'static {
         limit: usize,
     ) -> Answer<'_, (Vec<MessageView>, bool)>;
     fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot>;
+    /// When these users were last seen; those of whom that is not known are left out.
+    fn last_seen(&self, users: Vec<UserId>) -> Answer<'_, Vec<(UserId, Timestamp)>>;
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId>;
 }
 

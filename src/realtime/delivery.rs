@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Release};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytestring::ByteString;
-use greenroom_actors::domain::{CharacterId, Revision, RoomId, SessionId};
+use greenroom_actors::domain::{CharacterId, Revision, RoomId, SessionId, UserId};
 use greenroom_actors::protocol::{OpenReply, Refusal};
 use greenroom_actors::session::{CloseCode, Frame, JoinTicket};
+use jiff::Timestamp;
 
 use super::backend::{Profile, Verified};
 use super::wire::{self, CommandId};
@@ -129,6 +130,8 @@ impl Board {
 pub(super) struct RoomNow {
     pub(super) snapshot: Snapshot,
     pub(super) replies: Vec<OpenReply>,
+    /// When members who are not connected were last seen, where that is known.
+    pub(super) seen: Vec<(UserId, Timestamp)>,
 }
 
 /// What a join came to.

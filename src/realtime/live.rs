@@ -8,9 +8,11 @@ use greenroom_actors::domain::{CharacterId, MessageId, Plans, Revision, RoomId, 
 use greenroom_actors::engine::Engine;
 use greenroom_actors::protocol::{OpenReply, Responder, Send as SendMessage, Sent, Typing};
 use greenroom_actors::session::Identity;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::backend::{Answer, Backend, Profile, Verification, Verified};
+use super::last_seen::LastSeen;
 use crate::accounts::{AccessTokens, ForeignCaller, TokenError};
 use crate::conversations::view::{ConversationView, MessageView};
 use crate::conversations::{Conversations, MessageRange, NewConversation, Snapshot};
@@ -29,6 +31,7 @@ pub struct LiveBackend {
     pub tokens: AccessTokens,
     pub foreign: ForeignTokens,
     pub profiles: Profiles,
+    pub last_seen: LastSeen,
     /// Tell whose plan is premium.
     pub plans: Plans,
 }
@@ -126,6 +129,10 @@ impl Backend for LiveBackend {
 
     fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot> {
         self.conversations.snapshot(user, room, from).boxed()
+    }
+
+    fn last_seen(&self, users: Vec<UserId>) -> Answer<'_, Vec<(UserId, Timestamp)>> {
+        async move { self.last_seen.read(&users).await }.boxed()
     }
 
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId> {

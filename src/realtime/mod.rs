@@ -12,6 +12,8 @@
 mod settings;
 mod backend;
 mod live;
+mod last_seen;
+mod store;
 pub mod wire;
 mod ws;
 mod socket;
@@ -24,6 +26,7 @@ mod metrics;
 
 pub use backend::{Answer, Backend, Profile, Verification, Verified};
 pub use hub::{Hub, HubCounts, SessionInfo};
+pub use last_seen::LastSeen;
 pub use live::{ForeignTokens, LiveBackend, Profiles};
 pub use settings::Settings;
 pub use socket::{SocketOptions, on_connect};

@@ -53,6 +53,8 @@ pub(super) struct SessionActor {
     verifying: bool,
     /// Rooms whose open replies were asked for, and whether to ask once more.
     asked: Vec<(RoomId, bool)>,
+    /// Rooms in which the user types by this socket.
+    typing: Vec<RoomId>,
     closing: bool,
 }
 
@@ -78,6 +80,7 @@ impl SessionActor {
             feature_calls: 0,
             verifying: false,
             asked: Vec::new(),
+            typing: Vec::new(),
             closing: false,
         }
     }
@@ -100,11 +103,14 @@ impl SessionActor {
         let id = self.core.id();
         self.shard.remove(id, self.core.rooms());
         if let Some(identity) = self.core.identity() {
-            let before = self.hub.online(identity.user);
-            if self.hub.people().remove(id) {
-                self.shard.user_left(identity.user);
+            let user = identity.user;
+            if self.hub.people().remove(id, self.hub.now()) {
+                self.shard.user_left(user);
             } else {
-                self.hub.presence_changed(identity.user, before);
+                self.hub.presence_changed(user);
+            }
+            for room in std::mem::take(&mut self.typing) {
+                self.stop_typing(user, room);
             }
         }
     }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub presence_members_max: usize,
     /// How long a user whose last socket went is still shown as online.
     pub offline_grace: Duration,
+    /// Between two words about one user's status; changes in between are told together.
+    pub presence_merge: Duration,
     /// Deliveries that wait for one socket.
     pub mailbox_max_frames: usize,
     /// Bytes of deliveries that wait for one socket. From a quarter of it on, what is not stored is dropped.
@@ -52,6 +54,7 @@ impl Default for Settings {
             engine_calls_max: 64,
             presence_members_max: 50,
             offline_grace: Duration::from_secs(3),
+            presence_merge: Duration::from_secs(2),
             mailbox_max_frames: 1_024,
             mailbox_max_bytes: 1_048_576,
             shard_queue_max: 4_096,

@@ -330,6 +330,7 @@ impl Shard {
             connection.shut();
         }
         self.hub.counters().shut.fetch_add(shut, Relaxed);
+        self.hub.tell_settled();
         for user in leaving {
             self.hub.gone(user);
         }

@@ -1,12 +1,15 @@
 //! Carrying out a client's command, after it was read and admitted.
 
-use greenroom_actors::domain::{Revision, UserId};
-use greenroom_actors::protocol::{Presence, Refusal, Responder, Send as SendMessage, Sent};
+use greenroom_actors::domain::{Revision, RoomId, UserId};
+use greenroom_actors::protocol::{Presence, Refusal, Responder, Send as SendMessage, Sent, Typing};
 
 use super::calls::{run, too_many};
 use super::{SessionActor, SocketContext};
 use crate::realtime::delivery::ToSession;
 use crate::realtime::wire::{self, Command, CommandId, Request, SendTo};
+
+/// Rooms in which one socket can be typing; in the one before that it stops by itself a little later.
+const TYPING_MAX: usize = 8;
 
 impl SessionActor {
     pub(in crate::realtime) fn on_command(&mut self, request: Request, context: &mut SocketContext) {
@@ -27,6 +30,9 @@ impl SessionActor {
             Command::Send { .. } => self.send(user, id, command, context),
             Command::Join { room, from } => self.join(user, room, from, id, context),
             Command::Leave { room } => {
+                if self.typing.contains(&room) {
+                    self.stop_typing(user, room);
+                }
                 self.leave(room);
                 self.acknowledge(id.as_ref(), &wire::Nothing {}, context);
             }
@@ -41,6 +47,7 @@ impl SessionActor {
                 }
             }
             Command::Typing { room, typing } => {
+                self.note_typing(room, typing);
                 let encode = |id: &CommandId, ()| wire::ack(id, &wire::Nothing {});
                 if let Some(responder) = self.engine_call(id, name, encode, context) {
                     self.backend.typing(room, user, typing, responder);
@@ -123,11 +130,28 @@ impl SessionActor {
         }
     }
 
+    /// Keeps in mind where to say that the user types no more when this socket goes.
+    fn note_typing(&mut self, room: RoomId, typing: Typing) {
+        self.typing.retain(|known| *known != room);
+        if typing == Typing::Started {
+            if self.typing.len() >= TYPING_MAX {
+                self.typing.remove(0);
+            }
+            self.typing.push(room);
+        }
+    }
+
+    /// The socket leaves the room, or is gone: its user types no more there.
+    pub(super) fn stop_typing(&mut self, user: UserId, room: RoomId) {
+        self.typing.retain(|known| *known != room);
+        // Nobody waits for the answer.
+        self.backend.typing(room, user, Typing::Stopped, Responder::new(drop));
+    }
+
     fn set_presence(&mut self, user: UserId, presence: Presence) {
-        let before = self.hub.online(user);
         if self.core.set_presence(presence) {
             self.hub.people().update(self.core.id(), |info| info.presence = presence);
-            self.hub.presence_changed(user, before);
+            self.hub.presence_changed(user);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Joining a room and following it: subscribe, take the snapshot, answer, let go what was held meanwhile.
 
 use greenroom_actors::domain::{MessageId, Revision, RoomId, UserId, utf16_len};
-use greenroom_actors::protocol::{OpenReply, Refusal, Responder};
+use greenroom_actors::protocol::{OpenReply, Presence, Refusal, Responder};
 use greenroom_actors::session::{Frame, Joined, Repair, ReplyMark, Step};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::calls::run;
@@ -36,7 +37,7 @@ impl SessionActor {
         };
         // First the subscription, then the snapshot: what is committed in between comes by both, and nothing by none.
         self.shard.join(&local, room);
-        let (address, backend) = (context.address(), self.backend.clone());
+        let (address, backend, hub) = (context.address(), self.backend.clone(), self.hub.clone());
         let responder = Responder::new(move |result| {
             let answer = JoinedAnswer { room, ticket, id, result };
             drop(address.try_send(ToSession::Joined(Box::new(answer))));
@@ -44,7 +45,10 @@ impl SessionActor {
         run(responder, async move {
             let snapshot = backend.snapshot(user, room, from).await?;
             let replies = if snapshot.more { Vec::new() } else { backend.open_replies(room).await };
-            Ok(RoomNow { snapshot, replies })
+            let absent = hub.absent_from(room, members(&snapshot));
+            // Less to tell is no reason to refuse.
+            let seen = if absent.is_empty() { Ok(Vec::new()) } else { backend.last_seen(absent).await };
+            Ok(RoomNow { snapshot, replies, seen: seen.unwrap_or_default() })
         });
     }
 
@@ -52,7 +56,7 @@ impl SessionActor {
         let JoinedAnswer { room, ticket, id, result } = answer;
         let id = id.as_ref();
         let result = result.and_then(|answer| self.core.check_join(room, ticket).map(|()| answer));
-        let RoomNow { snapshot, mut replies } = match result {
+        let RoomNow { snapshot, mut replies, seen } = match result {
             Ok(answer) => answer,
             Err(refusal) => {
                 self.refuse(id, COMMAND, &refusal, context);
@@ -64,13 +68,13 @@ impl SessionActor {
         replies.retain(|reply| !ended.contains(&reply.message));
         if snapshot.more {
             self.leave(room);
-            return self.acknowledge_join(id, room, &snapshot, replies, context);
+            return self.acknowledge_join(id, room, &snapshot, (replies, seen), context);
         }
         let marks = marks(&replies);
         if let Some(identity) = self.core.identity() {
             self.hub.show_in(room, identity.user);
         }
-        self.acknowledge_join(id, room, &snapshot, replies, context);
+        self.acknowledge_join(id, room, &snapshot, (replies, seen), context);
         let joined = Joined { position: snapshot.offset, replies: &marks, ended: &ended };
         let step = self.core.finish_join(room, ticket, &joined, |body| context.frame(body));
         self.count_rooms();
@@ -89,14 +93,18 @@ impl SessionActor {
         id: Option<&CommandId>,
         room: RoomId,
         snapshot: &Snapshot,
-        replies: Vec<OpenReply>,
+        (replies, seen): (Vec<OpenReply>, Vec<(UserId, Timestamp)>),
         context: &mut SocketContext,
     ) {
         if id.is_none() && !context.tells_joins() {
             return;
         }
-        let members = snapshot.conversation.member_ids.iter().copied().map(UserId::from_uuid);
-        let presence = self.hub.present_in(room, members);
+        let present = self.hub.present_in(room, members(snapshot));
+        let mut presence: Vec<_> = present.into_iter().map(|(user, now)| (user, now, None)).collect();
+        for user in self.hub.absent_from(room, members(snapshot)) {
+            let written = seen.iter().find(|(known, _)| *known == user).map(|(_, at)| *at);
+            presence.push((user, Presence::Offline, self.hub.left_at(user).or(written)));
+        }
         let joined = wire::JoinAck { snapshot, replies, presence: &presence };
         context.text(match id {
             Some(id) => joined.encode(id),
@@ -162,6 +170,10 @@ impl SessionActor {
             self.ask_replies(room, context);
         }
     }
+}
+
+fn members(snapshot: &Snapshot) -> impl Iterator<Item = UserId> {
+    snapshot.conversation.member_ids.iter().copied().map(UserId::from_uuid)
 }
 
 fn marks(replies: &[OpenReply]) -> Vec<ReplyMark> {

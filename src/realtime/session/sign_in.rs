@@ -106,6 +106,7 @@ impl SessionActor {
                 if self.hub.people().add(info, self.shard.index(), per_user_max).is_err() {
                     return self.close(CloseCode::TooManySockets, context);
                 }
+                self.hub.presence_changed(user);
                 if let Some(local) = &self.local {
                     local.set_signed_in();
                 }

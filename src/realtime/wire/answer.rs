@@ -12,7 +12,7 @@ use super::encode::{Event, PresenceView, event, text};
 use crate::accounts::Role;
 use crate::conversations::Snapshot;
 use crate::conversations::view::{
-    ConversationView, MessageView, OpenReplyView, ReadView, ReplyView, UsageView,
+    ConversationView, MessageView, OpenReplyView, ReadView, ReplyView, UsageView, wire_time,
 };
 use crate::realtime::backend::Profile;
 
@@ -210,13 +210,16 @@ pub struct StoppedAck {
 struct PresenceEntry {
     user_id: Uuid,
     status: PresenceView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen: Option<Timestamp>,
 }
 
 /// The ack of `conversation:join`, made of what the database, the room and the hub know.
 pub struct JoinAck<'a> {
     pub snapshot: &'a Snapshot,
     pub replies: Vec<OpenReply>,
-    pub presence: &'a [(UserId, Presence)],
+    /// With when those who are offline were last seen, where that is known.
+    pub presence: &'a [(UserId, Presence, Option<Timestamp>)],
 }
 
 #[derive(Serialize)]
@@ -258,7 +261,11 @@ impl<'a> JoinAck<'a> {
             reads: &snapshot.reads,
             presence: presence
                 .iter()
-                .map(|(user, presence)| PresenceEntry { user_id: user.uuid(), status: (*presence).into() })
+                .map(|(user, presence, last_seen)| PresenceEntry {
+                    user_id: user.uuid(),
+                    status: (*presence).into(),
+                    last_seen: last_seen.map(wire_time),
+                })
                 .collect(),
         }
     }
