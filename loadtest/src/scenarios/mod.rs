@@ -5,12 +5,14 @@ pub mod chaos;
 pub mod chat;
 pub mod enumeration;
 pub mod fanout;
+mod hall;
 pub mod idle;
 pub mod logins;
 mod options;
 pub mod send;
 mod server;
 pub mod slow;
+pub mod socketio;
 pub mod storm;
 
 pub use audit::{Stored, read_rooms};
