@@ -44,7 +44,7 @@ async fn whatever_is_sent_the_server_answers_on_in_the_same_memory() {
     static PANICS: AtomicU64 = AtomicU64::new(0);
     let seed = from_environment("GREENROOM_FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..));
     let frames = from_environment("GREENROOM_FUZZ_FRAMES").unwrap_or(FRAMES_DEFAULT);
-    println!("GREENROOM_FUZZ_SEED={seed} GREENROOM_FUZZ_FRAMES={frames}");
+    eprintln!("GREENROOM_FUZZ_SEED={seed} GREENROOM_FUZZ_FRAMES={frames}");
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         PANICS.fetch_add(1, Relaxed);
@@ -95,7 +95,7 @@ async fn whatever_is_sent_the_server_answers_on_in_the_same_memory() {
     let (sent, took) = (run.sent.load(Relaxed), begun.elapsed());
     eventually("all sockets are gone", async || app.app().hub().counts().sockets == 0).await;
     let (warm, end) = (warm.unwrap_or_else(resident_mib), resident_mib());
-    println!(
+    eprintln!(
         "{sent} frames in {took:.1?}, {opened:?} connections by lane, {warm} MiB after a quarter, {end} MiB at the end"
     );
     assert_eq!(PANICS.load(Relaxed), 0, "something panicked; the seed is {seed}");

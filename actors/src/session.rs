@@ -237,18 +237,6 @@ impl<B: Clone> Session<B> {
         self.rooms.iter().map(|(room, _)| *room)
     }
 
-    /// Whether the room is joined or being joined.
-    #[must_use]
-    pub fn is_in(&self, room: RoomId) -> bool {
-        self.rooms.iter().any(|(known, _)| *known == room)
-    }
-
-    /// Whether the room is joined and its frames are sent as they come.
-    #[must_use]
-    pub fn is_live(&self, room: RoomId) -> bool {
-        self.rooms.iter().any(|(known, place)| *known == room && matches!(place, Place::Live(_)))
-    }
-
     /// From now on the room's frames are held until [`finish_join`](Self::finish_join). Call before the snapshot is
     /// taken, so that nothing falls in between.
     pub fn begin_join(&mut self, room: RoomId) -> Result<JoinTicket, Refusal> {

@@ -224,7 +224,7 @@ fn hostile(rng: &mut Rng, world: &World, dialect: Dialect) -> String {
         return shared;
     }
     let digits = "9".repeat(rng.usize(..40));
-    match rng.u8(..18) {
+    match rng.u8(..19) {
         0 => format!("42{shared}"),
         1 => format!("42{digits}[\"ping\"]"),
         2 => format!("45{digits}-[\"message:send\",{{\"_placeholder\":true,\"num\":0}}]"),
@@ -238,6 +238,7 @@ fn hostile(rng: &mut Rng, world: &World, dialect: Dialect) -> String {
         10 => ["1", "2probe", "3probe", "5", "6", "0", "2", "3", "4", "7"][rng.usize(..10)].to_owned(),
         11 => format!("b{digits}"),
         12 => format!("44{shared}"),
+        14 => ["", "4", "40", "41", "42", "43", "45"][rng.usize(..7)].to_owned() + &rng.char(..).to_string(),
         13 => format!("4{}{}", rng.u8(..), value(rng, world, 0)),
         _ => shared,
     }

@@ -178,7 +178,10 @@ impl Outbox {
         let mut state = self.state();
         state.polled = false;
         state.release = false;
-        state.transport = None;
+        if state.carrier != Carrier::WebSocket {
+            // A WebSocket that has taken over waits there by now.
+            state.transport = None;
+        }
     }
 
     /// The next payload, of `max_bytes` or one packet; `None`: the session is over.
@@ -186,6 +189,9 @@ impl Outbox {
         let mut state = self.state();
         if matches!(state.end, Some(End::Dead)) {
             return Poll::Ready(None);
+        }
+        if state.carrier == Carrier::WebSocket {
+            return Poll::Ready(Some(NOOP.to_owned()));
         }
         let mut payload = String::new();
         for _ in 0..POLL_MAX_PACKETS {
@@ -358,3 +364,6 @@ fn wake(waker: Option<Waker>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,21 +60,21 @@ pub(super) fn read(text: &str) -> Result<Packet<'_>, BadPacket> {
 
 /// Reads one packet of Socket.IO.
 fn message(text: &str) -> Result<Packet<'_>, BadPacket> {
-    let kind = *text.as_bytes().first().ok_or(BadPacket)?;
-    if matches!(kind, b'5' | b'6') {
+    let kind = text.chars().next().ok_or(BadPacket)?;
+    if matches!(kind, '5' | '6') {
         return Ok(Packet::Binary);
     }
-    let (namespace, rest) = namespace(&text[1..]);
+    let (namespace, rest) = namespace(&text[kind.len_utf8()..]);
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (id, payload) = rest.split_at(digits);
     let id = if id.is_empty() { None } else { Some(id.parse().map_err(|_| BadPacket)?) };
     match (kind, namespace) {
-        (b'0', None) if id.is_none() && payload.is_empty() => Ok(Packet::Connect(None)),
-        (b'0', None) if id.is_none() && payload.starts_with('{') => Ok(Packet::Connect(Some(payload))),
-        (b'0', Some(name)) if id.is_none() => Ok(Packet::ConnectElsewhere(name)),
-        (b'1', None) if id.is_none() && payload.is_empty() => Ok(Packet::Disconnect),
-        (b'2', None) if payload.starts_with('[') => Ok(Packet::Event { id, payload }),
-        (b'3', None) if id.is_some() && is_array(payload) => Ok(Packet::Ack),
+        ('0', None) if id.is_none() && payload.is_empty() => Ok(Packet::Connect(None)),
+        ('0', None) if id.is_none() && payload.starts_with('{') => Ok(Packet::Connect(Some(payload))),
+        ('0', Some(name)) if id.is_none() => Ok(Packet::ConnectElsewhere(name)),
+        ('1', None) if id.is_none() && payload.is_empty() => Ok(Packet::Disconnect),
+        ('2', None) if payload.starts_with('[') => Ok(Packet::Event { id, payload }),
+        ('3', None) if id.is_some() && is_array(payload) => Ok(Packet::Ack),
         // Of a namespace that was never connected to, of an unknown kind, or malformed.
         _ => Err(BadPacket),
     }
