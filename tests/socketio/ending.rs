@@ -15,7 +15,7 @@ async fn a_session_counts_and_is_bounded_as_a_socket_is() {
     let native = app.socket(&user).await;
     let counts = app.app().hub().counts();
     assert_eq!((counts.sockets, counts.signed_in, counts.users), (2, 2, 1));
-    let mut third = Frames::open(&app, "EIO=4&transport=websocket").await.ok().expect("open");
+    let mut third = Frames::open(&app, "EIO=4&transport=websocket").await.expect("open");
     third.next().await.unwrap();
     third.send(&format!("40{}", json!({ "token": user.token }))).await;
     let (packets, code) = third.closed().await;

@@ -17,7 +17,7 @@ async fn the_handshake_tells_what_the_client_needs() {
     assert_eq!(polling.open["pingTimeout"], 25_000);
     assert_eq!(polling.open["maxPayload"], 65_536);
     assert_ne!(Polling::open(&app).await.sid, polling.sid);
-    let mut frames = Frames::open(&app, "EIO=4&transport=websocket").await.ok().expect("open");
+    let mut frames = Frames::open(&app, "EIO=4&transport=websocket").await.expect("open");
     let open = frames.next().await.unwrap();
     let open: serde_json::Value = serde_json::from_str(&open[1..]).unwrap();
     assert_eq!(open["upgrades"], json!([]));
@@ -92,7 +92,7 @@ async fn what_comes_before_the_connection_to_the_namespace_ends_the_session() {
     for packet in
         [r#"42["ping",{}]"#, "43[]", "431[]", "41x", "4", "4abc", "abc", "0", "2", "5", "42/admin,[]"]
     {
-        let mut frames = Frames::open(&app, "EIO=4&transport=websocket").await.ok().expect("open");
+        let mut frames = Frames::open(&app, "EIO=4&transport=websocket").await.expect("open");
         frames.next().await.unwrap();
         frames.send(packet).await;
         assert_eq!(frames.closed().await, (vec![], Some(4003)), "{packet}");
@@ -109,7 +109,7 @@ async fn what_comes_before_the_connection_to_the_namespace_ends_the_session() {
 async fn a_refused_connection_may_be_tried_again_with_another_token() {
     let app = server().await;
     let user = app.user().await;
-    let mut frames = Frames::open(&app, "EIO=4&transport=websocket").await.ok().expect("open");
+    let mut frames = Frames::open(&app, "EIO=4&transport=websocket").await.expect("open");
     frames.next().await.unwrap();
     for (auth, code) in [
         ("", "unauthenticated"),

@@ -30,7 +30,7 @@ async fn what_is_said_through_the_whole_upgrade_comes_once_and_in_order() {
     polling.packets(|packet| packet.starts_with(r#"42["user:status""#)).await;
     let hanging = polling.hanging();
     tokio::time::sleep(A_WHILE).await;
-    let mut frames = Frames::upgrade(&app, &polling.sid).await.ok().expect("open");
+    let mut frames = Frames::upgrade(&app, &polling.sid).await.expect("open");
     frames.send("2probe").await;
     assert_eq!(frames.next().await.unwrap(), "3probe");
     // The poll that hung is let go, so that the client can go on.
@@ -61,7 +61,7 @@ async fn a_websocket_that_does_not_take_over_leaves_the_session_as_it_was() {
     let user = app.user().await;
     let polling = Polling::connected(&app, &user).await;
     for says in [&["2"][..], &["5"], &["42[\"ping\"]"], &["2probe", "42[\"ping\"]"], &["2probe", "2probe"]] {
-        let mut frames = Frames::upgrade(&app, &polling.sid).await.ok().expect("open");
+        let mut frames = Frames::upgrade(&app, &polling.sid).await.expect("open");
         for text in says {
             frames.send(text).await;
         }
@@ -71,24 +71,24 @@ async fn a_websocket_that_does_not_take_over_leaves_the_session_as_it_was() {
         assert!(polling.get().await.1.starts_with("431["), "{says:?}");
     }
     // One that goes away in the middle of it.
-    let mut frames = Frames::upgrade(&app, &polling.sid).await.ok().expect("open");
+    let mut frames = Frames::upgrade(&app, &polling.sid).await.expect("open");
     frames.send("2probe").await;
     assert_eq!(frames.next().await.unwrap(), "3probe");
     // Another one meanwhile has no chance.
-    let mut second = Frames::upgrade(&app, &polling.sid).await.ok().expect("open");
+    let mut second = Frames::upgrade(&app, &polling.sid).await.expect("open");
     second.send("2probe").await;
     assert_eq!(second.closed().await.0, Vec::<String>::new());
     drop(frames);
-    let mut third = Frames::upgrade(&app, &polling.sid).await.ok().expect("open");
+    let mut third = Frames::upgrade(&app, &polling.sid).await.expect("open");
     third.send("2probe").await;
     while third.next().await != Ok("3probe".to_owned()) {
-        third = Frames::upgrade(&app, &polling.sid).await.ok().expect("open");
+        third = Frames::upgrade(&app, &polling.sid).await.expect("open");
         third.send("2probe").await;
     }
     third.send("5").await;
     third.send(r#"423["ping"]"#).await;
     third.until(|packet| packet.starts_with("433[")).await;
-    let mut late = Frames::upgrade(&app, &polling.sid).await.ok().expect("open");
+    let mut late = Frames::upgrade(&app, &polling.sid).await.expect("open");
     late.send("2probe").await;
     assert_eq!(late.closed().await.0, Vec::<String>::new(), "the session has its WebSocket");
     third.send(r#"424["ping"]"#).await;
