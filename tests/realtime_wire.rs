@@ -328,7 +328,11 @@ fn the_opening_and_every_ack_are_as_the_schema_says() {
         messages: vec![MessageView::from(&message())],
         reads: vec![ReadView { user_id: UserId::new().uuid(), offset: 55 }],
     };
-    let presence = [(UserId::new(), Presence::Online)];
+    let presence = [
+        (UserId::new(), Presence::Online, None),
+        (UserId::new(), Presence::Offline, Some(time())),
+        (UserId::new(), Presence::Offline, None),
+    ];
     let join = wire::JoinAck { snapshot: &snapshot, replies: vec![open_reply()], presence: &presence };
     let sent = Sent {
         message: Arc::new(message()),

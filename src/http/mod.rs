@@ -21,7 +21,7 @@ mod rate;
 mod site;
 mod throttle;
 
-pub use address::client_address;
+pub use address::{client_address, limited_part};
 pub use caller::{AdminCaller, Caller, OptionalCaller};
 pub(crate) use caller::{bearer, is_admin};
 pub use console::console_page;

@@ -8,6 +8,7 @@ use greenroom_actors::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, Responder, Send as SendMessage, Sent, Typing,
 };
 use greenroom_actors::session::{self, Identity};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::accounts::{Role, TokenError};
@@ -97,6 +98,8 @@ pub trait Backend: Send + Sync + 'static {
     ) -> Answer<'_, (Vec<MessageView>, bool)>;
     fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot>;
     fn change(&self, user: UserId, room: RoomId, change: Change) -> Answer<'_, Revision>;
+    /// When these users were last seen; those of whom that is not known are left out.
+    fn last_seen(&self, users: Vec<UserId>) -> Answer<'_, Vec<(UserId, Timestamp)>>;
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId>;
     /// What everybody sees of a character.
     fn character(&self, character: CharacterId) -> Answer<'_, Arc<CharacterView>>;

@@ -10,9 +10,11 @@ use greenroom_actors::protocol::{
     Amendment, Ask, Asked, OpenReply, Responder, Send as SendMessage, Sent, Typing,
 };
 use greenroom_actors::session::Identity;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::backend::{Answer, Backend, Profile, Verification, Verified};
+use super::last_seen::LastSeen;
 use crate::accounts::{AccessTokens, ForeignCaller, TokenError};
 use crate::characters::{CharacterView, Characters};
 use crate::conversations::view::{ConversationView, MessageView};
@@ -33,6 +35,7 @@ pub struct LiveBackend {
     pub tokens: AccessTokens,
     pub foreign: ForeignTokens,
     pub profiles: Profiles,
+    pub last_seen: LastSeen,
     /// Tell whose plan is premium.
     pub plans: Plans,
 }
@@ -149,6 +152,10 @@ impl Backend for LiveBackend {
 
     fn change(&self, user: UserId, room: RoomId, change: Change) -> Answer<'_, Revision> {
         self.conversations.change(user, room, change).boxed()
+    }
+
+    fn last_seen(&self, users: Vec<UserId>) -> Answer<'_, Vec<(UserId, Timestamp)>> {
+        async move { self.last_seen.read(&users).await }.boxed()
     }
 
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId> {

@@ -1,4 +1,4 @@
-//! Read marks, merged so that a room stores at most one per member and span; and typing, which is never stored.
+//! Read marks, merged so that a room stores at most one per member and span.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use ractor::ActorRef;
 use super::{Room, RoomMsg, State};
 use crate::domain::{Revision, UserId};
 use crate::ports::{EntryKind, Outcome, ReadMark};
-use crate::protocol::{Refusal, Responder, RoomEvent, Typing, Typist};
+use crate::protocol::{Responder, RoomEvent};
 
 #[derive(Default)]
 pub(super) struct Marks {
@@ -95,12 +95,5 @@ impl Room {
         for responder in responders {
             responder.answer(answer.clone());
         }
-    }
-
-    pub(super) fn on_typing(&self, state: &State, user: UserId, typing: Typing) -> Result<(), Refusal> {
-        state.member(user)?;
-        let event = RoomEvent::Typing { who: Typist::User(user), active: typing };
-        self.context.ports.fanout.to_room(state.id, vec![event]);
-        Ok(())
     }
 }

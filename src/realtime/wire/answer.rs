@@ -13,7 +13,7 @@ use crate::accounts::Role;
 use crate::characters::CharacterView;
 use crate::conversations::Snapshot;
 use crate::conversations::view::{
-    ConversationView, MessageView, OpenReplyView, ReadView, ReplyView, UsageView,
+    ConversationView, MessageView, OpenReplyView, ReadView, ReplyView, UsageView, wire_time,
 };
 use crate::realtime::backend::Profile;
 
@@ -128,6 +128,21 @@ pub fn refused_silently(command: &str, refusal: &Refusal) -> ByteString {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct Closed<'a> {
+    error: &'a str,
+    code: &'static str,
+    close_code: u16,
+    reconnect: bool,
+}
+
+/// The `error` event before the end of a session, for clients that cannot see close codes.
+#[must_use]
+pub fn closed(error: &str, close_code: u16, reconnect: bool) -> ByteString {
+    event("error", Closed { error, code: "closed", close_code, reconnect })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct SentView {
     duplicate: bool,
     message: MessageView,
@@ -232,13 +247,16 @@ pub struct StoppedAck {
 struct PresenceEntry {
     user_id: Uuid,
     status: PresenceView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen: Option<Timestamp>,
 }
 
 /// The ack of `conversation:join`, made of what the database, the room and the hub know.
 pub struct JoinAck<'a> {
     pub snapshot: &'a Snapshot,
     pub replies: Vec<OpenReply>,
-    pub presence: &'a [(UserId, Presence)],
+    /// With when those who are offline were last seen, where that is known.
+    pub presence: &'a [(UserId, Presence, Option<Timestamp>)],
 }
 
 #[derive(Serialize)]
@@ -255,11 +273,21 @@ struct JoinView<'a> {
     presence: Vec<PresenceEntry>,
 }
 
-impl JoinAck<'_> {
+impl<'a> JoinAck<'a> {
     #[must_use]
     pub fn encode(self, id: &CommandId) -> ByteString {
+        ack(id, &self.view())
+    }
+
+    /// `conversation:joined`: the same for a client that did not ask for an ack, or not for the join.
+    #[must_use]
+    pub fn event(self) -> ByteString {
+        event("conversation:joined", self.view())
+    }
+
+    fn view(self) -> JoinView<'a> {
         let Self { snapshot, replies, presence } = self;
-        let view = JoinView {
+        JoinView {
             conversation: &snapshot.conversation,
             epoch: snapshot.epoch,
             offset: snapshot.offset,
@@ -270,9 +298,12 @@ impl JoinAck<'_> {
             reads: &snapshot.reads,
             presence: presence
                 .iter()
-                .map(|(user, presence)| PresenceEntry { user_id: user.uuid(), status: (*presence).into() })
+                .map(|(user, presence, last_seen)| PresenceEntry {
+                    user_id: user.uuid(),
+                    status: (*presence).into(),
+                    last_seen: last_seen.map(wire_time),
+                })
                 .collect(),
-        };
-        ack(id, &view)
+        }
     }
 }

@@ -34,20 +34,31 @@ pub enum DecodeError {
 pub fn decode(text: &str, content_max_chars: usize) -> Result<Request, DecodeError> {
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|_| DecodeError::NotProtocol)?;
     let Some(Field::Text(event)) = envelope.event else { return Err(DecodeError::NotProtocol) };
+    let id = command_id(envelope.id);
+    request(&event, id, envelope.data, content_max_chars)
+}
+
+/// The command of that name with that data.
+pub(super) fn request(
+    event: &str,
+    id: Result<Option<CommandId>, FieldError>,
+    data: Option<Data<'_>>,
+    content_max_chars: usize,
+) -> Result<Request, DecodeError> {
     let refused = |id, refusal| DecodeError::Refused {
         id,
         command: event.chars().take(NAME_MAX_CHARS).collect(),
         refusal,
     };
-    let id = command_id(envelope.id).map_err(|error| refused(None, error.into()))?;
-    let fields = match envelope.data {
+    let id = id.map_err(|error| refused(None, error.into()))?;
+    let fields = match data {
         None => Fields::default(),
         Some(Data::Fields(fields)) => fields,
         Some(Data::Other) => {
             return Err(refused(id, FieldError::new("data", "takes an object").into()));
         }
     };
-    match command(&event, &fields, content_max_chars) {
+    match command(event, &fields, content_max_chars) {
         Ok(command) => Ok(Request { id, command }),
         Err(refusal) => Err(refused(id, refusal)),
     }
