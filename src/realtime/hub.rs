@@ -309,6 +309,11 @@ impl Hub {
 
 impl Fanout for Hub {
     fn to_room(&self, room: RoomId, events: Vec<RoomEvent>) {
+        for event in &events {
+            if let RoomEvent::MemberRemoved { user, .. } = event {
+                self.hide_in(room, *user);
+            }
+        }
         let shards = self.0.rooms.shards(room);
         if shards.is_empty() || events.is_empty() {
             return;

@@ -25,6 +25,10 @@ const ADD_CHARACTER: &str = "INSERT INTO room_characters (room_id, character_id,
     WHERE room_characters.left_at IS NOT NULL";
 const REMOVE_CHARACTER: &str = "UPDATE room_characters SET left_at = $3
     WHERE room_id = $1 AND character_id = $2 AND left_at IS NULL";
+/// An address that was given up leads to its room for good.
+const KEEP_SLUG: &str = "INSERT INTO room_slugs (slug, room_id)
+    SELECT slug, id FROM rooms WHERE id = $1 AND slug <> $2 ON CONFLICT DO NOTHING";
+const TAKE_SLUG: &str = "DELETE FROM room_slugs WHERE room_id = $1 AND slug = $2";
 const DETAILS: &str =
     "UPDATE rooms SET updated_at = $2, title = coalesce($3, title), slug = coalesce($4, slug),
         visibility = coalesce($5, visibility), category = CASE WHEN $6 THEN $7 ELSE category END,
@@ -58,9 +62,14 @@ pub(super) async fn write(client: &Client, row: &RoomRow) -> Result<(), Error> {
 
 async fn write_details(client: &Client, row: &RoomRow, details: &DetailsChange) -> Result<(), Error> {
     let tags: Option<Vec<&str>> = details.tags.as_ref().map(|tags| tags.iter().map(|tag| &**tag).collect());
+    let room = row.room.uuid();
+    if let Some(slug) = details.slug.as_deref() {
+        execute(client, KEEP_SLUG, &[&room, &slug]).await?;
+        execute(client, TAKE_SLUG, &[&room, &slug]).await?;
+    }
     let category = details.category.as_ref().and_then(|category| category.as_deref());
     let values: [&(dyn ToSql + Sync); 9] = [
-        &row.room.uuid(),
+        &room,
         &row.at,
         &details.title.as_deref(),
         &details.slug.as_deref(),

@@ -70,10 +70,12 @@ impl SocketIoActor {
         }
     }
 
-    /// The conversation with that character, found or made, is joined. The seam for what else comes with
-    /// `auth.characterId`.
+    /// What comes with `auth.characterId`: the conversation with that character, found or made, is joined, and the socket
+    /// is told when the character changes.
     pub(super) fn follow(&mut self, character: CharacterId) {
         self.find(character);
+        let subscribe = Request { id: None, command: Command::Subscribe { character } };
+        self.session.on_command(subscribe, &mut self.out);
     }
 
     fn find(&mut self, character: CharacterId) {
