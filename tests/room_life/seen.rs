@@ -76,7 +76,7 @@ async fn edits_deletes_and_reactions_are_seen_live_and_after_a_resume() {
     assert!(deleted["deletedAt"].is_string());
     desk.phone.until(deleted["revision"].as_i64().unwrap()).await;
     assert_eq!(desk.phone.held.messages[&gone["offset"].as_i64().unwrap()], deleted);
-    desk.agree().await;
+    Box::pin(desk.agree()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +111,7 @@ async fn variants_continuations_and_messages_sent_again_are_seen_live_and_after_
     let by_hand = desk.phone.done("reply:request", json!({})).await;
     let own = desk.desk.reply(&by_hand["replies"][0]["messageId"]).await;
     assert_ne!(own["id"], first["id"]);
-    desk.agree().await;
+    Box::pin(desk.agree()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,5 +168,5 @@ async fn what_changes_by_request_is_seen_live_on_sockets() {
     assert_eq!(cleared["conversation"]["category"], Value::Null);
     let (status, found) = desk.app.get("/api/conversations/tea-at-five", Some(&token)).await;
     assert_eq!((status, &found["conversation"]["id"]), (200, &json!(desk.room)));
-    desk.agree().await;
+    Box::pin(desk.agree()).await;
 }
