@@ -3,230 +3,28 @@
 #[path = "realtime_support/schema.rs"]
 mod schema;
 
+#[path = "realtime_wire/fixture.rs"]
+mod fixture;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytestring::ByteString;
 use greenroom::accounts::Role;
-use greenroom::characters::{CharacterStatistics, CharacterView, Dials};
 use greenroom::conversations::Snapshot;
-use greenroom::conversations::view::{
-    ConversationCharacterView, ConversationView, MemberRole, MemberView, MessageView, ReadView,
-    ReplyModeView, Visibility,
-};
+use greenroom::conversations::view::{MessageView, ReadView};
 use greenroom::realtime::Profile;
 use greenroom::realtime::wire::{self, CommandId};
 use greenroom_actors::domain::{
-    self, Attachment, AttachmentKind, Changes, CharacterId, ClientId, Content, Emoji, FailureCode, Finish,
-    Into, Message, MessageId, MessageKind, Reaction, Reply, ReplyMode, ReplyState, RoomCharacter,
-    RoomDetails, RoomId, RoomMember, Scope, Sender, SessionId, Usage, UsageLine, UserId, Window,
+    CharacterId, FailureCode, Into, MessageId, ReplyState, RoomId, SessionId, UserId,
 };
 use greenroom_actors::protocol::{
-    Asked, Notification, NotificationLevel, OpenReply, Presence, Refusal, RefusalCode, RoomEvent, Sent,
-    Typing, Typist, UserEvent,
+    Asked, Notification, NotificationLevel, Presence, Refusal, RefusalCode, RoomEvent, Sent, Typing, Typist,
+    UserEvent,
 };
 use greenroom_actors::session::Mark;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-fn json(text: &ByteString) -> Value {
-    serde_json::from_str(text).expect("JSON")
-}
-
-fn time() -> Timestamp {
-    "2026-01-01T00:00:00.5Z".parse().unwrap()
-}
-
-fn message() -> Message {
-    Message {
-        id: MessageId::new(),
-        room: RoomId::new(),
-        offset: 11,
-        revision: 12,
-        sender: Sender::User(UserId::new()),
-        client_id: ClientId::parse("a1b2").unwrap(),
-        kind: MessageKind::Text,
-        content: Content::trusted("Good \"evening\"\n😀"),
-        attachment: None,
-        reply_to: Some(MessageId::new()),
-        finish: Finish::Complete,
-        replies: vec![Reply {
-            character: CharacterId::new(),
-            message: MessageId::new(),
-            state: ReplyState::Failed,
-            code: Some(FailureCode::ProviderTimeout),
-        }],
-        changes: Changes::default(),
-        created_at: time(),
-    }
-}
-
-/// A voice message with reactions, as a reply of the third variant would be.
-fn spoken() -> Message {
-    let attachment = Attachment {
-        url: "/media/user-content/1/a.ogg".into(),
-        kind: AttachmentKind::Audio,
-        mime: Some("audio/ogg".into()),
-        duration_ms: Some(1_500),
-        width: None,
-        height: None,
-    };
-    let user = UserId::new();
-    let react = |emoji| Reaction { emoji: Emoji::parse(emoji).unwrap(), user };
-    Message {
-        kind: MessageKind::Audio,
-        content: Content::trusted(""),
-        attachment: Some(Arc::new(attachment)),
-        changes: Changes {
-            edited_at: Some(time()),
-            reactions: vec![react("👍"), react("🎉")],
-            variant: 1,
-            variants: 3,
-            ..Changes::default()
-        },
-        ..message()
-    }
-}
-
-fn tombstone() -> Message {
-    let changes = Changes { deleted_at: Some(time()), ..Changes::default() };
-    Message { content: Content::trusted(""), changes, ..message() }
-}
-
-fn member(id: UserId) -> RoomMember {
-    RoomMember { id, username: "ada".into(), display_name: "Ada".into() }
-}
-
-fn changed() -> RoomEvent {
-    let details = RoomDetails {
-        title: "Tea".into(),
-        slug: "tea".into(),
-        visibility: domain::Visibility::Unlisted,
-        category: Some("Slice of life".into()),
-        tags: vec!["tea".into()],
-        featured: true,
-        reply_mode: ReplyMode::Talkativeness,
-    };
-    let character = RoomCharacter {
-        id: CharacterId::new(),
-        slug: "mira".into(),
-        name: "Mira".into(),
-        tagline: "Keeps the kettle on".into(),
-        avatar_url: None,
-        color: "#336699".into(),
-        talkativeness: 0.5,
-        since: 0,
-    };
-    RoomEvent::Changed {
-        offset: 12,
-        owner: UserId::new(),
-        details: Arc::new(details),
-        characters: vec![character],
-    }
-}
-
-fn open_reply() -> OpenReply {
-    OpenReply {
-        message: MessageId::new(),
-        character: CharacterId::new(),
-        in_reply_to: MessageId::new(),
-        into: Into::New,
-        attempt: 2,
-        state: ReplyState::Streaming,
-        text: "So 😀 far".to_owned(),
-    }
-}
-
-fn character() -> CharacterView {
-    CharacterView {
-        id: CharacterId::new().uuid(),
-        version: 3,
-        slug: "mira".into(),
-        name: "Mira".into(),
-        tagline: String::new(),
-        description: String::new(),
-        category: "general".into(),
-        tags: vec!["sea".into()],
-        greeting: "Come in.".into(),
-        alternate_greetings: Vec::new(),
-        avatar_url: None,
-        color: "#7a5cff".into(),
-        traits: vec!["dry".into()],
-        tone: "calm".into(),
-        dials: Dials::default(),
-        talkativeness: 0.5,
-        voice: None,
-        premium: false,
-        created_at: time(),
-        updated_at: time(),
-        statistics: CharacterStatistics { rating: Some(4.5), ratings: 2, ..CharacterStatistics::default() },
-    }
-}
-
-fn conversation() -> ConversationView {
-    let owner = UserId::new().uuid();
-    ConversationView {
-        id: RoomId::new().uuid(),
-        slug: "tea".to_owned(),
-        title: "Tea".to_owned(),
-        owner_id: owner,
-        visibility: Visibility::Private,
-        category: None,
-        tags: Vec::new(),
-        featured: false,
-        reply_mode: ReplyModeView::Mention,
-        characters: vec![ConversationCharacterView {
-            id: CharacterId::new().uuid(),
-            slug: "mira".to_owned(),
-            name: "Mira".to_owned(),
-            tagline: "Keeps the kettle on".to_owned(),
-            avatar_url: None,
-            color: "#336699".to_owned(),
-        }],
-        member_ids: vec![owner],
-        members: vec![MemberView {
-            id: owner,
-            username: "ada".to_owned(),
-            display_name: "Ada".to_owned(),
-            role: MemberRole::Owner,
-        }],
-        last_offset: 12,
-        read_offset: 3,
-        unread_count: 1,
-        last_message: Some(MessageView::from(&message())),
-        created_at: time(),
-        updated_at: time(),
-    }
-}
-
-fn asked(changed: Option<Message>) -> Asked {
-    let replies = message().replies;
-    Asked { replies, usage: Some(Arc::new(usage())), message: changed.map(Arc::new) }
-}
-
-fn usage() -> Usage {
-    let line = |scope, window, resets_at| UsageLine { scope, window, used: 3, limit: 30, resets_at };
-    Usage {
-        plan: "free".into(),
-        lines: vec![
-            line(Scope::Character(CharacterId::new(), MessageKind::Text), Window::Lifetime, None),
-            line(Scope::Daily, Window::Day, Some(time())),
-        ],
-    }
-}
-
-fn status(state: ReplyState, code: Option<FailureCode>, offset: Option<i64>) -> RoomEvent {
-    RoomEvent::Status {
-        message: MessageId::new(),
-        character: CharacterId::new(),
-        in_reply_to: MessageId::new(),
-        into: Into::New,
-        attempt: 1,
-        state,
-        code,
-        offset,
-    }
-}
+use fixture::*;
 
 #[test]
 fn every_event_of_a_room_is_as_the_schema_says() {

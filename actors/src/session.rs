@@ -13,6 +13,7 @@ mod identity;
 mod rate;
 mod frame;
 mod place;
+mod step;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,37 +31,7 @@ pub use frame::{Frame, Mark};
 pub use identity::{Identity, Role, SignIn};
 pub use place::{Joined, Repair, ReplyMark};
 pub use settings::SessionSettings;
-
-/// Commands by the limit that holds for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandClass {
-    /// `auth` and `ping`: allowed before the sign-in.
-    Opening,
-    Message,
-    Typing,
-    Other,
-}
-
-/// What is due at a moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Due {
-    pub ping: bool,
-    /// The client is to be told that its token ends soon.
-    pub token_ends: bool,
-    pub close: Option<CloseCode>,
-}
-
-/// What to do after a batch of live frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    Go,
-    /// A piece of a reply is missing: ask the room for its open replies, then [`Session::repair`].
-    AskReplies,
-    /// The room was deleted, or its user removed: the session has left it.
-    Left,
-    /// A committed frame is missing.
-    Close(CloseCode),
-}
+pub use step::{CommandClass, Due, Step};
 
 /// Names one join, so that a late answer to an earlier one is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

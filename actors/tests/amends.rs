@@ -1,175 +1,24 @@
 //! Changes of what is stored, as the journal decides them, on tables in memory: edits, tombstones, reactions, variants,
 //! and replies that are asked for without a message.
 
+#[path = "amends/house.rs"]
+mod house;
+
 use std::collections::BTreeSet;
 
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, Emoji, Finish, Into, Message, MessageId, MessageKind, Meter, MeterKey,
-    Priority, Reaction, ReplyState, RoomId, Scope, TokenUsage, UserId,
+    Emoji, Into, Message, MessageId, Meter, MeterKey, Reaction, ReplyState, Scope,
 };
 use greenroom_actors::journal::decide::{EMOJI_MAX, VARIANTS_MAX};
 use greenroom_actors::ports::{
-    Amend, Ask, Change, CloseTurn, Entry, EntryKind, JournalLane, JournalStore, OpenTurn, Outcome, Refused,
-    Say, TurnEnd,
+    Ask, Change, CloseTurn, Entry, EntryKind, JournalLane, JournalStore, OpenTurn, Outcome, Refused,
 };
 use greenroom_actors::protocol::{Amendment, DetailsChange, RoomChange};
-use greenroom_actors::testsuite::{MemoryStore, character, member};
-use jiff::Timestamp;
+use greenroom_actors::testsuite::member;
+use house::*;
 use jiff::civil::Date;
 use proptest::prelude::*;
 use uuid::Uuid;
-
-/// A room with two members and a character, and the lane that writes it.
-struct House {
-    store: MemoryStore,
-    lane: Box<dyn JournalLane>,
-    room: RoomId,
-    owner: UserId,
-    guest: UserId,
-    character: CharacterId,
-}
-
-fn time() -> Timestamp {
-    "2026-03-01T12:00:00Z".parse().unwrap()
-}
-
-fn text(text: &str) -> Content {
-    Content::trusted(text)
-}
-
-fn emoji(text: &str) -> Emoji {
-    Emoji::parse(text).unwrap()
-}
-
-impl House {
-    fn new() -> Self {
-        let store = MemoryStore::default();
-        let (owner, guest) = (store.add_user("free"), store.add_user("free"));
-        let character = store.add_character(character("Ada"));
-        let room = store.add_room(&[owner, guest], &[character]);
-        let lane = store.lane(0);
-        Self { store, lane, room, owner, guest, character }
-    }
-
-    async fn commit(&mut self, kinds: Vec<EntryKind>) -> Vec<Outcome> {
-        let batch: Vec<Entry> = kinds.into_iter().map(|kind| Entry { room: self.room, kind }).collect();
-        self.lane.commit(&batch).await.unwrap()
-    }
-
-    async fn put(&mut self, kind: EntryKind) -> Outcome {
-        self.commit(vec![kind]).await.pop().unwrap()
-    }
-
-    fn turn(&self, asked: MessageId, into: Into) -> OpenTurn {
-        OpenTurn {
-            message: MessageId::new(),
-            room: self.room,
-            character: self.character,
-            asked,
-            asked_offset: 0,
-            user: self.owner,
-            priority: Priority(3),
-            into,
-            depth: 0,
-            fence: 0,
-            refund: Vec::new(),
-        }
-    }
-
-    fn say(&self, sender: UserId, said: &str, turns: Vec<OpenTurn>) -> Say {
-        let id = turns.first().map_or_else(MessageId::new, |turn| turn.asked);
-        Say {
-            id,
-            sender,
-            client_id: ClientId::of_message(id),
-            kind: MessageKind::Text,
-            content: text(said),
-            attachment: None,
-            reply_to: None,
-            created_at: time(),
-            meters: Vec::new(),
-            turns,
-        }
-    }
-
-    /// The owner says something and the character answers; both messages.
-    async fn exchange(&mut self) -> (MessageId, MessageId) {
-        let asked = MessageId::new();
-        let turn = self.turn(asked, Into::New);
-        let say = self.say(self.owner, "Good evening", vec![turn.clone()]);
-        self.put(EntryKind::Say(say)).await;
-        self.put(EntryKind::Close(close(&turn, "Evening."))).await;
-        (asked, turn.message)
-    }
-
-    async fn amend(&mut self, by: UserId, message: MessageId, what: Amendment) -> Outcome {
-        let amend = self.amendment(by, message, what);
-        self.put(EntryKind::Amend(amend)).await
-    }
-
-    fn amendment(&self, by: UserId, message: MessageId, what: Amendment) -> Amend {
-        Amend { id: Uuid::now_v7(), message, by, owner: by == self.owner, at: time(), what }
-    }
-
-    fn ask(&self, turn: OpenTurn) -> Ask {
-        Ask {
-            id: Uuid::now_v7(),
-            by: self.owner,
-            at: time(),
-            edit: None,
-            meters: Vec::new(),
-            turns: vec![turn],
-        }
-    }
-
-    /// Another variant of the reply, made and stored.
-    async fn regenerate(&mut self, asked: MessageId, of: MessageId, said: &str) -> Outcome {
-        let turn = self.turn(asked, Into::Variant(of));
-        let ask = self.ask(turn.clone());
-        match self.put(EntryKind::Ask(ask)).await {
-            Outcome::Stored { .. } => self.put(EntryKind::Close(close(&turn, said))).await,
-            refused => refused,
-        }
-    }
-
-    fn message(&self, id: MessageId) -> Message {
-        self.store.messages(self.room).into_iter().find(|message| message.id == id).unwrap()
-    }
-
-    fn head(&self) -> i64 {
-        self.store.head(self.room)
-    }
-}
-
-fn close(turn: &OpenTurn, said: &str) -> CloseTurn {
-    CloseTurn {
-        turn: turn.message,
-        fence: turn.fence,
-        character: turn.character,
-        asked: turn.asked,
-        created_at: time(),
-        end: TurnEnd::Said { content: text(said), finish: Finish::Complete },
-        into: turn.into,
-        user: turn.user,
-        usage: TokenUsage::default(),
-        memories: Vec::new(),
-        follow: Vec::new(),
-    }
-}
-
-fn amended(outcome: Outcome) -> Message {
-    match outcome {
-        Outcome::Amended(message) => *message,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn refused(outcome: Outcome) -> Refused {
-    match outcome {
-        Outcome::Refused(refused) => refused,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn an_edit_keeps_the_place_and_gets_the_next_revision() {

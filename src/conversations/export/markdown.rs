@@ -180,6 +180,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_text_stays_what_it_was(said in "[ -~\n]{0,80}") {
             let (text, plain) = read(&body(&said));
