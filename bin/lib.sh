@@ -17,9 +17,11 @@ have_postgres() {
       /usr/local/opt/postgresql*/bin/postgres >/dev/null 2>&1
 }
 have_chromium() { have chromium || have chromium-browser || have google-chrome || [ -d "/Applications/Chromium.app" ]; }
+# Debian's Python comes without what makes virtual environments.
+have_python() { have python3 && python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 have_compiler() { have cc && have c++ && have make; }
 
-# install_missing NAME… : installs those of postgres, redis, chromium and compiler that are not there.
+# install_missing NAME… : installs those of postgres, redis, chromium, node, python and compiler that are not there.
 install_missing() {
   local apt=() brew=() want
   for want in "$@"; do
@@ -27,6 +29,8 @@ install_missing() {
       postgres) have_postgres || { apt+=(postgresql); brew+=(postgresql@17); } ;;
       redis) have redis-server || { apt+=(redis-server); brew+=(redis); } ;;
       chromium) have_chromium || { apt+=(chromium); brew+=(--cask chromium); } ;;
+      node) have node && have npm || { apt+=(nodejs npm); brew+=(node); } ;;
+      python) have_python || { apt+=(python3 python3-venv); brew+=(python); } ;;
       compiler) have_compiler || { apt+=(build-essential); brew+=(gcc); } ;;
     esac
   done
@@ -50,4 +54,16 @@ install_missing() {
     echo "Rust is missing: install version 1.95 or later with rustup (https://rustup.rs) and run this again." >&2
     return 1
   fi
+}
+
+# Installs the official Socket.IO clients that the tests drive, into tests/clients, each at its pinned version.
+install_clients() {
+  local folder=tests/clients wanted
+  wanted=$(cat "$folder/package-lock.json" "$folder/requirements.txt" | cksum)
+  [ "$(cat "$folder/.venv/installed" 2>/dev/null)" != "$wanted" ] || [ ! -d "$folder/node_modules" ] || return 0
+  say "Installing the Socket.IO clients"
+  npm ci --prefix "$folder" --no-audit --no-fund --silent
+  python3 -m venv --clear "$folder/.venv"
+  "$folder/.venv/bin/pip" install --quiet --disable-pip-version-check -r "$folder/requirements.txt"
+  echo "$wanted" >"$folder/.venv/installed"
 }

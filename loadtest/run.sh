@@ -2,7 +2,7 @@
 # Runs one scenario of the load generator and starts all that it needs: a seeded server on a private database in a
 # temporary folder, the simulator where replies are wanted, and the generator. Ends all of it again.
 #
-#   loadtest/run.sh idle|rooms|fanout|send|chat|slow|storm|chaos|logins|enumeration [arguments of the scenario]
+#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|slow|storm|chaos|logins|enumeration [arguments of the scenario]
 #
 # The server runs on one core, the generator, Postgres and the simulator on another. Results: target/loadtest/.
 #   SERVER_CORE=0 LOAD_CORE=1   the two cores
@@ -16,6 +16,7 @@ case $scenario in
   idle)   users=10000 rooms=0 members=0 ;;
   rooms)  users=1 rooms=10000 members=1 ;;
   fanout) users=1000 rooms=10 members=100 ;;
+  socketio) users=1000 rooms=20 members=100 ;;
   send)   users=1000 rooms=1000 members=1 ;;
   chat)   users=1000 rooms=1000 members=1 ;;
   slow)   users=200 rooms=10 members=20 ;;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle as Thread;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
@@ -34,7 +35,7 @@ use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
-use crate::realtime::{Hub, LiveBackend};
+use crate::realtime::{Hub, LastSeen, LiveBackend};
 use crate::{
     accounts, ai, audit, cache, characters, control, conversations, http, jobs, memory, outbound, realtime,
 };
@@ -74,8 +75,9 @@ pub struct App {
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 6],
+    chores: [JoinHandle<()>; 7],
     characters: Characters,
+    last_seen: LastSeen,
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -145,6 +147,7 @@ impl App {
             config.conversation_settings(),
             Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
         );
+        let last_seen = LastSeen::new(pool.clone());
         hub.attach(Arc::new(LiveBackend {
             epoch: database.epoch(),
             engine: engine.clone(),
@@ -153,6 +156,7 @@ impl App {
             tokens: tokens.clone(),
             foreign: tasks::foreign(&accounts),
             profiles: tasks::profiles(&accounts),
+            last_seen: last_seen.clone(),
             plans,
         }));
         let sockets = hub.clone();
@@ -198,6 +202,8 @@ impl App {
         let character_news = characters.listen(&database.connector());
         let views = characters.keep_writing_views(config.characters.views_flush());
         let kept = tokio::spawn(conversations.clone().upkeep());
+        let every = Duration::from_millis(config.realtime.last_seen_write_ms);
+        let seeing = last_seen.clone().keep(hub.clone(), every);
 
         let counts_tokens = providers.counts_tokens();
 
@@ -264,8 +270,9 @@ impl App {
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep, news, character_news, views, kept],
+            chores: [recovery, upkeep, news, character_news, views, kept, seeing],
             characters,
+            last_seen,
             http,
             http_thread,
             drain_asked,
@@ -325,6 +332,7 @@ impl App {
         if let Err(error) = self.conversations.store_readers().await {
             tracing::warn!(%error, "the last readers were not counted");
         }
+        self.last_seen.write(&self.hub).await;
         self.lease.close().await;
         self.database.close().await;
         tracing::info!("ended");

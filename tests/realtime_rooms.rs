@@ -87,6 +87,56 @@ async fn a_message_to_a_character_finds_or_makes_its_room() {
 }
 
 #[actix_web::test]
+async fn messages_replies_and_members_change_by_command_and_a_removed_members_sockets_leave() {
+    let server = server();
+    let (mira, bram) = (server.stage.user("mira"), server.stage.user("bram"));
+    let room = server.stage.room(&[mira]);
+    let mut client = Client::signed_in(server.address, "mira").await;
+    let mut friend = Client::signed_in(server.address, "bram").await;
+    client.join(room, None).await;
+    let of_room = |more: Value| {
+        let mut data = json!({ "conversationId": room.to_string() });
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        data
+    };
+    let said =
+        client.ask("message:send", of_room(json!({ "content": "Tae?" }))).await["message"]["id"].clone();
+    assert_eq!(client.ask("member:add", of_room(json!({ "userId": bram.uuid() }))).await["offset"], 2);
+    friend.join(room, None).await;
+    let edit = of_room(json!({ "messageId": said, "content": "Tea?" }));
+    assert_eq!(client.ask("message:edit", edit).await["message"]["content"], "Tea?");
+    assert_eq!(friend.event("message:update").await["message"]["content"], "Tea?");
+    let react = of_room(json!({ "messageId": said, "emoji": "👍" }));
+    friend.ask("message:react", react).await;
+    let reactions = client.event("message:update").await["message"]["reactions"].clone();
+    assert_eq!(
+        (&reactions, client.event("message:update").await["message"]["reactions"][0]["emoji"].clone()),
+        (&json!([]), json!("👍"))
+    );
+    let select = of_room(json!({ "messageId": said, "variant": 0 }));
+    assert_eq!(client.ask("reply:select", select).await["code"], "not_found");
+    let asked = client.ask("reply:regenerate", of_room(json!({ "messageId": said }))).await;
+    assert_eq!(asked["replies"][0]["state"], "queued");
+    client.ask("conversation:update", of_room(json!({ "title": "Tea" }))).await;
+    friend.event("conversation:update").await;
+
+    client.ask("member:remove", of_room(json!({ "userId": bram.uuid() }))).await;
+    assert_eq!(friend.event("member:remove").await["userId"], json!(bram.uuid()));
+    server.stage.say(room, greenroom_actors::domain::Sender::User(mira), "We are alone");
+    client.event("message:receive").await;
+    friend.ask("ping", json!({})).await;
+    // Whatever were on its way would have come before that answer.
+    server.hub.broadcast(&Notification {
+        kind: "maintenance".to_owned(),
+        title: "Soon".to_owned(),
+        body: "We restart at noon.".to_owned(),
+        level: NotificationLevel::Info,
+    });
+    assert_eq!(friend.next().await.unwrap()["event"], "system:notification");
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn a_strangers_room_does_not_exist() {
     let server = server();
     let mira = server.stage.user("mira");
@@ -123,6 +173,7 @@ async fn those_who_share_a_room_see_one_another_come_step_away_and_go() {
         }
     };
     assert_eq!(of_friend(&mut watcher).await["status"], "online");
+    server.clock.advance(Duration::from_secs(2));
     friend.ask("user:status", json!({ "status": "away" })).await;
     assert_eq!(of_friend(&mut watcher).await["status"], "away");
     assert_eq!(server.hub.online(bram), Presence::Away);
@@ -137,10 +188,99 @@ async fn those_who_share_a_room_see_one_another_come_step_away_and_go() {
     loop {
         let status = of_friend(&mut watcher).await;
         if status["status"] == "offline" {
-            assert_eq!(status["lastSeen"], "2026-01-01T12:00:03Z");
+            assert_eq!(status["lastSeen"], "2026-01-01T12:00:02Z");
             break;
         }
     }
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn one_whose_status_or_connection_flaps_is_told_of_once_a_span() {
+    let server = server();
+    let (mira, bram) = (server.stage.user("mira"), server.stage.user("bram"));
+    server.stage.user("stranger");
+    let room = server.stage.room(&[mira, bram]);
+    let mut watcher = Client::signed_in(server.address, "mira").await;
+    watcher.join(room, None).await;
+    let mut stranger = Client::signed_in(server.address, "stranger").await;
+    let mut friend = Client::signed_in(server.address, "bram").await;
+    friend.join(room, None).await;
+    let of_friend = async |watcher: &mut Client| {
+        loop {
+            let status = watcher.event("user:status").await;
+            if status["userId"] == json!(bram.uuid()) {
+                return status;
+            }
+        }
+    };
+    assert_eq!(of_friend(&mut watcher).await["status"], "online");
+    for _ in 0..10 {
+        friend.ask("user:status", json!({ "status": "away" })).await;
+        friend.ask("user:status", json!({ "status": "online" })).await;
+    }
+    friend.ask("user:status", json!({ "status": "away" })).await;
+    for _ in 0..5 {
+        // A device that comes and goes.
+        let other = Client::signed_in(server.address, "bram").await;
+        drop(other);
+        server.until("gone", |counts| counts.signed_in == 3).await;
+    }
+    server.clock.advance(Duration::from_secs(2));
+    assert_eq!(
+        of_friend(&mut watcher).await["status"],
+        "away",
+        "the last of all that is the one that is told"
+    );
+    // The whole user comes and goes, faster than the grace: nobody hears of it.
+    for _ in 0..5 {
+        drop(friend);
+        server.until("gone", |counts| counts.signed_in == 2).await;
+        server.clock.advance(Duration::from_millis(2_900));
+        friend = Client::signed_in(server.address, "bram").await;
+        friend.ask("user:status", json!({ "status": "away" })).await;
+    }
+    server.stage.say(room, greenroom_actors::domain::Sender::User(mira), "still here?");
+    let mut statuses = Vec::new();
+    loop {
+        let frame = watcher.next().await.unwrap();
+        if frame["event"] == "message:receive" {
+            break;
+        }
+        statuses.push(frame);
+    }
+    assert!(statuses.len() <= 5, "at most one for each span: {statuses:?}");
+    assert!(statuses.iter().all(|frame| frame["data"]["status"] != "offline"), "{statuses:?}");
+    // Who shares no room hears nothing: what there were would come before the answer to a ping.
+    assert_eq!(stranger.ask("ping", json!({})).await["success"], true);
+    server.hub.broadcast(&Notification {
+        kind: "last".to_owned(),
+        title: "Last".to_owned(),
+        body: "Nothing before this.".to_owned(),
+        level: NotificationLevel::Info,
+    });
+    assert_eq!(stranger.next().await.unwrap()["event"], "system:notification");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_typist_whose_socket_goes_or_leaves_types_no_more() {
+    let server = server();
+    let (mira, bram) = (server.stage.user("mira"), server.stage.user("bram"));
+    let room = server.stage.room(&[mira, bram]);
+    let of_room = json!({ "conversationId": room.to_string() });
+    let mut watcher = Client::signed_in(server.address, "mira").await;
+    watcher.join(room, None).await;
+    let mut friend = Client::signed_in(server.address, "bram").await;
+    friend.join(room, None).await;
+    friend.ask("typing:start", of_room.clone()).await;
+    assert_eq!(watcher.event("typing:start").await["userId"], json!(bram.uuid()));
+    friend.ask("conversation:leave", of_room.clone()).await;
+    assert_eq!(watcher.event("typing:stop").await["userId"], json!(bram.uuid()));
+    friend.ask("typing:start", of_room).await;
+    watcher.event("typing:start").await;
+    drop(friend);
+    assert_eq!(watcher.event("typing:stop").await["userId"], json!(bram.uuid()));
     server.stop().await;
 }
 

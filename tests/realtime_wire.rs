@@ -17,12 +17,13 @@ use greenroom::conversations::view::{
 use greenroom::realtime::Profile;
 use greenroom::realtime::wire::{self, CommandId};
 use greenroom_actors::domain::{
-    Changes, CharacterId, ClientId, Content, FailureCode, Finish, Into, Message, MessageId, MessageKind,
-    Reply, ReplyState, RoomId, Scope, Sender, SessionId, Usage, UsageLine, UserId, Window,
+    self, Attachment, AttachmentKind, Changes, CharacterId, ClientId, Content, Emoji, FailureCode, Finish,
+    Into, Message, MessageId, MessageKind, Reaction, Reply, ReplyMode, ReplyState, RoomCharacter,
+    RoomDetails, RoomId, RoomMember, Scope, Sender, SessionId, Usage, UsageLine, UserId, Window,
 };
 use greenroom_actors::protocol::{
-    Notification, NotificationLevel, OpenReply, Presence, Refusal, RefusalCode, RoomEvent, Sent, Typing,
-    Typist, UserEvent,
+    Asked, Notification, NotificationLevel, OpenReply, Presence, Refusal, RefusalCode, RoomEvent, Sent,
+    Typing, Typist, UserEvent,
 };
 use greenroom_actors::session::Mark;
 use jiff::Timestamp;
@@ -57,6 +58,70 @@ fn message() -> Message {
         }],
         changes: Changes::default(),
         created_at: time(),
+    }
+}
+
+/// A voice message with reactions, as a reply of the third variant would be.
+fn spoken() -> Message {
+    let attachment = Attachment {
+        url: "/media/user-content/1/a.ogg".into(),
+        kind: AttachmentKind::Audio,
+        mime: Some("audio/ogg".into()),
+        duration_ms: Some(1_500),
+        width: None,
+        height: None,
+    };
+    let user = UserId::new();
+    let react = |emoji| Reaction { emoji: Emoji::parse(emoji).unwrap(), user };
+    Message {
+        kind: MessageKind::Audio,
+        content: Content::trusted(""),
+        attachment: Some(Arc::new(attachment)),
+        changes: Changes {
+            edited_at: Some(time()),
+            reactions: vec![react("👍"), react("🎉")],
+            variant: 1,
+            variants: 3,
+            ..Changes::default()
+        },
+        ..message()
+    }
+}
+
+fn tombstone() -> Message {
+    let changes = Changes { deleted_at: Some(time()), ..Changes::default() };
+    Message { content: Content::trusted(""), changes, ..message() }
+}
+
+fn member(id: UserId) -> RoomMember {
+    RoomMember { id, username: "ada".into(), display_name: "Ada".into() }
+}
+
+fn changed() -> RoomEvent {
+    let details = RoomDetails {
+        title: "Tea".into(),
+        slug: "tea".into(),
+        visibility: domain::Visibility::Unlisted,
+        category: Some("Slice of life".into()),
+        tags: vec!["tea".into()],
+        featured: true,
+        reply_mode: ReplyMode::Talkativeness,
+    };
+    let character = RoomCharacter {
+        id: CharacterId::new(),
+        slug: "mira".into(),
+        name: "Mira".into(),
+        tagline: "Keeps the kettle on".into(),
+        avatar_url: None,
+        color: "#336699".into(),
+        talkativeness: 0.5,
+        since: 0,
+    };
+    RoomEvent::Changed {
+        offset: 12,
+        owner: UserId::new(),
+        details: Arc::new(details),
+        characters: vec![character],
     }
 }
 
@@ -134,6 +199,11 @@ fn conversation() -> ConversationView {
     }
 }
 
+fn asked(changed: Option<Message>) -> Asked {
+    let replies = message().replies;
+    Asked { replies, usage: Some(Arc::new(usage())), message: changed.map(Arc::new) }
+}
+
 fn usage() -> Usage {
     let line = |scope, window, resets_at| UsageLine { scope, window, used: 3, limit: 30, resets_at };
     Usage {
@@ -183,6 +253,15 @@ fn every_event_of_a_room_is_as_the_schema_says() {
         ("user:status", RoomEvent::Presence { user, presence: Presence::Away, last_seen: None }),
         ("user:status", RoomEvent::Presence { user, presence: Presence::Offline, last_seen: Some(time()) }),
         ("conversation:delete", RoomEvent::Deleted { offset: 12 }),
+        ("message:receive", RoomEvent::Received(Arc::new(spoken()))),
+        ("message:update", RoomEvent::Updated { message: Arc::new(tombstone()), reply: None }),
+        (
+            "message:update",
+            RoomEvent::Updated { message: Arc::new(message()), reply: Some(MessageId::new()) },
+        ),
+        ("member:add", RoomEvent::MemberAdded { offset: 12, member: member(user), by: UserId::new() }),
+        ("member:remove", RoomEvent::MemberRemoved { offset: 12, user, by: user }),
+        ("conversation:update", changed()),
     ];
     for (name, event) in events {
         let frame = wire::room_event(RoomId::new(), &event);
@@ -191,7 +270,9 @@ fn every_event_of_a_room_is_as_the_schema_says() {
         assert_eq!(value["event"], name);
         // What a client keeps as its place is what the session counts with.
         let counted = match frame.mark {
-            Mark::Logged { offset, .. } | Mark::Deleted { offset } => Some(offset),
+            Mark::Logged { offset, .. } | Mark::Removed { offset, .. } | Mark::Deleted { offset } => {
+                Some(offset)
+            }
             _ => None,
         };
         assert_eq!(value["data"].get("offset").and_then(Value::as_i64), counted, "{name}");
@@ -247,7 +328,11 @@ fn the_opening_and_every_ack_are_as_the_schema_says() {
         messages: vec![MessageView::from(&message())],
         reads: vec![ReadView { user_id: UserId::new().uuid(), offset: 55 }],
     };
-    let presence = [(UserId::new(), Presence::Online)];
+    let presence = [
+        (UserId::new(), Presence::Online, None),
+        (UserId::new(), Presence::Offline, Some(time())),
+        (UserId::new(), Presence::Offline, None),
+    ];
     let join = wire::JoinAck { snapshot: &snapshot, replies: vec![open_reply()], presence: &presence };
     let sent = Sent {
         message: Arc::new(message()),
@@ -275,6 +360,20 @@ fn the_opening_and_every_ack_are_as_the_schema_says() {
         ("typing:stop", wire::ack(&id, &wire::Nothing {})),
         ("reply:stop", wire::ack(&id, &wire::StoppedAck { stopped: 2 })),
         ("user:status", wire::ack(&id, &wire::Nothing {})),
+        ("message:edit", wire::amended(&id, &spoken())),
+        ("message:edit", wire::asked(&id, &asked(Some(message())))),
+        ("message:delete", wire::amended(&id, &tombstone())),
+        ("message:react", wire::amended(&id, &spoken())),
+        ("reply:select", wire::amended(&id, &spoken())),
+        ("reply:request", wire::asked(&id, &asked(None))),
+        ("reply:regenerate", wire::asked(&id, &Asked { usage: None, ..asked(None) })),
+        ("reply:continue", wire::asked(&id, &asked(None))),
+        ("conversation:update", wire::ack(&id, &wire::OffsetAck { offset: 4 })),
+        ("member:add", wire::ack(&id, &wire::OffsetAck { offset: 4 })),
+        ("member:remove", wire::ack(&id, &wire::OffsetAck { offset: 4 })),
+        ("member:update", wire::ack(&id, &wire::OffsetAck { offset: 4 })),
+        ("character:add", wire::ack(&id, &wire::OffsetAck { offset: 4 })),
+        ("character:remove", wire::ack(&id, &wire::OffsetAck { offset: 4 })),
         ("character:subscribe", wire::ack(&id, &wire::CharacterAck { character: &character() })),
         ("character:unsubscribe", wire::ack(&id, &wire::Nothing {})),
     ];

@@ -15,6 +15,7 @@ mod promised;
 mod replies;
 mod marks;
 mod deletion;
+mod typing;
 
 use std::sync::Arc;
 
@@ -74,6 +75,8 @@ pub(crate) enum RoomMsg {
     },
     /// The span in which read marks are merged has passed.
     FlushMarks,
+    /// Somebody may have fallen silent while typing.
+    TypingDue,
     Typing {
         user: UserId,
         typing: Typing,
@@ -120,6 +123,7 @@ pub(crate) struct State {
     changes: changes::Changes,
     replies: replies::Replies,
     marks: marks::Marks,
+    typists: typing::Typists,
     deletion: Option<(Ticket, Responder<Revision>)>,
     /// An `Overdue` is on its way.
     watched: bool,
@@ -148,7 +152,11 @@ impl State {
     }
 
     fn has_work(&self) -> bool {
-        self.pending() > 0 || !self.replies.is_empty() || !self.marks.is_empty() || self.deletion.is_some()
+        self.pending() > 0
+            || !self.replies.is_empty()
+            || !self.marks.is_empty()
+            || !self.typists.is_empty()
+            || self.deletion.is_some()
     }
 }
 
@@ -232,6 +240,7 @@ impl Actor for Room {
             changes: changes::Changes::default(),
             replies: replies::Replies::new(self.context.turns_open.clone()),
             marks: marks::Marks::default(),
+            typists: typing::Typists::default(),
             deletion: None,
             watched: false,
         })
@@ -272,9 +281,10 @@ impl Actor for Room {
                 self.on_read(&myself, state, user, read_offset, responder);
             }
             RoomMsg::FlushMarks => self.flush_marks(&myself, state),
+            RoomMsg::TypingDue => self.on_typing_due(&myself, state),
             RoomMsg::Typing { user, typing, responder } => {
                 state.mailbox.handled();
-                responder.answer(self.on_typing(state, user, typing));
+                responder.answer(self.on_typing(&myself, state, user, typing));
             }
             RoomMsg::StopReply { user, reply, responder } => {
                 state.mailbox.handled();

@@ -30,6 +30,8 @@ pub struct RoomSettings {
     pub refused_patterns: Vec<String>,
     /// At most one stored read mark per room and this span; marks in between are merged.
     pub read_merge: Duration,
+    /// Whoever said `typing:start` and nothing since for so long is no longer typing.
+    pub typing_ttl: Duration,
     /// A command whose commit is not known by then is answered `outcome_unknown`; it may still be stored.
     pub commit_deadline: Duration,
     /// People in one room.
@@ -139,6 +141,7 @@ impl Default for RoomSettings {
             idle: Duration::from_secs(300),
             refused_patterns: Vec::new(),
             read_merge: Duration::from_secs(1),
+            typing_ttl: Duration::from_secs(10),
             commit_deadline: Duration::from_secs(10),
             members_max: 100,
             characters_max: 8,

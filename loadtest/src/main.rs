@@ -7,7 +7,9 @@ use clap::{Parser, Subcommand};
 use loadtest::double;
 use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
-use loadtest::scenarios::{chaos, chat, enumeration, fanout, idle, logins, rooms, send, slow, storm};
+use loadtest::scenarios::{
+    chaos, chat, enumeration, fanout, idle, logins, rooms, send, slow, socketio, storm,
+};
 use loadtest::sim::{Faults, Settings, Simulator};
 
 /// Load on a Greenroom server, from outside: each scenario prints a table with a verdict on loss, order and
@@ -37,6 +39,8 @@ enum Command {
     Rooms(Scenario<rooms::Options>),
     /// CPU of one delivery in busy rooms, beside the floor.
     Fanout(Scenario<fanout::Options>),
+    /// CPU of one delivery by Socket.IO, beside one on /ws.
+    Socketio(Scenario<socketio::Options>),
     /// Durable messages without a reply: rate, latency of the ack, CPU.
     Send(Scenario<send::Options>),
     /// Streamed replies from the simulator: what the engine adds to the provider.
@@ -154,6 +158,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Idle(scenario) => publish(idle::run(&scenario.options), &scenario.outputs),
         Command::Rooms(scenario) => publish(rooms::run(&scenario.options), &scenario.outputs),
         Command::Fanout(scenario) => publish(fanout::run(&scenario.options), &scenario.outputs),
+        Command::Socketio(scenario) => publish(socketio::run(&scenario.options), &scenario.outputs),
         Command::Send(scenario) => publish(send::run(&scenario.options), &scenario.outputs),
         Command::Chat(scenario) => publish(chat::run(&scenario.options), &scenario.outputs),
         Command::Slow(scenario) => publish(slow::run(&scenario.options), &scenario.outputs),

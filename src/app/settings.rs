@@ -24,6 +24,7 @@ impl Config {
         ConversationSettings {
             resume_max_messages: self.realtime.resume_max_messages as usize,
             content_max_chars: self.engine.content_max_chars,
+            assistant_character: self.conversations.assistant_character.clone(),
             restore_days: self.conversations.restore_days,
             categories: self.conversations.categories.clone(),
             search_language: self.search.language.clone(),
@@ -57,6 +58,8 @@ impl Config {
             max_frame_bytes: realtime.max_frame_bytes,
             content_max_chars: self.engine.content_max_chars,
             sockets_per_user_max: realtime.max_sockets_per_user,
+            socketio_sessions_max: realtime.max_socketio_sessions,
+            socketio_unsigned_per_address_max: realtime.max_socketio_unsigned_per_address,
             feature_calls_max: realtime.max_feature_calls,
             engine_calls_max: realtime.max_pending_commands,
             presence_members_max: realtime.presence_max_members,
@@ -64,6 +67,7 @@ impl Config {
             mailbox_max_bytes: realtime.mailbox_max_bytes,
             slow_socket_grace: Duration::from_millis(realtime.slow_socket_grace_ms),
             offline_grace: Duration::from_millis(realtime.offline_grace_ms),
+            presence_merge: Duration::from_millis(realtime.presence_merge_ms),
             shard_queue_max: realtime.shard_queue_max,
             tick: Duration::from_millis(realtime.tick_ms),
         }

@@ -9,11 +9,13 @@ use super::validate::{Broken, ERASE_AFTER_DAYS_MAX, is_name};
 pub struct ConversationsSettings {
     pub restore_days: u32,
     pub categories: Vec<String>,
+    /// Slug of the character that speaks in chatrooms; empty switches them off.
+    pub assistant_character: String,
 }
 
 impl Default for ConversationsSettings {
     fn default() -> Self {
-        Self { restore_days: 30, categories: Vec::new() }
+        Self { restore_days: 30, categories: Vec::new(), assistant_character: "teodoro-quill".to_owned() }
     }
 }
 
@@ -43,6 +45,12 @@ impl Config {
                 &format!("{category:?} is no category: 1 to 60 characters, single spaces between words"),
             );
         }
+        let assistant = &settings.assistant_character;
+        broken.unless(
+            assistant.is_empty() || is_name(assistant),
+            "conversations.assistant_character",
+            "takes the slug of a character, or nothing",
+        );
         broken.unless(
             is_name(&self.search.language) && !self.search.language.contains('-'),
             "search.language",

@@ -13,6 +13,10 @@ pub struct RealtimeSettings {
     /// Malformed frames before the socket is closed.
     pub bad_frames_max: u32,
     pub max_sockets_per_user: usize,
+    /// Socket.IO sessions of this node.
+    pub max_socketio_sessions: usize,
+    /// Socket.IO sessions of one address that have not signed in yet.
+    pub max_socketio_unsigned_per_address: usize,
     /// Rooms that one socket may have joined.
     pub max_joined_rooms: usize,
     /// Commands of one socket that wait for the engine's answer.
@@ -25,6 +29,10 @@ pub struct RealtimeSettings {
     pub max_frames_per_minute: u32,
     /// How long a user whose last socket went is still shown as online.
     pub offline_grace_ms: u64,
+    /// Between two words about one user's status.
+    pub presence_merge_ms: u64,
+    /// Between two writings of when users were last seen.
+    pub last_seen_write_ms: u64,
     /// Deliveries that wait for one worker thread.
     pub shard_queue_max: usize,
     /// Between two looks for what is due.
@@ -55,12 +63,16 @@ impl Default for RealtimeSettings {
             max_frame_bytes: 65_536,
             bad_frames_max: 20,
             max_sockets_per_user: 20,
+            max_socketio_sessions: 20_000,
+            max_socketio_unsigned_per_address: 256,
             max_joined_rooms: 100,
             max_pending_commands: 64,
             max_feature_calls: 8,
             max_held_frames: 1_000,
             max_frames_per_minute: 1_200,
             offline_grace_ms: 3_000,
+            presence_merge_ms: 2_000,
+            last_seen_write_ms: 60_000,
             shard_queue_max: 4_096,
             tick_ms: 1_000,
             resume_max_messages: 500,

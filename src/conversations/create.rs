@@ -146,7 +146,7 @@ fn names(cast: &[CastMember]) -> String {
     names.join(", ").chars().take(TITLE_MAX_CHARS).collect()
 }
 
-fn checked_title(title: &str) -> Result<String, FieldError> {
+pub(super) fn checked_title(title: &str) -> Result<String, FieldError> {
     let title = title.trim();
     if title.is_empty() || title.chars().count() > TITLE_MAX_CHARS || title.chars().any(char::is_control) {
         return Err(FieldError::new("title", "takes 1 to 120 characters, none of them a control character"));

@@ -4,9 +4,13 @@
 //! Everything here asks for membership first: to a stranger a conversation does not exist. What is public or unlisted is
 //! read by everybody, in shapes of its own (`view/public.rs`), which hold nothing that is its members' alone.
 
+mod attachment;
 mod catch_up;
+mod changes;
+mod chatroom;
 mod create;
 mod cursor;
+mod details;
 mod export;
 mod page;
 mod paging;
@@ -34,8 +38,11 @@ use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+pub use attachment::{NewAttachment, NotSaid, Said, emoji};
 pub use catch_up::Snapshot;
+pub use changes::{Change, FeatureAnswer, FeatureWish, Invited};
 pub use create::{CHARACTERS_MAX, MEMBERS_MAX, NewConversation, TITLE_MAX_CHARS};
+pub use details::NewDetails;
 pub use page::pages;
 pub use publishing::{CATEGORY_MAX_CHARS, TAG_MAX_CHARS, TAGS_MAX, category_of, tags_of};
 pub use reader::{Listed, Readable, Readership};
@@ -62,6 +69,8 @@ pub struct ConversationSettings {
     pub resume_max_messages: usize,
     /// Characters (Unicode) of one message.
     pub content_max_chars: usize,
+    /// Slug of the character that speaks in chatrooms; empty: there are none.
+    pub assistant_character: String,
     /// How long a request waits for the engine's answer before it says `outcome_unknown`.
     pub answer_timeout: Duration,
     /// Days in which a deleted conversation can be brought back.
@@ -79,6 +88,7 @@ impl Default for ConversationSettings {
         Self {
             resume_max_messages: 1_000,
             content_max_chars: CONTENT_MAX_CHARS,
+            assistant_character: String::new(),
             answer_timeout: Duration::from_secs(15),
             restore_days: 30,
             categories: Vec::new(),

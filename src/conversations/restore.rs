@@ -20,7 +20,7 @@ use crate::http::{Page, PageQuery};
 use crate::jobs::{Handler, Handlers, Job, JobError, QueueName, Recurring};
 use crate::postgres::{journal, refusal};
 
-/// Erases what nobody brings back any more, once an hour on one of the nodes.
+/// Erases what nobody brings back any more, and forgets who changed what so long ago, once an hour on one of the nodes.
 pub const ERASE_DELETED: Recurring = Recurring {
     queue: QueueName::Maintenance,
     kind: "conversations.erase",
@@ -122,6 +122,13 @@ impl Conversations {
         }
     }
 
+    /// Forgets who changed what in conversations, as long ago as a deleted one is kept.
+    async fn forget_changes(&self) -> Result<(), Refusal> {
+        let client = self.client().await?;
+        let swept = journal::sweep_changes(&client, self.settings.restore_days).await;
+        swept.map(|_| ()).map_err(|error| refusal(&error))
+    }
+
     /// What does the jobs of this feature.
     #[must_use]
     pub fn handlers(&self) -> Handlers {
@@ -144,13 +151,11 @@ impl Handler for Eraser {
     fn handle<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Result<(), JobError>> {
         async move {
             match self.0.erase_deleted().await {
-                Ok(0) => Ok(()),
-                Ok(rooms) => {
-                    tracing::info!(rooms, "deleted conversations were erased");
-                    Ok(())
-                }
-                Err(refusal) => Err(JobError::Again(refusal.message)),
+                Ok(0) => {}
+                Ok(rooms) => tracing::info!(rooms, "deleted conversations were erased"),
+                Err(refusal) => return Err(JobError::Again(refusal.message)),
             }
+            self.0.forget_changes().await.map_err(|refusal| JobError::Again(refusal.message))
         }
         .boxed()
     }

@@ -1,8 +1,14 @@
 //! `/api/conversations…`: what is done and read by request. Messages sent here are seen live on sockets.
 
+mod amend;
+mod bodies;
+mod chatroom;
+mod details;
 mod listing;
+mod members;
 mod messages;
 mod reading;
+mod replies;
 
 use actix_web::{HttpResponse, delete, post, web};
 use greenroom_actors::domain::{CharacterId, UserId};
@@ -35,7 +41,24 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(remove)
         .service(messages::messages)
         .service(messages::send)
-        .service(messages::read);
+        .service(messages::read)
+        .service(amend::edit)
+        .service(amend::remove)
+        .service(amend::select)
+        .service(amend::react)
+        .service(amend::unreact)
+        .service(replies::request)
+        .service(replies::regenerate)
+        .service(replies::go_on)
+        .service(replies::stop)
+        .service(members::add_member)
+        .service(members::change_member)
+        .service(members::remove_member)
+        .service(members::add_character)
+        .service(members::remove_character)
+        .service(details::update)
+        .service(details::feature);
+    chatroom::routes(config);
 }
 
 /// A conversation to be made.

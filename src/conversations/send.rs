@@ -1,20 +1,17 @@
 //! Saying something by request instead of by socket: the same engine, the same answer.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_actors::domain::{Attachment, ClientId, Content, MessageId, MessageKind, RoomId, UserId};
+use greenroom_actors::domain::{ClientId, MessageId, MessageKind, RoomId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode, ReplyWish, Responder, Send, Sent};
 use tokio::sync::oneshot;
 
-use super::Conversations;
+use super::{Conversations, NewAttachment, NotSaid, Said};
 
 /// A message as a client gave it.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    pub content: String,
-    pub kind: MessageKind,
-    pub attachment: Option<Arc<Attachment>>,
+    pub said: Said,
     pub client_id: Option<ClientId>,
     pub reply_to: Option<MessageId>,
     pub reply: ReplyWish,
@@ -23,16 +20,16 @@ pub struct NewMessage {
 impl Conversations {
     /// Says something in a room; answers when it is stored.
     pub async fn send(&self, user: UserId, room: RoomId, new: NewMessage) -> Result<Sent, Refusal> {
-        let content = Content::parse(&new.content, self.settings.content_max_chars).map_err(Refusal::from)?;
+        let said = new.said;
         let (responder, answer) = Responder::channel();
         self.engine.send(
             Send {
                 room,
                 user,
                 session: None,
-                content,
-                kind: new.kind,
-                attachment: new.attachment,
+                content: said.content,
+                kind: said.kind,
+                attachment: said.attachment,
                 client_id: new.client_id,
                 reply_to: new.reply_to,
                 reply: new.reply,
@@ -40,6 +37,16 @@ impl Conversations {
             responder,
         );
         self.answered(answer).await
+    }
+
+    /// What a message says and carries, checked as far as it can be without its room.
+    pub fn said(
+        &self,
+        kind: MessageKind,
+        content: Option<&str>,
+        attachment: Option<NewAttachment>,
+    ) -> Result<Said, NotSaid> {
+        Said::checked(kind, content, attachment, self.settings.content_max_chars)
     }
 
     /// Waits for the engine's answer, but not for ever.

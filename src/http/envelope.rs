@@ -169,7 +169,7 @@ fn without_token(path: &str) -> &str {
 }
 
 fn is_quiet(path: &str) -> bool {
-    path.starts_with("/health") || path == "/metrics"
+    path.starts_with("/health") || path == "/metrics" || path.starts_with("/socket.io")
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -57,6 +57,31 @@ impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Json<T, MA
     }
 }
 
+/// The same where the body may be left out as a whole.
+#[derive(Debug)]
+pub struct MaybeJson<T>(pub T);
+
+impl<T> MaybeJson<T> {
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for MaybeJson<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let headers = request.headers();
+        let empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
+        if empty && !headers.contains_key(header::TRANSFER_ENCODING) {
+            return async { Ok(Self(T::default())) }.boxed_local();
+        }
+        let body = Json::<T>::from_request(request, payload);
+        async move { body.await.map(|Json(body)| Self(body)) }.boxed_local()
+    }
+}
+
 fn check_head(request: &HttpRequest, limit: BodyLimit) -> Result<(), ApiError> {
     let declared =
         request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -21,13 +21,13 @@ mod rate;
 mod site;
 mod throttle;
 
-pub use address::client_address;
+pub use address::{client_address, limited_part};
 pub use caller::{AdminCaller, Caller, OptionalCaller};
 pub(crate) use caller::{bearer, is_admin};
 pub use console::console_page;
 pub use deprecation::older_face;
 pub use health::{DependencyState, Finding, Health, Probe};
-pub use json::{BodyLimit, Json};
+pub use json::{BodyLimit, Json, MaybeJson};
 pub use metrics::Metrics;
 pub use openapi::document;
 pub use paging::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page, PageParams, PageQuery};

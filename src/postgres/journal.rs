@@ -15,6 +15,7 @@ mod memories;
 mod restored;
 mod rooms;
 mod statements;
+mod swept;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -36,6 +37,7 @@ pub use self::erased::erase_room;
 pub use self::found::found_room;
 pub use self::restored::{Restored, restore_room};
 use self::statements::Statements;
+pub use self::swept::sweep_changes;
 use super::connect::Connector;
 use super::error::{describe, is_bad_data, is_conflict};
 use super::rows;

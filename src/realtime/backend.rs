@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use greenroom_actors::domain::{CharacterId, MessageId, Revision, RoomId, SessionId, UserId};
-use greenroom_actors::protocol::{OpenReply, Refusal, Responder, Send as SendMessage, Sent, Typing};
+use greenroom_actors::domain::{CharacterId, Message, MessageId, Revision, RoomId, SessionId, UserId};
+use greenroom_actors::protocol::{
+    Amendment, Ask, Asked, OpenReply, Refusal, Responder, Send as SendMessage, Sent, Typing,
+};
 use greenroom_actors::session::{self, Identity};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::accounts::{Role, TokenError};
 use crate::characters::CharacterView;
 use crate::conversations::view::{ConversationView, MessageView};
-use crate::conversations::{MessageRange, NewConversation, Snapshot};
+use crate::conversations::{Change, MessageRange, NewConversation, Snapshot};
 use crate::http::{Page, PageQuery};
 
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Refusal>>;
@@ -73,6 +76,15 @@ pub trait Backend: Send + Sync + 'static {
     fn typing(&self, room: RoomId, user: UserId, typing: Typing, responder: Responder<()>);
     fn stop_reply(&self, room: RoomId, user: UserId, reply: Option<MessageId>, responder: Responder<u32>);
     fn delete_room(&self, room: RoomId, user: UserId, responder: Responder<Revision>);
+    fn amend(
+        &self,
+        room: RoomId,
+        user: UserId,
+        message: MessageId,
+        what: Amendment,
+        responder: Responder<Arc<Message>>,
+    );
+    fn ask(&self, ask: Ask, responder: Responder<Asked>);
     fn open_replies(&self, room: RoomId) -> BoxFuture<'_, Vec<OpenReply>>;
 
     fn create(&self, user: UserId, new: NewConversation) -> Answer<'_, ConversationView>;
@@ -85,6 +97,9 @@ pub trait Backend: Send + Sync + 'static {
         limit: usize,
     ) -> Answer<'_, (Vec<MessageView>, bool)>;
     fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot>;
+    fn change(&self, user: UserId, room: RoomId, change: Change) -> Answer<'_, Revision>;
+    /// When these users were last seen; those of whom that is not known are left out.
+    fn last_seen(&self, users: Vec<UserId>) -> Answer<'_, Vec<(UserId, Timestamp)>>;
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId>;
     /// What everybody sees of a character.
     fn character(&self, character: CharacterId) -> Answer<'_, Arc<CharacterView>>;

@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Release};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytestring::ByteString;
-use greenroom_actors::domain::{Revision, RoomId, SessionId};
+use greenroom_actors::domain::{CharacterId, Revision, RoomId, SessionId, UserId};
 use greenroom_actors::protocol::{OpenReply, Refusal};
 use greenroom_actors::session::{CloseCode, Frame, JoinTicket};
+use jiff::Timestamp;
 
 use super::backend::{Profile, Verified};
-use super::wire::CommandId;
+use super::wire::{self, CommandId};
 use crate::conversations::Snapshot;
 
 /// What an entry of a mailbox costs beside its bytes, about.
@@ -19,7 +20,7 @@ const ENTRY_BYTES: usize = 128;
 /// One commit's events of a room, or one passing event: one entry in each queue on the way.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) frames: Box<[Frame<ByteString>]>,
+    pub(super) frames: Box<[Frame<Body>]>,
     /// What it counts for in a mailbox.
     pub(super) cost: usize,
     /// Something in it is stored: it is delivered or the socket is closed.
@@ -27,10 +28,33 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(frames: Box<[Frame<ByteString>]>) -> Self {
-        let cost = ENTRY_BYTES + frames.iter().map(|frame| frame.body.len()).sum::<usize>();
+    pub(super) fn new(frames: impl Iterator<Item = Frame<ByteString>>) -> Self {
+        let frames: Box<[Frame<Body>]> =
+            frames.map(|frame| Frame { mark: frame.mark, body: Body::new(frame.body) }).collect();
+        let cost = ENTRY_BYTES + frames.iter().map(|frame| frame.body.native.len()).sum::<usize>();
         let committed = frames.iter().any(|frame| frame.mark.is_committed());
         Self { frames, cost, committed }
+    }
+}
+
+/// An event as text, for all sessions of a batch: the native one, and that of Socket.IO once the first session needs it.
+#[derive(Clone, Debug)]
+pub(super) struct Body {
+    native: ByteString,
+    socketio: OnceLock<ByteString>,
+}
+
+impl Body {
+    fn new(native: ByteString) -> Self {
+        Self { native, socketio: OnceLock::new() }
+    }
+
+    pub(super) fn native(&self) -> &ByteString {
+        &self.native
+    }
+
+    pub(super) fn socketio(&self) -> &ByteString {
+        self.socketio.get_or_init(|| wire::socketio_packet(&self.native))
     }
 }
 
@@ -106,6 +130,8 @@ impl Board {
 pub(super) struct RoomNow {
     pub(super) snapshot: Snapshot,
     pub(super) replies: Vec<OpenReply>,
+    /// When members who are not connected were last seen, where that is known.
+    pub(super) seen: Vec<(UserId, Timestamp)>,
 }
 
 /// What a join came to.
@@ -135,6 +161,13 @@ pub(super) struct ProfileAnswer {
     pub(super) result: Result<Profile, Refusal>,
 }
 
+/// Which room is the user's own with that character.
+#[derive(Debug)]
+pub(super) struct FoundAnswer {
+    pub(super) character: CharacterId,
+    pub(super) result: Result<RoomId, Refusal>,
+}
+
 /// What a session is told: by its shard through the queue of its `Local`, by calls through its mailbox. Small, since each
 /// delivery is one: what is large and rare is boxed.
 #[derive(Debug, actix::Message)]
@@ -159,6 +192,8 @@ pub(super) enum ToSession {
     Verified(Box<VerifiedAnswer>),
     Profile(Box<ProfileAnswer>),
     Joined(Box<JoinedAnswer>),
+    /// Asked by Socket.IO sessions alone.
+    Found(Box<FoundAnswer>),
     Replies {
         room: RoomId,
         replies: Vec<OpenReply>,

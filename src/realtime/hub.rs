@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use super::backend::{Backend, SharedBackend};
 use super::delivery::{Batch, Board, ToShard};
 use super::settings::Settings;
+use super::socketio::Sids;
 use super::wire;
 use crate::accounts::Role;
 use crate::conversations::view::ConversationView;
@@ -97,6 +98,7 @@ struct Inner {
     rooms: Rooms,
     people: People,
     watched: Watched,
+    sids: Arc<Sids>,
     counters: Counters,
 }
 
@@ -124,6 +126,7 @@ impl Hub {
             rooms: Rooms::default(),
             people: People::default(),
             watched: Watched::default(),
+            sids: Arc::default(),
             counters: Counters::default(),
         }))
     }
@@ -160,6 +163,11 @@ impl Hub {
 
     pub(super) fn people(&self) -> &People {
         &self.0.people
+    }
+
+    /// The sessions that are named in requests.
+    pub(super) fn sids(&self) -> &Arc<Sids> {
+        &self.0.sids
     }
 
     pub(super) fn rooms(&self) -> &Rooms {
@@ -301,11 +309,16 @@ impl Hub {
 
 impl Fanout for Hub {
     fn to_room(&self, room: RoomId, events: Vec<RoomEvent>) {
+        for event in &events {
+            if let RoomEvent::MemberRemoved { user, .. } = event {
+                self.hide_in(room, *user);
+            }
+        }
         let shards = self.0.rooms.shards(room);
         if shards.is_empty() || events.is_empty() {
             return;
         }
-        let batch = Arc::new(Batch::new(events.iter().map(|event| wire::room_event(room, event)).collect()));
+        let batch = Arc::new(Batch::new(events.iter().map(|event| wire::room_event(room, event))));
         let committed = batch.committed;
         self.hand_over(room, &shards, || ToShard::Room { room, batch: batch.clone() }, committed);
     }

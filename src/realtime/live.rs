@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use greenroom_actors::domain::{CharacterId, MessageId, Plans, Revision, RoomId, SessionId, UserId};
+use greenroom_actors::domain::{CharacterId, Message, MessageId, Plans, Revision, RoomId, SessionId, UserId};
 use greenroom_actors::engine::Engine;
-use greenroom_actors::protocol::{OpenReply, Responder, Send as SendMessage, Sent, Typing};
+use greenroom_actors::protocol::{
+    Amendment, Ask, Asked, OpenReply, Responder, Send as SendMessage, Sent, Typing,
+};
 use greenroom_actors::session::Identity;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::backend::{Answer, Backend, Profile, Verification, Verified};
+use super::last_seen::LastSeen;
 use crate::accounts::{AccessTokens, ForeignCaller, TokenError};
 use crate::characters::{CharacterView, Characters};
 use crate::conversations::view::{ConversationView, MessageView};
-use crate::conversations::{Conversations, MessageRange, NewConversation, Snapshot};
+use crate::conversations::{Change, Conversations, MessageRange, NewConversation, Snapshot};
 use crate::http::{Page, PageQuery};
 
 /// Reads a user's profile; refused for one who is gone or blocked, and for a sign-in that has ended.
@@ -31,6 +35,7 @@ pub struct LiveBackend {
     pub tokens: AccessTokens,
     pub foreign: ForeignTokens,
     pub profiles: Profiles,
+    pub last_seen: LastSeen,
     /// Tell whose plan is premium.
     pub plans: Plans,
 }
@@ -104,6 +109,21 @@ impl Backend for LiveBackend {
         self.engine.delete_room(room, user, responder);
     }
 
+    fn amend(
+        &self,
+        room: RoomId,
+        user: UserId,
+        message: MessageId,
+        what: Amendment,
+        responder: Responder<Arc<Message>>,
+    ) {
+        self.engine.amend(room, user, message, what, responder);
+    }
+
+    fn ask(&self, ask: Ask, responder: Responder<Asked>) {
+        self.engine.ask(ask, responder);
+    }
+
     fn open_replies(&self, room: RoomId) -> BoxFuture<'_, Vec<OpenReply>> {
         self.engine.open_replies(room).boxed()
     }
@@ -128,6 +148,14 @@ impl Backend for LiveBackend {
 
     fn snapshot(&self, user: UserId, room: RoomId, from: Option<(Uuid, Revision)>) -> Answer<'_, Snapshot> {
         self.conversations.snapshot(user, room, from).boxed()
+    }
+
+    fn change(&self, user: UserId, room: RoomId, change: Change) -> Answer<'_, Revision> {
+        self.conversations.change(user, room, change).boxed()
+    }
+
+    fn last_seen(&self, users: Vec<UserId>) -> Answer<'_, Vec<(UserId, Timestamp)>> {
+        async move { self.last_seen.read(&users).await }.boxed()
     }
 
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId> {

@@ -1,6 +1,7 @@
 //! Realtime: sockets and what goes over them.
 //!
-//! `ws` upgrades; `session` hosts one socket's state machine; `shard` has a worker thread's sockets; `hub` is the way
+//! `ws` upgrades and hosts a session on its socket; `socketio` does that for clients of another protocol and transport;
+//! `session` is what both share, around one socket's state machine; `shard` has a worker thread's sockets; `hub` is the way
 //! from the engine to the shards; `wire` is the protocol's format; `backend` is what sockets ask of the server.
 //!
 //! actix-web-actors has one flaw that shapes all of this: a session is polled only while less than 32 KiB wait to be
@@ -11,10 +12,13 @@
 mod settings;
 mod backend;
 mod live;
+mod last_seen;
+mod store;
 pub mod wire;
 mod ws;
 mod socket;
 mod session;
+mod socketio;
 mod delivery;
 mod shard;
 mod hub;
@@ -22,7 +26,15 @@ mod metrics;
 
 pub use backend::{Answer, Backend, Profile, Verification, Verified};
 pub use hub::{Hub, HubCounts, SessionInfo};
+pub use last_seen::LastSeen;
 pub use live::{ForeignTokens, LiveBackend, Profiles};
 pub use settings::Settings;
 pub use socket::{SocketOptions, on_connect};
-pub use ws::routes;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Mounts `/ws` and `/socket.io/`. Needs `web::Data<Hub>` in the app, and [`on_connect`] on its server.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    ws::routes(config);
+    socketio::routes(config);
+}

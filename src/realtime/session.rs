@@ -1,12 +1,14 @@
-//! The actor that hosts one socket's session: frames in, commands out to the engine and the features, answers and events
-//! back out as frames. What may be done and seen is decided by [`greenroom_actors::session::Session`]; here is the I/O.
+//! What the actors behind sockets share: commands out to the engine and the features, answers and events back out through
+//! an [`Outlet`]. What may be done and seen is decided by [`greenroom_actors::session::Session`]; here is the I/O, whatever
+//! the transport. `ws` hosts it behind a WebSocket, `socketio` behind whatever transport its client has.
 //!
-//! It never awaits: engine calls carry a responder that puts the ack into this mailbox, feature calls run as tasks of
-//! their own that do the same. (A future of the actor's own would stand still while the peer does not read.)
+//! It never awaits: engine calls carry a responder that puts the ack into the actor's mailbox, feature calls run as tasks
+//! of their own that do the same. (A future of the actor's own would stand still while the peer does not read.)
 //!
 //! Limits: both kinds of calls are counted and refused beyond their bound, which bounds the mailbox that their answers
 //! come by; what comes from the shard has a queue of its own, which the shard bounds.
 
+mod outlet;
 mod commands;
 mod calls;
 mod joins;
@@ -16,46 +18,43 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use actix::{Actor, ActorContext, Handler, StreamHandler};
-use actix_http::ws::Item;
-use actix_web_actors::ws::{self, WebsocketContext};
-use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
-use futures_util::stream::poll_fn;
-use greenroom_actors::domain::{RoomId, SessionId};
+use greenroom_actors::domain::{RoomId, SessionId, UserId};
 use greenroom_actors::protocol::{Notification, NotificationLevel, Refusal, RefusalCode};
 use greenroom_actors::session::{CloseCode, Session};
 use jiff::Timestamp;
 
 use super::backend::SharedBackend;
-use super::delivery::{ToSession, text_cost};
+use super::delivery::{Body, ToSession, text_cost};
 use super::hub::Hub;
 use super::shard::{Local, Shard};
 use super::socket::Connection;
-use super::wire::{self, CommandId, DecodeError, Hello};
+use super::wire::{self, CommandId, DecodeError, Hello, Request};
 
-type SocketContext = WebsocketContext<SessionActor>;
+pub(super) use calls::{run, too_many};
+pub(super) use outlet::Outlet;
+
+/// What a session's methods send through.
+type SocketContext = dyn Outlet;
 
 pub(super) struct SessionActor {
-    core: Session<ByteString>,
+    core: Session<Body>,
     hub: Hub,
     backend: SharedBackend,
     shard: Rc<Shard>,
     connection: Rc<Connection>,
     /// What the shard holds of this session; set when it starts.
     local: Option<Rc<Local>>,
-    /// The token that came with the upgrade.
-    token: Option<Box<str>>,
     address: Option<IpAddr>,
     connected_at: Timestamp,
-    /// A text frame that comes in pieces.
-    partial: Option<Box<BytesMut>>,
     engine_calls: usize,
     feature_calls: usize,
     /// A token of an identity provider is being checked.
     verifying: bool,
     /// Rooms whose open replies were asked for, and whether to ask once more.
     asked: Vec<(RoomId, bool)>,
+    /// Rooms in which the user types by this socket.
+    typing: Vec<RoomId>,
     closing: bool,
 }
 
@@ -64,7 +63,6 @@ impl SessionActor {
         hub: Hub,
         backend: SharedBackend,
         connection: Rc<Connection>,
-        token: Option<Box<str>>,
         address: Option<IpAddr>,
     ) -> Self {
         let now = hub.now();
@@ -76,39 +74,94 @@ impl SessionActor {
             shard,
             connection,
             local: None,
-            token,
             address,
             connected_at: now,
-            partial: None,
             engine_calls: 0,
             feature_calls: 0,
             verifying: false,
             asked: Vec::new(),
+            typing: Vec::new(),
             closing: false,
         }
     }
 
-    fn close(&mut self, code: CloseCode, context: &mut SocketContext) {
+    /// Takes its place at the shard and greets the client. What comes from the shard is in the queue that this gives.
+    pub(super) fn start(&mut self, context: &mut SocketContext) -> Rc<Local> {
+        let local = Rc::new(Local::new(self.core.id(), Rc::clone(&self.connection), self.core.next_due()));
+        self.shard.add(Rc::clone(&local));
+        self.local = Some(Rc::clone(&local));
+        context.greet(self.hello());
+        if self.hub.is_draining() {
+            // Draining began between the upgrade and now.
+            self.close(CloseCode::Draining, context);
+        }
+        local
+    }
+
+    /// Gives up its place: the socket is gone.
+    pub(super) fn stopped(&mut self) {
+        let id = self.core.id();
+        self.shard.remove(id, self.core.rooms());
+        self.hub.unwatch_all(id);
+        if let Some(identity) = self.core.identity() {
+            let user = identity.user;
+            if self.hub.people().remove(id, self.hub.now()) {
+                self.shard.user_left(user);
+            } else {
+                self.hub.presence_changed(user);
+            }
+            for room in std::mem::take(&mut self.typing) {
+                self.stop_typing(user, room);
+            }
+        }
+    }
+
+    /// Whose session it is; `None` before the sign-in.
+    pub(super) fn user(&self) -> Option<UserId> {
+        self.core.identity().map(|identity| identity.user)
+    }
+
+    pub(super) fn backend(&self) -> &SharedBackend {
+        &self.backend
+    }
+
+    /// Whether the room is joined or being joined.
+    pub(super) fn is_in(&self, room: RoomId) -> bool {
+        self.core.is_in(room)
+    }
+
+    /// Whether the room is joined.
+    pub(super) fn is_live(&self, room: RoomId) -> bool {
+        self.core.is_live(room)
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    pub(super) fn max_frame_bytes(&self) -> usize {
+        self.hub.settings().max_frame_bytes
+    }
+
+    pub(super) fn close(&mut self, code: CloseCode, context: &mut SocketContext) {
         // Of one that lost something on the way here its shard has taken note.
         let lost = self.local.as_ref().is_some_and(|local| local.is_lost());
         if code == CloseCode::OutOfStep && !self.closing && !lost {
             self.hub.counters().out_of_step.fetch_add(1, Relaxed);
         }
-        let reason = ws::CloseReason {
-            code: ws::CloseCode::from(code.number()),
-            description: Some(code.reason().into()),
-        };
-        self.end(Some(reason), context);
+        if self.begin_closing() {
+            context.close(code);
+        }
     }
 
-    /// Sends a close frame and nothing after it. The peer gets some time to take it.
-    fn end(&mut self, reason: Option<ws::CloseReason>, context: &mut SocketContext) {
+    /// From here on nothing comes after the close that its outlet is to send; the peer gets some time to take it. False:
+    /// it has been sent.
+    pub(super) fn begin_closing(&mut self) -> bool {
         if std::mem::replace(&mut self.closing, true) {
-            return;
+            return false;
         }
-        context.close(reason);
-        context.stop();
         self.shard.closing(&self.connection);
+        true
     }
 
     fn set_due(&self) {
@@ -129,10 +182,34 @@ impl SessionActor {
         })
     }
 
-    fn on_text(&mut self, text: &str, context: &mut SocketContext) {
-        let request = match wire::decode(text, self.hub.settings().content_max_chars) {
+    /// The peer lives: it sent something. True when that was more than any client needs, and the socket is being closed.
+    pub(super) fn heard(&mut self, context: &mut SocketContext) -> bool {
+        let code = self.core.on_frame(self.hub.now());
+        if let Some(code) = code {
+            self.close(code, context);
+        }
+        code.is_some()
+    }
+
+    pub(super) fn on_text(&mut self, text: &str, context: &mut SocketContext) {
+        let decoded = wire::decode(text, self.hub.settings().content_max_chars);
+        if let Some(request) = self.admit(decoded, context) {
+            self.on_command(request, context);
+        }
+    }
+
+    /// The command, if it is one that may be carried out now; if not, the client is told.
+    pub(super) fn admit(
+        &mut self,
+        decoded: Result<Request, DecodeError>,
+        context: &mut SocketContext,
+    ) -> Option<Request> {
+        let request = match decoded {
             Ok(request) => request,
-            Err(DecodeError::NotProtocol) => return self.close(CloseCode::NotProtocol, context),
+            Err(DecodeError::NotProtocol) => {
+                self.close(CloseCode::NotProtocol, context);
+                return None;
+            }
             Err(DecodeError::Refused { id, command, refusal }) => {
                 self.refuse(id.as_ref(), &command, &refusal, context);
                 // A text that is not taken is a person's doing, the rest a client's.
@@ -140,35 +217,26 @@ impl SessionActor {
                 if bad && let Some(code) = self.core.on_bad_frame() {
                     self.close(code, context);
                 }
-                return;
+                return None;
             }
         };
-        let name = request.command.name();
         match self.core.admit(request.command.class(), self.hub.now()) {
-            Ok(()) => self.on_command(request, context),
-            Err(refusal) => self.refuse(request.id.as_ref(), name, &refusal, context),
-        }
-    }
-
-    /// A piece of a text frame. The codec has seen to it that the pieces follow one another.
-    fn on_piece(&mut self, piece: &Bytes, last: bool, context: &mut SocketContext) {
-        let mut whole = self.partial.take().unwrap_or_default();
-        if whole.len() + piece.len() > self.hub.settings().max_frame_bytes {
-            return self.close(CloseCode::TooLarge, context);
-        }
-        whole.extend_from_slice(piece);
-        if !last {
-            self.partial = Some(whole);
-            return;
-        }
-        match std::str::from_utf8(&whole) {
-            Ok(text) => self.on_text(text, context),
-            Err(_) => self.close(CloseCode::NotProtocol, context),
+            Ok(()) => Some(request),
+            Err(refusal) => {
+                self.refuse(request.id.as_ref(), request.command.name(), &refusal, context);
+                None
+            }
         }
     }
 
     /// Says no: by an ack where one is wanted, else by an `error` event.
-    fn refuse(&self, id: Option<&CommandId>, command: &str, refusal: &Refusal, context: &mut SocketContext) {
+    pub(super) fn refuse(
+        &self,
+        id: Option<&CommandId>,
+        command: &str,
+        refusal: &Refusal,
+        context: &mut SocketContext,
+    ) {
         context.text(match id {
             Some(id) => wire::refused(id, refusal),
             None => wire::refused_silently(command, refusal),
@@ -186,63 +254,16 @@ impl SessionActor {
             }));
         }
         if due.ping {
-            context.ping(b"");
+            context.ping();
         }
         if let Some(code) = due.close {
             self.close(code, context);
         }
         self.set_due();
     }
-}
 
-impl Actor for SessionActor {
-    type Context = SocketContext;
-
-    fn started(&mut self, context: &mut SocketContext) {
-        let local = Rc::new(Local::new(self.core.id(), Rc::clone(&self.connection), self.core.next_due()));
-        self.shard.add(Rc::clone(&local));
-        let deliveries = Rc::clone(&local);
-        <Self as StreamHandler<ToSession>>::add_stream(
-            poll_fn(move |task| deliveries.poll_next(task)),
-            context,
-        );
-        self.local = Some(local);
-        context.text(self.hello());
-        if self.hub.is_draining() {
-            // Draining began between the upgrade and now.
-            self.close(CloseCode::Draining, context);
-        } else if let Some(token) = self.token.take() {
-            self.on_token(&token, None, true, context);
-        }
-    }
-
-    fn stopped(&mut self, _: &mut SocketContext) {
-        let id = self.core.id();
-        self.shard.remove(id, self.core.rooms());
-        self.hub.unwatch_all(id);
-        if let Some(identity) = self.core.identity() {
-            let before = self.hub.online(identity.user);
-            if self.hub.people().remove(id) {
-                self.shard.user_left(identity.user);
-            } else {
-                self.hub.presence_changed(identity.user, before);
-            }
-        }
-    }
-}
-
-/// From other threads: answers.
-impl Handler<ToSession> for SessionActor {
-    type Result = ();
-
-    fn handle(&mut self, message: ToSession, context: &mut SocketContext) {
-        StreamHandler::handle(self, message, context);
-    }
-}
-
-/// From this thread's shard.
-impl StreamHandler<ToSession> for SessionActor {
-    fn handle(&mut self, message: ToSession, context: &mut SocketContext) {
+    /// What its shard or an answer brought.
+    pub(super) fn on_message(&mut self, message: ToSession, context: &mut SocketContext) {
         if self.closing {
             return;
         }
@@ -287,41 +308,15 @@ impl StreamHandler<ToSession> for SessionActor {
                 self.feature_calls -= 1;
                 self.on_joined(*answer, context);
             }
+            // Whoever asked has taken it before.
+            ToSession::Found(_) => self.feature_calls -= 1,
             ToSession::Replies { room, replies } => self.on_replies(room, &replies, context),
         }
     }
-}
 
-impl SessionActor {
     fn taken(&self, cost: usize) {
         if let Some(local) = &self.local {
             local.taken(cost);
-        }
-    }
-}
-
-impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for SessionActor {
-    fn handle(&mut self, frame: Result<ws::Message, ws::ProtocolError>, context: &mut SocketContext) {
-        if self.closing {
-            return;
-        }
-        if let Some(code) = self.core.on_frame(self.hub.now()) {
-            return self.close(code, context);
-        }
-        match frame {
-            Ok(ws::Message::Text(text)) => self.on_text(&text, context),
-            Ok(ws::Message::Ping(payload)) => context.pong(&payload),
-            Ok(ws::Message::Pong(_) | ws::Message::Nop) => {}
-            Ok(ws::Message::Continuation(piece)) => match piece {
-                Item::FirstText(piece) | Item::Continue(piece) => self.on_piece(&piece, false, context),
-                Item::Last(piece) => self.on_piece(&piece, true, context),
-                Item::FirstBinary(_) => self.close(CloseCode::NotProtocol, context),
-            },
-            Ok(ws::Message::Binary(_)) => self.close(CloseCode::NotProtocol, context),
-            Ok(ws::Message::Close(reason)) => self.end(reason, context),
-            Err(ws::ProtocolError::Overflow) => self.close(CloseCode::TooLarge, context),
-            // No WebSocket frame, or text that is not UTF-8, or the peer is gone.
-            Err(_) => self.close(CloseCode::NotProtocol, context),
         }
     }
 }

@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use super::delivery::{Batch, Board, ToSession, ToShard, text_cost};
 use super::hub::{Hub, ShardIndex};
 use super::socket::Connection;
+use super::socketio::Outbox;
 use roster::Roster;
 
 /// What is not stored is dropped once this part of a queue is full.
@@ -183,6 +184,11 @@ impl Shard {
         self.roster.borrow_mut().closing.push((at, Rc::clone(connection)));
     }
 
+    /// A connection of this thread carries a session: it is ended when it does not take its session's end.
+    pub(super) fn watch(&self, connection: Rc<Connection>, session: Arc<Outbox>) {
+        self.roster.borrow_mut().carriers.push((connection, session));
+    }
+
     /// The user's last socket went: they are shown as offline unless they come back in time.
     pub(super) fn user_left(&self, user: UserId) {
         let at = later(self.hub.now(), self.hub.settings().offline_grace);
@@ -318,11 +324,13 @@ impl Shard {
             }
         }
         let (closing, leaving) = self.roster.borrow_mut().take_due(now);
-        for connection in closing {
+        let overdue = self.roster.borrow_mut().take_overdue(now, grace);
+        for connection in closing.into_iter().chain(overdue) {
             shut += u64::from(connection.is_open());
             connection.shut();
         }
         self.hub.counters().shut.fetch_add(shut, Relaxed);
+        self.hub.tell_settled();
         for user in leaving {
             self.hub.gone(user);
         }

@@ -8,12 +8,15 @@ use std::any::Any;
 use std::cell::Cell;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 use socket2::SockRef;
+
+use super::socketio::Outbox;
 
 /// What is set on each accepted connection.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +50,7 @@ pub fn on_connect(
         if let Some(error) = set.into_iter().find_map(Result::err) {
             tracing::debug!(%error, "a socket option was not set");
         }
-        extensions.insert(Guard(Rc::new(Connection { fd: Cell::new(Some(stream.as_raw_fd())) })));
+        extensions.insert(Guard(Rc::new(Connection::Stream(Cell::new(Some(stream.as_raw_fd()))))));
     }
 }
 
@@ -56,14 +59,19 @@ struct Guard(Rc<Connection>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.fd.set(None);
+        if let Connection::Stream(fd) = &*self.0 {
+            fd.set(None);
+        }
     }
 }
 
-/// A connection of this worker thread, as long as it is open.
+/// What a session stands on, as long as it does.
 #[derive(Debug)]
-pub(super) struct Connection {
-    fd: Cell<Option<RawFd>>,
+pub(super) enum Connection {
+    /// A connection of this worker thread.
+    Stream(Cell<Option<RawFd>>),
+    /// A session that requests and connections of any thread carry.
+    Session(Arc<Outbox>),
 }
 
 impl Connection {
@@ -71,17 +79,30 @@ impl Connection {
     pub(super) fn of(request: &HttpRequest) -> Rc<Self> {
         request
             .conn_data::<Guard>()
-            .map_or_else(|| Rc::new(Self { fd: Cell::new(None) }), |guard| Rc::clone(&guard.0))
+            .map_or_else(|| Rc::new(Self::Stream(Cell::new(None))), |guard| Rc::clone(&guard.0))
+    }
+
+    pub(super) fn of_session(outbox: Arc<Outbox>) -> Self {
+        Self::Session(outbox)
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.fd.get().is_some()
+        match self {
+            Self::Stream(fd) => fd.get().is_some(),
+            Self::Session(outbox) => !outbox.is_dead(),
+        }
     }
 
-    /// Ends the connection both ways at once: its service wakes up, fails, and drops all that it holds.
+    /// Ends the connection both ways at once: its service wakes up, fails, and drops all that it holds. A session's
+    /// actor and transports end.
     pub(super) fn shut(&self) {
-        if let Some(fd) = self.fd.get() {
-            shut(fd);
+        match self {
+            Self::Stream(fd) => {
+                if let Some(fd) = fd.get() {
+                    shut(fd);
+                }
+            }
+            Self::Session(outbox) => outbox.kill(),
         }
     }
 }

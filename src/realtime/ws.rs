@@ -1,8 +1,12 @@
-//! `GET /ws`: the upgrade. Who may open a socket is asked here; everything after that is the session's.
+//! `GET /ws`: the upgrade. Who may open a socket is asked here; everything after that is the session's, which an actor
+//! hosts on the connection.
+
+mod actor;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use actix_web_actors::ws::WsResponseBuilder;
+use actor::SocketActor;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::hub::Hub;
@@ -15,13 +19,13 @@ const PROTOCOL: &str = "greenroom.v1";
 /// The subprotocol that carries an access token, for clients that cannot set a header.
 const BEARER: &str = "greenroom.bearer.";
 
-/// Mounts `/ws`. Needs `web::Data<Hub>` in the app, and [`on_connect`](super::on_connect) on its server.
-pub fn routes(config: &mut ServiceConfig<'_>) {
+/// Mounts `/ws`.
+pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(open);
 }
 
 /// The token that came with the upgrade: by header, else by subprotocol.
-fn token(request: &HttpRequest) -> Option<Box<str>> {
+pub(super) fn token(request: &HttpRequest) -> Option<Box<str>> {
     let header =
         |name| request.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let by_header = header(header::AUTHORIZATION).and_then(|value| {
@@ -34,6 +38,16 @@ fn token(request: &HttpRequest) -> Option<Box<str>> {
             .find_map(|protocol| protocol.trim().strip_prefix(BEARER))
     };
     by_header.or_else(by_protocol).map(Into::into)
+}
+
+/// No new sockets are taken.
+pub(super) fn draining() -> ApiError {
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "draining",
+        "this server takes no new sockets: try again, elsewhere if you can",
+    )
+    .with_retry_after(std::time::Duration::from_secs(1))
 }
 
 /// Opens a socket of the native protocol (`docs/PROTOCOL.md`).
@@ -51,22 +65,15 @@ async fn open(
     payload: web::Payload,
     hub: web::Data<Hub>,
 ) -> Result<HttpResponse, ApiError> {
-    let Some(backend) = hub.open_backend() else {
-        return Err(ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "draining",
-            "this server takes no new sockets: try again, elsewhere if you can",
-        )
-        .with_retry_after(std::time::Duration::from_secs(1)));
-    };
+    let backend = hub.open_backend().ok_or_else(draining)?;
     let session = SessionActor::new(
         hub.get_ref().clone(),
         backend,
         Connection::of(&request),
-        token(&request),
         request.peer_addr().map(|address| address.ip()),
     );
-    WsResponseBuilder::new(session, &request, payload)
+    let actor = SocketActor::new(session, token(&request));
+    WsResponseBuilder::new(actor, &request, payload)
         .protocols(&[PROTOCOL])
         .frame_size(hub.settings().max_frame_bytes)
         .start()

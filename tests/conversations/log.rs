@@ -2,11 +2,11 @@
 
 use greenroom::conversations::view::ReplyStateView;
 use greenroom::conversations::{MessageRange, Snapshot};
-use greenroom_actors::domain::{Revision, RoomId, UserId};
+use greenroom_actors::domain::{MessageId, Revision, RoomId, UserId};
 use uuid::Uuid;
 
 use crate::offsets;
-use crate::stage::{Stage, stage};
+use crate::stage::{Stage, lone, stage};
 
 async fn room_with(stage: &Stage, messages: usize) -> (UserId, RoomId) {
     let user = stage.user("mira").await;
@@ -37,6 +37,20 @@ async fn messages_are_paged_both_ways_without_gap_or_overlap() {
     assert_eq!(page(MessageRange::After(4), 3).await, (vec![5, 6, 7], false));
     assert_eq!(page(MessageRange::After(7), 3).await, (vec![], false));
     assert_eq!(page(MessageRange::Latest, 100).await.0.len(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_a_characters_message_was_asked_for_is_listed_with_it() {
+    let stage = stage().await;
+    let user = stage.user("mira").await;
+    let made = stage.conversations.create(user, lone(stage.character("ada").await)).await.unwrap();
+    let greeting = made.last_message.unwrap();
+    let room = RoomId::from_uuid(made.id);
+    let asked = stage.turn(room, MessageId::from_uuid(greeting.id), 3, None).await;
+    let (messages, _) = stage.conversations.messages(user, room, MessageRange::Latest, 10).await.unwrap();
+    assert_eq!(messages[0].replies.len(), 1);
+    assert_eq!(messages[0].replies[0].message_id, asked.uuid());
+    assert_eq!(messages[0].replies[0].state, ReplyStateView::Stopped);
 }
 
 #[tokio::test(flavor = "multi_thread")]

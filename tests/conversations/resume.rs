@@ -42,15 +42,8 @@ impl Held {
 }
 
 async fn say(stage: &Stage, user: UserId, room: RoomId, reply: ReplyWish) -> Vec<MessageId> {
-    let content = "Good evening".to_owned();
-    let new = NewMessage {
-        content,
-        kind: MessageKind::Text,
-        attachment: None,
-        client_id: None,
-        reply_to: None,
-        reply,
-    };
+    let said = stage.conversations.said(MessageKind::Text, Some("Good evening"), None).unwrap();
+    let new = NewMessage { said, client_id: None, reply_to: None, reply };
     let sent = stage.conversations.send(user, room, new).await.unwrap();
     sent.replies.into_iter().map(|reply| reply.message).collect()
 }

@@ -38,6 +38,7 @@ async fn furnish(app: &TestApp, user: &TestUser) {
             values (gen_random_uuid(), '{}', 'k', 'gr_abc', '\\xdeadbeef', '{chat}')",
         "insert into memories (id, user_id, character_id, room_id, message_id, fact, fact_key)
             values (gen_random_uuid(), '{}', gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'my private hobby', 'k')",
+        "insert into last_seen (user_id, seen_at) select id, now() from users where id = '{}'",
         "insert into mail_links (hash, user_id, purpose, email_key, expires_at)
             values ('\\x01', '{}', 'verify_email', 'x@example.com', now() + interval '1 hour')",
     ] {
@@ -90,7 +91,17 @@ async fn an_erased_account_is_a_pseudonym_and_shared_rooms_stay_readable() {
         tables.retain(|table| table != "jobs");
         assert!(tables.is_empty(), "{gone}: {tables:?}");
     }
-    for table in ["sign_ins", "identities", "api_keys", "mail_links", "auth_history", "usage", "memories"] {
+    let tables = [
+        "sign_ins",
+        "identities",
+        "api_keys",
+        "mail_links",
+        "auth_history",
+        "usage",
+        "memories",
+        "last_seen",
+    ];
+    for table in tables {
         let left = format!("select count(*) from {table} where user_id = '{}'", user.id);
         assert_eq!(count(&app, &left).await, 0, "{table}");
     }

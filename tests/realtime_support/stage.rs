@@ -11,17 +11,17 @@ use futures_util::future::BoxFuture;
 use greenroom::accounts::{Role, TokenError};
 use greenroom::characters::CharacterView;
 use greenroom::conversations::view::{ConversationView, MessageView, ReplyModeView, Visibility};
-use greenroom::conversations::{MessageRange, NewConversation, Snapshot};
+use greenroom::conversations::{Change, Invited, MessageRange, NewConversation, Snapshot};
 use greenroom::http::{Page, PageQuery};
 use greenroom::realtime::{Answer, Backend, Hub, Profile, Verification, Verified};
 use greenroom_actors::domain::{
-    Changes, CharacterId, ClientId, Content, Finish, Into, Message, MessageId, MessageKind, ReplyState,
-    Revision, RoomId, Sender, SessionId, Usage, UserId, utf16_len,
+    Changes, CharacterId, ClientId, Content, Finish, Into, Message, MessageId, MessageKind, Reaction, Reply,
+    ReplyState, Revision, RoomDetails, RoomId, RoomMember, Sender, SessionId, Usage, UserId, utf16_len,
 };
 use greenroom_actors::ports::{Clock, Fanout};
 use greenroom_actors::protocol::{
-    OpenReply, Refusal, RefusalCode, Responder, RoomEvent, Send as SendMessage, Sent, Typing, Typist,
-    UserEvent,
+    Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomEvent, Send as SendMessage, Sent,
+    Typing, Typist, UserEvent,
 };
 use greenroom_actors::session::{self, Identity};
 use greenroom_actors::testsuite::TestClock;
@@ -235,6 +235,36 @@ impl Room {
         };
         self.log.push(message.clone());
         message
+    }
+
+    fn amend(
+        &mut self,
+        user: UserId,
+        id: MessageId,
+        what: Amendment,
+        now: jiff::Timestamp,
+    ) -> Result<Arc<Message>, Refusal> {
+        let message = self.log.iter_mut().find(|message| message.id == id).ok_or_else(not_found)?;
+        match what {
+            Amendment::Edit(content) => {
+                message.content = content;
+                message.changes.edited_at = Some(now);
+            }
+            Amendment::Delete => {
+                message.content = Content::trusted("");
+                message.changes.deleted_at = Some(now);
+            }
+            Amendment::React(emoji) => message.changes.reactions.push(Reaction { emoji, user }),
+            Amendment::Unreact(emoji) => {
+                message.changes.reactions.retain(|one| *one != Reaction { emoji: emoji.clone(), user });
+            }
+            Amendment::Select(_) => {
+                return Err(Refusal::new(RefusalCode::NotFound, "there is no such variant"));
+            }
+        }
+        self.head += 1;
+        message.revision = self.head;
+        Ok(Arc::new(message.clone()))
     }
 
     fn view(&self, room: RoomId, now: jiff::Timestamp) -> ConversationView {

@@ -22,6 +22,7 @@ pub struct TestApp {
     pub http: Client,
     pub database: TestDatabase,
     app: Option<App>,
+    config: Config,
     _folder: tempfile::TempDir,
 }
 
@@ -55,13 +56,22 @@ impl TestApp {
         config.limits.enabled = false;
         quick(&mut config);
         change(&mut config);
-        let app = App::start(config).await.expect("the server starts");
+        let app = App::start(config.clone()).await.expect("the server starts");
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        Self { address: app.address(), http, database, app: Some(app), _folder: folder }
+        Self { address: app.address(), http, database, app: Some(app), config, _folder: folder }
     }
 
     pub fn app(&self) -> &App {
         self.app.as_ref().expect("running")
+    }
+
+    /// Ends the server and starts it again: the same database and secrets, the same port.
+    pub async fn restart(&mut self) {
+        let app = self.app.take().expect("running");
+        assert_eq!(app.stop().await, 0, "a drain leaves no reply unfinished");
+        let mut config = self.config.clone();
+        config.server.port = self.address.port();
+        self.app = Some(App::start(config).await.expect("the server starts again"));
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -56,7 +56,8 @@ pub struct Attachment {
     pub height: Option<u32>,
 }
 
-/// An emoji under a message: 1 to 32 bytes without letters, blanks or control characters. The edge knows the list.
+/// An emoji under a message: 1 to 48 bytes without letters of ASCII, blanks or control characters. The edge knows the
+/// list.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Emoji(Arc<str>);
 
@@ -64,12 +65,13 @@ pub struct Emoji(Arc<str>);
 #[error("emoji takes one emoji")]
 pub struct EmojiError;
 
-const EMOJI_MAX_BYTES: usize = 32;
+/// The longest one there is, two people of two skin tones who kiss, takes 35.
+const EMOJI_MAX_BYTES: usize = 48;
 
 impl Emoji {
     pub fn parse(text: &str) -> Result<Self, EmojiError> {
         let fits = !text.is_empty() && text.len() <= EMOJI_MAX_BYTES;
-        let plain = |c: char| c.is_alphabetic() || c.is_whitespace() || c.is_control();
+        let plain = |c: char| c.is_ascii_alphabetic() || c.is_whitespace() || c.is_control();
         if fits && !text.chars().any(plain) { Ok(Self(text.into())) } else { Err(EmojiError) }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub const CONTENT_MAX_CHARS: usize = 5_000;
 const CLIENT_ID_MAX_CHARS: usize = 64;
 
-/// What a message says: trimmed, not empty, without NUL, within the length limit.
+/// What a message says: trimmed, without NUL, within the length limit; empty only as the caption of an attachment.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Content(Arc<str>);
 
@@ -24,10 +24,15 @@ pub enum ContentError {
 impl Content {
     /// Trims `text` and checks it: 1 to `max_chars` characters, no NUL (Postgres cannot store one).
     pub fn parse(text: &str, max_chars: usize) -> Result<Self, ContentError> {
-        let text = text.trim();
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return Err(ContentError::Empty);
         }
+        Self::caption(text, max_chars)
+    }
+
+    /// What goes along with an attachment, its caption or its transcript: as [`parse`](Self::parse), but it may be empty.
+    pub fn caption(text: &str, max_chars: usize) -> Result<Self, ContentError> {
+        let text = text.trim();
         // A character is at most four bytes: short texts need no count.
         if text.len() > max_chars && text.chars().nth(max_chars).is_some() {
             return Err(ContentError::TooLong { max_chars });
@@ -100,6 +105,14 @@ mod tests {
         assert_eq!(Content::parse("åååååå", 5), Err(ContentError::TooLong { max_chars: 5 }));
         assert_eq!(Content::parse(" \t", 5), Err(ContentError::Empty));
         assert_eq!(Content::parse("a\0b", 5), Err(ContentError::Nul));
+    }
+
+    #[test]
+    fn a_caption_may_be_empty_and_is_bounded_all_the_same() {
+        assert_eq!(Content::caption(" \t", 5).unwrap().as_str(), "");
+        assert_eq!(Content::caption(" hi ", 5).unwrap().as_str(), "hi");
+        assert_eq!(Content::caption("123456", 5), Err(ContentError::TooLong { max_chars: 5 }));
+        assert_eq!(Content::caption("\0", 5), Err(ContentError::Nul));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Read marks, merged so that a room stores at most one per member and span; and typing, which is never stored.
+//! Read marks, merged so that a room stores at most one per member and span.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use ractor::ActorRef;
 use super::{Room, RoomMsg, State};
 use crate::domain::{Revision, UserId};
 use crate::ports::{EntryKind, Outcome, ReadMark};
-use crate::protocol::{Refusal, Responder, RoomEvent, Typing, Typist};
+use crate::protocol::{Responder, RoomEvent};
 
 #[derive(Default)]
 pub(super) struct Marks {
@@ -61,6 +61,11 @@ impl Room {
     pub(super) fn flush_marks(&self, myself: &ActorRef<RoomMsg>, state: &mut State) {
         state.marks.flush_due = false;
         for (user, (read_offset, responders)) in std::mem::take(&mut state.marks.waiting) {
+            // Who left meanwhile has no mark.
+            if let Err(refusal) = state.member(user) {
+                responders.into_iter().for_each(|responder| responder.refuse(refusal.clone()));
+                continue;
+            }
             let mark = ReadMark { user, read_offset };
             if self.append(myself, state, EntryKind::Read(mark)).is_ok() {
                 state.marks.committing.entry(user).or_default().extend(responders);
@@ -90,12 +95,5 @@ impl Room {
         for responder in responders {
             responder.answer(answer.clone());
         }
-    }
-
-    pub(super) fn on_typing(&self, state: &State, user: UserId, typing: Typing) -> Result<(), Refusal> {
-        state.member(user)?;
-        let event = RoomEvent::Typing { who: Typist::User(user), active: typing };
-        self.context.ports.fanout.to_room(state.id, vec![event]);
-        Ok(())
     }
 }

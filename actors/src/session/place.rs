@@ -1,7 +1,7 @@
 //! Where a session stands in one room: joining, with live frames held back; or live at a position of the room's log.
 
 use super::frame::{Frame, Mark, rank};
-use crate::domain::{MessageId, ReplyState, Revision};
+use crate::domain::{MessageId, ReplyState, Revision, RoomId};
 
 /// Deltas of one reply that wait while its text is asked for again.
 const STREAM_HELD_MAX: usize = 64;
@@ -280,5 +280,19 @@ impl<B: Clone> Live<B> {
             }
         }
         stale
+    }
+}
+
+impl<B: Clone> super::Session<B> {
+    /// Whether the room is joined or being joined.
+    #[must_use]
+    pub fn is_in(&self, room: RoomId) -> bool {
+        self.rooms.iter().any(|(known, _)| *known == room)
+    }
+
+    /// Whether the room is joined and its frames are sent as they come.
+    #[must_use]
+    pub fn is_live(&self, room: RoomId) -> bool {
+        self.rooms.iter().any(|(known, place)| *known == room && matches!(place, Place::Live(_)))
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::seat::{Phase, Seat};
+use super::socketio::{self, Packet};
 use super::{Signer, command, ids, scan};
 use crate::clock::Moment;
 use crate::measure::Tally;
@@ -26,6 +27,8 @@ pub enum SignIn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     Native(SignIn),
+    /// Socket.IO over a WebSocket.
+    SocketIo,
     /// The fan-out floor: no sign-in, the room is in the path.
     Floor,
 }
@@ -173,6 +176,7 @@ impl Stage<'_> {
             Dialect::Floor => (format!("/ws?room={}", seat.room), None),
             Dialect::Native(SignIn::Frame) => ("/ws".to_owned(), None),
             Dialect::Native(SignIn::Header) => ("/ws".to_owned(), Some(&*seat.token)),
+            Dialect::SocketIo => (socketio::PATH.to_owned(), None),
         };
         seat.opened_at = Moment::now();
         self.sockets
@@ -184,7 +188,11 @@ impl Stage<'_> {
     }
 
     pub fn send(&mut self, seat: usize, command: &str) {
-        self.sockets.send(seat, command.as_bytes());
+        if self.state.options.dialect != Dialect::SocketIo {
+            self.sockets.send(seat, command.as_bytes());
+        } else if let Some(packet) = socketio::event(command) {
+            self.sockets.send(seat, packet.as_bytes());
+        }
     }
 
     /// Ends the seat's socket at once, as a failing network would.
@@ -276,6 +284,8 @@ impl<B: Behaviour> Driver for Reactor<'_, B> {
                 stage.arrived(number);
                 self.behaviour.live(&mut stage, number);
             }
+            // Its first packet is awaited.
+            Dialect::SocketIo => stage.seats[number].phase = Phase::SigningIn,
             Dialect::Native(sign_in) => {
                 stage.seats[number].phase = Phase::SigningIn;
                 if sign_in == SignIn::Frame {
@@ -287,6 +297,31 @@ impl<B: Behaviour> Driver for Reactor<'_, B> {
     }
 
     fn text(&mut self, sockets: &mut Sockets, number: usize, frame: &[u8], arrived: Moment) {
+        if self.state.options.dialect != Dialect::SocketIo {
+            return self.frame(sockets, number, frame, arrived);
+        }
+        match socketio::read(frame) {
+            Packet::Native(frame) => self.frame(sockets, number, &frame, arrived),
+            Packet::Open => sockets.send(number, socketio::connect(&self.seats[number].token).as_bytes()),
+            Packet::Ping => sockets.send(number, socketio::PONG.as_bytes()),
+            Packet::Other => {}
+            Packet::Refused => self.turn_away(sockets, number, "not a packet", frame),
+        }
+    }
+
+    fn ended(&mut self, sockets: &mut Sockets, number: usize, ending: Ending) {
+        let mut stage = Stage { sockets, seats: self.seats, state: self.state };
+        let was = stage.seats[number].phase;
+        stage.gone(number);
+        if was != Phase::Live {
+            stage.state.last_refusal = format!("{ending:?}");
+        }
+        self.behaviour.ended(&mut stage, number, ending);
+    }
+}
+
+impl<B: Behaviour> Reactor<'_, B> {
+    fn frame(&mut self, sockets: &mut Sockets, number: usize, frame: &[u8], arrived: Moment) {
         let mut stage = Stage { sockets, seats: self.seats, state: self.state };
         let Some(event) = scan::string(frame, &["event"]) else {
             return self.turn_away(sockets, number, "not an event", frame);
@@ -327,15 +362,5 @@ impl<B: Behaviour> Driver for Reactor<'_, B> {
             }
             None => self.turn_away(sockets, number, "an ack without an id", frame),
         }
-    }
-
-    fn ended(&mut self, sockets: &mut Sockets, number: usize, ending: Ending) {
-        let mut stage = Stage { sockets, seats: self.seats, state: self.state };
-        let was = stage.seats[number].phase;
-        stage.gone(number);
-        if was != Phase::Live {
-            stage.state.last_refusal = format!("{ending:?}");
-        }
-        self.behaviour.ended(&mut stage, number, ending);
     }
 }

@@ -5,6 +5,7 @@ mod crew;
 pub mod ids;
 pub mod scan;
 mod seat;
+mod socketio;
 mod token;
 
 pub use crew::{Behaviour, Crew, CrewOptions, Dialect, SignIn, Stage};

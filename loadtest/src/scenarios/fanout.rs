@@ -7,21 +7,15 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddrV4;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{BRING_UP, Population, ServerOptions, TURN};
-use crate::clock::Moment;
-use crate::measure::{Latency, ProcessGroup, Recorder, Tally};
-use crate::native::command::{self, Reply};
-use crate::native::{Behaviour, Crew, CrewOptions, Dialect, Stage, ids, scan};
-use crate::net::{Ending, Sources, copy_affinity, raise_descriptor_limit};
+use super::hall::{Hall, Measured, Where, median};
+use super::{Population, ServerOptions};
+use crate::measure::{ProcessGroup, Tally};
+use crate::native::{Crew, CrewOptions, Dialect};
+use crate::net::{Sources, copy_affinity, raise_descriptor_limit};
 use crate::report::{Report, Target};
-
-const WARM_UP: Duration = Duration::from_millis(500);
-/// A room that hears nothing for so long has lost something.
-const STALLED: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
@@ -43,192 +37,6 @@ pub struct Options {
     /// Measure the floor only, without a server.
     #[arg(long)]
     pub floor_only: bool,
-}
-
-/// The users of one server, all live.
-struct Hall {
-    name: &'static str,
-    crew: Crew,
-    rooms: Rooms,
-    process: Option<ProcessGroup>,
-}
-
-struct Rooms {
-    dialect: Dialect,
-    members: u64,
-    content: String,
-    run: u64,
-    rooms: Vec<Room>,
-    outstanding: u64,
-    speaking: bool,
-    deliveries: u64,
-    frame_bytes: u64,
-    heard: Latency,
-    failures: Vec<String>,
-    line: String,
-}
-
-#[derive(Clone, Default)]
-struct Room {
-    /// Sent and heard in all, the latter by all members together.
-    sent: u64,
-    heard: u64,
-    /// When the last ones were sent; by number modulo length.
-    sent_at: [Moment; 16],
-    /// Offset of the last message, on the floor.
-    offset: u64,
-}
-
-impl Rooms {
-    fn say(&mut self, stage: &mut Stage<'_>, number: usize) {
-        let room = &mut self.rooms[number];
-        room.sent += 1;
-        let slot = (room.sent % 16) as usize;
-        room.sent_at[slot] = Moment::now();
-        let seat = number * self.members as usize;
-        match self.dialect {
-            Dialect::Native(_) => {
-                let client_id = format!("{:x}-{}", self.run, room.sent);
-                let room_id = ids::room(number);
-                command::send(&mut self.line, room.sent, room_id, &client_id, &self.content, Reply::None);
-            }
-            Dialect::Floor => {
-                room.offset += 1;
-                self.line = format!(
-                    r#"{{"event":"message:receive","data":{{"offset":{},"content":"{}"}}}}"#,
-                    room.offset, self.content
-                );
-            }
-        }
-        stage.send(seat, &self.line);
-    }
-}
-
-impl Behaviour for Rooms {
-    fn event(&mut self, stage: &mut Stage<'_>, seat: usize, event: &[u8], frame: &[u8], at: Moment) {
-        if event != b"message:receive" {
-            return;
-        }
-        self.deliveries += 1;
-        self.frame_bytes = frame.len() as u64;
-        let number = seat / self.members as usize;
-        let room = &mut self.rooms[number];
-        room.heard += 1;
-        if room.heard.is_multiple_of(self.members) {
-            let complete = room.heard / self.members;
-            self.heard.record(at.since(room.sent_at[(complete % 16) as usize]));
-            while self.speaking && self.rooms[number].sent < complete + self.outstanding {
-                self.say(stage, number);
-            }
-        }
-    }
-
-    fn ack(&mut self, _stage: &mut Stage<'_>, _seat: usize, _id: u64, frame: &[u8], _at: Moment) {
-        if !scan::is_true(frame, &["data", "success"]) {
-            self.failures.push(String::from_utf8_lossy(frame).into_owned());
-        }
-    }
-
-    fn ended(&mut self, _stage: &mut Stage<'_>, seat: usize, ending: Ending) {
-        self.failures.push(format!("seat {seat} ended: {ending:?}"));
-    }
-}
-
-/// One measurement.
-#[derive(Clone, Copy, Debug, Default)]
-struct Measured {
-    micros_per_delivery: f64,
-    per_second: f64,
-    cpu_percent: f64,
-}
-
-impl Hall {
-    fn open(
-        name: &'static str,
-        mut crew: Crew,
-        options: &Options,
-        dialect: Dialect,
-        process: Option<ProcessGroup>,
-    ) -> anyhow::Result<Hall> {
-        let population = &options.population;
-        let seats = population.seat(&mut crew, true, &options.server.signer())?;
-        let rooms = Rooms {
-            dialect,
-            members: population.members as u64,
-            content: "x".repeat(options.length),
-            run: Moment::now().unix_micros(),
-            rooms: vec![Room::default(); population.rooms],
-            outstanding: 1,
-            speaking: false,
-            deliveries: 0,
-            frame_bytes: 0,
-            heard: Latency::new(name),
-            failures: Vec::new(),
-            line: String::new(),
-        };
-        let mut hall = Hall { name, crew, rooms, process };
-        hall.crew.bring_up(0..seats, BRING_UP, &mut hall.rooms)?;
-        Ok(hall)
-    }
-
-    /// Lets the rooms speak with so many outstanding, measures after a warm-up, and waits until all was heard.
-    fn measure(
-        &mut self,
-        outstanding: u64,
-        seconds: f64,
-        recorder: &mut Recorder,
-    ) -> anyhow::Result<Measured> {
-        let Hall { crew, rooms, process, .. } = self;
-        rooms.outstanding = outstanding;
-        rooms.speaking = true;
-        crew.act(|stage| {
-            for room in 0..rooms.rooms.len() {
-                (0..outstanding).for_each(|_| rooms.say(stage, room));
-            }
-        });
-        let usage =
-            |process: &Option<ProcessGroup>| process.as_ref().map(ProcessGroup::usage).unwrap_or_default();
-        let mut start = (Moment::now(), usage(process), rooms.deliveries);
-        let mut warm = false;
-        let (mut last, mut last_at) = (rooms.deliveries, Moment::now());
-        recorder.resume(last_at, last);
-        let measured = loop {
-            crew.turn(TURN, rooms)?;
-            let now = Moment::now();
-            recorder.tick(now, rooms.deliveries);
-            if rooms.deliveries != last {
-                (last, last_at) = (rooms.deliveries, now);
-            }
-            anyhow::ensure!(rooms.failures.is_empty(), "{}: {}", self.name, rooms.failures[0]);
-            anyhow::ensure!(now.since(last_at) < STALLED, "{}: nothing was heard for {STALLED:?}", self.name);
-            let passed = now.since(start.0);
-            if !warm && passed >= WARM_UP {
-                warm = true;
-                rooms.heard.clear();
-                start = (now, usage(process), rooms.deliveries);
-            } else if warm && passed.as_secs_f64() >= seconds {
-                let deliveries = (rooms.deliveries - start.2).max(1) as f64;
-                let cpu = usage(process).cpu_seconds - start.1.cpu_seconds;
-                break Measured {
-                    micros_per_delivery: cpu / deliveries * 1e6,
-                    per_second: deliveries / passed.as_secs_f64(),
-                    cpu_percent: cpu / passed.as_secs_f64() * 100.0,
-                };
-            }
-        };
-        rooms.speaking = false;
-        let stopped = Moment::now();
-        let rest = |rooms: &Rooms| rooms.rooms.iter().any(|room| room.heard < room.sent * rooms.members);
-        while rest(rooms) && stopped.elapsed() < STALLED {
-            crew.turn(TURN, rooms)?;
-        }
-        Ok(measured)
-    }
-
-    /// Deliveries that never came.
-    fn unheard(&self) -> u64 {
-        self.rooms.rooms.iter().map(|room| (room.sent * self.rooms.members).saturating_sub(room.heard)).sum()
-    }
 }
 
 /// The floor as a process of its own, ended when dropped.
@@ -278,7 +86,9 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         server_pid = options.server.server_pid;
         let dialect = Dialect::Native(options.server.sign_in);
         let crew = options.server.crew(sockets, false, true)?;
-        let mut hall = Hall::open("server", crew, options, dialect, options.server.server_process())?;
+        let at = Where { population: &options.population, first_room: 0, signer: options.server.signer() };
+        let process = options.server.server_process();
+        let mut hall = Hall::open("server", crew, &at, dialect, options.length, process)?;
         hall.measure(1, 0.2, &mut recorder)?;
         content_length = hall.rooms.frame_bytes as usize;
         halls.push(hall);
@@ -294,7 +104,8 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         strict: true,
         opening_at_once: 256,
     })?;
-    let mut hall = Hall::open("floor", crew, options, Dialect::Floor, Some(process))?;
+    let at = Where { population: &options.population, first_room: 0, signer: options.server.signer() };
+    let mut hall = Hall::open("floor", crew, &at, Dialect::Floor, options.length, Some(process))?;
     // As long as what the server sends, the frame around the content included.
     const AROUND: usize = 60;
     hall.rooms.content = "x".repeat(content_length.saturating_sub(AROUND).max(1));
@@ -332,13 +143,6 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     report.verdict.events(tally);
     report.series = recorder.series();
     Ok(report)
-}
-
-/// The round in the middle, by CPU.
-fn median(rounds: &[Measured]) -> Measured {
-    let mut sorted = rounds.to_vec();
-    sorted.sort_by(|a, b| a.micros_per_delivery.total_cmp(&b.micros_per_delivery));
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
 fn describe(report: &mut Report, halls: &[Hall], results: &[(u64, Vec<Measured>)]) {

@@ -5,6 +5,7 @@ pub mod chaos;
 pub mod chat;
 pub mod enumeration;
 pub mod fanout;
+mod hall;
 pub mod idle;
 pub mod logins;
 mod options;
@@ -12,6 +13,7 @@ pub mod rooms;
 pub mod send;
 mod server;
 pub mod slow;
+pub mod socketio;
 pub mod storm;
 
 pub use audit::{Stored, read_rooms};

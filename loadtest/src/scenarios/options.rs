@@ -53,7 +53,18 @@ impl Population {
 
     /// Adds a seat for each member of each room, room by room.
     pub fn seat(&self, crew: &mut Crew, joins: bool, signer: &Signer) -> anyhow::Result<usize> {
-        for room in 0..self.rooms {
+        self.seat_from(0, crew, joins, signer)
+    }
+
+    /// The same for as many rooms from that one on.
+    pub fn seat_from(
+        &self,
+        first: usize,
+        crew: &mut Crew,
+        joins: bool,
+        signer: &Signer,
+    ) -> anyhow::Result<usize> {
+        for room in first..first + self.rooms {
             for place in 0..self.members {
                 crew.add(self.member(room, place), room, joins, signer)?;
             }
@@ -93,10 +104,21 @@ impl ServerOptions {
 
     /// A crew towards this server; `sockets` is how many it will have.
     pub fn crew(&self, sockets: usize, stamped: bool, strict: bool) -> anyhow::Result<Crew> {
+        self.crew_of(Dialect::Native(self.sign_in), sockets, stamped, strict)
+    }
+
+    /// The same in another dialect.
+    pub fn crew_of(
+        &self,
+        dialect: Dialect,
+        sockets: usize,
+        stamped: bool,
+        strict: bool,
+    ) -> anyhow::Result<Crew> {
         raise_descriptor_limit()?.check(sockets)?;
         Crew::new(CrewOptions {
             server: self.address()?,
-            dialect: Dialect::Native(self.sign_in),
+            dialect,
             sources: Sources::new(self.sources),
             stamped,
             strict,

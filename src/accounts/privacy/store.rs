@@ -66,7 +66,7 @@ pub async fn addresses(client: &impl GenericClient, user: UserId) -> Stored<Vec<
 }
 
 /// What hangs on an account. Refresh tokens go with their sign-ins.
-const TAKEN: [&str; 9] = [
+const TAKEN: [&str; 10] = [
     "delete from otp_codes where mobile = (select mobile from users where id = $1)",
     "delete from otp_sends where mobile = (select mobile from users where id = $1)",
     "delete from usage where user_id = $1",
@@ -76,6 +76,7 @@ const TAKEN: [&str; 9] = [
     "delete from api_keys where user_id = $1",
     "delete from memories where user_id = $1",
     "delete from auth_history where user_id = $1",
+    "delete from last_seen where user_id = $1",
 ];
 const PSEUDONYM: &str = "update users set email = null, email_key = null, email_verified_at = null, mobile = null,
     username = $2, username_key = $2, display_name = $3, bio = '', locale = 'en', role = 'user',

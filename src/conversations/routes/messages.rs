@@ -2,21 +2,24 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use greenroom_actors::domain::{ClientId, MessageId, MessageKind, Revision};
+use greenroom_actors::domain::{ClientId, MessageId, Revision};
 use greenroom_actors::protocol::{ReplyWish, Sent};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::bodies::AttachmentBody;
 use crate::conversations::reader::SeenMessage;
 use crate::conversations::view::{MessageType, MessageView, ReplyView, UsageView};
-use crate::conversations::{Conversations, MESSAGES_DEFAULT, MESSAGES_MAX, MessageRange, NewMessage};
+use crate::conversations::{
+    Conversations, MESSAGES_DEFAULT, MESSAGES_MAX, MessageRange, NewAttachment, NewMessage,
+};
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
 use crate::http::{Caller, Json, OptionalCaller};
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-struct MessagesQuery {
+pub(super) struct MessagesQuery {
     /// Messages with a lower `offset` than this, the nearest ones. Not together with `after`.
     #[param(minimum = 0)]
     before: Option<Revision>,
@@ -29,7 +32,7 @@ struct MessagesQuery {
 }
 
 impl MessagesQuery {
-    fn read(request: &HttpRequest) -> ApiResult<(MessageRange, usize)> {
+    pub(super) fn read(request: &HttpRequest) -> ApiResult<(MessageRange, usize)> {
         let query = web::Query::<Self>::from_query(request.query_string())
             .map_err(|_| ApiError::malformed("before, after and limit take whole numbers"))?;
         if let Some(field) = [("before", query.before), ("after", query.after)]
@@ -53,11 +56,11 @@ impl MessagesQuery {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct MessagesBody {
+pub(super) struct MessagesBody {
     /// The oldest first.
-    items: Vec<SeenMessage>,
+    pub(super) items: Vec<SeenMessage>,
     /// Whether there are more in the direction that was asked for.
-    has_more: bool,
+    pub(super) has_more: bool,
 }
 
 /// Read messages
@@ -94,12 +97,14 @@ pub(super) async fn messages(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SendMessage {
-    /// 1 to 5000 characters after trimming.
-    #[schema(min_length = 1, max_length = 5000)]
-    content: String,
-    /// `text`.
+    /// 1 to 5000 characters after trimming. With an attachment it is the transcript or the caption, and may be empty.
+    #[schema(max_length = 5000)]
+    content: Option<String>,
+    /// `text` (default), `audio` or `media`.
     #[serde(default, rename = "type")]
     kind: MessageType,
+    /// What an audio or media message carries.
+    attachment: Option<AttachmentBody>,
     /// Chosen by the client: the same one twice is one message and the same answer.
     #[schema(min_length = 1, max_length = 64)]
     client_id: Option<String>,
@@ -172,14 +177,13 @@ pub(super) async fn send(
     conversations: web::Data<Conversations>,
 ) -> ApiResult<HttpResponse> {
     let body = body.into_inner();
-    if body.kind != MessageType::Text {
-        return Err(FieldError::new("type", "takes text").into());
-    }
     let client_id = body.client_id.as_deref().map(ClientId::parse).transpose();
     let new = NewMessage {
-        content: body.content,
-        kind: MessageKind::Text,
-        attachment: None,
+        said: conversations.said(
+            body.kind.into(),
+            body.content.as_deref(),
+            body.attachment.map(NewAttachment::from),
+        )?,
         client_id: client_id.map_err(|_| {
             FieldError::new("clientId", "takes 1 to 64 characters, none of them a control character")
         })?,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use deadpool_postgres::GenericClient;
-use greenroom_actors::domain::{Message, Reply, Revision, RoomId, Sender};
+use greenroom_actors::domain::{Message, Reply, Revision, RoomId};
 use uuid::Uuid;
 
 use crate::conversations::view::ReadView;
@@ -130,11 +130,8 @@ const REPLIES: &str = "select asked_id, id, character_id, state, code from turns
 
 /// Fills in the replies that were asked for and have not ended well.
 async fn with_replies(client: &impl GenericClient, mut messages: Vec<Message>) -> Stored<Vec<Message>> {
-    let asking: Vec<Uuid> = messages
-        .iter()
-        .filter(|message| matches!(message.sender, Sender::User(_)))
-        .map(|message| message.id.uuid())
-        .collect();
+    // Characters ask too, and are asked about by hand.
+    let asking: Vec<Uuid> = messages.iter().map(|message| message.id.uuid()).collect();
     if asking.is_empty() {
         return Ok(messages);
     }

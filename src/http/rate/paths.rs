@@ -47,6 +47,11 @@ const TABLE: &[(Method, &str, Counts)] = &[
     (Method::POST, "/media/upload/*", Also(Class::Uploads)),
     (Method::POST, "/chatroom/{}/message", Messages),
     (Method::POST, "/conversations/{}/messages", Messages),
+    // Each costs a reply. So does an edit that sends again, which only its body tells.
+    (Method::PUT, "/conversations/{}/messages/{}", Messages),
+    (Method::POST, "/conversations/{}/messages/{}/regenerate", Messages),
+    (Method::POST, "/conversations/{}/messages/{}/continue", Messages),
+    (Method::POST, "/conversations/{}/reply", Messages),
 ];
 
 /// How a request is counted. `path` is decoded, as routes are found by it; `None`: not the API's.
@@ -105,6 +110,11 @@ mod tests {
             assert_eq!(post("/webhooks/stripe"), Some(Exempt));
             assert_eq!(post("/webhook/test"), Some(Counts::Api), "an admin's");
             assert_eq!(post("/conversations/7/messages"), Some(Messages));
+            for end in ["messages/8/regenerate", "messages/8/continue", "reply"] {
+                assert_eq!(post(&format!("/conversations/7/{end}")), Some(Messages), "{end}");
+            }
+            assert_eq!(post("/conversations/7/messages/8/reactions"), Some(Counts::Api));
+            assert_eq!(post("/conversations/7/stop"), Some(Counts::Api));
         }
     }
 

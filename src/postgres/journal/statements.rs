@@ -103,7 +103,9 @@ const FIND_VARIANTS: &str = "SELECT v.message_id, v.\"index\", v.content, v.fini
 
 const FIND_CHANGES: &str = "SELECT id, revision FROM room_changes WHERE id = ANY($1)";
 
-const FIND_SLUGS: &str = "SELECT slug, id FROM rooms WHERE slug = ANY($1)";
+/// Also those that a room had before: they lead to it still.
+const FIND_SLUGS: &str = "SELECT slug, id FROM rooms WHERE slug = ANY($1)
+    UNION ALL SELECT slug, room_id FROM room_slugs WHERE slug = ANY($1)";
 
 const UPSERT_VARIANTS: &str = "INSERT INTO variants (message_id, \"index\", room_id, content, finish, created_at)
     SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::text[], $5::smallint[], $6::timestamptz[])

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::time::Duration;
 
-use actix::AsyncContext;
 use bytestring::ByteString;
 use greenroom_actors::domain::{SessionId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
@@ -27,7 +26,7 @@ fn answer<T>(
     }
 }
 
-pub(super) fn too_many() -> Refusal {
+pub(in crate::realtime) fn too_many() -> Refusal {
     Refusal::temporary(
         RefusalCode::Overloaded,
         "too many commands of this socket wait for their answer",
@@ -89,6 +88,22 @@ impl SessionActor {
         Some(())
     }
 
+    /// Counts a call whose answer a host takes; false: too many are under way.
+    pub(in crate::realtime) fn begin_feature_call(&mut self) -> bool {
+        let may = self.feature_calls < self.hub.settings().feature_calls_max;
+        self.feature_calls += usize::from(may);
+        may
+    }
+
+    pub(in crate::realtime) fn end_feature_call(&mut self) {
+        self.feature_calls -= 1;
+    }
+
+    /// Commands that may wait for the engine.
+    pub(in crate::realtime) fn engine_calls_max(&self) -> usize {
+        self.hub.settings().engine_calls_max
+    }
+
     pub(super) fn ask_profile(
         &mut self,
         (user, sign_in): (UserId, SessionId),
@@ -108,7 +123,7 @@ impl SessionActor {
 }
 
 /// Runs a feature's future as a task of this thread. If it panics, its responder answers for it.
-pub(super) fn run<T: 'static>(
+pub(in crate::realtime) fn run<T: 'static>(
     responder: Responder<T>,
     future: impl Future<Output = Result<T, Refusal>> + 'static,
 ) {

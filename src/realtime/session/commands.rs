@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use actix::AsyncContext;
-use greenroom_actors::domain::{CharacterId, Revision, UserId};
-use greenroom_actors::protocol::{Presence, Refusal, RefusalCode, Responder, Send as SendMessage, Sent};
+use greenroom_actors::domain::{CharacterId, Message, Revision, RoomId, UserId};
+use greenroom_actors::protocol::{
+    Ask, Asked, Presence, Refusal, RefusalCode, Responder, Send as SendMessage, Sent, Typing,
+};
 
 use super::calls::{run, too_many};
 use super::{SessionActor, SocketContext};
@@ -12,8 +13,11 @@ use crate::characters::CharacterView;
 use crate::realtime::delivery::ToSession;
 use crate::realtime::wire::{self, Command, CommandId, Request, SendTo};
 
+/// Rooms in which one socket can be typing; in the one before that it stops by itself a little later.
+const TYPING_MAX: usize = 8;
+
 impl SessionActor {
-    pub(super) fn on_command(&mut self, request: Request, context: &mut SocketContext) {
+    pub(in crate::realtime) fn on_command(&mut self, request: Request, context: &mut SocketContext) {
         let Request { id, command } = request;
         let name = command.name();
         let command = match command {
@@ -31,6 +35,9 @@ impl SessionActor {
             Command::Send { .. } => self.send(user, id, command, context),
             Command::Join { room, from } => self.join(user, room, from, id, context),
             Command::Leave { room } => {
+                if self.typing.contains(&room) {
+                    self.stop_typing(user, room);
+                }
                 self.leave(room);
                 self.acknowledge(id.as_ref(), &wire::Nothing {}, context);
             }
@@ -45,6 +52,7 @@ impl SessionActor {
                 }
             }
             Command::Typing { room, typing } => {
+                self.note_typing(room, typing);
                 let encode = |id: &CommandId, ()| wire::ack(id, &wire::Nothing {});
                 if let Some(responder) = self.engine_call(id, name, encode, context) {
                     self.backend.typing(room, user, typing, responder);
@@ -60,6 +68,26 @@ impl SessionActor {
                 let encode = |id: &CommandId, _: Revision| wire::ack(id, &wire::Nothing {});
                 if let Some(responder) = self.engine_call(id, name, encode, context) {
                     self.backend.delete_room(room, user, responder);
+                }
+            }
+            Command::Amend { room, message, what } => {
+                let encode = |id: &CommandId, message: Arc<Message>| wire::amended(id, &message);
+                if let Some(responder) = self.engine_call(id, name, encode, context) {
+                    self.backend.amend(room, user, message, what, responder);
+                }
+            }
+            Command::Ask { room, wanted } => {
+                let encode = |id: &CommandId, asked: Asked| wire::asked(id, &asked);
+                if let Some(responder) = self.engine_call(id, name, encode, context) {
+                    let session = Some(self.core.id());
+                    self.backend.ask(Ask { room, user, session, wanted }, responder);
+                }
+            }
+            Command::Change { room, change } => {
+                let encode = |id: &CommandId, offset: Revision| wire::ack(id, &wire::OffsetAck { offset });
+                if let Some(responder) = self.feature_call(id, name, encode, context) {
+                    let backend = self.backend.clone();
+                    run(responder, async move { backend.change(user, room, change).await });
                 }
             }
             Command::Create(new) => {
@@ -104,7 +132,7 @@ impl SessionActor {
     /// A message goes to the engine; where it names a character, that room is found or made first.
     fn send(&mut self, user: UserId, id: Option<CommandId>, command: Command, context: &mut SocketContext) {
         let name = command.name();
-        let Command::Send { to, content, kind, client_id, reply_to, reply } = command else { return };
+        let Command::Send { to, said, client_id, reply_to, reply } = command else { return };
         let encode = |id: &CommandId, sent: Sent| wire::sent(id, &sent);
         let Some(responder) = self.engine_call(id, name, encode, context) else { return };
         let session = Some(self.core.id());
@@ -112,9 +140,9 @@ impl SessionActor {
             room,
             user,
             session,
-            content,
-            kind,
-            attachment: None,
+            content: said.content,
+            kind: said.kind,
+            attachment: said.attachment,
             client_id,
             reply_to,
             reply,
@@ -168,11 +196,28 @@ impl SessionActor {
         });
     }
 
+    /// Keeps in mind where to say that the user types no more when this socket goes.
+    fn note_typing(&mut self, room: RoomId, typing: Typing) {
+        self.typing.retain(|known| *known != room);
+        if typing == Typing::Started {
+            if self.typing.len() >= TYPING_MAX {
+                self.typing.remove(0);
+            }
+            self.typing.push(room);
+        }
+    }
+
+    /// The socket leaves the room, or is gone: its user types no more there.
+    pub(super) fn stop_typing(&mut self, user: UserId, room: RoomId) {
+        self.typing.retain(|known| *known != room);
+        // Nobody waits for the answer.
+        self.backend.typing(room, user, Typing::Stopped, Responder::new(drop));
+    }
+
     fn set_presence(&mut self, user: UserId, presence: Presence) {
-        let before = self.hub.online(user);
         if self.core.set_presence(presence) {
             self.hub.people().update(self.core.id(), |info| info.presence = presence);
-            self.hub.presence_changed(user, before);
+            self.hub.presence_changed(user);
         }
     }
 }

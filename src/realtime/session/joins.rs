@@ -1,23 +1,22 @@
 //! Joining a room and following it: subscribe, take the snapshot, answer, let go what was held meanwhile.
 
-use actix::AsyncContext;
-use bytestring::ByteString;
 use greenroom_actors::domain::{MessageId, Revision, RoomId, UserId, utf16_len};
-use greenroom_actors::protocol::{OpenReply, Refusal, Responder};
+use greenroom_actors::protocol::{OpenReply, Presence, Refusal, Responder};
 use greenroom_actors::session::{Frame, Joined, Repair, ReplyMark, Step};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::calls::run;
 use super::{SessionActor, SocketContext};
 use crate::conversations::Snapshot;
 use crate::conversations::view::{ReplyStateView, SenderKind};
-use crate::realtime::delivery::{JoinedAnswer, RoomNow, ToSession};
+use crate::realtime::delivery::{Body, JoinedAnswer, RoomNow, ToSession};
 use crate::realtime::wire::{self, CommandId};
 
 const COMMAND: &str = "conversation:join";
 
 impl SessionActor {
-    pub(super) fn join(
+    pub(in crate::realtime) fn join(
         &mut self,
         user: UserId,
         room: RoomId,
@@ -38,7 +37,7 @@ impl SessionActor {
         };
         // First the subscription, then the snapshot: what is committed in between comes by both, and nothing by none.
         self.shard.join(&local, room);
-        let (address, backend) = (context.address(), self.backend.clone());
+        let (address, backend, hub) = (context.address(), self.backend.clone(), self.hub.clone());
         let responder = Responder::new(move |result| {
             let answer = JoinedAnswer { room, ticket, id, result };
             drop(address.try_send(ToSession::Joined(Box::new(answer))));
@@ -46,7 +45,10 @@ impl SessionActor {
         run(responder, async move {
             let snapshot = backend.snapshot(user, room, from).await?;
             let replies = if snapshot.more { Vec::new() } else { backend.open_replies(room).await };
-            Ok(RoomNow { snapshot, replies })
+            let absent = hub.absent_from(room, members(&snapshot));
+            // Less to tell is no reason to refuse.
+            let seen = if absent.is_empty() { Ok(Vec::new()) } else { backend.last_seen(absent).await };
+            Ok(RoomNow { snapshot, replies, seen: seen.unwrap_or_default() })
         });
     }
 
@@ -54,11 +56,11 @@ impl SessionActor {
         let JoinedAnswer { room, ticket, id, result } = answer;
         let id = id.as_ref();
         let result = result.and_then(|answer| self.core.check_join(room, ticket).map(|()| answer));
-        let RoomNow { snapshot, mut replies } = match result {
+        let RoomNow { snapshot, mut replies, seen } = match result {
             Ok(answer) => answer,
             Err(refusal) => {
                 self.refuse(id, COMMAND, &refusal, context);
-                let step = self.core.give_up_join(room, ticket, |body| context.text(body.clone()));
+                let step = self.core.give_up_join(room, ticket, |body| context.frame(body));
                 return self.on_step(room, step, context);
             }
         };
@@ -66,17 +68,24 @@ impl SessionActor {
         replies.retain(|reply| !ended.contains(&reply.message));
         if snapshot.more {
             self.leave(room);
-            return self.acknowledge_join(id, room, &snapshot, replies, context);
+            return self.acknowledge_join(id, room, &snapshot, (replies, seen), context);
         }
         let marks = marks(&replies);
         if let Some(identity) = self.core.identity() {
             self.hub.show_in(room, identity.user);
         }
-        self.acknowledge_join(id, room, &snapshot, replies, context);
+        self.acknowledge_join(id, room, &snapshot, (replies, seen), context);
         let joined = Joined { position: snapshot.offset, replies: &marks, ended: &ended };
-        let step = self.core.finish_join(room, ticket, &joined, |body| context.text(body.clone()));
+        let step = self.core.finish_join(room, ticket, &joined, |body| context.frame(body));
         self.count_rooms();
         self.on_step(room, step, context);
+    }
+
+    /// The same for a join that was refused, without a word to the client: its host has one.
+    pub(in crate::realtime) fn give_up(&mut self, answer: &JoinedAnswer, context: &mut SocketContext) {
+        self.feature_calls -= 1;
+        let step = self.core.give_up_join(answer.room, answer.ticket, |body| context.frame(body));
+        self.on_step(answer.room, step, context);
     }
 
     fn acknowledge_join(
@@ -84,13 +93,23 @@ impl SessionActor {
         id: Option<&CommandId>,
         room: RoomId,
         snapshot: &Snapshot,
-        replies: Vec<OpenReply>,
+        (replies, seen): (Vec<OpenReply>, Vec<(UserId, Timestamp)>),
         context: &mut SocketContext,
     ) {
-        let Some(id) = id else { return };
-        let members = snapshot.conversation.member_ids.iter().copied().map(UserId::from_uuid);
-        let presence = self.hub.present_in(room, members);
-        context.text(wire::JoinAck { snapshot, replies, presence: &presence }.encode(id));
+        if id.is_none() && !context.tells_joins() {
+            return;
+        }
+        let present = self.hub.present_in(room, members(snapshot));
+        let mut presence: Vec<_> = present.into_iter().map(|(user, now)| (user, now, None)).collect();
+        for user in self.hub.absent_from(room, members(snapshot)) {
+            let written = seen.iter().find(|(known, _)| *known == user).map(|(_, at)| *at);
+            presence.push((user, Presence::Offline, self.hub.left_at(user).or(written)));
+        }
+        let joined = wire::JoinAck { snapshot, replies, presence: &presence };
+        context.text(match id {
+            Some(id) => joined.encode(id),
+            None => joined.event(),
+        });
     }
 
     pub(super) fn leave(&mut self, room: RoomId) {
@@ -105,13 +124,8 @@ impl SessionActor {
         self.hub.people().update(self.core.id(), |info| info.rooms = rooms);
     }
 
-    pub(super) fn on_frames(
-        &mut self,
-        room: RoomId,
-        frames: &[Frame<ByteString>],
-        context: &mut SocketContext,
-    ) {
-        let step = self.core.on_frames(room, frames, |body| context.text(body.clone()));
+    pub(super) fn on_frames(&mut self, room: RoomId, frames: &[Frame<Body>], context: &mut SocketContext) {
+        let step = self.core.on_frames(room, frames, |body| context.frame(body));
         self.on_step(room, step, context);
     }
 
@@ -145,7 +159,7 @@ impl SessionActor {
         let Some(position) = self.asked.iter().position(|(asked, _)| *asked == room) else { return };
         let (_, again) = self.asked.swap_remove(position);
         let step = self.core.repair(room, &marks(replies), |repair| match repair {
-            Repair::Frame(body) => context.text(body.clone()),
+            Repair::Frame(body) => context.frame(body),
             Repair::Text { message, from } => {
                 if let Some(reply) = replies.iter().find(|reply| reply.message == message) {
                     context.text(wire::repair(room, reply, from));
@@ -156,6 +170,10 @@ impl SessionActor {
             self.ask_replies(room, context);
         }
     }
+}
+
+fn members(snapshot: &Snapshot) -> impl Iterator<Item = UserId> {
+    snapshot.conversation.member_ids.iter().copied().map(UserId::from_uuid)
 }
 
 fn marks(replies: &[OpenReply]) -> Vec<ReplyMark> {

@@ -1,6 +1,5 @@
 //! The sign-in of a socket: a token is shown, checked, and answered with whose it is.
 
-use actix::AsyncContext;
 use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
 use greenroom_actors::session::{CloseCode, SignIn};
 
@@ -19,7 +18,7 @@ fn is_final(refusal: &Refusal) -> bool {
 
 impl SessionActor {
     /// A token was shown: with the upgrade (`ready`), or by `auth`.
-    pub(super) fn on_token(
+    pub(in crate::realtime) fn on_token(
         &mut self,
         token: &str,
         id: Option<CommandId>,
@@ -75,6 +74,7 @@ impl SessionActor {
     ) {
         let verified = match checked {
             Ok(verified) => verified,
+            Err(refusal) if ready && context.deny(&refusal).is_break() => return,
             Err(refusal) => {
                 self.refuse(id.as_ref(), "auth", &refusal, context);
                 // A socket that is signed in keeps the time that it has; what passes can be tried again.
@@ -106,6 +106,7 @@ impl SessionActor {
                 if self.hub.people().add(info, self.shard.index(), per_user_max).is_err() {
                     return self.close(CloseCode::TooManySockets, context);
                 }
+                self.hub.presence_changed(user);
                 if let Some(local) = &self.local {
                     local.set_signed_in();
                 }
@@ -121,6 +122,7 @@ impl SessionActor {
         let Some(identity) = self.core.identity() else { return };
         let profile = match result {
             Ok(profile) => profile,
+            Err(refusal) if ready && context.deny(&refusal).is_break() => return,
             Err(refusal) => {
                 self.refuse(id, "auth", &refusal, context);
                 // Gone or blocked. Anything else passes, and `auth` can be sent again.
@@ -132,7 +134,7 @@ impl SessionActor {
         };
         let signed_in = wire::SignedIn::new(identity.user, &profile, self.core.id(), identity.expires_at);
         if ready {
-            context.text(wire::ready(&signed_in));
+            context.ready(self.core.id(), wire::ready(&signed_in));
         } else if let Some(id) = id {
             context.text(wire::ack(id, &signed_in));
         }

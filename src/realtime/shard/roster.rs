@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_actors::domain::{RoomId, SessionId, UserId};
 use jiff::Timestamp;
 
 use super::Local;
 use crate::realtime::socket::Connection;
+use crate::realtime::socketio::Outbox;
 
 #[derive(Default)]
 pub(super) struct Roster {
@@ -15,6 +18,8 @@ pub(super) struct Roster {
     rooms: HashMap<RoomId, Vec<Rc<Local>>>,
     /// Connections that have been sent their close frame, and when they are to be gone.
     pub(super) closing: Vec<(Timestamp, Rc<Connection>)>,
+    /// Connections of this thread that carry a session, which may be another thread's.
+    pub(super) carriers: Vec<(Rc<Connection>, Arc<Outbox>)>,
     /// Users whose last socket went, and when they count as offline.
     pub(super) leaving: Vec<(Timestamp, UserId)>,
 }
@@ -59,6 +64,15 @@ impl Roster {
 
     pub(super) fn of_room(&self, room: RoomId) -> impl Iterator<Item = &Rc<Local>> {
         self.rooms.get(&room).into_iter().flatten()
+    }
+
+    /// The connections whose session has ended, and who have had their time to take that.
+    pub(super) fn take_overdue(&mut self, now: Timestamp, grace: Duration) -> Vec<Rc<Connection>> {
+        self.carriers.retain(|(connection, _)| connection.is_open());
+        self.carriers
+            .extract_if(.., |(_, outbox)| outbox.is_overdue(now, grace))
+            .map(|(connection, _)| connection)
+            .collect()
     }
 
     /// The connections to be ended and the users to be shown as offline by now.

@@ -1,8 +1,8 @@
 //! What one socket alone is told: the opening, and the answers to its commands.
 
 use bytestring::ByteString;
-use greenroom_actors::domain::{Revision, SessionId, UserId};
-use greenroom_actors::protocol::{OpenReply, Presence, Refusal, Sent};
+use greenroom_actors::domain::{Message, Revision, SessionId, UserId};
+use greenroom_actors::protocol::{Asked, OpenReply, Presence, Refusal, Sent};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::accounts::Role;
 use crate::characters::CharacterView;
 use crate::conversations::Snapshot;
 use crate::conversations::view::{
-    ConversationView, MessageView, OpenReplyView, ReadView, ReplyView, UsageView,
+    ConversationView, MessageView, OpenReplyView, ReadView, ReplyView, UsageView, wire_time,
 };
 use crate::realtime::backend::Profile;
 
@@ -128,6 +128,21 @@ pub fn refused_silently(command: &str, refusal: &Refusal) -> ByteString {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct Closed<'a> {
+    error: &'a str,
+    code: &'static str,
+    close_code: u16,
+    reconnect: bool,
+}
+
+/// The `error` event before the end of a session, for clients that cannot see close codes.
+#[must_use]
+pub fn closed(error: &str, close_code: u16, reconnect: bool) -> ByteString {
+    event("error", Closed { error, code: "closed", close_code, reconnect })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct SentView {
     duplicate: bool,
     message: MessageView,
@@ -143,6 +158,36 @@ pub fn sent(id: &CommandId, sent: &Sent) -> ByteString {
         message: MessageView::from(&*sent.message),
         replies: sent.replies.iter().map(ReplyView::from).collect(),
         usage: sent.usage.as_deref().map(UsageView::from),
+    };
+    ack(id, &view)
+}
+
+#[derive(Serialize)]
+struct AmendedView {
+    message: MessageView,
+}
+
+/// The ack of `message:edit`, `message:delete`, `message:react` and `reply:select`.
+#[must_use]
+pub fn amended(id: &CommandId, message: &Message) -> ByteString {
+    ack(id, &AmendedView { message: MessageView::from(message) })
+}
+
+#[derive(Serialize)]
+struct AskedView {
+    replies: Vec<ReplyView>,
+    usage: Option<UsageView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<MessageView>,
+}
+
+/// The ack of `reply:request`, `reply:regenerate`, `reply:continue` and of a `message:edit` that sends again.
+#[must_use]
+pub fn asked(id: &CommandId, asked: &Asked) -> ByteString {
+    let view = AskedView {
+        replies: asked.replies.iter().map(ReplyView::from).collect(),
+        usage: asked.usage.as_deref().map(UsageView::from),
+        message: asked.message.as_deref().map(MessageView::from),
     };
     ack(id, &view)
 }
@@ -185,7 +230,7 @@ pub struct MessagesAck {
     pub has_more: bool,
 }
 
-/// The ack of `message:read`.
+/// The ack of `message:read`, and of what changes the conversation itself.
 #[derive(Serialize)]
 pub struct OffsetAck {
     pub offset: Revision,
@@ -202,13 +247,16 @@ pub struct StoppedAck {
 struct PresenceEntry {
     user_id: Uuid,
     status: PresenceView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen: Option<Timestamp>,
 }
 
 /// The ack of `conversation:join`, made of what the database, the room and the hub know.
 pub struct JoinAck<'a> {
     pub snapshot: &'a Snapshot,
     pub replies: Vec<OpenReply>,
-    pub presence: &'a [(UserId, Presence)],
+    /// With when those who are offline were last seen, where that is known.
+    pub presence: &'a [(UserId, Presence, Option<Timestamp>)],
 }
 
 #[derive(Serialize)]
@@ -225,11 +273,21 @@ struct JoinView<'a> {
     presence: Vec<PresenceEntry>,
 }
 
-impl JoinAck<'_> {
+impl<'a> JoinAck<'a> {
     #[must_use]
     pub fn encode(self, id: &CommandId) -> ByteString {
+        ack(id, &self.view())
+    }
+
+    /// `conversation:joined`: the same for a client that did not ask for an ack, or not for the join.
+    #[must_use]
+    pub fn event(self) -> ByteString {
+        event("conversation:joined", self.view())
+    }
+
+    fn view(self) -> JoinView<'a> {
         let Self { snapshot, replies, presence } = self;
-        let view = JoinView {
+        JoinView {
             conversation: &snapshot.conversation,
             epoch: snapshot.epoch,
             offset: snapshot.offset,
@@ -240,9 +298,12 @@ impl JoinAck<'_> {
             reads: &snapshot.reads,
             presence: presence
                 .iter()
-                .map(|(user, presence)| PresenceEntry { user_id: user.uuid(), status: (*presence).into() })
+                .map(|(user, presence, last_seen)| PresenceEntry {
+                    user_id: user.uuid(),
+                    status: (*presence).into(),
+                    last_seen: last_seen.map(wire_time),
+                })
                 .collect(),
-        };
-        ack(id, &view)
+        }
     }
 }

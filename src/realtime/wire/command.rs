@@ -1,12 +1,12 @@
 //! What a client can ask for, checked as far as it can be without the database.
 
-use greenroom_actors::domain::{CharacterId, ClientId, Content, MessageId, MessageKind, Revision, RoomId};
-use greenroom_actors::protocol::{Presence, ReplyWish, Typing};
+use greenroom_actors::domain::{CharacterId, ClientId, MessageId, Revision, RoomId};
+use greenroom_actors::protocol::{Amendment, Presence, ReplyWish, Typing, Wanted};
 use greenroom_actors::session::CommandClass;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::conversations::{MessageRange, NewConversation};
+use crate::conversations::{Change, MessageRange, NewConversation, Said};
 use crate::http::PageQuery;
 
 /// The client's name for a command; it comes back as it was.
@@ -58,8 +58,7 @@ pub enum Command {
     },
     Send {
         to: SendTo,
-        content: Content,
-        kind: MessageKind,
+        said: Said,
         client_id: Option<ClientId>,
         reply_to: Option<MessageId>,
         reply: ReplyWish,
@@ -77,6 +76,22 @@ pub enum Command {
         reply: Option<MessageId>,
     },
     Status(Presence),
+    /// A stored message is to change.
+    Amend {
+        room: RoomId,
+        message: MessageId,
+        what: Amendment,
+    },
+    /// Replies are wanted without a new message.
+    Ask {
+        room: RoomId,
+        wanted: Wanted,
+    },
+    /// The conversation itself is to change.
+    Change {
+        room: RoomId,
+        change: Change,
+    },
     Subscribe {
         character: CharacterId,
     },
@@ -103,6 +118,26 @@ impl Command {
             Self::Typing { typing: Typing::Stopped, .. } => "typing:stop",
             Self::StopReply { .. } => "reply:stop",
             Self::Status(_) => "user:status",
+            Self::Amend { what, .. } => match what {
+                Amendment::Edit(_) => "message:edit",
+                Amendment::Delete => "message:delete",
+                Amendment::React(_) | Amendment::Unreact(_) => "message:react",
+                Amendment::Select(_) => "reply:select",
+            },
+            Self::Ask { wanted, .. } => match wanted {
+                Wanted::Reply(_) => "reply:request",
+                Wanted::Regenerate(_) => "reply:regenerate",
+                Wanted::Continue(_) => "reply:continue",
+                Wanted::Resend { .. } => "message:edit",
+            },
+            Self::Change { change, .. } => match change {
+                Change::Details(_) => "conversation:update",
+                Change::AddMember(_) => "member:add",
+                Change::RemoveMember(_) => "member:remove",
+                Change::Owner(_) => "member:update",
+                Change::AddCharacter(_) => "character:add",
+                Change::RemoveCharacter(_) => "character:remove",
+            },
             Self::Subscribe { .. } => "character:subscribe",
             Self::Unsubscribe { .. } => "character:unsubscribe",
         }
@@ -113,7 +148,8 @@ impl Command {
     pub fn class(&self) -> CommandClass {
         match self {
             Self::Auth { .. } | Self::Ping => CommandClass::Opening,
-            Self::Send { .. } => CommandClass::Message,
+            // Each costs a reply.
+            Self::Send { .. } | Self::Ask { .. } => CommandClass::Message,
             Self::Typing { .. } => CommandClass::Typing,
             _ => CommandClass::Other,
         }

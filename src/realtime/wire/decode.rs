@@ -2,15 +2,17 @@
 
 use std::fmt;
 
-use greenroom_actors::domain::{ClientId, Content, MessageKind};
+use greenroom_actors::domain::{ClientId, MessageKind};
 use greenroom_actors::protocol::{Presence, Refusal, RefusalCode, ReplyWish, Typing};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::changes;
 use super::command::{Command, CommandId, Request, SendTo};
 use super::field::Field;
 use super::fields::{Data, Fields, Key, required};
 use crate::conversations::{
-    CHARACTERS_MAX, MEMBERS_MAX, MESSAGES_DEFAULT, MESSAGES_MAX, MessageRange, NewConversation,
+    CHARACTERS_MAX, MEMBERS_MAX, MESSAGES_DEFAULT, MESSAGES_MAX, MessageRange, NewAttachment,
+    NewConversation, Said,
 };
 use crate::error::FieldError;
 use crate::http::PageQuery;
@@ -32,20 +34,31 @@ pub enum DecodeError {
 pub fn decode(text: &str, content_max_chars: usize) -> Result<Request, DecodeError> {
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|_| DecodeError::NotProtocol)?;
     let Some(Field::Text(event)) = envelope.event else { return Err(DecodeError::NotProtocol) };
+    let id = command_id(envelope.id);
+    request(&event, id, envelope.data, content_max_chars)
+}
+
+/// The command of that name with that data.
+pub(super) fn request(
+    event: &str,
+    id: Result<Option<CommandId>, FieldError>,
+    data: Option<Data<'_>>,
+    content_max_chars: usize,
+) -> Result<Request, DecodeError> {
     let refused = |id, refusal| DecodeError::Refused {
         id,
         command: event.chars().take(NAME_MAX_CHARS).collect(),
         refusal,
     };
-    let id = command_id(envelope.id).map_err(|error| refused(None, error.into()))?;
-    let fields = match envelope.data {
+    let id = id.map_err(|error| refused(None, error.into()))?;
+    let fields = match data {
         None => Fields::default(),
         Some(Data::Fields(fields)) => fields,
         Some(Data::Other) => {
             return Err(refused(id, FieldError::new("data", "takes an object").into()));
         }
     };
-    match command(&event, &fields, content_max_chars) {
+    match command(event, &fields, content_max_chars) {
         Ok(command) => Ok(Request { id, command }),
         Err(refusal) => Err(refused(id, refusal)),
     }
@@ -118,7 +131,8 @@ fn command(event: &str, fields: &Fields<'_>, content_max_chars: usize) -> Result
         "character:unsubscribe" => {
             Command::Unsubscribe { character: required("characterId", fields.id("characterId")?)? }
         }
-        _ => return Err(Refusal::new(RefusalCode::UnknownCommand, "there is no such command")),
+        other => changes::command(other, fields, content_max_chars)?
+            .ok_or_else(|| Refusal::new(RefusalCode::UnknownCommand, "there is no such command"))?,
     })
 }
 
@@ -150,7 +164,9 @@ fn send(fields: &Fields<'_>, content_max_chars: usize) -> Result<Command, Refusa
     };
     let kind = match fields.text("type")? {
         None | Some("text") => MessageKind::Text,
-        Some(_) => return Err(FieldError::new("type", "takes text").into()),
+        Some("audio") => MessageKind::Audio,
+        Some("media") => MessageKind::Media,
+        Some(_) => return Err(FieldError::new("type", "takes text, audio or media").into()),
     };
     let client_id = fields
         .text("clientId")?
@@ -168,9 +184,20 @@ fn send(fields: &Fields<'_>, content_max_chars: usize) -> Result<Command, Refusa
             )
         }
     };
-    let content = required("content", fields.text("content")?)?;
-    let content = Content::parse(content, content_max_chars).map_err(Refusal::from)?;
-    Ok(Command::Send { to, content, kind, client_id, reply_to: fields.id("replyTo")?, reply })
+    let attachment = fields.object("attachment")?.map(attachment).transpose()?;
+    let said = Said::checked(kind, fields.text("content")?, attachment, content_max_chars)?;
+    Ok(Command::Send { to, said, client_id, reply_to: fields.id("replyTo")?, reply })
+}
+
+fn attachment(fields: &Fields<'_>) -> Result<NewAttachment, FieldError> {
+    Ok(NewAttachment {
+        url: required("attachment.url", fields.text("url")?)?.to_owned(),
+        kind: required("attachment.type", fields.text("type")?)?.to_owned(),
+        mime: fields.text("mime")?.map(str::to_owned),
+        duration_ms: fields.integer("durationMs", 1)?,
+        width: fields.integer("width", 1)?,
+        height: fields.integer("height", 1)?,
+    })
 }
 
 /// The outer object of a frame.

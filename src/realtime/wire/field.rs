@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::fields::Fields;
+
 /// Longer lists are refused; no command takes one of this length.
 pub(super) const LIST_MAX: usize = 128;
 
@@ -17,7 +19,9 @@ pub(super) enum Field<'a> {
     Text(Cow<'a, str>),
     List(Vec<Field<'a>>),
     LongList,
-    /// A boolean, a fraction or an object: no field takes one.
+    Switch(bool),
+    Object(Fields<'a>),
+    /// A fraction: no field takes one.
     Other,
 }
 
@@ -40,8 +44,8 @@ impl<'de> Visitor<'de> for FieldVisitor {
         Ok(Field::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Field<'de>, E> {
-        Ok(Field::Other)
+    fn visit_bool<E>(self, value: bool) -> Result<Field<'de>, E> {
+        Ok(Field::Switch(value))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Field<'de>, E> {
@@ -76,8 +80,7 @@ impl<'de> Visitor<'de> for FieldVisitor {
         Ok(Field::List(fields))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Field::Other)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Field<'de>, A::Error> {
+        Fields::read(map).map(Field::Object)
     }
 }

@@ -12,7 +12,7 @@ use crate::error::FieldError;
 type Checked<T> = Result<T, FieldError>;
 
 /// All names that some command knows. Others are skipped unread.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 38] = [
     "token",
     "characterId",
     "characterIds",
@@ -33,13 +33,51 @@ const KNOWN: [&str; 20] = [
     "reply",
     "messageId",
     "status",
+    "attachment",
+    "category",
+    "durationMs",
+    "emoji",
+    "height",
+    "mime",
+    "remove",
+    "replyMode",
+    "resend",
+    "role",
+    "slug",
+    "tags",
+    "url",
+    "userId",
+    "username",
+    "variant",
+    "visibility",
+    "width",
 ];
 
-/// The known fields of `data`, in the order in which they stood. Of one that stands twice the last counts.
-#[derive(Debug, Default)]
+/// The known fields of `data`, or of an object in it, in the order in which they stood. Of one that stands twice the last counts.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fields<'a>(Vec<(&'static str, Field<'a>)>);
 
 impl<'a> Fields<'a> {
+    pub(super) fn read<'de: 'a, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(Key(name)) = map.next_key()? {
+            match KNOWN.iter().find(|known| **known == name) {
+                // A name that stands again and again takes no more room.
+                Some(known) => {
+                    let value = map.next_value()?;
+                    match fields.iter_mut().find(|(stood, _)| stood == known) {
+                        Some((_, field)) => *field = value,
+                        None => fields.push((*known, value)),
+                    }
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(Self(fields))
+    }
+
     /// The field; one that is `null` counts as missing.
     fn get(&self, name: &'static str) -> Option<&Field<'a>> {
         self.0
@@ -55,6 +93,45 @@ impl<'a> Fields<'a> {
             None => Ok(None),
             Some(Field::Text(text)) => Ok(Some(text)),
             Some(_) => Err(FieldError::new(name, "takes a string")),
+        }
+    }
+
+    /// The inner `None`: it stands there as `null`.
+    pub(super) fn nullable_text(&self, name: &'static str) -> Checked<Option<Option<&str>>> {
+        let is_null = self.0.iter().rev().find(|(known, _)| *known == name).map(|(_, field)| field);
+        if is_null == Some(&Field::Null) { Ok(Some(None)) } else { Ok(self.text(name)?.map(Some)) }
+    }
+
+    pub(super) fn texts(&self, name: &'static str) -> Checked<Option<Vec<String>>> {
+        let wrong = || FieldError::new(name, "takes a list of strings");
+        match self.get(name) {
+            None => Ok(None),
+            Some(Field::List(list)) => {
+                let text = |field: &Field<'_>| match field {
+                    Field::Text(text) => Ok(text.clone().into_owned()),
+                    _ => Err(wrong()),
+                };
+                list.iter().map(text).collect::<Checked<_>>().map(Some)
+            }
+            Some(Field::LongList) => Err(FieldError::new(name, "is too long")),
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    /// Whether it stands there as `true`.
+    pub(super) fn is_set(&self, name: &'static str) -> Checked<bool> {
+        match self.get(name) {
+            None => Ok(false),
+            Some(Field::Switch(value)) => Ok(*value),
+            Some(_) => Err(FieldError::new(name, "takes true or false")),
+        }
+    }
+
+    pub(super) fn object(&self, name: &'static str) -> Checked<Option<&Fields<'a>>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Field::Object(fields)) => Ok(Some(fields)),
+            Some(_) => Err(FieldError::new(name, "takes an object")),
         }
     }
 
@@ -123,24 +200,8 @@ impl<'de> Visitor<'de> for DataVisitor {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Data<'de>, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(Key(name)) = map.next_key()? {
-            match KNOWN.iter().find(|known| **known == name) {
-                // A name that stands again and again takes no more room.
-                Some(known) => {
-                    let value = map.next_value()?;
-                    match fields.iter_mut().find(|(stood, _)| stood == known) {
-                        Some((_, field)) => *field = value,
-                        None => fields.push((*known, value)),
-                    }
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(Data::Fields(Fields(fields)))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Data<'de>, A::Error> {
+        Fields::read(map).map(Data::Fields)
     }
 
     fn visit_unit<E>(self) -> Result<Data<'de>, E> {

@@ -6,17 +6,20 @@
 mod field;
 mod fields;
 mod command;
+mod changes;
 mod decode;
 mod encode;
 mod answer;
 mod event;
+mod socketio;
 
 pub use answer::{
     CharacterAck, ConversationAck, Hello, JoinAck, ListAck, MessagesAck, Nothing, OffsetAck, SignedIn,
-    StoppedAck, TimeAck, ack, hello, ready, refused, refused_silently, sent,
+    StoppedAck, TimeAck, ack, amended, asked, closed, hello, ready, refused, refused_silently, sent,
 };
 pub use command::{Command, CommandId, Request, SendTo};
 pub use decode::{DecodeError, decode};
 pub use event::{
     character_changed, character_deleted, conversation_created, notification, repair, room_event, user_event,
 };
+pub use socketio::{decode_event, socketio_packet};

@@ -1,5 +1,7 @@
 //! The stage as sockets see it.
 
+use jiff::Timestamp;
+
 use super::*;
 
 impl Backend for Stage {
@@ -91,6 +93,34 @@ impl Backend for Stage {
         responder.answer(result);
     }
 
+    fn amend(
+        &self,
+        room: RoomId,
+        user: UserId,
+        message: MessageId,
+        what: Amendment,
+        responder: Responder<Arc<Message>>,
+    ) {
+        let mut state = self.state();
+        let now = self.clock.now();
+        let result = state.room(user, room).and_then(|on_stage| on_stage.amend(user, message, what, now));
+        if let Ok(message) = &result {
+            let event = RoomEvent::Updated { message: message.clone(), reply: None };
+            self.hub.to_room(room, vec![event]);
+        }
+        responder.answer(result);
+    }
+
+    fn ask(&self, ask: Ask, responder: Responder<Asked>) {
+        let known = self.state().room(ask.user, ask.room).map(|_| ());
+        responder.answer(known.map(|()| {
+            let message = self.open_reply(ask.room);
+            let state = ReplyState::Queued;
+            let reply = Reply { character: CharacterId::new(), message, state, code: None };
+            Asked { replies: vec![reply], usage: Some(Self::usage()), message: None }
+        }));
+    }
+
     fn open_replies(&self, room: RoomId) -> BoxFuture<'_, Vec<OpenReply>> {
         let mut state = self.state();
         state.replies_asked += 1;
@@ -159,6 +189,38 @@ impl Backend for Stage {
             Ok(snapshot)
         }
         .boxed()
+    }
+
+    fn change(&self, user: UserId, room: RoomId, change: Change) -> Answer<'_, Revision> {
+        let mut state = self.state();
+        let result = state.room(user, room).map(|on_stage| {
+            on_stage.head += 1;
+            let (offset, by) = (on_stage.head, user);
+            let event = match change {
+                Change::AddMember(Invited::Id(id)) => {
+                    on_stage.members.push(id);
+                    let member = RoomMember { id, username: "guest".into(), display_name: "Guest".into() };
+                    RoomEvent::MemberAdded { offset, member, by }
+                }
+                Change::RemoveMember(user) => {
+                    on_stage.members.retain(|member| *member != user);
+                    RoomEvent::MemberRemoved { offset, user, by }
+                }
+                _ => {
+                    let details = Arc::new(RoomDetails::default());
+                    RoomEvent::Changed { offset, owner: on_stage.members[0], details, characters: Vec::new() }
+                }
+            };
+            self.hub.to_room(room, vec![event]);
+            offset
+        });
+        async move { result }.boxed()
+    }
+
+    fn last_seen(&self, users: Vec<UserId>) -> Answer<'_, Vec<(UserId, Timestamp)>> {
+        let seen = users.into_iter().filter(|user| self.state().names.contains_key(user));
+        let seen = seen.map(|user| (user, Timestamp::UNIX_EPOCH)).collect();
+        async { Ok(seen) }.boxed()
     }
 
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId> {

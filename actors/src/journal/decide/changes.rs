@@ -20,6 +20,10 @@ pub(super) fn change(room: RoomId, change: &Change, locked: &mut Locked, writes:
         }
         locked.slugs.insert(slug.clone(), room);
     }
+    if let RoomChange::AddMember(member) = &change.what {
+        // Who comes back has read nothing.
+        locked.reads.remove(&(room, member.id));
+    }
     let revision = advance(locked, writes, room);
     locked.done.insert(change.id, revision);
     writes.changes.push(ChangeRow {

@@ -158,7 +158,10 @@ impl Tables {
     fn change_room(&mut self, row: &RoomRow) {
         let Some(room) = self.rooms.get_mut(&row.room) else { return };
         match &row.what {
-            RoomChange::AddMember(member) => room.members.push(member.clone()),
+            RoomChange::AddMember(member) => {
+                self.reads.remove(&(row.room, member.id));
+                room.members.push(member.clone());
+            }
             RoomChange::RemoveMember(user) => room.members.retain(|member| member.id != *user),
             RoomChange::Owner(user) => room.owner = *user,
             RoomChange::AddCharacter(character) => {

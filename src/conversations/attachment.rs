@@ -1,0 +1,332 @@
+//! What a message carries beside its text, checked in the one place, whichever way it came: the file of an audio or media
+//! message, and the emoji of a reaction.
+//!
+//! A file lies here (a path under `/media/`) or elsewhere (`https`). Nothing here fetches it: the address is only kept in
+//! a form that every client reads alike.
+
+use std::sync::Arc;
+
+use greenroom_actors::domain::{Attachment, AttachmentKind, Content, ContentError, Emoji, MessageKind};
+use greenroom_actors::protocol::Refusal;
+use url::Url;
+
+use crate::error::{ApiError, FieldError};
+
+/// Bytes of an address.
+const URL_MAX_BYTES: usize = 2_048;
+/// Bytes of a media type.
+const MIME_MAX_BYTES: usize = 100;
+/// A day.
+const DURATION_MAX_MS: i64 = 86_400_000;
+/// Pixels of a side.
+const SIDE_MAX: i64 = 65_535;
+/// Where files of our own lie.
+const OWN_FOLDER: &str = "/media/";
+
+/// An attachment as a client gave it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewAttachment {
+    pub url: String,
+    /// `image`, `video` or `audio`.
+    pub kind: String,
+    pub mime: Option<String>,
+    pub duration_ms: Option<i64>,
+    pub width: Option<i64>,
+    pub height: Option<i64>,
+}
+
+impl NewAttachment {
+    /// What it is, or the field that is wrong.
+    pub fn checked(self) -> Result<Attachment, FieldError> {
+        let kind = match self.kind.as_str() {
+            "image" => AttachmentKind::Image,
+            "video" => AttachmentKind::Video,
+            "audio" => AttachmentKind::Audio,
+            _ => return Err(FieldError::new("attachment.type", "takes image, video or audio")),
+        };
+        let duration_ms = whole("attachment.durationMs", self.duration_ms, DURATION_MAX_MS)?;
+        if kind == AttachmentKind::Audio && duration_ms.is_none() {
+            return Err(FieldError::new("attachment.durationMs", "is missing: audio has a duration"));
+        }
+        Ok(Attachment {
+            url: address(&self.url)?,
+            kind,
+            mime: self.mime.as_deref().map(|mime| media_type(mime, &self.kind)).transpose()?,
+            duration_ms,
+            width: whole("attachment.width", self.width, SIDE_MAX)?,
+            height: whole("attachment.height", self.height, SIDE_MAX)?,
+        })
+    }
+}
+
+/// What does not fit: a field, or the text itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSaid {
+    Field(FieldError),
+    Content(ContentError),
+}
+
+impl From<FieldError> for NotSaid {
+    fn from(error: FieldError) -> Self {
+        Self::Field(error)
+    }
+}
+
+impl From<NotSaid> for Refusal {
+    fn from(error: NotSaid) -> Self {
+        match error {
+            NotSaid::Field(error) => error.into(),
+            NotSaid::Content(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotSaid> for ApiError {
+    fn from(error: NotSaid) -> Self {
+        match error {
+            NotSaid::Field(error) => error.into(),
+            NotSaid::Content(error) => Refusal::from(error).into(),
+        }
+    }
+}
+
+/// What a message says and carries, once its kind, its text and its attachment fit together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub kind: MessageKind,
+    pub content: Content,
+    pub attachment: Option<Arc<Attachment>>,
+}
+
+impl Said {
+    /// A text message has a text and no attachment; the text of the others may be empty. `max_chars` bounds it.
+    pub fn checked(
+        kind: MessageKind,
+        content: Option<&str>,
+        attachment: Option<NewAttachment>,
+        max_chars: usize,
+    ) -> Result<Self, NotSaid> {
+        let attachment = attachment.map(NewAttachment::checked).transpose()?;
+        let takes = |message| Err(FieldError::new("attachment", message).into());
+        match (kind, attachment.as_ref().map(|attachment| attachment.kind)) {
+            (MessageKind::Text, Some(_)) => return takes("goes with type audio or media"),
+            (MessageKind::Text, None)
+            | (MessageKind::Audio, Some(AttachmentKind::Audio))
+            | (MessageKind::Media, Some(AttachmentKind::Image | AttachmentKind::Video)) => {}
+            (_, None) => return takes("is missing"),
+            (MessageKind::Audio, Some(_)) => return takes("takes type audio in an audio message"),
+            (MessageKind::Media, Some(_)) => return takes("takes type image or video in a media message"),
+        }
+        let content = match (kind, content) {
+            (MessageKind::Text, None) => return Err(FieldError::new("content", "is missing").into()),
+            (MessageKind::Text, Some(text)) => Content::parse(text, max_chars),
+            (_, text) => Content::caption(text.unwrap_or_default(), max_chars),
+        };
+        let content = content.map_err(NotSaid::Content)?;
+        Ok(Self { kind, content, attachment: attachment.map(Arc::new) })
+    }
+}
+
+fn whole(field: &'static str, value: Option<i64>, max: i64) -> Result<Option<u32>, FieldError> {
+    match value {
+        None => Ok(None),
+        Some(value) if (1..=max).contains(&value) => Ok(u32::try_from(value).ok()),
+        Some(_) => Err(FieldError::new(field, format!("takes a whole number of 1 to {max}"))),
+    }
+}
+
+/// `https` without credentials, or a path under `/media/`, in the normal form of the URL standard: what a browser would
+/// make of it.
+fn address(text: &str) -> Result<Arc<str>, FieldError> {
+    let wrong = |message| Err(FieldError::new("attachment.url", message));
+    if text.len() > URL_MAX_BYTES {
+        return wrong("takes at most 2048 characters");
+    }
+    let own = text.starts_with('/');
+    let Ok(base) = Url::parse("https://own.invalid") else { return wrong("takes a URL") };
+    let parsed = if own { base.join(text) } else { Url::parse(text) };
+    let Ok(url) = parsed else { return wrong("takes an https URL, or a path under /media/") };
+    let kept = if own {
+        if url.origin() != base.origin() || !is_own_file(url.path()) {
+            return wrong("takes a path under /media/");
+        }
+        url[url::Position::BeforePath..url::Position::AfterQuery].to_owned()
+    } else {
+        if url.scheme() != "https" || url.host().is_none() {
+            return wrong("takes an https URL, or a path under /media/");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return wrong("takes no name and no password");
+        }
+        url.into()
+    };
+    // Encoding what has to be makes it longer.
+    if kept.len() > URL_MAX_BYTES { wrong("takes at most 2048 characters") } else { Ok(kept.into()) }
+}
+
+fn is_own_file(path: &str) -> bool {
+    path.strip_prefix(OWN_FOLDER).is_some_and(|key| !key.is_empty())
+}
+
+/// A plain `type/subtype` of that kind.
+fn media_type(text: &str, kind: &str) -> Result<Arc<str>, FieldError> {
+    let text = text.trim().to_ascii_lowercase();
+    let token = |part: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'_');
+        !part.is_empty() && part.bytes().all(plain)
+    };
+    let fits = text
+        .split_once('/')
+        .is_some_and(|(of, subtype)| of == kind && token(subtype) && text.len() <= MIME_MAX_BYTES);
+    if fits {
+        Ok(text.into())
+    } else {
+        Err(FieldError::new(
+            "attachment.mime",
+            "takes a media type of the attachment's type, such as image/webp",
+        ))
+    }
+}
+
+/// One emoji of Unicode's list, in its fully qualified form, so that the same one counts as the same.
+pub fn emoji(text: &str) -> Result<Emoji, FieldError> {
+    let wrong = || FieldError::new("emoji", "takes one emoji");
+    let known = emojis::get(text.trim()).ok_or_else(wrong)?;
+    Emoji::parse(known.as_str()).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use greenroom_actors::protocol::RefusalCode;
+
+    use super::*;
+
+    fn file(url: &str, kind: &str) -> NewAttachment {
+        NewAttachment {
+            url: url.to_owned(),
+            kind: kind.to_owned(),
+            duration_ms: Some(1),
+            ..NewAttachment::default()
+        }
+    }
+
+    #[test]
+    fn an_address_is_https_or_a_file_of_our_own() {
+        for (given, kept) in [
+            ("https://example.com/a b.png", "https://example.com/a%20b.png"),
+            ("HTTPS://Example.com", "https://example.com/"),
+            ("https://example.com/a.png?x=1#y", "https://example.com/a.png?x=1#y"),
+            ("/media/user-content/1/a.webp?sig=x", "/media/user-content/1/a.webp?sig=x"),
+            ("/media/a/../b.png#part", "/media/b.png"),
+        ] {
+            assert_eq!(&*address(given).unwrap(), kept, "{given}");
+        }
+        let long = format!("https://example.com/{}", "a".repeat(URL_MAX_BYTES));
+        let grows = format!("https://example.com/{}", "ö".repeat(600));
+        for wrong in [
+            "",
+            "a.png",
+            "http://example.com/a.png",
+            "javascript:alert(1)",
+            "data:image/png;base64,AAAA",
+            "file:///media/a.png",
+            "https://",
+            "https://mira:secret@example.com/a.png",
+            "https://mira@example.com/a.png",
+            "/media/",
+            "/media/..",
+            "/media/../api/auth/me",
+            "/media/%2e%2e/secret",
+            "/mediaa/b.png",
+            "//example.com/media/a.png",
+            "/\\example.com/media/a.png",
+            "/api/x",
+            &long,
+            &grows,
+        ] {
+            assert_eq!(address(wrong).unwrap_err().field, "attachment.url", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_message_carries_what_belongs_to_it() {
+        let said =
+            |kind, content, attachment| Said::checked(kind, content, attachment, 9).map_err(Refusal::from);
+        let audio = || Some(file("/media/a.ogg", "audio"));
+        let image = || Some(file("/media/a.webp", "image"));
+        let said_nothing = said(MessageKind::Audio, None, audio()).unwrap();
+        assert_eq!((said_nothing.content.as_str(), said_nothing.attachment.is_some()), ("", true));
+        assert_eq!(said(MessageKind::Media, Some(" Look "), image()).unwrap().content.as_str(), "Look");
+        assert!(said(MessageKind::Media, Some(""), Some(file("/media/a.mp4", "video"))).is_ok());
+        assert!(said(MessageKind::Text, Some("hi"), None).is_ok());
+        for (kind, content, attachment, names) in [
+            (MessageKind::Text, None, None, "content: is missing"),
+            (MessageKind::Text, Some("hi"), image(), "attachment: goes with"),
+            (MessageKind::Audio, Some("hi"), None, "attachment: is missing"),
+            (MessageKind::Audio, None, image(), "attachment: takes type audio"),
+            (MessageKind::Media, None, audio(), "attachment: takes type image or video"),
+            (MessageKind::Media, None, Some(file("/media/a", "pdf")), "attachment.type"),
+        ] {
+            let refusal = said(kind, content, attachment).unwrap_err();
+            assert_eq!(refusal.code, RefusalCode::BadRequest);
+            assert!(refusal.message.starts_with(names), "{}", refusal.message);
+        }
+        assert_eq!(said(MessageKind::Text, Some(" "), None).unwrap_err().code, RefusalCode::ContentEmpty);
+        let long = said(MessageKind::Media, Some("0123456789"), image()).unwrap_err();
+        assert_eq!(long.code, RefusalCode::ContentTooLong);
+    }
+
+    #[test]
+    fn figures_and_media_types_are_bounded() {
+        let of = |change: fn(&mut NewAttachment)| {
+            let mut attachment = file("/media/a", "audio");
+            change(&mut attachment);
+            attachment.checked().map_err(|error| error.field.into_owned())
+        };
+        assert!(
+            of(|file| file.mime = Some(" Audio/OGG".to_owned())).unwrap().mime.as_deref()
+                == Some("audio/ogg")
+        );
+        assert_eq!(of(|file| file.duration_ms = None).unwrap_err(), "attachment.durationMs");
+        for value in [0, -1, DURATION_MAX_MS + 1] {
+            let attachment = NewAttachment { duration_ms: Some(value), ..file("/media/a", "audio") };
+            assert_eq!(attachment.checked().unwrap_err().field, "attachment.durationMs", "{value}");
+        }
+        assert_eq!(of(|file| file.width = Some(0)).unwrap_err(), "attachment.width");
+        assert_eq!(of(|file| file.height = Some(70_000)).unwrap_err(), "attachment.height");
+        for mime in ["image/png", "audio/", "audio", "audio/ogg; codecs=opus", "audio/<b>", ""] {
+            let attachment = NewAttachment { mime: Some(mime.to_owned()), ..file("/media/a", "audio") };
+            assert_eq!(attachment.checked().unwrap_err().field, "attachment.mime", "{mime}");
+        }
+    }
+
+    #[test]
+    fn an_emoji_is_one_of_unicodes_in_one_form() {
+        for (given, kept) in [
+            ("👍", "👍"),
+            (" 🎉 ", "🎉"),
+            ("\u{2764}", "\u{2764}\u{fe0f}"),
+            ("\u{2764}\u{fe0f}", "\u{2764}\u{fe0f}"),
+            ("👍🏽", "👍🏽"),
+            ("🇩🇪", "🇩🇪"),
+            ("ℹ\u{fe0f}", "ℹ\u{fe0f}"),
+            ("🅰\u{fe0f}", "🅰\u{fe0f}"),
+            ("1\u{fe0f}\u{20e3}", "1\u{fe0f}\u{20e3}"),
+        ] {
+            assert_eq!(emoji(given).unwrap().as_str(), kept, "{given}");
+        }
+        for wrong in ["", "a", "👍👍", ":+1:", "1", "<b>", "👍 ok", "\u{200d}", "\u{fe0f}"] {
+            assert_eq!(emoji(wrong).unwrap_err().field, "emoji", "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn every_emoji_there_is_fits() {
+        for known in emojis::iter() {
+            let tones = known.skin_tones().into_iter().flatten();
+            for one in std::iter::once(known).chain(tones) {
+                assert_eq!(emoji(one.as_str()).unwrap().as_str(), one.as_str());
+            }
+        }
+    }
+}
