@@ -40,7 +40,7 @@ async fn signed_in(app: &TestApp, name: &str, password: &str, address: &str) -> 
     tab.fill("signin-name", name).await;
     tab.fill("signin-password", password).await;
     tab.click("signin-submit").await;
-    tab.until("signed in", "document.querySelector('.shell') !== null").await;
+    tab.until("signed in", "document.querySelector('.place > section') !== null").await;
     tab.script(&format!("location.hash = '{address}'")).await;
     tab
 }

@@ -122,7 +122,7 @@ class Session {
     await this.state.load().catch((error) => toastError(error, "Not everything could be loaded"));
     if (session !== this) return;
     if (!this.state.user) return void setTimeout(() => session === this && this.start(), RETRY_MS);
-    this.route();
+    if (!this.view) this.route();                     // an address that was chosen meanwhile is shown already
   }
 
   #listen() {

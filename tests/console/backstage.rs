@@ -42,6 +42,7 @@ async fn a_character_is_made_changed_and_deleted() {
         tab.until(part, &format!("document.querySelector('.editor-body').dataset.part === '{part}'")).await;
         assert!(fits(&tab).await, "{part}");
     }
+    tab.click("editor-part-texts").await;
     tab.click("editor-delete").await;
     tab.click("confirm-accept").await;
     tab.until("the list", "location.hash === '#/admin/characters'").await;

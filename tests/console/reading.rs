@@ -1,18 +1,19 @@
 //! Finding what was said, publishing, taking along, deleting and bringing back.
 
 use super::support::app::TestApp;
-use super::{as_user, fits, said, shown, until_text};
+use super::{as_user, fits, said, shown, signed_in, until_text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_word_far_above_is_found_and_its_place_is_shown() {
     let app = TestApp::start().await;
-    let user = app.user().await;
+    // Whose plan lets them say so much.
+    let user = app.premium().await;
     let room = app.conversation(&user).await;
     said(&app, &user, &room, "The heron stands in the reeds").await;
     for n in 0..160 {
         said(&app, &user, &room, &format!("Line {n}")).await;
     }
-    let tab = as_user(&app, &user, &format!("#/c/{room}")).await;
+    let tab = signed_in(&app, &user.email, "PremiumPassword123!", &format!("#/c/{room}")).await;
     until_text(&tab, "[data-testid=message]", "Line 159").await;
     tab.click("panel-search").await;
     tab.fill("room-search", "heron").await;

@@ -88,7 +88,7 @@ async fn a_guest_leaves_on_a_phone_and_the_conversation_is_gone_from_the_list() 
     tab.fill("signin-name", &guest.username).await;
     tab.fill("signin-password", PASSWORD).await;
     tab.click("signin-submit").await;
-    tab.until("signed in", "document.querySelector('.shell') !== null").await;
+    tab.until("signed in", "document.querySelector('.place > section') !== null").await;
     tab.script(&format!("location.hash = '#/c/{room}'")).await;
     tab.click("panel-people").await;
     assert!(fits(&tab).await);

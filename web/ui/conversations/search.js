@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { messageHit, searchBox } from "../hits.js";
 
 const PAGE = 25;
-const SCOPES = [["all", "Mine and public ones"], ["own", "Only mine"], ["public", "Only public ones"]];
+const SCOPES = [["all", "Mine and public"], ["own", "Only mine"], ["public", "Only public"]];
 const SORTS = [["recent", "Newest first"], ["relevance", "Best first"]];
 
 export class SearchView {
