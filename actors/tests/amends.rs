@@ -11,7 +11,7 @@ use greenroom_actors::domain::{
 };
 use greenroom_actors::journal::decide::{EMOJI_MAX, VARIANTS_MAX};
 use greenroom_actors::ports::{
-    Ask, Change, CloseTurn, Entry, EntryKind, JournalLane, JournalStore, OpenTurn, Outcome, Refused,
+    Ask, Change, CloseTurn, Entry, EntryKind, JournalStore, OpenTurn, Outcome, Refused,
 };
 use greenroom_actors::protocol::{Amendment, DetailsChange, RoomChange};
 use greenroom_actors::testsuite::member;
