@@ -18,11 +18,15 @@ use support::app::{TestApp, TestUser, eventually};
 const TABLE: &str = "
 #                                                       private              unlisted             public
 #                                                       no  st  me  ow  ad   no  st  me  ow  ad   no  st  me  ow  ad
-GET    /conversations/{id}                              401 404 200 200 404  401 404 200 200 404  401 404 200 200 404
+GET    /conversations/{id}                              404 404 200 200 404  200 200 200 200 200  200 200 200 200 200
 PUT    /conversations/{id}                              401 404 403 200 404  401 404 403 200 404  401 404 403 200 404
 DELETE /conversations/{id}                              401 404 403 204 404  401 404 403 204 404  401 404 403 204 404
 PATCH  /conversations/{id}/featured                     401 403 403 403 409  401 403 403 403 409  401 403 403 403 200
-GET    /conversations/{id}/messages                     401 404 200 200 404  401 404 200 200 404  401 404 200 200 404
+GET    /conversations/{id}/messages                     404 404 200 200 404  200 200 200 200 200  200 200 200 200 200
+GET    /conversations/{id}/search?q=good                401 404 200 200 404  401 200 200 200 200  401 200 200 200 200
+GET    /conversations/{id}/stats                        401 404 200 200 404  401 200 200 200 200  401 200 200 200 200
+GET    /conversations/{id}/export                       401 404 200 200 404  401 404 200 200 404  401 404 200 200 404
+POST   /conversations/{id}/restore                      401 404 404 404 404  401 404 404 404 404  401 404 404 404 404
 POST   /conversations/{id}/messages                     401 404 201 201 404  401 404 201 201 404  401 404 201 201 404
 POST   /conversations/{id}/read                         401 404 200 200 404  401 404 200 200 404  401 404 200 200 404
 POST   /conversations/{id}/reply                        401 404 202 202 404  401 404 202 202 404  401 404 202 202 404

@@ -276,7 +276,7 @@ proptest! {
 
 #[test]
 fn an_emoji_is_no_text() {
-    for text in ["", "a", "👍a", " ", "👍 ", "\n", &"👍".repeat(9)] {
+    for text in ["", "a", "👍a", " ", "👍 ", "\n", &"👍".repeat(20)] {
         assert!(Emoji::parse(text).is_err(), "{text:?}");
     }
     for text in ["👍", "👩‍👩‍👧‍👦", "❤️", "🇳🇱", "1️⃣"] {
