@@ -2,7 +2,7 @@
 # Runs one scenario of the load generator and starts all that it needs: a seeded server on a private database in a
 # temporary folder, the simulator where replies are wanted, and the generator. Ends all of it again.
 #
-#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|slow|storm|chaos|logins|enumeration [arguments of the scenario]
+#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|slow|storm|chaos|logins|enumeration|reading [arguments of the scenario]
 #
 # The server runs on one core, the generator, Postgres and the simulator on another. Results: target/loadtest/.
 #   SERVER_CORE=0 LOAD_CORE=1   the two cores
@@ -23,11 +23,15 @@ case $scenario in
   storm)  users=5000 rooms=100 members=50 ;;
   chaos)  users=40 rooms=10 members=4 ;;
   logins | enumeration) users=1000 rooms=0 members=0 ;;
+  reading) users=1 rooms=2 members=1 ;;
   *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 shift
 
 blocked=300
+messages=1000000 messages_small=100
+# The stand-in holds all of them in memory, and looks through them one by one.
+[ "${SERVER:-greenroom}" != double ] || messages=20000
 # The population is seeded, so it is taken out of the arguments here.
 arguments=()
 while [ $# -gt 0 ]; do
@@ -36,12 +40,15 @@ while [ $# -gt 0 ]; do
     --rooms) rooms=$2; shift 2 ;;
     --members) members=$2; shift 2 ;;
     --blocked) blocked=$2; arguments+=("$1" "$2"); shift 2 ;;
+    --messages) messages=$2; shift 2 ;;
+    --messages-small) messages_small=$2; shift 2 ;;
     *) arguments+=("$1"); shift ;;
   esac
 done
 [ "$scenario" != chat ] || { rooms=$users; members=1; }
 
 password=one-for-all-of-them
+[ "$scenario" != reading ] || arguments+=(--messages "$messages" --messages-small "$messages_small")
 [ "$scenario" != logins ] || arguments+=(--password "$password")
 
 server_core=${SERVER_CORE:-0}
@@ -111,6 +118,7 @@ fi
 # The server writes its process id, so that it can be ended whoever started it.
 if [ "${SERVER:-greenroom}" = double ]; then
   serve="$loadtest double --port $port --data $work/double.log ${sim_url:+--provider $sim_url}"
+  [ "$scenario" != reading ] || serve="$serve --messages $messages,$messages_small"
 else
   serve="$greenroom serve --config $PWD/loadtest/config.toml"
 fi
@@ -125,6 +133,7 @@ if [ "${SERVER:-greenroom}" != double ]; then
   case $scenario in
     logins) seeding+=(--password "$password") ;;
     enumeration) seeding+=(--password "$password" --blocked "$blocked") ;;
+    reading) seeding+=(--messages "$messages,$messages_small") ;;
   esac
   "$greenroom" seed --config loadtest/config.toml "${seeding[@]}" >"$work/seed.log" 2>&1 ||
     { cat "$work/seed.log" >&2; echo "run.sh: seeding failed" >&2; exit 2; }
@@ -160,6 +169,7 @@ else
   arguments+=(--server-pid "$server")
 fi
 case $scenario in
+  reading) population=() ;;
   idle | chat | logins | enumeration) population=(--users "$users") ;;
   *) population=(--users "$users" --rooms "$rooms" --members "$members") ;;
 esac

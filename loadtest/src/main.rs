@@ -8,7 +8,7 @@ use loadtest::double;
 use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
 use loadtest::scenarios::{
-    chaos, chat, enumeration, fanout, idle, logins, rooms, send, slow, socketio, storm,
+    chaos, chat, enumeration, fanout, idle, logins, reading, rooms, send, slow, socketio, storm,
 };
 use loadtest::sim::{Faults, Settings, Simulator};
 
@@ -53,6 +53,8 @@ enum Command {
     Logins(Scenario<logins::Options>),
     /// Whether the ways in tell who has an account, by their answers or their time.
     Enumeration(Scenario<enumeration::Options>),
+    /// Pages of a long conversation beside those of a short one, and searches in it.
+    Reading(Scenario<reading::Options>),
     /// kill -9 in the middle of everything, again and again.
     Chaos(Scenario<chaos::Options>),
 }
@@ -165,6 +167,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Storm(scenario) => publish(storm::run(&scenario.options), &scenario.outputs),
         Command::Logins(scenario) => publish(logins::run(&scenario.options), &scenario.outputs),
         Command::Enumeration(scenario) => publish(enumeration::run(&scenario.options), &scenario.outputs),
+        Command::Reading(scenario) => publish(reading::run(&scenario.options), &scenario.outputs),
         Command::Chaos(scenario) => publish(chaos::run(&scenario.options), &scenario.outputs),
     }
 }

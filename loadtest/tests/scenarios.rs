@@ -196,6 +196,32 @@ fn enumeration_notices_one_answer_that_tells_more() {
     assert_eq!((code, failed(&report)), (1, vec!["/api/auth/login answers all alike"]));
 }
 
+const READING: &str = "--messages 2000 --messages-small 100 --rounds 8 --tries 4";
+
+#[test]
+fn reading_compares_pages_and_finds_what_was_seeded() {
+    let server = double(&["--messages", "2000,100"]);
+    let report = passes("reading", &server, READING);
+    let counts = report["latencies"].as_array().unwrap().iter().map(|kind| kind["count"].as_u64().unwrap());
+    assert_eq!(counts.collect::<Vec<_>>(), [8, 8, 8, 8, 8, 8, 4, 4, 4, 4, 4], "pages, then searches");
+    assert!(figure(&report, "latest page, long / short") > 0.0);
+    assert!(figure(&report, "slowest median of a search") > 0.0);
+}
+
+#[test]
+fn reading_notices_a_hit_that_a_search_left_out() {
+    let server = double(&["--messages", "2000,100", "--breach", "hide-hit", "--breach-every", "9"]);
+    let (code, report) = scenario("reading", &server, READING);
+    assert_eq!((code, failed(&report)), (1, vec!["searches find what was seeded"]));
+}
+
+#[test]
+fn reading_notices_a_conversation_that_lacks_messages() {
+    let server = double(&["--messages", "2000,99"]);
+    let (code, report) = scenario("reading", &server, READING);
+    assert_eq!((code, failed(&report)), (1, vec!["pages hold what was seeded"]));
+}
+
 fn chaos(name: &str, arguments: &[&str]) -> (i32, Value) {
     let folder = Folder::new(&format!("chaos-data-{name}"));
     // A free port, which the server takes again after each kill.

@@ -1,6 +1,6 @@
 //! Accounts that nobody signed up for: the first admin, the demo accounts, and crowds for load tests.
 
-use greenroom_actors::domain::UserId;
+use greenroom_actors::domain::{Revision, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::store::NewAccount;
 use super::{Accounts, NewUser, Role, Which, rules, store};
 use crate::audit;
 use crate::error::FieldError;
-use crate::postgres::refusal;
+use crate::postgres::{journal, refusal};
 
 /// An account for trying things out, in development only.
 #[derive(Clone, Copy, Debug)]
@@ -215,6 +215,26 @@ impl Accounts {
         let hash = self.0.passwords.hash(password).await?;
         let client = self.client().await?;
         store::seed::give_password(&client, users, &hash, blocked).await.map_err(|error| refusal(&error))
+    }
+
+    /// Fills the first rooms of a crowd with made-up messages, room r up to `messages[r]`, and answers how many were
+    /// made; repeating it makes none. Their words follow from their offsets. Refused in production.
+    pub async fn seed_load_messages(&self, load: &LoadPlan, messages: &[u32]) -> Result<u64, Refusal> {
+        self.refuse_in_production()?;
+        if messages.len() > load.rooms as usize || (!messages.is_empty() && load.members == 0) {
+            return Err(Refusal::new(
+                RefusalCode::BadRequest,
+                "there must be a room with a member for each number of messages",
+            ));
+        }
+        let mut made = 0;
+        for (room, messages) in (0..).zip(messages) {
+            let (room, last) = (store::seed::load_room(room), Revision::from(*messages));
+            made += journal::fill_room(self.client().await?, room, last)
+                .await
+                .map_err(|error| refusal(&error))?;
+        }
+        Ok(made)
     }
 
     /// Removes all that was seeded: accounts with their rooms, and characters that no other room has.

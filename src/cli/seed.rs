@@ -36,6 +36,9 @@ pub struct Seed {
     /// Members of each such room.
     #[arg(long, value_name = "MEMBERS", default_value_t = 1, requires = "load")]
     members: u32,
+    /// Fill the first rooms with made-up messages: so many in room 0, so many in room 1, and so on.
+    #[arg(long, value_name = "MESSAGES,…", value_delimiter = ',', requires = "load")]
+    messages: Vec<u32>,
     /// Give the crowd this password, an e-mail address (`load-<k>@example.com`) and a mobile number each.
     #[arg(long, value_name = "PASSWORD", requires = "load")]
     password: Option<String>,
@@ -66,7 +69,8 @@ pub async fn run(config: Config, seed: Seed) -> anyhow::Result<ExitCode> {
         if let Some(password) = seed.password {
             accounts.seed_load_password(users, &password, seed.blocked).await?;
         }
-        format!("{} users, {} rooms of {}", made.users, made.rooms, crowd.members)
+        let messages = accounts.seed_load_messages(&crowd, &seed.messages).await?;
+        format!("{} users, {} rooms of {}, {messages} messages", made.users, made.rooms, crowd.members)
     } else {
         app::seed(&config, &accounts, &database.pool()).await?
     };

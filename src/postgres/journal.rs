@@ -10,6 +10,7 @@
 mod amended;
 mod columns;
 mod erased;
+mod filled;
 mod found;
 mod memories;
 mod restored;
@@ -34,6 +35,7 @@ use uuid::Uuid;
 use self::amended::ChangeKeys;
 use self::columns::{ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
+pub use self::filled::fill_room;
 pub use self::found::found_room;
 pub use self::restored::{Restored, restore_room};
 use self::statements::Statements;

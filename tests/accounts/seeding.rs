@@ -42,6 +42,8 @@ async fn production_is_never_seeded_but_gets_its_first_admin() {
     assert_eq!(world.accounts.seed_load(&load).await.unwrap_err().code, RefusalCode::Forbidden);
     let given = world.accounts.seed_load_password(1, "a known password", 0).await;
     assert_eq!(given.unwrap_err().code, RefusalCode::Forbidden);
+    let filled = world.accounts.seed_load_messages(&load, &[]).await;
+    assert_eq!(filled.unwrap_err().code, RefusalCode::Forbidden);
     assert!(world.accounts.ensure_admin().await.unwrap());
     assert!(!world.accounts.ensure_admin().await.unwrap(), "once");
     let boss = json!({"email": "boss@example.com", "password": "a password for the boss"});
@@ -88,6 +90,36 @@ async fn a_crowd_with_a_password_can_sign_in_unless_it_is_blocked() {
     }
     assert_eq!(world.count("select count(*) from users where mobile = '+4915100000002'").await, 1);
     assert_eq!(world.accounts.clean_seeded().await.unwrap().users, 4);
+}
+
+#[actix_web::test]
+async fn rooms_of_a_crowd_are_filled_with_messages_whose_words_are_known() {
+    let world = world().await;
+    let load = LoadPlan { users: 1, rooms: 3, members: 1, plan: "free".to_owned() };
+    world.accounts.seed_load(&load).await.unwrap();
+    assert_eq!(world.accounts.seed_load_messages(&load, &[20_100, 7]).await.unwrap(), 20_107);
+    assert_eq!(
+        world.accounts.seed_load_messages(&load, &[20_100, 9]).await.unwrap(),
+        2,
+        "only what is missing"
+    );
+    for (room, messages) in [(0, 20_100), (1, 9), (2, 0)] {
+        let whole = format!(
+            "select count(*) from heads h where room_id = '00000000-0000-7001-8000-00000000000{room}'
+                and last_revision = {messages}
+                and (select count(*) from messages m where m.room_id = h.room_id and m.revision = m.\"offset\"
+                    and m.\"offset\" between 1 and {messages} and m.client_id = m.id::text) = {messages}"
+        );
+        assert_eq!(world.count(&whole).await, 1, "room {room}");
+    }
+    // The load generator has the same message among its own tests.
+    let known = "select count(*) from messages where room_id = '00000000-0000-7001-8000-000000000000'
+        and \"offset\" = 12345 and content = 'baka babo biku babo bimu bili kike bule belo kuto'
+        and sender_kind = 0 and sender_id = '00000000-0000-7000-8000-000000000000'";
+    assert_eq!(world.count(known).await, 1);
+    assert_eq!(world.count("select count(*) from messages where sender_kind = 1").await, 10_054);
+    let too_many = world.accounts.seed_load_messages(&load, &[1, 1, 1, 1]).await;
+    assert_eq!(too_many.unwrap_err().code, RefusalCode::BadRequest);
 }
 
 #[actix_web::test]

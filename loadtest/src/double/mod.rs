@@ -4,6 +4,7 @@
 //! It is no model of the real server: one thread, no limits of its own beyond a queue per socket, no retries.
 
 mod provider;
+mod reading;
 mod rooms;
 mod session;
 
@@ -38,6 +39,8 @@ pub enum Breach {
     MiscountUsage,
     /// A sign-in says that there is no such account.
     TellUnknown,
+    /// A search leaves out the newest that fits.
+    HideHit,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -53,6 +56,9 @@ pub struct Options {
     /// The provider of replies; without it they are made up.
     #[arg(long, value_name = "URL")]
     pub provider: Option<String>,
+    /// Fill the first rooms as the seeder does, with so many messages each.
+    #[arg(long, value_name = "MESSAGES,…", value_delimiter = ',')]
+    pub messages: Vec<u64>,
     /// A promise to break.
     #[arg(long, value_enum)]
     pub breach: Option<Breach>,

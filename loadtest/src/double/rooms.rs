@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{Breach, Options};
-use crate::native::ids;
+use crate::native::{ids, words};
 
 /// Frames that may wait for one socket; a socket that is further behind is closed with 4009.
 pub const QUEUE: usize = 512;
@@ -81,7 +81,28 @@ impl House {
             }
             house.file = Some(file);
         }
+        for (room, messages) in options.messages.iter().enumerate() {
+            house.fill(room, *messages);
+        }
         Ok(house)
+    }
+
+    /// Fills a room up as the seeder does.
+    fn fill(&mut self, room: usize, messages: u64) {
+        let name = ids::room(room).to_string();
+        for offset in self.head(&name) + 1..=messages {
+            let id = Uuid::now_v7().to_string();
+            self.keep(Message {
+                room: name.clone(),
+                client_id: Some(id.clone()),
+                id,
+                offset,
+                user: (offset % 2 == 1).then(|| ids::user(0).to_string()),
+                content: words::content(offset),
+                reply_to: None,
+                wants_reply: false,
+            });
+        }
     }
 
     /// It holds all of them in memory, for ever.
@@ -184,6 +205,11 @@ impl House {
         let page: Vec<_> =
             found.by_ref().take(limit).map(|message| message_json(message, &room.messages)).collect();
         (page, found.next().is_some())
+    }
+
+    /// The messages of a room, the oldest first.
+    pub fn messages(&self, room: &str) -> &[Message] {
+        self.rooms.get(room).map_or(&[], |room| &room.messages)
     }
 
     pub fn used(&self, user: &str) -> Value {

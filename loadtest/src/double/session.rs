@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::rooms::{House, Message, QUEUE, message_json};
-use super::{Breach, PASSWORD, provider};
+use super::{Breach, PASSWORD, provider, reading};
 use crate::floor::{accept, write_all};
 use crate::native::Claims;
 use crate::net::frame;
@@ -22,6 +22,7 @@ const SNAPSHOT: usize = 50;
 /// What a request shows before it is answered or becomes a socket.
 struct Head {
     path: String,
+    query: String,
     body: Vec<u8>,
     keep_alive: bool,
     user: Option<String>,
@@ -73,6 +74,7 @@ async fn next_request(
                     .and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
                 let found = Head {
                     path: request.path.to_owned(),
+                    query: request.query.to_owned(),
                     body: request.body.to_vec(),
                     keep_alive: request.keep_alive,
                     user: token.and_then(|token| user_of(&token, &house.borrow().secret)),
@@ -95,6 +97,9 @@ async fn answer(stream: &TcpStream, head: Head, house: &Rc<RefCell<House>>) -> i
         ("/api/auth/me", None) => ("401 Unauthorized", json!({ "error": "unauthenticated" })),
         (path, Some(_)) if path.starts_with("/api/admin/rooms") => {
             ("200 OK", json!({ "total": house.borrow().rooms_spoken_in() }))
+        }
+        (path, Some(_)) if path.starts_with("/api/conversations/") => {
+            reading::answer(&mut house.borrow_mut(), path, &head.query)
         }
         ("/api/auth/login", _) => login(&head.body, &mut house.borrow_mut()),
         _ => ("404 Not Found", json!({ "error": "not_found" })),

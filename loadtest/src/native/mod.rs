@@ -4,6 +4,7 @@ pub mod command;
 mod crew;
 pub mod ids;
 pub mod scan;
+pub mod words;
 mod seat;
 mod socketio;
 mod token;

@@ -46,6 +46,16 @@ impl Connection {
             self.server,
             body.len()
         );
+        self.ask(&request)
+    }
+
+    /// Asks with an access token and waits for the whole answer.
+    pub fn get(&mut self, path: &str, token: &str) -> io::Result<Answer> {
+        let server = self.server;
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {server}\r\nAuthorization: Bearer {token}\r\n\r\n"))
+    }
+
+    fn ask(&mut self, request: &str) -> io::Result<Answer> {
         self.stream.get_mut().write_all(request.as_bytes())?;
         let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let mut line = String::new();

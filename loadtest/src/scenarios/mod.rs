@@ -9,6 +9,7 @@ mod hall;
 pub mod idle;
 pub mod logins;
 mod options;
+pub mod reading;
 pub mod rooms;
 pub mod send;
 mod server;

@@ -10,6 +10,8 @@ const MAX_BODY: usize = 8 * 1024 * 1024;
 pub struct Request<'a> {
     pub method: &'a str,
     pub path: &'a str,
+    /// What follows the `?`.
+    pub query: &'a str,
     pub keep_alive: bool,
     pub body: &'a [u8],
     /// Bytes of the whole request.
@@ -43,8 +45,8 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Request<'_>>, u16> {
     }
     let body_start = head_end + 4;
     let Some(body) = bytes.get(body_start..body_start + length) else { return Ok(None) };
-    let path = target.split('?').next().unwrap_or_default();
-    Ok(Some(Request { method, path, keep_alive, body, length: body_start + length }))
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Ok(Some(Request { method, path, query, keep_alive, body, length: body_start + length }))
 }
 
 /// The part of a chat request that matters here.
@@ -132,8 +134,8 @@ mod tests {
         }
         let request = parse(wire).unwrap().unwrap();
         assert_eq!(
-            (request.method, request.path, request.body),
-            ("POST", "/v1/chat/completions", &b"body"[..])
+            (request.method, request.path, request.query, request.body),
+            ("POST", "/v1/chat/completions", "a=1", &b"body"[..])
         );
         assert!(request.keep_alive);
         assert_eq!(request.length, wire.len() - 10);

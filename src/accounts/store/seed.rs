@@ -1,7 +1,8 @@
 //! The SQL of seeding: crowds are made inside the database, by sets.
 
 use deadpool_postgres::{Client, Transaction};
-use greenroom_actors::domain::UserId;
+use greenroom_actors::domain::{RoomId, UserId};
+use uuid::Uuid;
 
 use crate::accounts::{LoadPlan, Seeded};
 use crate::postgres::{Stored, execute};
@@ -10,6 +11,12 @@ use crate::postgres::{Stored, execute};
 const USER_ID: &str = "('00000000-0000-7000-8000-' || lpad(to_hex(k), 12, '0'))::uuid";
 const ROOM_ID: &str = "('00000000-0000-7001-8000-' || lpad(to_hex(r), 12, '0'))::uuid";
 const CHARACTER_ID: &str = "'00000000-0000-7002-8000-000000000000'::uuid";
+
+/// The same as [`ROOM_ID`].
+#[must_use]
+pub fn load_room(number: u32) -> RoomId {
+    RoomId::from_uuid(Uuid::from_u64_pair(0x7001, 0x8000 << 48 | u64::from(number)))
+}
 
 /// Makes users, one character, rooms with their members, and the rooms' heads, in one transaction.
 pub async fn load(client: &mut Client, load: &LoadPlan) -> Stored<Seeded> {
