@@ -10,8 +10,7 @@ use greenroom_actors::testsuite::TestEngine;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holes {
     Never,
-    /// A room that crashed told nobody of its last commits, and of a commit whose answer was lost some revisions may not be
-    /// told: the client sees that one is missing, and resumes.
+    /// A room that crashed told nobody of its last commits: the client sees that one is missing, and resumes.
     MayBe,
 }
 

@@ -54,7 +54,6 @@ impl World {
                 let fault = [CommitFault::LostBefore, CommitFault::LostAfter, CommitFault::Conflict];
                 self.test.store.fail_commits([fault[self.random.usize(..3)]]);
                 self.faults += 1;
-                self.places.iter_mut().for_each(|place| place.holes = Holes::MayBe);
             }
             6 => {
                 let (responder, answer) = Responder::channel();
