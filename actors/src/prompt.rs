@@ -25,6 +25,7 @@ use crate::settings::PromptSettings;
 use lore::Scan;
 use macros::{Macros, seed_of};
 
+pub use self::lore::runs_as_pattern;
 pub use self::script::Script;
 pub use self::system::system_prompt;
 pub use self::traits::{Trait, trait_named, traits};

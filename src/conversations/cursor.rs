@@ -3,34 +3,31 @@
 //! Clients hold it as an opaque text; one that was not made here is refused, never guessed at.
 
 use greenroom_actors::domain::RoomId;
-use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::store::Position;
 use crate::error::FieldError;
-use crate::http::PageQuery;
+use crate::http::{PageQuery, moment_cursor};
 
 #[must_use]
 pub(super) fn write(position: Position) -> String {
-    format!("{}.{}", position.active_at.as_microsecond(), position.room.uuid().simple())
+    moment_cursor(position.active_at, position.room.uuid())
 }
 
 /// Where a page begins; `None` for the first one and when going by page number.
 pub(super) fn position(page: &PageQuery) -> Result<Option<Position>, FieldError> {
-    let read = |text: &String| read(text).ok_or_else(|| FieldError::new("cursor", "is none of this list"));
-    page.cursor.as_ref().map(read).transpose()
-}
-
-/// `None`: not a cursor of this list.
-fn read(text: &str) -> Option<Position> {
-    let (time, room) = text.split_once('.')?;
-    let active_at = Timestamp::from_microsecond(time.parse().ok()?).ok()?;
-    Some(Position { active_at, room: RoomId::from_uuid(Uuid::try_parse(room).ok()?) })
+    let place = page.after_moment()?;
+    Ok(place.map(|(active_at, room)| Position { active_at, room: RoomId::from_uuid(room) }))
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+
+    fn read(text: &str) -> Option<Position> {
+        position(&PageQuery { cursor: Some(text.to_owned()), ..PageQuery::default() }).ok().flatten()
+    }
 
     #[test]
     fn a_cursor_is_read_as_it_was_written() {

@@ -15,8 +15,7 @@ use uuid::Uuid;
 use super::store::{self, DeletedRoom};
 use super::view::{ConversationView, wire_time};
 use super::{Conversations, not_found, slug};
-use crate::error::FieldError;
-use crate::http::{Page, PageQuery};
+use crate::http::{Page, PageQuery, moment_cursor};
 use crate::jobs::{Handler, Handlers, Job, JobError, QueueName, Recurring};
 use crate::postgres::{journal, refusal};
 
@@ -50,7 +49,7 @@ impl Conversations {
         user: UserId,
         page: &PageQuery,
     ) -> Result<Page<DeletedConversationView>, Refusal> {
-        let after = position(page)?;
+        let after = page.after_moment()?;
         let days = self.settings.restore_days;
         let (skip, limit) = page.window();
         let client = self.client().await?;
@@ -58,7 +57,7 @@ impl Conversations {
             .await
             .map_err(|error| refusal(&error))?;
         let span = jiff::SignedDuration::from_secs(i64::from(days) * DAY_SECONDS);
-        let next = |last: &DeletedRoom| format!("{}.{}", last.deleted_at.as_microsecond(), last.id.simple());
+        let next = |last: &DeletedRoom| moment_cursor(last.deleted_at, last.id);
         let view = |room: DeletedRoom| DeletedConversationView {
             id: room.id,
             slug: room.slug,
@@ -134,15 +133,6 @@ impl Conversations {
     pub fn handlers(&self) -> Handlers {
         vec![(ERASE_DELETED.kind, Arc::new(Eraser(self.clone())))]
     }
-}
-
-fn position(page: &PageQuery) -> Result<Option<(Timestamp, Uuid)>, FieldError> {
-    let read = |text: &String| {
-        let (at, room) = text.split_once('.')?;
-        Some((Timestamp::from_microsecond(at.parse().ok()?).ok()?, Uuid::try_parse(room).ok()?))
-    };
-    let none_of_ours = || FieldError::new("cursor", "is none of this list");
-    page.cursor.as_ref().map(|text| read(text).ok_or_else(none_of_ours)).transpose()
 }
 
 struct Eraser(Conversations);

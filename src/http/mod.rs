@@ -30,7 +30,7 @@ pub use health::{DependencyState, Finding, Health, Probe};
 pub use json::{BodyLimit, Json, MaybeJson};
 pub use metrics::Metrics;
 pub use openapi::document;
-pub use paging::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page, PageParams, PageQuery};
+pub use paging::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page, PageParams, PageQuery, moment_cursor};
 pub use process::ProcessUsage;
 pub use rate::{AuthTry, Class, Exceeded, RateKey, RateLimits, Standing};
 pub use site::{ClientAddress, Routes, Site, app};

@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -15,6 +16,12 @@ pub const PAGE_LIMIT_MAX: u32 = 100;
 /// Pages beyond this are refused: an offset that deep makes the database count millions of rows. Use a cursor.
 const PAGE_MAX: u32 = 10_000;
 const CURSOR_MAX_BYTES: usize = 512;
+
+/// The cursor of a list that goes by time, in microseconds, and then by id.
+#[must_use]
+pub fn moment_cursor(time: Timestamp, id: Uuid) -> String {
+    format!("{}.{}", time.as_microsecond(), id.simple())
+}
 
 /// Which part of a list is wanted. An extractor; made by hand with [`PageQuery::parse`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +81,18 @@ impl PageQuery {
     #[must_use]
     pub fn window(&self) -> (i64, i64) {
         (i64::try_from(self.skip()).unwrap_or(i64::MAX), i64::from(self.limit))
+    }
+
+    /// Where a page of a list that goes by time and then by id begins: after this place, as [`moment_cursor`] wrote it. `None`
+    /// for the first page and when going by number. A cursor that was not made here is refused.
+    pub fn after_moment(&self) -> Result<Option<(Timestamp, Uuid)>, FieldError> {
+        let read = |text: &String| {
+            let (time, id) = text.split_once('.')?;
+            let time = Timestamp::from_microsecond(time.parse().ok()?).ok()?;
+            Some((time, Uuid::try_parse(id).ok()?))
+        };
+        let none_of_ours = || FieldError::new("cursor", "is none of this list");
+        self.cursor.as_ref().map(|text| read(text).ok_or_else(none_of_ours)).transpose()
     }
 
     /// Where a page of a list that goes by id begins: after this one. `None` for the first page and when going by number.

@@ -9,7 +9,7 @@ use super::store::admin::{Counts, DeadJob, Facts, Position};
 use super::{LiveNumbers, QueueName};
 use crate::conversations::view::wire_time;
 use crate::error::FieldError;
-use crate::http::PageQuery;
+use crate::http::{PageQuery, moment_cursor};
 
 /// What keeps a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -173,18 +173,13 @@ impl From<Facts> for WaitingJobView {
 
 #[must_use]
 pub fn cursor(position: Position) -> String {
-    format!("{}.{}", position.died_at.as_microsecond(), position.id.simple())
+    moment_cursor(position.died_at, position.id)
 }
 
 /// Where a page begins; `None` for the first one and when going by page number.
 pub fn position(page: &PageQuery) -> Result<Option<Position>, FieldError> {
-    let read = |text: &String| {
-        let (time, id) = text.split_once('.')?;
-        let died_at = Timestamp::from_microsecond(time.parse().ok()?).ok()?;
-        Some(Position { died_at, id: Uuid::try_parse(id).ok()? })
-    };
-    let none_of_ours = || FieldError::new("cursor", "is none of this list");
-    page.cursor.as_ref().map(|text| read(text).ok_or_else(none_of_ours)).transpose()
+    let place = page.after_moment()?;
+    Ok(place.map(|(died_at, id)| Position { died_at, id }))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{
     CharacterId, CharacterRecord, Dials, ExampleLine, Fact, Memory, Message, MessageId, MeterKey,
-    ModelChoice, NodeId, Plans, Priority, Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
+    ModelChoice, NodeId, Plans, Priority, Revision, RoomDetails, RoomId, UserId,
 };
 use greenroom_actors::ports::{Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, UserRecord};
 use jiff::civil::Date;
@@ -116,8 +116,8 @@ impl Archive for PostgresArchive {
                 id: room,
                 owner: UserId::from_uuid(row.get(0)),
                 details: room_details(&row),
-                members: members.iter().map(room_member).collect(),
-                characters: cast.iter().map(room_character).collect(),
+                members: members.iter().map(rows::room_member).collect(),
+                characters: cast.iter().map(rows::room_character).collect(),
                 last_speaker: row.get::<_, Option<Uuid>>(9).map(CharacterId::from_uuid),
                 head: row.get(1),
             }))
@@ -267,27 +267,6 @@ fn room_details(row: &Row) -> RoomDetails {
         tags: row.get::<_, Vec<&str>>(6).into_iter().map(Arc::from).collect(),
         featured: row.get(7),
         reply_mode: rows::reply_mode(row.get(8)),
-    }
-}
-
-fn room_member(row: &Row) -> RoomMember {
-    RoomMember {
-        id: UserId::from_uuid(row.get(0)),
-        username: row.get::<_, &str>(1).into(),
-        display_name: row.get::<_, &str>(2).into(),
-    }
-}
-
-fn room_character(row: &Row) -> RoomCharacter {
-    RoomCharacter {
-        id: CharacterId::from_uuid(row.get(0)),
-        slug: row.get::<_, &str>(1).into(),
-        name: row.get::<_, &str>(2).into(),
-        tagline: row.get::<_, &str>(3).into(),
-        avatar_url: row.get::<_, Option<&str>>(4).map(Arc::from),
-        color: row.get::<_, &str>(5).into(),
-        talkativeness: row.get(6),
-        since: row.get(7),
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use greenroom_actors::domain::{
     Changes, CharacterId, ClientId, Content, Emoji, FailureCode, Finish, Into, Message, MessageId,
-    MessageKind, MeterKey, Reaction, Reply, ReplyMode, ReplyState, RoomId, Scope, Sender, UserId, Visibility,
+    MessageKind, MeterKey, Reaction, Reply, ReplyMode, ReplyState, RoomCharacter, RoomId, RoomMember, Scope,
+    Sender, UserId, Visibility,
 };
 use jiff::civil::Date;
 use tokio_postgres::Row;
@@ -67,6 +68,31 @@ fn reactions(emoji: Option<Vec<&str>>, users: Option<Vec<Uuid>>) -> Option<Vec<R
         })
         .collect();
     Some(reactions)
+}
+
+/// A member from the columns `id, username, display_name`.
+#[must_use]
+pub fn room_member(row: &Row) -> RoomMember {
+    RoomMember {
+        id: UserId::from_uuid(row.get(0)),
+        username: row.get::<_, &str>(1).into(),
+        display_name: row.get::<_, &str>(2).into(),
+    }
+}
+
+/// A character from the columns `id, slug, name, tagline, avatar_url, color, talkativeness, since_revision`.
+#[must_use]
+pub fn room_character(row: &Row) -> RoomCharacter {
+    RoomCharacter {
+        id: CharacterId::from_uuid(row.get(0)),
+        slug: row.get::<_, &str>(1).into(),
+        name: row.get::<_, &str>(2).into(),
+        tagline: row.get::<_, &str>(3).into(),
+        avatar_url: row.get::<_, Option<&str>>(4).map(Arc::from),
+        color: row.get::<_, &str>(5).into(),
+        talkativeness: row.get(6),
+        since: row.get(7),
+    }
 }
 
 /// What a room's `visibility` says; unknown words are private.

@@ -29,6 +29,12 @@ const ROUNDS_MAX: usize = 3;
 /// Bytes that all regular expressions together may read for one prompt; those that have no turn any more find nothing.
 const REGEX_READ_MAX_BYTES: usize = 2 * 1024 * 1024;
 
+/// Whether a key can be used as a regular expression: it is one, and neither too long nor too large.
+#[must_use]
+pub fn runs_as_pattern(key: &str) -> bool {
+    Key::regex(key, Case::Ignored).is_some()
+}
+
 /// A character's lorebook, ready for use.
 #[derive(Debug, Default)]
 pub struct Book {

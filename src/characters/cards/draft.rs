@@ -9,21 +9,13 @@ use serde_json::Value;
 use super::card::{Card, number};
 use super::{Warnings, examples, lore, picture};
 use crate::characters::Lorebook;
+use crate::characters::rules::TRAITS_MAX;
 
-/// Characters of a name, a tag, a trait, a category.
-pub const NAME_MAX: usize = 80;
-/// Characters of a tagline, a topic.
-pub const LINE_MAX: usize = 200;
-/// Characters of any longer text.
-pub const TEXT_MAX: usize = 16_000;
-/// Characters of a fact, or of one line of an example dialogue.
-pub const FACT_MAX: usize = 8_000;
-/// Entries of a short list.
-pub const LIST_MAX: usize = 64;
-/// Traits.
-const TRAITS_MAX: usize = 24;
-/// Facts, lines of example dialogue.
-pub const LONG_LIST_MAX: usize = 256;
+/// A card's texts are bounded as those of any character.
+pub use crate::characters::rules::{
+    FACT_MAX, KNOWLEDGE_MAX as LONG_LIST_MAX, LINE_MAX, LIST_MAX, NAME_MAX, TEXT_MAX,
+};
+
 /// Bytes of all texts of one list: what is used of a card is to fit into a character.
 const LIST_MAX_BYTES: usize = 128 * 1024;
 

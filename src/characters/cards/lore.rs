@@ -1,31 +1,29 @@
 //! The lorebook of a card: read as the engine understands it, and written back over what was there, so that an entry which
 //! nobody changed stays as it came, to the last unknown field.
 
-use regex::RegexBuilder;
+use greenroom_actors::prompt;
 use serde_json::{Map, Value, json};
 
 use super::Warnings;
 use super::card::{flag, number, text, texts};
 use super::draft::cut;
+/// Entries that are used; further ones are kept, and given back at export.
+pub use crate::characters::rules::LORE_ENTRIES_MAX as ENTRIES_MAX;
+/// Keys of one entry, and secondary ones.
+pub use crate::characters::rules::LORE_KEYS_MAX as KEYS_MAX;
 use crate::characters::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 
-/// Entries that are used; further ones are kept, and given back at export.
-pub const ENTRIES_MAX: usize = 500;
 /// Bytes of all entries that are used.
 const BOOK_MAX_BYTES: usize = 256 * 1024;
 /// Messages back that a book may scan, and tokens that it may want.
 const SCAN_DEPTH_MAX: u32 = 1_000;
 const TOKEN_BUDGET_MAX: u32 = 2_000_000;
-/// Keys of one entry, and secondary ones.
-pub const KEYS_MAX: usize = 64;
 /// Characters of a key.
 pub const KEY_MAX_CHARS: usize = 200;
 /// Characters of an entry's text.
 pub const CONTENT_MAX_CHARS: usize = 8_000;
 /// Characters of an entry's name.
 const NAME_MAX_CHARS: usize = 200;
-/// Bytes of a compiled regular expression; the engine has the same bound.
-const REGEX_MAX_BYTES: usize = 256 * 1024;
 
 /// The entries of a book as a card has them: a list, or (SillyTavern's own files) an object by number.
 fn raw_entries(book: &Map<String, Value>) -> Vec<&Map<String, Value>> {
@@ -133,7 +131,8 @@ fn read_entry(entry: &Map<String, Value>, told: &mut Told) -> LoreEntry {
     // The specification has them ignored where the keys are regular expressions; SillyTavern does not.
     let secondary_keys: Vec<String> =
         if use_regex && !own_keys { Vec::new() } else { secondary.into_iter().map(pattern).collect() };
-    told.bad_regex += usize::from(use_regex && keys.iter().chain(&secondary_keys).any(|key| !runs(key)));
+    told.bad_regex +=
+        usize::from(use_regex && keys.iter().chain(&secondary_keys).any(|key| !prompt::runs_as_pattern(key)));
     let by_chance = flag(extension("useProbability")).unwrap_or(false)
         && extension("probability").and_then(number).is_some_and(|chance| chance < 100.0);
     told.by_chance += usize::from(by_chance);
@@ -200,12 +199,6 @@ fn slashed(key: &str) -> Option<(&str, &str)> {
 
 fn is_slashed(key: &str) -> bool {
     slashed(key).is_some()
-}
-
-/// Whether the engine can run it.
-fn runs(key: &str) -> bool {
-    let pattern = slashed(key).map_or(key, |(pattern, _)| pattern);
-    RegexBuilder::new(pattern).size_limit(REGEX_MAX_BYTES).nest_limit(32).build().is_ok()
 }
 
 /// The book as it is now, written over the one that came: `was` is how that was read. `None`: there is no book.

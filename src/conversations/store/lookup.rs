@@ -1,14 +1,11 @@
 //! What a change of a room needs of others' tables: the person who joins, the character that joins, and how a room stands.
 
-use std::sync::Arc;
-
 use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::{CharacterId, RoomCharacter, RoomId, RoomMember, UserId, Visibility};
 use greenroom_actors::protocol::Featured;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::postgres::rows::visibility;
+use crate::postgres::rows::{room_character, room_member, visibility};
 use crate::postgres::{Stored, query};
 
 const PERSON: &str = "select id, username, display_name from users
@@ -18,7 +15,7 @@ const NAMED: &str = "select id, username, display_name from users
 
 /// Somebody who may be brought in: whose account is neither gone nor blocked.
 pub async fn person(client: &impl GenericClient, user: UserId) -> Stored<Option<RoomMember>> {
-    Ok(query(client, PERSON, &[&user.uuid()]).await?.first().map(member))
+    Ok(query(client, PERSON, &[&user.uuid()]).await?.first().map(room_member))
 }
 
 /// The same by username, in lower case.
@@ -26,33 +23,15 @@ pub async fn person_named(client: &impl GenericClient, name: &str) -> Stored<Opt
     if name.contains('\0') {
         return Ok(None);
     }
-    Ok(query(client, NAMED, &[&name]).await?.first().map(member))
+    Ok(query(client, NAMED, &[&name]).await?.first().map(room_member))
 }
 
-fn member(row: &Row) -> RoomMember {
-    RoomMember {
-        id: UserId::from_uuid(row.get(0)),
-        username: row.get::<_, &str>(1).into(),
-        display_name: row.get::<_, &str>(2).into(),
-    }
-}
-
-const CHARACTER: &str = "select id, slug, name, tagline, avatar_url, color, talkativeness from characters
-    where id = $1 and deleted_at is null";
+const CHARACTER: &str = "select id, slug, name, tagline, avatar_url, color, talkativeness, 0::bigint
+    from characters where id = $1 and deleted_at is null";
 
 /// A character that may join. From when on it knows what was said is for the room to fill in.
 pub async fn castable(client: &impl GenericClient, character: CharacterId) -> Stored<Option<RoomCharacter>> {
-    let rows = query(client, CHARACTER, &[&character.uuid()]).await?;
-    Ok(rows.first().map(|row| RoomCharacter {
-        id: CharacterId::from_uuid(row.get(0)),
-        slug: row.get::<_, &str>(1).into(),
-        name: row.get::<_, &str>(2).into(),
-        tagline: row.get::<_, &str>(3).into(),
-        avatar_url: row.get::<_, Option<&str>>(4).map(Arc::from),
-        color: row.get::<_, &str>(5).into(),
-        talkativeness: row.get(6),
-        since: 0,
-    }))
+    Ok(query(client, CHARACTER, &[&character.uuid()]).await?.first().map(room_character))
 }
 
 const STANDING: &str = "select id, visibility, featured from rooms

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenroom_actors::domain::{Content, Finish, Message, MessageId, RoomId};
+use greenroom_actors::domain::{Content, Emoji, Finish, Message, MessageId, RoomId, UserId};
 use greenroom_actors::journal::decide::{Locked, Touched, Writes};
 use jiff::Timestamp;
 use tokio_postgres::Error;
@@ -92,7 +92,7 @@ impl Connection {
             return Ok(());
         }
         let (amended, variants) = (AmendedColumns::of(writes), VariantColumns::of(writes));
-        let (come, gone) = (ReactionColumns::of(writes, true), ReactionColumns::of(writes, false));
+        let (come, gone) = (ReactionColumns::coming(writes), ReactionColumns::going(writes));
         let changes = ChangeColumns::of(writes);
         let erased: Vec<Uuid> = writes.erased.iter().map(|message| message.uuid()).collect();
         let statements = &self.statements;
@@ -199,22 +199,33 @@ struct ReactionColumns<'a> {
 }
 
 impl<'a> ReactionColumns<'a> {
-    /// Those that come, or those that go.
-    fn of(writes: &'a Writes, coming: bool) -> Self {
+    fn coming(writes: &'a Writes) -> Self {
         let mut columns = Self::default();
         for ((message, emoji, user), placed) in &writes.reactions {
-            if placed.is_some() != coming {
-                continue;
-            }
-            columns.messages.push(message.uuid());
-            columns.emoji.push(emoji.as_str());
-            columns.users.push(user.uuid());
             if let Some((room, at)) = placed {
+                columns.key(*message, emoji, *user);
                 columns.rooms.push(room.uuid());
                 columns.at.push(*at);
             }
         }
         columns
+    }
+
+    /// Their keys alone.
+    fn going(writes: &'a Writes) -> Self {
+        let mut columns = Self::default();
+        for ((message, emoji, user), placed) in &writes.reactions {
+            if placed.is_none() {
+                columns.key(*message, emoji, *user);
+            }
+        }
+        columns
+    }
+
+    fn key(&mut self, message: MessageId, emoji: &'a Emoji, user: UserId) {
+        self.messages.push(message.uuid());
+        self.emoji.push(emoji.as_str());
+        self.users.push(user.uuid());
     }
 
     fn parameters(&self) -> [Parameter<'_>; 5] {
