@@ -9,9 +9,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use greenroom::ai::{ProviderState, Providers};
 use greenroom::config::{AiSettings, ProviderKind, ProviderSettings};
-use greenroom_actors::domain::{Finish, ModelChoice, TokenUsage, UserId};
+use greenroom_actors::domain::{Finish, ModelChoice, Purpose, TokenUsage, UserId};
 use greenroom_actors::ports::{
-    GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PromptMessage, PromptRole,
+    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PromptMessage, PromptRole,
 };
 use greenroom_actors::testsuite::character;
 use provider::{Act, Provider};
@@ -46,7 +46,6 @@ fn request(change: impl FnOnce(&mut ModelChoice)) -> Arc<GenerateRequest> {
     change(&mut character.model);
     let said = |role, content: &str| PromptMessage { role, content: content.into() };
     Arc::new(GenerateRequest {
-        character: Arc::new(character),
         user: UserId::from_uuid(uuid::Uuid::from_u128(7)),
         user_name: "Anna".into(),
         messages: vec![
@@ -55,19 +54,23 @@ fn request(change: impl FnOnce(&mut ModelChoice)) -> Arc<GenerateRequest> {
             said(PromptRole::User, "Good evening \u{1F319} \"friend\""),
         ],
         max_tokens: 100,
+        temperature: character.model.temperature,
+        stop: Vec::new(),
+        purpose: Purpose::Reply,
+        character: Arc::new(character),
     })
 }
 
 async fn heard_of(providers: &Providers, request: Arc<GenerateRequest>) -> Heard {
     let mut text = String::new();
-    let mut pieces = match providers.generate(request).await {
-        Ok(pieces) => pieces,
+    let mut pieces = match providers.generate(request, Attempt::default()).await {
+        Ok(opened) => opened.pieces,
         Err(error) => return Heard { text, end: Err(error) },
     };
     while let Some(piece) = pieces.next().await {
         match piece {
             Ok(Piece::Text(more)) => text.push_str(&more),
-            Ok(Piece::End { finish, usage }) => {
+            Ok(Piece::End { finish, usage, .. }) => {
                 assert!(pieces.next().await.is_none(), "nothing comes after the end");
                 return Heard { text, end: Ok((finish, usage)) };
             }
@@ -259,7 +262,7 @@ async fn a_line_or_a_reply_without_end_is_cut() {
 async fn a_reader_that_is_behind_holds_the_provider_back() {
     let provider = Provider::start().await;
     provider.script([Act::Endless]);
-    let mut pieces = providers(&provider).generate(request(|_| {})).await.unwrap();
+    let mut pieces = providers(&provider).generate(request(|_| {}), Attempt::default()).await.unwrap().pieces;
     assert!(matches!(pieces.next().await, Some(Ok(Piece::Text(_)))));
     let sent = provider.sent_when_still().await;
     assert!(sent < 20_000_000, "{sent} bytes were taken in though nobody read them");
@@ -273,13 +276,13 @@ async fn dropping_the_reply_ends_it_upstream() {
     let providers = providers(&provider);
     // While it has not answered yet.
     provider.script([Act::Hang]);
-    let answer = tokio::spawn(providers.generate(request(|_| {})));
+    let answer = tokio::spawn(providers.generate(request(|_| {}), Attempt::default()));
     provider.open().await;
     answer.abort();
     provider.none_open().await;
     // In the middle of the text.
     provider.script([Act::Stall(vec!["Good ".into()])]);
-    let mut pieces = providers.generate(request(|_| {})).await.unwrap();
+    let mut pieces = providers.generate(request(|_| {}), Attempt::default()).await.unwrap().pieces;
     assert!(pieces.next().await.is_some());
     drop(pieces);
     provider.none_open().await;
@@ -291,7 +294,8 @@ async fn a_reply_under_way_is_read_now_and_then_and_whole() {
     let words: Vec<String> = (0..500).map(|number| format!("{number} ")).collect();
     provider.script([Act::Say { texts: words.clone(), finish: "stop", usage: true }]);
     let providers = providers(&provider).read_every(Duration::from_millis(200));
-    let pieces: Vec<_> = providers.generate(request(|_| {})).await.unwrap().collect().await;
+    let pieces: Vec<_> =
+        providers.generate(request(|_| {}), Attempt::default()).await.unwrap().pieces.collect().await;
     let text = |piece: &Result<Piece, GenerateError>| match piece {
         Ok(Piece::Text(text)) => text.clone(),
         _ => String::new(),
@@ -306,7 +310,7 @@ async fn a_reply_ends_upstream_also_while_it_is_not_read() {
     let provider = Provider::start().await;
     provider.script([Act::Endless]);
     let providers = providers(&provider).read_every(Duration::from_secs(3_600));
-    let mut pieces = providers.generate(request(|_| {})).await.unwrap();
+    let mut pieces = providers.generate(request(|_| {}), Attempt::default()).await.unwrap().pieces;
     assert!(matches!(pieces.next().await, Some(Ok(Piece::Text(_)))));
     drop(pieces);
     provider.none_open().await;

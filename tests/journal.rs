@@ -122,6 +122,10 @@ async fn a_reply_becomes_a_message_and_ends_its_turn_once() {
     let ended = "SELECT count(*) FROM turns WHERE id = $1 AND state = 1 AND ended_revision = 2
         AND (prompt_tokens, completion_tokens, cached_tokens) = (100, 20, 10) AND ended_at IS NOT NULL";
     assert_eq!(node.number(ended, &[&turn.message.uuid()]).await, 1);
+    let called = "SELECT count(*) FROM ai_calls WHERE turn_id = $1 AND user_id = $2 AND provider = 'scripted'
+        AND (prompt_tokens, completion_tokens, cached_tokens, cost_micros) = (100, 20, 10, 131)
+        AND (purpose, outcome, first_token_ms, took_ms, counted_here) = ('reply', 'done', 30, 400, false)";
+    assert_eq!(node.number(called, &[&turn.message.uuid(), &user.uuid()]).await, 1);
     let Outcome::Before(before) = put(&mut lane, entry(room, &ask(room, user, "a"))).await else { panic!() };
     assert_eq!(before.replies[0].state, ReplyState::Done);
     assert!(before.message.replies.is_empty(), "a reply that ended well is a message of its own");

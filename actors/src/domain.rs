@@ -2,6 +2,7 @@
 //! No actor, no I/O.
 
 mod ids;
+mod ai;
 mod text;
 mod message;
 mod room;
@@ -10,6 +11,7 @@ mod memory;
 mod character;
 mod plan;
 
+pub use ai::{AiCall, BackEnd, CallOutcome, Counted, Price, Purpose};
 pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice};
 pub use ids::{CharacterId, MemoryId, MessageId, NodeId, RoomId, SessionId, UserId};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};

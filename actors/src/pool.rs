@@ -7,6 +7,7 @@
 //! Limits: at most `workers` jobs run and `queue_max` wait behind them; at most `per_user` of one user run; the events
 //! of one job are bounded, so a slow turn slows its own stream only.
 
+mod bill;
 mod book;
 mod queue;
 mod ticket;
@@ -23,11 +24,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use self::bill::Bill;
 use self::book::Book;
 use self::queue::{AgedQueue, PoolRouter};
 use self::ticket::Ticket;
 use self::worker::PoolWorker;
-use crate::domain::{FailureCode, Finish, MessageId, Priority, TokenUsage, UserId};
+use crate::domain::{FailureCode, Finish, MessageId, Priority, UserId};
 use crate::ports::{GenerateRequest, Generator};
 use crate::settings::PoolSettings;
 
@@ -43,6 +45,8 @@ pub struct Job {
     pub request: Arc<GenerateRequest>,
     /// Cancelled when the turn ends: the worker then ends the stream upstream at once.
     pub cancel: CancellationToken,
+    /// What it cost, for the turn to read when it ends.
+    pub bill: Bill,
 }
 
 /// What the pool tells a turn, in order; ends with `Done` or `Failed` unless the job was cancelled.
@@ -53,7 +57,6 @@ pub enum PoolEvent {
     Text(String),
     Done {
         finish: Finish,
-        usage: TokenUsage,
     },
     /// After the last try, or in the middle of the text.
     Failed {

@@ -12,8 +12,8 @@ use crate::protocol::{RoomEvent, UserEvent};
 
 pub use archive::{Answered, Archive, OpenTurn, RoomRecord, TakeUp, UserRecord};
 pub use generator::{
-    GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream, PromptMessage,
-    PromptRole, TokenCounter,
+    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry, Opened, Piece,
+    PieceStream, PromptMessage, PromptRole, Start, TokenCounter,
 };
 pub use journal_store::{
     Amend, Ask, Change, CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome,

@@ -19,7 +19,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::domain::{AttachmentKind, CharacterRecord, Memory, Message, RoomId, Sender, UserId};
+use crate::domain::{AttachmentKind, CharacterRecord, Memory, Message, Purpose, RoomId, Sender, UserId};
 use crate::ports::{GenerateRequest, PromptMessage, PromptRole, TokenCounter};
 use crate::settings::PromptSettings;
 use lore::Scan;
@@ -74,6 +74,9 @@ pub fn compose(
         user_name,
         messages,
         max_tokens: script.record.model.max_tokens,
+        temperature: script.record.model.temperature,
+        stop: Vec::new(),
+        purpose: Purpose::Reply,
     }
 }
 

@@ -19,13 +19,13 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorRuntime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Fact, FailureCode, Finish, MemoryId, ReplyState, Revision, TokenUsage};
+use crate::domain::{AiCall, Fact, FailureCode, Finish, MemoryId, ReplyState, Revision};
 use crate::engine::Context;
 use crate::persona::Names;
-use crate::pool::{Job, PoolEvent};
+use crate::pool::{Bill, Job, PoolEvent};
 use crate::ports::OpenTurn;
 use crate::room::RoomMsg;
-use compose::compose;
+use compose::{Composed, compose};
 use said::Said;
 
 pub(crate) use speakers::{admit, allowed};
@@ -44,7 +44,8 @@ pub(crate) enum TurnNews {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub outcome: Ending,
-    pub usage: TokenUsage,
+    /// Every call that was made for it.
+    pub calls: Vec<AiCall>,
     /// What the character is to remember of the asker.
     pub memories: Vec<(MemoryId, Fact)>,
 }
@@ -64,7 +65,7 @@ pub(crate) enum Ending {
 
 impl Ended {
     pub fn nothing(state: ReplyState, code: Option<FailureCode>) -> Self {
-        Self { outcome: Ending::Nothing { state, code }, usage: TokenUsage::default(), memories: Vec::new() }
+        Self { outcome: Ending::Nothing { state, code }, calls: Vec::new(), memories: Vec::new() }
     }
 }
 
@@ -139,12 +140,25 @@ async fn walk(context: &Context, turn: &Arguments) -> Ended {
             Err(ended) => return ended,
         },
     };
-    let request = composed.request;
+    let request = composed.request.clone();
+    let bill = Bill::default();
+    let ended = generate(context, turn, composed, bill.clone()).await;
+    let calls = bill.settle(&request, request.purpose, &*context.ports.tokens);
+    Ended { calls, ..ended }
+}
 
+/// Step 5: what a worker makes is passed on, merged, until its end.
+async fn generate(context: &Context, turn: &Arguments, composed: Composed, bill: Bill) -> Ended {
     let cancel = CancellationToken::new();
     let _upstream_ends_with_this_turn = cancel.clone().drop_guard();
-    let job =
-        Job { turn: turn.turn.message, user: turn.turn.user, priority: turn.turn.priority, request, cancel };
+    let job = Job {
+        turn: turn.turn.message,
+        user: turn.turn.user,
+        priority: turn.turn.priority,
+        request: composed.request,
+        cancel,
+        bill,
+    };
     let Ok(mut events) = context.pool.submit(job) else {
         return Ended::nothing(ReplyState::Failed, Some(FailureCode::Overloaded));
     };
@@ -180,8 +194,7 @@ async fn walk(context: &Context, turn: &Arguments) -> Ended {
                         }
                     }
                 }
-                Some(PoolEvent::Done { finish, usage }) => {
-                    said.usage = usage;
+                Some(PoolEvent::Done { finish }) => {
                     // A provider that ends without a word has not answered.
                     return said.ended(turn, ReplyState::Failed, finish, Some(FailureCode::ProviderUnavailable));
                 }

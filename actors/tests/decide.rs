@@ -6,7 +6,7 @@ mod model;
 
 use greenroom_actors::domain::{
     CharacterId, ClientId, Content, Finish, Into, MessageKind, Meter, MeterKey, Priority, ReplyState,
-    Revision, RoomId, Scope, TokenUsage, UserId,
+    Revision, RoomId, Scope, UserId,
 };
 use greenroom_actors::ports::{CloseTurn, Entry, EntryKind, OpenTurn, ReadMark, Say, TurnEnd};
 use jiff::Timestamp;
@@ -144,7 +144,7 @@ fn entries(first: u64, steps: &[Step]) -> Vec<Entry> {
                     end,
                     into: turn.into,
                     user: turn.user,
-                    usage: TokenUsage::default(),
+                    calls: Vec::new(),
                     memories: Vec::new(),
                     follow: Vec::new(),
                 };

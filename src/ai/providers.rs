@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
+use greenroom_actors::domain::{BackEnd, Price};
 use greenroom_actors::ports::{
-    GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream,
+    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, Opened, Piece, Start,
 };
 
 use super::offline::Offline;
@@ -106,6 +107,13 @@ impl Providers {
         }
     }
 
+    fn name_of(&self, provider: &Provider) -> &str {
+        self.by_name
+            .iter()
+            .find(|(_, one)| std::ptr::eq(*one, provider))
+            .map_or(&*self.default, |(name, _)| name)
+    }
+
     /// The character's own provider with its model, or the default one with its own: a model's name means nothing
     /// elsewhere.
     fn route<'a>(&'a self, request: &'a GenerateRequest) -> (&'a Provider, Option<&'a str>) {
@@ -143,15 +151,28 @@ impl Generator for Providers {
     fn generate(
         &self,
         request: Arc<GenerateRequest>,
-    ) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
+        attempt: Attempt,
+    ) -> BoxFuture<'static, Result<Opened, GenerateError>> {
         let (provider, model) = self.route(&request);
+        let name = self.name_of(provider);
         let health = provider.health.clone();
         let answer = match &provider.voice {
-            Voice::Offline(offline) => return offline.generate(request.clone()),
+            Voice::Offline(offline) => return offline.generate(request.clone(), attempt),
             Voice::OpenAi(provider) => provider.generate(&request, model, self.read_every),
         };
+        let model = match &provider.voice {
+            Voice::OpenAi(provider) => model.unwrap_or(provider.model()),
+            Voice::Offline(_) => name,
+        };
+        let price = Price::default();
+        let back_end = Arc::new(BackEnd { provider: name.into(), model: model.into(), price });
         Box::pin(async move {
-            let pieces = answer.await.inspect_err(|_| health.failed())?;
+            let by = back_end.clone();
+            let failed = |error: GenerateError| {
+                health.failed();
+                GenerateError { by: Some(by), ..error }
+            };
+            let pieces = answer.await.map_err(failed)?;
             let watched = pieces.inspect(move |piece| match piece {
                 Ok(Piece::Text(_)) => {}
                 Ok(Piece::End { .. }) => health.succeeded(),
@@ -159,7 +180,7 @@ impl Generator for Providers {
                 Err(error) if error.kind == GenerateErrorKind::Refused => health.succeeded(),
                 Err(_) => health.failed(),
             });
-            Ok(watched.boxed())
+            Ok(Opened { back_end, start: Start::Anew, pieces: watched.boxed() })
         })
     }
 }

@@ -253,6 +253,7 @@ impl Connection {
             rooms,
             stopped,
             learned,
+            called,
             committed,
         ) = tokio::join!(
             biased;
@@ -275,6 +276,7 @@ impl Connection {
                 [&rows.deleted.ids, &rows.deleted.revisions],
             ),
             self.remember(&rows.memories),
+            self.query(!rows.calls.ids.is_empty(), &statements.insert_calls, rows.calls.parameters()),
             self.client.batch_execute("COMMIT"),
         );
         for result in [messages, heads, meters, opened, ended, changed] {
@@ -285,6 +287,7 @@ impl Connection {
             result?;
         }
         learned?;
+        called?;
         committed
     }
 

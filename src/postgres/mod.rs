@@ -5,6 +5,7 @@
 //! Losing the database is no crash: calls are refused with `dependency_down` until it is back.
 
 pub mod archive;
+pub mod calls;
 mod cluster;
 mod connect;
 mod error;

@@ -1,12 +1,13 @@
 //! A database with rooms, and entries to store in them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
 use greenroom::postgres::journal::{PostgresJournal, found_room};
 use greenroom_actors::domain::{
-    CharacterId, ClientId, Content, Finish, Into, MessageId, MessageKind, Meter, MeterKey, NodeId, Priority,
-    RoomId, Scope, TokenUsage, UserId,
+    AiCall, CallOutcome, CharacterId, ClientId, Content, Counted, Finish, Into, MessageId, MessageKind,
+    Meter, MeterKey, NodeId, Priority, Purpose, RoomId, Scope, TokenUsage, UserId,
 };
 use greenroom_actors::ports::{
     CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, OpenTurn, Outcome, Say, TurnEnd,
@@ -15,6 +16,7 @@ use greenroom_actors::testsuite::plans;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 use crate::database::TestDatabase;
 
@@ -165,7 +167,7 @@ pub fn close(turn: &OpenTurn, end: TurnEnd) -> Entry {
         end,
         into: turn.into,
         user: turn.user,
-        usage: TokenUsage { prompt_tokens: 100, completion_tokens: 20, cached_tokens: 10 },
+        calls: vec![call()],
         memories: Vec::new(),
         follow: Vec::new(),
     };
@@ -174,6 +176,20 @@ pub fn close(turn: &OpenTurn, end: TurnEnd) -> Entry {
 
 pub fn said() -> TurnEnd {
     TurnEnd::Said { content: Content::trusted("Good evening to you"), finish: Finish::Length }
+}
+
+/// One that costs 90 + 1 + 40 micro-dollars.
+pub fn call() -> AiCall {
+    AiCall {
+        id: Uuid::now_v7(),
+        back_end: Arc::new(greenroom_actors::testsuite::back_end()),
+        purpose: Purpose::Reply,
+        outcome: CallOutcome::Done,
+        usage: TokenUsage { prompt_tokens: 100, completion_tokens: 20, cached_tokens: 10 },
+        counted: Counted::ByProvider,
+        first_token: Some(Duration::from_millis(30)),
+        took: Duration::from_millis(400),
+    }
 }
 
 /// Commits one entry.

@@ -218,11 +218,21 @@ pub struct Message {
     pub created_at: Timestamp,
 }
 
-/// Tokens that a reply took, as the provider said or as counted here.
+/// Tokens that a call took, as the provider said or as counted here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenUsage {
     pub prompt_tokens: u32,
     pub completion_tokens: u32,
     /// Part of `prompt_tokens` that the provider had in its cache.
     pub cached_tokens: u32,
+}
+
+impl std::iter::Sum for TokenUsage {
+    fn sum<I: Iterator<Item = Self>>(calls: I) -> Self {
+        calls.fold(Self::default(), |sum, one| Self {
+            prompt_tokens: sum.prompt_tokens.saturating_add(one.prompt_tokens),
+            completion_tokens: sum.completion_tokens.saturating_add(one.completion_tokens),
+            cached_tokens: sum.cached_tokens.saturating_add(one.cached_tokens),
+        })
+    }
 }

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::{
-    Attachment, CharacterId, ClientId, Content, Emoji, Fact, FailureCode, Finish, MemoryId, Message,
+    AiCall, Attachment, CharacterId, ClientId, Content, Emoji, Fact, FailureCode, Finish, MemoryId, Message,
     MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId, Sender, TokenUsage, UserId,
 };
 use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
@@ -136,6 +136,16 @@ pub struct EndedTurn {
     pub usage: TokenUsage,
 }
 
+/// A call to a model, to be accounted.
+#[derive(Clone, Debug)]
+pub struct NewCall {
+    pub turn: MessageId,
+    pub user: UserId,
+    pub character: CharacterId,
+    pub room: RoomId,
+    pub call: AiCall,
+}
+
 /// The rows to write, each once, in its final state. Maps are ordered by key: the order in which rows are locked.
 #[derive(Clone, Debug, Default)]
 pub struct Writes {
@@ -146,6 +156,7 @@ pub struct Writes {
     pub opened: Vec<OpenTurn>,
     pub ended: Vec<EndedTurn>,
     pub memories: Vec<NewMemory>,
+    pub calls: Vec<NewCall>,
     /// Messages whose replies changed, and nothing else: their revision.
     pub changed: BTreeMap<MessageId, Revision>,
     /// Messages that changed, as they then are.

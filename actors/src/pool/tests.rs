@@ -48,6 +48,7 @@ fn job(name: &str, user: UserId, priority: u8) -> Job {
         priority: Priority(priority),
         request: request(name, user),
         cancel: CancellationToken::new(),
+        bill: super::Bill::default(),
     }
 }
 
@@ -58,6 +59,9 @@ fn request(name: &str, user: UserId) -> Arc<GenerateRequest> {
         user_name: "Somebody".into(),
         messages: vec![PromptMessage { role: PromptRole::User, content: name.into() }],
         max_tokens: 100,
+        temperature: 1.0,
+        stop: Vec::new(),
+        purpose: crate::domain::Purpose::Reply,
     })
 }
 

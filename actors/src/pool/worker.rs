@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::ticket::Ticket;
 use super::{JobNumber, PoolEvent};
-use crate::domain::{FailureCode, Finish, TokenUsage};
-use crate::ports::{GenerateError, GenerateErrorKind, Generator, Piece};
+use crate::domain::{FailureCode, Finish};
+use crate::ports::{Attempt, GenerateError, GenerateErrorKind, Generator, Piece};
 use crate::settings::PoolSettings;
 
 pub(super) struct PoolWorker {
@@ -46,7 +46,7 @@ impl PoolWorker {
         let mut number = 1;
         loop {
             let failure = match self.attempt(ticket, deadline).await {
-                Ok((finish, usage)) => return PoolEvent::Done { finish, usage },
+                Ok(finish) => return PoolEvent::Done { finish },
                 Err(failure) => failure,
             };
             let pause = self.pause(&failure, number, deadline);
@@ -77,10 +77,13 @@ impl PoolWorker {
         (bearable && Instant::now() + pause < deadline).then_some(pause)
     }
 
-    async fn attempt(&self, ticket: &Ticket, deadline: Instant) -> Result<(Finish, TokenUsage), Failure> {
+    async fn attempt(&self, ticket: &Ticket, deadline: Instant) -> Result<Finish, Failure> {
         let mut streamed = false;
         let outcome = self.stream(ticket, deadline, &mut streamed).await;
-        outcome.map_err(|error| Failure { error, streamed })
+        outcome.map_err(|error| {
+            ticket.job.bill.failed();
+            Failure { error, streamed }
+        })
     }
 
     async fn stream(
@@ -88,25 +91,32 @@ impl PoolWorker {
         ticket: &Ticket,
         deadline: Instant,
         streamed: &mut bool,
-    ) -> Result<(Finish, TokenUsage), GenerateError> {
+    ) -> Result<Finish, GenerateError> {
         let patience = self.settings.first_token_timeout;
         let late = |what: &str| GenerateError::new(GenerateErrorKind::Timeout, what);
         // The first word has to come within one span, from the connecting on.
         let mut next = deadline.min(Instant::now() + patience);
-        let connecting = self.generator.generate(ticket.job.request.clone());
-        let mut pieces = timeout_at(next, connecting).await.map_err(|_| late("no answer in time"))??;
+        let (bill, asked) = (&ticket.job.bill, Instant::now());
+        let connecting = self.generator.generate(ticket.job.request.clone(), Attempt::default());
+        let opened = timeout_at(next, connecting).await.map_err(|_| late("no answer in time"))??;
+        bill.opened(opened.back_end, opened.start, asked);
+        let mut pieces = opened.pieces;
         loop {
             let piece = timeout_at(next, pieces.next()).await.map_err(|_| late("no text in time"))?;
             match piece {
                 Some(Ok(Piece::Text(text))) if text.is_empty() => {}
                 Some(Ok(Piece::Text(text))) => {
                     *streamed = true;
+                    bill.said(&text);
                     let told = timeout_at(deadline, say(ticket, PoolEvent::Text(text))).await;
                     told.map_err(|_| late("not read in time"))?;
                     // A stream that falls silent for as long as a first word may take is dead.
                     next = deadline.min(Instant::now() + patience);
                 }
-                Some(Ok(Piece::End { finish, usage })) => return Ok((finish, usage)),
+                Some(Ok(Piece::End { finish, usage, counted })) => {
+                    bill.done(usage, counted);
+                    return Ok(finish);
+                }
                 Some(Err(error)) => return Err(error),
                 None => return Err(GenerateError::new(GenerateErrorKind::Broken, "ended without an end")),
             }

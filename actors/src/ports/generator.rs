@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use crate::domain::{CharacterRecord, Finish, TokenUsage, UserId};
+use crate::domain::{BackEnd, CharacterRecord, Counted, Finish, Purpose, TokenUsage, UserId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptRole {
@@ -36,14 +36,48 @@ pub struct GenerateRequest {
     /// and the asked message last.
     pub messages: Vec<PromptMessage>,
     pub max_tokens: u32,
+    /// 0 (always the likeliest word) to 2.
+    pub temperature: f32,
+    /// The reply ends before any of these.
+    pub stop: Vec<String>,
+    pub purpose: Purpose,
+}
+
+/// One try at a request.
+#[derive(Clone, Debug, Default)]
+pub struct Attempt {
+    /// From 0.
+    pub number: u32,
+    /// What was said before an earlier try broke: the answer is to go on from exactly there, where the back end can.
+    pub so_far: Option<Arc<str>>,
+    /// Back ends that failed at this request, in order; another is asked where there is one.
+    pub failed: Vec<Arc<BackEnd>>,
+}
+
+/// An answer that has begun.
+pub struct Opened {
+    pub back_end: Arc<BackEnd>,
+    pub start: Start,
+    pub pieces: PieceStream,
+}
+
+/// Where an answer starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the beginning: what an earlier try said is void.
+    Anew,
+    /// Behind [`Attempt::so_far`].
+    Continues,
+    /// Kept from an earlier answer to the very same request; no provider was asked.
+    Cached,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// More of the text; never empty.
     Text(String),
-    /// The last piece of every stream that ended well. `usage` as the provider said, or as counted.
-    End { finish: Finish, usage: TokenUsage },
+    /// The last piece of every stream that ended well.
+    End { finish: Finish, usage: TokenUsage, counted: Counted },
 }
 
 pub type PieceStream = BoxStream<'static, Result<Piece, GenerateError>>;
@@ -69,12 +103,25 @@ pub struct GenerateError {
     pub kind: GenerateErrorKind,
     pub retry_after: Option<Duration>,
     pub detail: String,
+    /// Who failed; `None` where nobody was asked.
+    pub by: Option<Arc<BackEnd>>,
+    pub next: NextTry,
+}
+
+/// When another try may be worth it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NextTry {
+    /// After a pause: the same back end, or none, would be asked.
+    #[default]
+    AfterPause,
+    /// At once: another back end stands ready.
+    Elsewhere,
 }
 
 impl GenerateError {
     #[must_use]
     pub fn new(kind: GenerateErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, retry_after: None, detail: detail.into() }
+        Self { kind, retry_after: None, detail: detail.into(), by: None, next: NextTry::default() }
     }
 }
 
@@ -83,7 +130,8 @@ pub trait Generator: Send + Sync + 'static {
     fn generate(
         &self,
         request: Arc<GenerateRequest>,
-    ) -> BoxFuture<'static, Result<PieceStream, GenerateError>>;
+        attempt: Attempt,
+    ) -> BoxFuture<'static, Result<Opened, GenerateError>>;
 }
 
 /// Counts tokens as the model's tokeniser would, or a little more.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::OpenTurn;
 use crate::domain::{
-    Attachment, CharacterId, ClientId, Content, Fact, FailureCode, Finish, Into, MemoryId, Message,
-    MessageId, MessageKind, Meter, MeterKey, Reply, ReplyState, Revision, RoomId, TokenUsage, UserId,
+    AiCall, Attachment, CharacterId, ClientId, Content, Fact, FailureCode, Finish, Into, MemoryId, Message,
+    MessageId, MessageKind, Meter, MeterKey, Reply, ReplyState, Revision, RoomId, UserId,
 };
 use crate::protocol::{Amendment, RoomChange};
 
@@ -102,9 +102,9 @@ pub struct CloseTurn {
     pub end: TurnEnd,
     /// What the reply becomes.
     pub into: Into,
-    /// Tokens to account to the asker, also those of a failure.
     pub user: UserId,
-    pub usage: TokenUsage,
+    /// All calls that were made for it, to account to the asker: also those that failed or were stopped.
+    pub calls: Vec<AiCall>,
     /// What the character is to remember of the asker, with the ids under which it is kept. One that it knows is left out.
     pub memories: Vec<(MemoryId, Fact)>,
     /// Characters that answer this reply. Their `asked` is this message; their `asked_offset` is filled in.

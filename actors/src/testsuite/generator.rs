@@ -11,8 +11,10 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::lock;
-use crate::domain::{Finish, TokenUsage};
-use crate::ports::{GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PieceStream};
+use crate::domain::{BackEnd, Counted, Finish, Price, TokenUsage};
+use crate::ports::{
+    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, Opened, Piece, PieceStream, Start,
+};
 
 /// How one request is answered.
 #[derive(Clone, Debug)]
@@ -101,6 +103,13 @@ impl ScriptedGenerator {
     }
 }
 
+/// What all scripts are said by.
+#[must_use]
+pub fn back_end() -> BackEnd {
+    let price = Price { input: 1_000_000, cached_input: 100_000, output: 2_000_000 };
+    BackEnd { provider: "scripted".into(), model: "script".into(), price }
+}
+
 /// Counts an open stream for as long as it lives.
 struct Open(Arc<AtomicUsize>);
 
@@ -114,7 +123,8 @@ impl Generator for ScriptedGenerator {
     fn generate(
         &self,
         request: Arc<GenerateRequest>,
-    ) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
+        _attempt: Attempt,
+    ) -> BoxFuture<'static, Result<Opened, GenerateError>> {
         lock(&self.requests).push((request.clone(), Instant::now()));
         let own = lock(&self.named).get_mut(asked(&request)).and_then(VecDeque::pop_front);
         let script = own.or_else(|| lock(&self.scripts).pop_front());
@@ -130,7 +140,8 @@ impl Generator for ScriptedGenerator {
                 }
             };
             let usage = TokenUsage { prompt_tokens: 10, completion_tokens: 5, cached_tokens: 0 };
-            let end = stream::iter([Ok(Piece::End { finish: Finish::Complete, usage })]);
+            let counted = Counted::ByProvider;
+            let end = stream::iter([Ok(Piece::End { finish: Finish::Complete, usage, counted })]);
             let say =
                 |texts: Vec<&'static str>| stream::iter(texts).map(|text| Ok(Piece::Text(text.to_owned())));
             let error = |kind| GenerateError::new(kind, "as the script says");
@@ -158,12 +169,13 @@ impl Generator for ScriptedGenerator {
                     say(vec![text]).chain(stream::once(async { panic!("as the script says") })).boxed()
                 }
             };
-            Ok(stream
+            let pieces = stream
                 .map(move |piece| {
                     let _open = &open;
                     piece
                 })
-                .boxed())
+                .boxed();
+            Ok(Opened { back_end: Arc::new(back_end()), start: Start::Anew, pieces })
         })
     }
 }

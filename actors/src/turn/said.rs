@@ -2,7 +2,7 @@
 
 use super::remember::Remember;
 use super::{Arguments, Ended, Ending, TurnNews};
-use crate::domain::{FailureCode, Finish, MemoryId, ReplyState, TokenUsage};
+use crate::domain::{FailureCode, Finish, MemoryId, ReplyState};
 
 pub(super) struct Said {
     /// What the text goes on from ends with this.
@@ -13,7 +13,6 @@ pub(super) struct Said {
     /// Bytes of `text` that the room has been told.
     passed: usize,
     chars_left: usize,
-    pub usage: TokenUsage,
 }
 
 /// The reply reached its longest; it was cut there.
@@ -28,7 +27,6 @@ impl Said {
             text: String::new(),
             passed: 0,
             chars_left: max_chars,
-            usage: TokenUsage::default(),
         }
     }
 
@@ -90,7 +88,7 @@ impl Said {
         // What a character says to another is no fact of the person's.
         let told = if turn.turn.depth == 0 { facts } else { Vec::new() };
         let memories = told.into_iter().map(|fact| (MemoryId::new(), fact)).collect();
-        Ended { outcome, usage: self.usage, memories }
+        Ended { outcome, calls: Vec::new(), memories }
     }
 }
 

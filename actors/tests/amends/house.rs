@@ -2,7 +2,7 @@
 
 use greenroom_actors::domain::{
     CharacterId, ClientId, Content, Emoji, Finish, Into, Message, MessageId, MessageKind, Priority, RoomId,
-    TokenUsage, UserId,
+    UserId,
 };
 use greenroom_actors::ports::{
     Amend, Ask, CloseTurn, Entry, EntryKind, JournalLane, JournalStore, OpenTurn, Outcome, Refused, Say,
@@ -145,7 +145,7 @@ pub fn close(turn: &OpenTurn, said: &str) -> CloseTurn {
         end: TurnEnd::Said { content: text(said), finish: Finish::Complete },
         into: turn.into,
         user: turn.user,
-        usage: TokenUsage::default(),
+        calls: Vec::new(),
         memories: Vec::new(),
         follow: Vec::new(),
     }

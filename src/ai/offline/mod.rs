@@ -26,10 +26,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use greenroom_actors::domain::{Finish, TokenUsage};
-use greenroom_actors::ports::{GenerateError, GenerateRequest, Generator, Piece, PieceStream};
+use greenroom_actors::domain::{BackEnd, Counted, Finish, Price, TokenUsage};
+use greenroom_actors::ports::{Attempt, GenerateError, GenerateRequest, Generator, Opened, Piece, Start};
 
 use super::tokens;
+use crate::config::OFFLINE;
 
 pub use self::reply::{learned, reply};
 
@@ -62,7 +63,8 @@ impl Generator for Offline {
     fn generate(
         &self,
         request: Arc<GenerateRequest>,
-    ) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
+        _attempt: Attempt,
+    ) -> BoxFuture<'static, Result<Opened, GenerateError>> {
         let offline = *self;
         Box::pin(async move {
             let mut text = reply(&request);
@@ -71,7 +73,7 @@ impl Generator for Offline {
                 text.push_str(&format!("\n[[remember: {fact}]]"));
             }
             let (words, finish) = within(&text, request.max_tokens);
-            let end = Piece::End { finish, usage: usage(&request, &words) };
+            let end = Piece::End { finish, usage: usage(&request, &words), counted: Counted::Here };
             let paused = words.into_iter().scan(None, move |before: &mut Option<String>, word| {
                 let pause = offline.pause(before.as_deref());
                 *before = Some(word.clone());
@@ -83,9 +85,14 @@ impl Generator for Offline {
                 }
                 Ok(Piece::Text(word))
             });
-            Ok(spoken.chain(stream::iter([Ok(end)])).boxed())
+            let pieces = spoken.chain(stream::iter([Ok(end)])).boxed();
+            Ok(Opened { back_end: back_end(), start: Start::Anew, pieces })
         })
     }
+}
+
+fn back_end() -> Arc<BackEnd> {
+    Arc::new(BackEnd { provider: OFFLINE.into(), model: OFFLINE.into(), price: Price::default() })
 }
 
 /// The words of `text`, each with the space before it, as far as `max_tokens` go.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use greenroom_actors::domain::{
-    CharacterId, CharacterRecord, Dials, ExampleLine, Finish, Lorebook, ModelChoice, UserId,
+    CharacterId, CharacterRecord, Dials, ExampleLine, Finish, Lorebook, ModelChoice, Purpose, UserId,
 };
-use greenroom_actors::ports::{GenerateRequest, Generator, Piece, PromptMessage, PromptRole};
+use greenroom_actors::ports::{Attempt, GenerateRequest, Generator, Piece, PromptMessage, PromptRole};
 
 use greenroom_actors::prompt::{LAST_HEAD, LORE_HEAD};
 
@@ -90,6 +90,9 @@ impl Chat {
             user_name: "tester1".into(),
             messages: self.messages.clone(),
             max_tokens: 600,
+            temperature: 0.8,
+            stop: Vec::new(),
+            purpose: Purpose::Reply,
         }
     }
 
@@ -327,8 +330,11 @@ async fn it_streams_word_by_word_and_ends_with_its_usage() {
     request.messages.push(PromptMessage { role: PromptRole::User, content: "Hello!".into() });
     let whole = reply(&request);
     let begun = tokio::time::Instant::now();
-    let stream = Offline::new(Duration::from_millis(40)).generate(Arc::new(request.clone())).await.unwrap();
-    let pieces: Vec<Piece> = stream.map(Result::unwrap).collect().await;
+    let stream = Offline::new(Duration::from_millis(40))
+        .generate(Arc::new(request.clone()), Attempt::default())
+        .await
+        .unwrap();
+    let pieces: Vec<Piece> = stream.pieces.map(Result::unwrap).collect().await;
     assert!(begun.elapsed() > Duration::from_millis(40) * (pieces.len() as u32 - 1));
     let mut said = String::new();
     for piece in &pieces[..pieces.len() - 1] {
@@ -336,11 +342,13 @@ async fn it_streams_word_by_word_and_ends_with_its_usage() {
         said.push_str(text);
     }
     assert_eq!(said, whole);
-    let Piece::End { finish: Finish::Complete, usage } = pieces.last().unwrap() else { panic!("{pieces:?}") };
+    let Piece::End { finish: Finish::Complete, usage, .. } = pieces.last().unwrap() else {
+        panic!("{pieces:?}")
+    };
     assert!(usage.prompt_tokens > 100 && usage.completion_tokens > 5);
 
     request.max_tokens = 5;
-    let stream = Offline::new(Duration::ZERO).generate(Arc::new(request)).await.unwrap();
-    let pieces: Vec<Piece> = stream.map(Result::unwrap).collect().await;
+    let stream = Offline::new(Duration::ZERO).generate(Arc::new(request), Attempt::default()).await.unwrap();
+    let pieces: Vec<Piece> = stream.pieces.map(Result::unwrap).collect().await;
     assert!(matches!(pieces.last(), Some(Piece::End { finish: Finish::Length, .. })) && pieces.len() < 7);
 }

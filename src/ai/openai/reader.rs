@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_openai::types::stream::StreamResponse;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use greenroom_actors::domain::{Finish, TokenUsage};
+use greenroom_actors::domain::{Counted, Finish, TokenUsage};
 use greenroom_actors::ports::{GenerateError, GenerateErrorKind, GenerateRequest, Piece, TokenCounter};
 use serde::Deserialize;
 use serde_json::Value;
@@ -198,12 +198,15 @@ impl Reader {
         match self.finish {
             None => broken("the stream ended in the middle"),
             Some(_) if self.text.trim().is_empty() => broken("the reply is empty"),
-            Some(finish) => Ok(Piece::End { finish, usage: self.usage() }),
+            Some(finish) => {
+                let (usage, counted) = self.usage();
+                Ok(Piece::End { finish, usage, counted })
+            }
         }
     }
 
     /// As the provider said, or as counted here.
-    fn usage(&self) -> TokenUsage {
+    fn usage(&self) -> (TokenUsage, Counted) {
         let told = self.usage.and_then(|usage| {
             Some(TokenUsage {
                 prompt_tokens: usage.prompt_tokens?,
@@ -211,15 +214,16 @@ impl Reader {
                 cached_tokens: usage.prompt_tokens_details.and_then(|it| it.cached_tokens).unwrap_or(0),
             })
         });
-        told.unwrap_or_else(|| {
-            let counter = Tokens::default();
-            let prompt: usize = self.request.messages.iter().map(|it| counter.count(&it.content) + 4).sum();
-            let completion = counter.count(&self.text);
-            TokenUsage {
-                prompt_tokens: prompt as u32,
-                completion_tokens: completion as u32,
-                cached_tokens: 0,
-            }
-        })
+        if let Some(told) = told {
+            return (told, Counted::ByProvider);
+        }
+        let counter = Tokens::default();
+        let prompt: usize = self.request.messages.iter().map(|it| counter.count(&it.content) + 4).sum();
+        let usage = TokenUsage {
+            prompt_tokens: prompt as u32,
+            completion_tokens: counter.count(&self.text) as u32,
+            cached_tokens: 0,
+        };
+        (usage, Counted::Here)
     }
 }

@@ -87,8 +87,11 @@ pub(super) fn body(request: &GenerateRequest, model: &str, habit: Habit) -> Valu
     }
     if !habit.no_temperature {
         // As the decimal that was set: 0.8, not 0.800000011920929.
-        let temperature = (f64::from(request.character.model.temperature) * 1_000.0).round() / 1_000.0;
+        let temperature = (f64::from(request.temperature) * 1_000.0).round() / 1_000.0;
         set("temperature", json!(temperature));
+    }
+    if !request.stop.is_empty() {
+        set("stop", json!(request.stop));
     }
     if !habit.no_user {
         set("user", json!(pseudonym(request)));

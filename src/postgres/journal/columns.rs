@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use greenroom_actors::domain::{MeterKey, Revision, TokenUsage};
-use greenroom_actors::journal::decide::{EndedTurn, NewMessage, Touched, Writes};
+use greenroom_actors::journal::decide::{EndedTurn, NewCall, NewMessage, Touched, Writes};
 use greenroom_actors::ports::OpenTurn;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
+use super::super::calls::{Account, CallColumns};
 use super::super::rows::{
     StoredAttachment, into_columns, refund_text, reply_state_number, scope_columns, sender_kind,
 };
@@ -53,6 +54,7 @@ pub(super) struct WriteColumns<'a> {
     pub opened: OpenedColumns,
     pub ended: EndedColumns,
     pub memories: MemoryColumns<'a>,
+    pub calls: CallColumns<'a>,
     pub changed: RevisionColumns,
     pub reads: ReadMarkColumns,
     pub deleted: RevisionColumns,
@@ -67,10 +69,20 @@ impl<'a> WriteColumns<'a> {
             opened: OpenedColumns::of(&writes.opened),
             ended: EndedColumns::of(&writes.ended),
             memories: MemoryColumns::of(&writes.memories),
+            calls: CallColumns::of(writes.calls.iter().map(|new| (account(new), &new.call))),
             changed: RevisionColumns::of(&writes.changed),
             reads: ReadMarkColumns::of(writes),
             deleted: RevisionColumns::of(&writes.deleted),
         }
+    }
+}
+
+fn account(new: &NewCall) -> Account {
+    Account {
+        user: Some(new.user),
+        character: Some(new.character),
+        room: Some(new.room),
+        turn: Some(new.turn),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Client, Error, Statement};
 
+use super::super::calls;
 use super::super::rows::MESSAGE_COLUMNS;
 use super::memories;
 
@@ -33,6 +34,7 @@ pub(super) struct Statements {
     pub upsert_reads: Statement,
     pub delete_rooms: Statement,
     pub stop_turns: Statement,
+    pub insert_calls: Statement,
     pub insert_memories: Statement,
     pub trim_memories: Statement,
     pub forget_told: Statement,
@@ -178,6 +180,7 @@ impl Statements {
             upsert_reads: client.prepare(UPSERT_READS).await?,
             delete_rooms: client.prepare(DELETE_ROOMS).await?,
             stop_turns: client.prepare(STOP_TURNS).await?,
+            insert_calls: client.prepare(calls::INSERT).await?,
             insert_memories: client.prepare(memories::INSERT).await?,
             trim_memories: client.prepare(memories::TRIM).await?,
             forget_told: client.prepare(memories::FORGET).await?,

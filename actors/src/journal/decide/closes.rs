@@ -3,8 +3,8 @@
 use super::amends::VARIANTS_MAX;
 use super::says::open_turn;
 use super::{
-    EndedTurn, Locked, LockedTurn, NewMemory, NewMessage, VariantRow, Writes, advance, open, put, target,
-    touch,
+    EndedTurn, Locked, LockedTurn, NewCall, NewMemory, NewMessage, VariantRow, Writes, advance, open, put,
+    target, touch,
 };
 use crate::domain::{
     ClientId, Content, Finish, Into, Message, MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId,
@@ -13,6 +13,8 @@ use crate::domain::{
 use crate::ports::{CloseTurn, OpenTurn, Outcome, TurnEnd};
 
 pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes: &mut Writes) -> Outcome {
+    // Whatever becomes of the reply: they were made.
+    writes.calls.extend(calls(room, close));
     match locked.turns.get(&close.turn) {
         Some(turn) if turn.fence != close.fence => return Outcome::FenceLost,
         // Only one holds a fence: this very entry was stored before.
@@ -61,8 +63,14 @@ pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes
             (reply.state, reply.code) = (state, code);
         }
     }
-    writes.ended.push(EndedTurn { turn: close.turn, state, code, revision, usage: close.usage });
+    let usage = close.calls.iter().map(|call| call.usage).sum();
+    writes.ended.push(EndedTurn { turn: close.turn, state, code, revision, usage });
     became
+}
+
+fn calls(room: RoomId, close: &CloseTurn) -> impl Iterator<Item = NewCall> {
+    let (turn, user, character) = (close.turn, close.user, close.character);
+    close.calls.iter().map(move |call| NewCall { turn, user, character, room, call: call.clone() })
 }
 
 fn memories(room: RoomId, close: &CloseTurn) -> impl Iterator<Item = NewMemory> {

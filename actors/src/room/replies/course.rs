@@ -6,7 +6,7 @@ use ractor::{ActorId, ActorRef};
 use tokio_util::sync::CancellationToken;
 
 use super::{Running, attempt, status, typing};
-use crate::domain::{FailureCode, Finish, MessageId, ReplyState, TokenUsage, utf16_len};
+use crate::domain::{FailureCode, Finish, MessageId, ReplyState, utf16_len};
 use crate::persona::Names;
 use crate::ports::{OpenTurn, RoomRecord};
 use crate::protocol::{RoomEvent, Typing};
@@ -99,7 +99,7 @@ impl Room {
                 Ended::nothing(ReplyState::Failed, Some(FailureCode::Internal))
             } else {
                 let outcome = Ending::Said { text: running.text.clone(), finish: Finish::Interrupted };
-                Ended { outcome, usage: TokenUsage::default(), memories: Vec::new() }
+                Ended { outcome, calls: Vec::new(), memories: Vec::new() }
             };
             self.close(myself, state, &turn, ended);
         }

@@ -37,7 +37,7 @@ impl Room {
             end,
             into: turn.into,
             user: turn.user,
-            usage: ended.usage,
+            calls: ended.calls,
             memories: ended.memories,
             follow,
         };
