@@ -25,7 +25,7 @@ impl Model {
 async fn whatever_is_ordered_the_books_of_a_child_say_the_same() {
     let seed =
         std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
+    eprintln!("SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let house = House::open().await;
     let people: Vec<UserId> = (0..3).map(|_| UserId::new()).collect();

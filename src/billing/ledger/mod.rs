@@ -15,7 +15,7 @@ mod store;
 
 use std::time::Duration;
 
-use deadpool_postgres::{Client, Pool, Transaction};
+use deadpool_postgres::{Client, GenericClient, Pool, Transaction};
 use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
@@ -213,6 +213,16 @@ impl Ledger {
     }
 }
 
+/// A person's transfers with ids above `after`, the oldest first: for the export of their account.
+pub async fn records(
+    client: &impl GenericClient,
+    user: UserId,
+    after: Uuid,
+    limit: i64,
+) -> Stored<Vec<TransferView>> {
+    store::records(client, user, after, limit).await
+}
+
 /// Carries out an order in the caller's transaction: the effect of an event stands or falls with the event.
 pub async fn record(
     transaction: &Transaction<'_>,
@@ -268,7 +278,7 @@ async fn write(
     let transfers = decide(&mut standing, order, locked.now).map_err(|refused| refused_as(&refused))?;
     let failed = |error: deadpool_postgres::PoolError| {
         // The rules of the database stand behind `decide`: here they agree, or a hold was ended beside us.
-        if store::is_refused(&error) { ended() } else { refusal(&error) }
+        if store::is_refused(&error) { overtaken() } else { refusal(&error) }
     };
     let (last, first) = transfers.split_last().expect("an order that is carried out is a transfer");
     for transfer in first {
@@ -357,6 +367,13 @@ fn same(before: Recorded, user: UserId, order: &Order, note: &Note<'_>) -> Resul
     } else {
         Err(Refusal::new(RefusalCode::Conflict, "this key stands for another transfer"))
     }
+}
+
+fn overtaken() -> Refusal {
+    Refusal::new(
+        RefusalCode::Conflict,
+        "another transfer under this key, or another end of this hold, came first",
+    )
 }
 
 fn ended() -> Refusal {

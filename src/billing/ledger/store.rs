@@ -183,6 +183,23 @@ pub async fn balances(client: &impl GenericClient, user: UserId) -> Stored<(Stan
     Ok((standing, rows.first().map_or_else(Timestamp::now, |row| row.get(3))))
 }
 
+const VIEWS: &str = "select t.id, t.kind, t.amount, t.reference, t.reason, t.created_at, t.hold_id,
+        (select coalesce(sum(e.amount), 0)::bigint from credit_entries e
+            where e.transfer_id = t.id and e.user_id = t.user_id and e.account in ('plan', 'own'))
+    from credit_transfers t";
+
+/// The oldest first, with ids above `after`.
+pub async fn records(
+    client: &impl GenericClient,
+    user: UserId,
+    after: Uuid,
+    limit: i64,
+) -> Stored<Vec<TransferView>> {
+    let sql = format!("{VIEWS} where t.user_id = $1 and t.id > $2 order by t.id limit $3");
+    let rows = query(client, &sql, &[&user.uuid(), &after, &limit]).await?;
+    Ok(rows.iter().map(transfer_view).collect())
+}
+
 /// The latest first, from below `after`; with what each did to what the person could spend.
 pub async fn transfers(
     client: &impl GenericClient,
@@ -192,13 +209,11 @@ pub async fn transfers(
     skip: i64,
 ) -> Stored<Vec<TransferView>> {
     let (at, id) = after.map_or((None, None), |(at, id)| (Some(at), Some(id)));
-    let sql = "select t.id, t.kind, t.amount, t.reference, t.reason, t.created_at, t.hold_id,
-            (select coalesce(sum(e.amount), 0)::bigint from credit_entries e
-                where e.transfer_id = t.id and e.user_id = t.user_id and e.account in ('plan', 'own')) as available
-        from credit_transfers t
-        where t.user_id = $1 and ($2::timestamptz is null or (t.created_at, t.id) < ($2, $3::uuid))
-        order by t.created_at desc, t.id desc limit $4 offset $5";
-    let rows = query(client, sql, &[&user.uuid(), &at, &id, &limit, &skip]).await?;
+    let sql = format!(
+        "{VIEWS} where t.user_id = $1 and ($2::timestamptz is null or (t.created_at, t.id) < ($2, $3::uuid))
+        order by t.created_at desc, t.id desc limit $4 offset $5"
+    );
+    let rows = query(client, &sql, &[&user.uuid(), &at, &id, &limit, &skip]).await?;
     Ok(rows.iter().map(transfer_view).collect())
 }
 
