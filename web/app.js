@@ -36,7 +36,7 @@
  *   conversations   public-link, public-search, public-sort, public-category, public-conversation (data-slug), search-link,
  *                   search, search-scope, search-sort, deleted-link, deleted-conversation, restore
  *   overlays        toast (data-level), confirm, confirm-accept, confirm-cancel
- *   account         account-tab-<part>, account-usage, profile-<field>, profile-submit, email-verified, email-unverified,
+ *   account         account-tab-<part>, account-usage, credits, credit-history, profile-<field>, profile-submit, email-verified, email-unverified,
  *                   resend-verification, password-current, password-new, password-submit, devices, end-session, logout-all,
  *                   api-keys, key-name, key-submit, key-value, revoke-key, history, export, leave-sure, leave-password,
  *                   leave-submit
