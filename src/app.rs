@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{Providers, Tokens};
+use crate::ai::{DeadReplies, Providers, Tokens};
 use crate::audit::Audit;
 use crate::cache::Caches;
 use crate::characters::Characters;
@@ -48,6 +48,7 @@ pub use seeding::{seed, unseed};
 const API: &[Routes] = &[
     accounts::routes,
     ai::routes,
+    ai::dead_routes,
     audit::routes,
     characters::routes,
     conversations::routes,
@@ -194,6 +195,7 @@ impl App {
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
         let audit = Audit::new(pool.clone());
+        let dead_replies = DeadReplies::new(pool.clone(), conversations.clone(), audit.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let counted = hub.clone();
@@ -227,6 +229,7 @@ impl App {
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
+                    .app_data(web::Data::new(dead_replies.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(memories.clone()))
                     .app_data(web::Data::new(outbox.clone()))
