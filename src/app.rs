@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{Providers, Tokens};
+use crate::ai::{DeadReplies, Providers, Tokens};
 use crate::audit::Audit;
 use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
@@ -34,6 +34,7 @@ use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
+use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
@@ -49,6 +50,7 @@ pub use seeding::{seed, unseed};
 const API: &[Routes] = &[
     accounts::routes,
     ai::routes,
+    ai::dead_routes,
     audit::routes,
     billing::routes,
     characters::routes,
@@ -129,6 +131,7 @@ impl App {
             journal: Arc::new(
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
+            drafts: Arc::new(PostgresDrafts::new(&database.connector())),
             generator: Arc::new(providers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
@@ -198,6 +201,7 @@ impl App {
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
         let audit = Audit::new(pool.clone());
+        let dead_replies = DeadReplies::new(pool.clone(), conversations.clone(), audit.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let counted = hub.clone();
@@ -232,6 +236,7 @@ impl App {
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
+                    .app_data(web::Data::new(dead_replies.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(memories.clone()))
                     .app_data(web::Data::new(outbox.clone()))

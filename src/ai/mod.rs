@@ -4,6 +4,7 @@
 //! OpenAI-compatible API (`openai`), or the built-in one for when there is none ([`offline`]). Tries, deadlines and
 //! the order of jobs are the engine's pool's; here is one request at a time.
 
+mod dead;
 pub mod offline;
 mod openai;
 mod providers;
@@ -11,6 +12,7 @@ mod routes;
 mod status;
 mod tokens;
 
+pub use dead::{DeadReplies, routes as dead_routes};
 pub use providers::{ProviderError, Providers};
 pub use routes::routes;
 pub use status::{ProviderState, ProviderStatus};
