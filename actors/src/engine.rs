@@ -10,13 +10,15 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::copies::Copies;
+pub use crate::copies::CopyNumbers;
 use crate::directory::{Directory, NotTaken};
 use crate::domain::{CharacterId, Message, MessageId, Revision, RoomId, Usage, UserId};
 use crate::journal::Journal;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
-    Archive, Clock, Fanout, Generator, JournalStore, OpenTurn, StoreError, TakeUp, TokenCounter,
+    Archive, Clock, Fanout, Generator, JournalStore, OpenTurn, StoreError, Summaries, TakeUp, TokenCounter,
 };
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
@@ -41,6 +43,7 @@ pub struct Ports {
     pub tokens: Arc<dyn TokenCounter>,
     pub fanout: Arc<dyn Fanout>,
     pub clock: Arc<dyn Clock>,
+    pub summaries: Arc<dyn Summaries>,
 }
 
 /// A part of the actor tree, for the console.
@@ -84,6 +87,10 @@ pub struct EngineSnapshot {
     pub journal: JournalSnapshot,
     /// Replies under way or waiting in rooms.
     pub turns: usize,
+    /// Ends of logs that rooms keep for prompts; held are rooms.
+    pub tails: CopyNumbers,
+    /// What characters remember of people; held are sets of facts.
+    pub memories: CopyNumbers,
 }
 
 /// What all actors of one engine share.
@@ -95,6 +102,8 @@ pub(crate) struct Context {
     pub rooms: Arc<Directory<Room>>,
     pub users: Arc<Directory<User>>,
     pub personas: Arc<Directory<Persona>>,
+    /// What prompts are made of and is kept in memory.
+    pub copies: Arc<Copies>,
     /// Replies running or waiting on this node.
     pub turns_open: Arc<AtomicUsize>,
     draining: AtomicBool,
@@ -129,6 +138,7 @@ impl Engine {
             rooms: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
             users: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
             personas: Arc::new(Directory::new(runtime, restarts_max, window)),
+            copies: Arc::new(Copies::new(settings.turn.memories_fresh)),
             turns_open: Arc::default(),
             draining: AtomicBool::new(false),
             settings,
@@ -225,7 +235,18 @@ impl Engine {
 
     /// A user's plan or time zone was changed: the next use loads it anew.
     pub fn user_changed(&self, user: UserId) {
+        self.context.copies.forget_person(user);
         self.context.users.send_if_live(user, UserMsg::Reload);
+    }
+
+    /// The user changed what characters remember of them, or had it forgotten: it counts from the next reply on.
+    pub fn memories_changed(&self, user: UserId) {
+        self.context.copies.forget_person(user);
+    }
+
+    /// A summary of the room's older turns was stored.
+    pub fn summarised(&self, room: RoomId) {
+        self.context.rooms.send_if_live(room, RoomMsg::Summarised);
     }
 
     /// A character was changed: the next reply is made from what it now is.
@@ -276,7 +297,18 @@ impl Engine {
             pool: self.context.pool.snapshot(),
             journal: self.context.journal.snapshot(),
             turns: self.context.turns_open.load(Relaxed),
+            tails: self.context.copies.tails.numbers(),
+            memories: self.context.copies.memories.numbers(),
         }
+    }
+
+    /// The messages that a live room keeps for its prompts, and the revision above which these are all that stand: for
+    /// tests.
+    #[cfg(any(test, feature = "testsuite"))]
+    pub async fn tail(&self, room: RoomId) -> Option<(Vec<Arc<Message>>, Revision)> {
+        let (answer, tail) = oneshot::channel();
+        self.context.rooms.send_if_live(room, RoomMsg::Tail(answer));
+        tail.await.ok().flatten()
     }
 
     /// Makes the room's actor panic: for tests of supervision.

@@ -25,6 +25,7 @@ use crate::persona::Names;
 use crate::pool::{Bill, Job, PoolEvent};
 use crate::ports::OpenTurn;
 use crate::room::RoomMsg;
+use crate::room::tail::Known;
 use compose::{Composed, compose};
 use said::Said;
 
@@ -80,8 +81,10 @@ pub(crate) struct Arguments {
     /// Cancelled when a person stops the reply.
     pub stop: CancellationToken,
     pub names: Arc<Names>,
-    /// The character knows what was said after this revision, and what it is asked.
+    /// The character knows what was said after this revision, which is below what it is asked.
     pub since: Revision,
+    /// What the room's tail holds of that.
+    pub known: Known,
 }
 
 pub(crate) struct Begin;

@@ -6,9 +6,9 @@ use ractor::{ActorId, ActorRef};
 use tokio_util::sync::CancellationToken;
 
 use super::{Running, attempt, status, typing};
-use crate::domain::{FailureCode, Finish, MessageId, ReplyState, utf16_len};
+use crate::domain::{FailureCode, Finish, Into, MessageId, ReplyState, utf16_len};
 use crate::persona::Names;
-use crate::ports::{OpenTurn, RoomRecord};
+use crate::ports::OpenTurn;
 use crate::protocol::{RoomEvent, Typing};
 use crate::room::{Room, RoomMsg, State};
 use crate::settings::Recovery;
@@ -25,8 +25,9 @@ impl Room {
             return;
         }
         let stop = CancellationToken::new();
-        let arguments = arguments(myself, state.record.as_ref().ok(), &turn, &stop);
+        let arguments = self.arguments(myself, state, &turn, &stop);
         let actor = Turn::spawn(&self.context, arguments, myself);
+        let line = state.replies.by_character.entry(turn.character).or_default();
         line.running = Some(Running {
             turn,
             actor: Some(actor),
@@ -111,6 +112,8 @@ impl Room {
         state: &mut State,
         turns: Vec<OpenTurn>,
     ) {
+        // Another node wrote this log, or may have.
+        state.tail.forget();
         for turn in turns {
             let known = state.replies.running(turn.message).is_some();
             if known || state.record.is_err() {
@@ -128,17 +131,28 @@ impl Room {
     }
 }
 
-/// What the turn needs to know of its room, as it is when the reply begins.
-fn arguments(
-    myself: &ActorRef<RoomMsg>,
-    record: Option<&RoomRecord>,
-    turn: &OpenTurn,
-    stop: &CancellationToken,
-) -> Arguments {
-    let names = Arc::new(record.map(Names::of).unwrap_or_default());
-    // One that has left knows no more than what it is asked.
-    let since = record
-        .and_then(|record| record.character(turn.character))
-        .map_or(turn.asked_offset, |character| character.since);
-    Arguments { turn: turn.clone(), room: myself.clone(), stop: stop.clone(), names, since }
+impl Room {
+    /// What the turn needs to know of its room, as it is when the reply begins.
+    fn arguments(
+        &self,
+        myself: &ActorRef<RoomMsg>,
+        state: &mut State,
+        turn: &OpenTurn,
+        stop: &CancellationToken,
+    ) -> Arguments {
+        let record = state.record.as_ref().ok();
+        let names = Arc::new(record.map(Names::of).unwrap_or_default());
+        // One that has left knows no more than what it is asked. What it is asked it always knows.
+        let since = record
+            .and_then(|record| record.character(turn.character))
+            .map_or(turn.asked_offset, |character| character.since)
+            .min(turn.asked_offset - 1);
+        let last = match turn.into {
+            Into::Continuation(of) => of,
+            Into::New | Into::Variant(_) => turn.asked,
+        };
+        let up_to = (turn.asked_offset, last);
+        let known = state.tail.known(turn.character, since, up_to, &self.context.settings.turn);
+        Arguments { turn: turn.clone(), room: myself.clone(), stop: stop.clone(), names, since, known }
+    }
 }
