@@ -36,6 +36,7 @@ use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
+use crate::summaries::{Summarizer, Wishes};
 use crate::{
     accounts, ai, audit, cache, characters, control, conversations, http, jobs, memory, outbound, realtime,
 };
@@ -57,6 +58,9 @@ const API: &[Routes] = &[
 ];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[cache::routes, conversations::pages, jobs::pages, realtime::routes];
+
+/// How old a copy of what a character remembers may be where other nodes may write to the same database.
+const MEMORIES_FRESH_SHARED: Duration = Duration::from_secs(2);
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -110,7 +114,7 @@ impl App {
         tracing::info!("{seeded}");
 
         // The engine and its outside.
-        let settings = config.engine_settings();
+        let mut settings = config.engine_settings();
         let plans = settings.plans.clone();
         let name = format!("{}:{}", config.server.host, config.server.port);
         let beat = config.database.node_beat();
@@ -119,8 +123,13 @@ impl App {
             Some(_) => OtherNodes::Gone,
             None => OtherNodes::Leased(config.database.node_dead_after()),
         };
+        if others != OtherNodes::Gone {
+            // Nobody tells this node what a character learned on another one.
+            settings.turn.memories_fresh = settings.turn.memories_fresh.min(MEMORIES_FRESH_SHARED);
+        }
         let hub = Hub::new(config.realtime_settings());
         let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
+        let wishes = Wishes::new(pool.clone());
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
             journal: Arc::new(
@@ -130,14 +139,21 @@ impl App {
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
             clock: Arc::new(SystemClock),
+            summaries: Arc::new(wishes.clone()),
+        };
+        let summarizer = Summarizer {
+            wishes,
+            archive: ports.archive.clone(),
+            generator: ports.generator.clone(),
+            tokens: ports.tokens.clone(),
+            max_tokens: settings.turn.prompt.summary_max_tokens,
         };
         let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
 
         // The features around it.
         let tokens = accounts.tokens().clone();
         let characters = Characters::open(pool.clone(), &config.characters);
-        characters.on_changed(tasks::character_changed(&engine, &hub));
-        let memories = Memories::new(pool.clone());
+        let memories = Memories::new(pool.clone(), engine.clone());
         let told = hub.clone();
         let conversations = Conversations::new(
             pool.clone(),
@@ -147,6 +163,7 @@ impl App {
             config.conversation_settings(),
             Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
         );
+        characters.on_changed(tasks::character_changed(&engine, &hub, &conversations));
         let last_seen = LastSeen::new(pool.clone());
         hub.attach(Arc::new(LiveBackend {
             epoch: database.epoch(),
@@ -162,8 +179,9 @@ impl App {
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         let gates = Gates::new(accounts.clone(), config.clone());
-        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates));
-        let caches = Caches::new(characters.caches().into_iter().chain([gates.cache()]).collect());
+        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates, &conversations));
+        let caches = characters.caches().into_iter().chain([gates.cache(), conversations.cache()]);
+        let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
         let people = People::new(accounts.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
@@ -174,6 +192,7 @@ impl App {
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
+        handlers.extend(summarizer.handlers());
         let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
             pool.clone(),

@@ -244,11 +244,6 @@ impl Engine {
         self.context.copies.forget_person(user);
     }
 
-    /// A summary of the room's older turns was stored.
-    pub fn summarised(&self, room: RoomId) {
-        self.context.rooms.send_if_live(room, RoomMsg::Summarised);
-    }
-
     /// A character was changed: the next reply is made from what it now is.
     pub fn character_changed(&self, character: CharacterId) {
         self.context.personas.send_if_live(character, PersonaMsg::Changed);

@@ -71,8 +71,6 @@ pub(crate) enum RoomMsg {
         character: CharacterId,
         summary: tail::SummaryCopy,
     },
-    /// Another summary was stored.
-    Summarised,
     /// A running turn tells.
     Turn {
         turn: MessageId,
@@ -292,10 +290,6 @@ impl Actor for Room {
             RoomMsg::Committed(committed) => self.on_committed(&myself, state, committed),
             RoomMsg::TailRead(read) => state.tail.fill(read, &self.context.settings.turn),
             RoomMsg::SummaryRead { character, summary } => state.tail.summary_read(character, summary),
-            RoomMsg::Summarised => {
-                state.mailbox.handled();
-                state.tail.forget_summaries();
-            }
             RoomMsg::Turn { turn, news } => self.on_turn_news(&myself, state, turn, news),
             RoomMsg::Read { user, read_offset, responder } => {
                 state.mailbox.handled();

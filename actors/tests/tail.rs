@@ -256,7 +256,6 @@ async fn older_turns_are_told_in_short_once_there_is_no_room_for_them() {
 
     let summary = Summary { text: "Mira counted aloud.".into(), since: 0, up_to: wish.up_to };
     scene.test.store.add_summary(scene.room, scene.ada, summary);
-    scene.test.engine.summarised(scene.room);
     let (reads, wishes) = (scene.test.store.reads("summary"), scene.test.summaries.wishes().len());
     let mut beginning: Option<Vec<PromptMessage>> = None;
     for n in 0..3 {
@@ -271,7 +270,7 @@ async fn older_turns_are_told_in_short_once_there_is_no_room_for_them() {
         let now = request.messages[..5].to_vec();
         assert_eq!(*beginning.get_or_insert(now.clone()), now, "the prefix stays");
     }
-    assert_eq!(scene.test.store.reads("summary"), reads + 1);
+    assert_eq!(scene.test.store.reads("summary"), reads + 1, "looked for when something is missing");
     assert_eq!(scene.test.summaries.wishes().len(), wishes, "nothing is missing");
     assert_eq!(scene.asked()[0], 1);
 

@@ -31,6 +31,9 @@ pub struct EngineSettings {
     pub typing_ttl_ms: u64,
     pub commit_deadline_ms: u64,
     pub delta_merge_ms: u64,
+    pub tail_max_messages: usize,
+    pub tail_max_bytes: usize,
+    pub memories_fresh_ms: u64,
     pub history_max_messages: usize,
     pub reply_max_chars: usize,
     pub members_max: usize,
@@ -40,6 +43,7 @@ pub struct EngineSettings {
     pub lore_scan_depth: usize,
     pub lore_max_tokens: usize,
     pub memory_max_tokens: usize,
+    pub summary_max_tokens: usize,
     pub memories_max: usize,
     pub recovery: RecoverySetting,
     pub restarts_max: usize,
@@ -61,6 +65,9 @@ impl Default for EngineSettings {
             typing_ttl_ms: ms(room.typing_ttl),
             commit_deadline_ms: ms(room.commit_deadline),
             delta_merge_ms: ms(turn.delta_merge),
+            tail_max_messages: turn.tail_max_messages,
+            tail_max_bytes: turn.tail_max_bytes,
+            memories_fresh_ms: ms(turn.memories_fresh),
             history_max_messages: turn.history_max_messages,
             reply_max_chars: turn.reply_max_chars,
             members_max: room.members_max,
@@ -70,6 +77,7 @@ impl Default for EngineSettings {
             lore_scan_depth: turn.prompt.lore_scan_depth,
             lore_max_tokens: turn.prompt.lore_max_tokens,
             memory_max_tokens: turn.prompt.memory_max_tokens,
+            summary_max_tokens: turn.prompt.summary_max_tokens,
             memories_max: turn.memories_max,
             recovery: match turn.recovery {
                 engine::Recovery::Restart => RecoverySetting::Restart,
@@ -104,12 +112,16 @@ impl EngineSettings {
     pub(super) fn turn(&self) -> engine::TurnSettings {
         engine::TurnSettings {
             delta_merge: Duration::from_millis(self.delta_merge_ms),
+            tail_max_messages: self.tail_max_messages,
+            tail_max_bytes: self.tail_max_bytes,
+            memories_fresh: Duration::from_millis(self.memories_fresh_ms),
             history_max_messages: self.history_max_messages,
             reply_max_chars: self.reply_max_chars,
             prompt: engine::PromptSettings {
                 lore_scan_depth: self.lore_scan_depth,
                 lore_max_tokens: self.lore_max_tokens,
                 memory_max_tokens: self.memory_max_tokens,
+                summary_max_tokens: self.summary_max_tokens,
             },
             memories_max: self.memories_max,
             recovery: match self.recovery {

@@ -285,11 +285,6 @@ impl Tail {
         }
     }
 
-    /// Another one was stored.
-    pub fn forget_summaries(&mut self) {
-        self.summaries.clear();
-    }
-
     /// The room's log went from `stood` to `revision`, and these events tell of it.
     pub(super) fn follow(
         &mut self,

@@ -46,6 +46,7 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
     )
     .map_err(failed)?;
     let last = part(turn).unwrap_or(turn.asked);
+    let mut looked = false;
     let (request, so_far) = loop {
         // Deleted meanwhile: there is nothing to answer, or to go on with.
         let Some(said) = history.messages.last().filter(|said| said.id == last) else {
@@ -55,7 +56,7 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
         match ask(context, arguments, &history, &memories, &user_name).await? {
             Made::Ready(request, None) => break (request, so_far),
             Made::Ready(request, Some(up_to)) => {
-                if !known::look_for_summary(context, arguments, &mut history).await.map_err(failed)? {
+                if !another_summary(context, arguments, &mut history, &mut looked).await? {
                     let wish = SummaryWish {
                         room: turn.room,
                         character: turn.character,
@@ -67,8 +68,9 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
                     break (request, so_far);
                 }
             }
+            // What is missing may be told in a summary; then it is enough.
             Made::Short => {
-                if !known::look_for_summary(context, arguments, &mut history).await.map_err(failed)? {
+                if !another_summary(context, arguments, &mut history, &mut looked).await? {
                     history =
                         known::all_history(context, arguments, history.summary).await.map_err(failed)?;
                 }
@@ -82,6 +84,19 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
         chars_left: settings.reply_max_chars.saturating_sub(said),
         behind: so_far.and_then(|content| content.as_str().chars().next_back()),
     })
+}
+
+/// Looks for the summary, once in a turn; answers whether it is another than was known.
+async fn another_summary(
+    context: &Context,
+    arguments: &Arguments,
+    history: &mut History,
+    looked: &mut bool,
+) -> Result<bool, Ended> {
+    if std::mem::replace(looked, true) {
+        return Ok(false);
+    }
+    known::look_for_summary(context, arguments, history).await.map_err(failed)
 }
 
 async fn ask(

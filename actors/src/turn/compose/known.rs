@@ -79,23 +79,25 @@ fn last_of(arguments: &Arguments) -> crate::domain::MessageId {
     super::part(&arguments.turn).unwrap_or(arguments.turn.asked)
 }
 
-/// Looks for a summary, once; answers whether there is one that was not known.
+/// Looks for the character's summary; answers whether it is another than was known. One that is made in the background is told by
+/// nobody: it is looked for when something is missing.
 pub(super) async fn look_for_summary(
     context: &Context,
     arguments: &Arguments,
     history: &mut History,
 ) -> Result<bool, FailureCode> {
-    if history.summary != SummaryCopy::Unread || context.settings.turn.prompt.summary_max_tokens == 0 {
+    if context.settings.turn.prompt.summary_max_tokens == 0 {
         return Ok(false);
     }
     let turn = &arguments.turn;
     let archive = &context.ports.archive;
     let stored = patiently(|| archive.summary(turn.room, turn.character)).await?;
+    let news = stored.as_ref() != history.summary.get();
     history.summary = SummaryCopy::of(stored);
     let _ = arguments
         .room
         .send_message(RoomMsg::SummaryRead { character: turn.character, summary: history.summary.clone() });
-    Ok(history.summary.get().is_some())
+    Ok(news)
 }
 
 /// What the character may know of those who are here.
