@@ -38,6 +38,7 @@ use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
+use crate::summaries::{Summarizer, Wishes};
 use crate::{
     accounts, ai, audit, billing, cache, characters, control, conversations, http, jobs, memory, outbound,
     realtime,
@@ -62,6 +63,9 @@ const API: &[Routes] = &[
 ];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[ai::pages, cache::routes, conversations::pages, jobs::pages, realtime::routes];
+
+/// How old a copy of what a character remembers may be where other nodes may write to the same database.
+const MEMORIES_FRESH_SHARED: Duration = Duration::from_secs(2);
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -115,7 +119,7 @@ impl App {
         tracing::info!("{seeded}");
 
         // The engine and its outside.
-        let settings = config.engine_settings();
+        let mut settings = config.engine_settings();
         let plans = settings.plans.clone();
         let name = format!("{}:{}", config.server.host, config.server.port);
         let beat = config.database.node_beat();
@@ -124,12 +128,17 @@ impl App {
             Some(_) => OtherNodes::Gone,
             None => OtherNodes::Leased(config.database.node_dead_after()),
         };
+        if others != OtherNodes::Gone {
+            // Nobody tells this node what a character learned on another one.
+            settings.turn.memories_fresh = settings.turn.memories_fresh.min(MEMORIES_FRESH_SHARED);
+        }
         let hub = Hub::new(config.realtime_settings());
         let providers = Providers::new(&config.ai)?
             .read_every(settings.turn.delta_merge)
             .waited_for(settings.pool.first_token_timeout);
         let desk = ProviderDesk::new(providers.clone(), pool.clone());
         desk.load().await.context("what is switched at providers cannot be read")?;
+        let wishes = Wishes::new(pool.clone());
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
             journal: Arc::new(
@@ -140,14 +149,21 @@ impl App {
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
             clock: Arc::new(SystemClock),
+            summaries: Arc::new(wishes.clone()),
+        };
+        let summarizer = Summarizer {
+            wishes,
+            archive: ports.archive.clone(),
+            generator: ports.generator.clone(),
+            tokens: ports.tokens.clone(),
+            max_tokens: settings.turn.prompt.summary_max_tokens,
         };
         let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
 
         // The features around it.
         let tokens = accounts.tokens().clone();
         let characters = Characters::open(pool.clone(), &config.characters);
-        characters.on_changed(tasks::character_changed(&engine, &hub));
-        let memories = Memories::new(pool.clone());
+        let memories = Memories::new(pool.clone(), engine.clone());
         let told = hub.clone();
         let conversations = Conversations::new(
             pool.clone(),
@@ -157,6 +173,7 @@ impl App {
             config.conversation_settings(),
             Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
         );
+        characters.on_changed(tasks::character_changed(&engine, &hub, &conversations));
         let last_seen = LastSeen::new(pool.clone());
         hub.attach(Arc::new(LiveBackend {
             epoch: database.epoch(),
@@ -172,8 +189,9 @@ impl App {
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         let gates = Gates::new(accounts.clone(), config.clone());
-        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates));
-        let caches = Caches::new(characters.caches().into_iter().chain([gates.cache()]).collect());
+        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates, &conversations));
+        let caches = characters.caches().into_iter().chain([gates.cache(), conversations.cache()]);
+        let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
         let people = People::new(accounts.clone());
         let ledger = Ledger::new(pool.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
@@ -187,6 +205,7 @@ impl App {
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
+        handlers.extend(summarizer.handlers());
         let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
             pool.clone(),

@@ -4,6 +4,7 @@
 //! Who changes something commits first and then [forgets](Cache::forget) the copy. A reader that looked into the database
 //! before that cannot put its older finding back: what was loaded before a `forget` is not kept.
 
+mod engine;
 mod routes;
 
 use std::future::Future;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use moka::sync::Cache as Kept;
 
+pub use engine::of_engine;
 pub use routes::routes;
 
 /// One kind of copies. Cheap to clone; all clones are the same.

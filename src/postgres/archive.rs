@@ -17,7 +17,7 @@ use greenroom_actors::domain::{
     ModelChoice, NodeId, Plans, Priority, Revision, RoomDetails, RoomId, UserId,
 };
 use greenroom_actors::ports::{
-    Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, TakenUp, UserRecord,
+    Answered, Archive, OpenTurn, RoomRecord, StoreError, StoredSummary, Summary, TakeUp, TakenUp, UserRecord,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -88,6 +88,10 @@ const MEMORIES: &str =
     WHERE m.user_id IN (SELECT user_id FROM present) AND m.character_id = $2
         AND (m.room_id = $1 OR (SELECT count(*) FROM present) = 1)
     ORDER BY m.updated_at DESC, m.id DESC LIMIT $3";
+
+/// The journal drops those that are void.
+const SUMMARY: &str =
+    "SELECT text, since, up_to FROM room_summaries WHERE room_id = $1 AND character_id = $2";
 
 /// What [`open_turn`] reads.
 const TURN_COLUMNS: &str =
@@ -221,6 +225,23 @@ impl Archive for PostgresArchive {
         message: MessageId,
     ) -> BoxFuture<'_, Result<Option<Answered>, StoreError>> {
         async move { answered::answered(&self.client().await?, room, message).await }.boxed()
+    }
+
+    fn summary(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+    ) -> BoxFuture<'_, Result<StoredSummary, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let row = query(&client, SUMMARY, &[&room.uuid(), &character.uuid()]).await?.pop();
+            Ok(row.map(|row| Summary {
+                text: row.get::<_, &str>(0).into(),
+                since: row.get(1),
+                up_to: row.get(2),
+            }))
+        }
+        .boxed()
     }
 
     fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>> {

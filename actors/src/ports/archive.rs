@@ -91,6 +91,19 @@ pub struct Answered {
     pub replies: Vec<Message>,
 }
 
+/// What a character keeps of turns that its prompts have no room for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub text: Arc<str>,
+    /// It is of messages above this revision: the character was there.
+    pub since: Revision,
+    /// And up to this one.
+    pub up_to: Revision,
+}
+
+/// A summary, where there is one.
+pub type StoredSummary = Option<Summary>;
+
 /// Which open turns to take up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TakeUp {
@@ -140,6 +153,13 @@ pub trait Archive: Send + Sync + 'static {
         character: CharacterId,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>>;
+
+    /// The character's summary of older turns of the room. None that stands covers a message that was changed since.
+    fn summary(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+    ) -> BoxFuture<'_, Result<StoredSummary, StoreError>>;
 
     /// Raises the fence of at most `limit` open turns, makes this node their holder, and returns them.
     fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>>;

@@ -156,4 +156,9 @@ pub trait Generator: Send + Sync + 'static {
 /// Counts tokens as the model's tokeniser would, or a little more.
 pub trait TokenCounter: Send + Sync + 'static {
     fn count(&self, text: &str) -> usize;
+
+    /// The share by which models of other makers may count more than this, 0 to 1: prompts leave it free.
+    fn margin(&self) -> f32 {
+        0.0
+    }
 }
