@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{Providers, Tokens};
+use crate::ai::{AiUsage, Answers, Providers, Tokens};
 use crate::audit::Audit;
 use crate::cache::Caches;
 use crate::characters::Characters;
@@ -121,12 +121,13 @@ impl App {
         };
         let hub = Hub::new(config.realtime_settings());
         let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
+        let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
             journal: Arc::new(
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
-            generator: Arc::new(providers.clone()),
+            generator: Arc::new(answers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
             clock: Arc::new(SystemClock),
@@ -163,14 +164,17 @@ impl App {
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         let gates = Gates::new(accounts.clone(), config.clone());
         accounts.on_changed(tasks::account_changed(&engine, &hub, &gates));
-        let caches = Caches::new(characters.caches().into_iter().chain([gates.cache()]).collect());
+        let further = [gates.cache(), answers.cache()];
+        let caches = Caches::new(characters.caches().into_iter().chain(further).collect());
         let people = People::new(accounts.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
+        let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.extend(accounts.handlers());
+        handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
@@ -188,6 +192,7 @@ impl App {
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
+        AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
@@ -224,6 +229,7 @@ impl App {
                     .app_data(web::Data::new(caches.clone()))
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
+                    .app_data(web::Data::new(usage.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(memories.clone()))

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::directory::{Lodging, Mailbox, Resident};
 use crate::domain::{CharacterId, FailureCode, Memory, Message, Sender, UserId};
 use crate::engine::Context;
-use crate::ports::{GenerateRequest, PromptMessage, PromptRole, RoomRecord};
+use crate::ports::{Freshness, GenerateRequest, PromptMessage, PromptRole, RoomRecord};
 use crate::prompt::{self, Asked, Script};
 
 pub(crate) enum PersonaMsg {
@@ -30,6 +30,7 @@ pub(crate) struct Ask {
     pub history: Vec<Message>,
     /// An instruction behind all that.
     pub cue: Option<&'static str>,
+    pub freshness: Freshness,
     /// What the character may know here, oldest first.
     pub memories: Vec<Memory>,
     pub answer: oneshot::Sender<Result<Arc<GenerateRequest>, FailureCode>>,
@@ -154,6 +155,6 @@ impl Persona {
         // Far shorter than the margin that the prompt leaves.
         let cue = ask.cue.map(|cue| PromptMessage { role: PromptRole::System, content: cue.to_owned() });
         request.messages.extend(cue);
-        request
+        GenerateRequest { freshness: ask.freshness, ..request }
     }
 }

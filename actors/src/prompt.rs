@@ -20,7 +20,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::domain::{AttachmentKind, CharacterRecord, Memory, Message, Purpose, RoomId, Sender, UserId};
-use crate::ports::{GenerateRequest, PromptMessage, PromptRole, TokenCounter};
+use crate::ports::{Freshness, GenerateRequest, PromptMessage, PromptRole, TokenCounter};
 use crate::settings::PromptSettings;
 use lore::Scan;
 use macros::{Macros, seed_of};
@@ -77,6 +77,7 @@ pub fn compose(
         temperature: script.record.model.temperature,
         stop: Vec::new(),
         purpose: Purpose::Reply,
+        freshness: Freshness::Any,
     }
 }
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, MessageKind, ModelChoice, PerCharacter,
-    Plan, Plans, Priority, RoomCharacter, RoomId, RoomMember, UserId, Window,
+    Plan, Plans, Priority, ResponseCache, RoomCharacter, RoomId, RoomMember, UserId, Window,
 };
 use crate::engine::{Engine, Ports};
 use crate::ports::{Clock, TokenCounter};
@@ -187,6 +187,7 @@ pub fn character(name: &str) -> CharacterRecord {
             temperature: 0.8,
             max_tokens: 200,
             context_tokens: 4_000,
+            response_cache: ResponseCache::Off,
         },
         version: 1,
     }

@@ -4,14 +4,18 @@
 //! OpenAI-compatible API (`openai`), or the built-in one for when there is none ([`offline`]). Tries, deadlines and
 //! the order of jobs are the engine's pool's; here is one request at a time.
 
+mod answers;
 pub mod offline;
 mod openai;
 mod providers;
 mod routes;
 mod status;
 mod tokens;
+pub mod usage;
 
+pub use answers::Answers;
 pub use providers::{ProviderError, Providers};
 pub use routes::routes;
 pub use status::{ProviderState, ProviderStatus};
 pub use tokens::Tokens;
+pub use usage::AiUsage;

@@ -5,12 +5,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{ProviderStatus, Providers};
+use super::{ProviderStatus, Providers, usage};
 use crate::error::ErrorBody;
 use crate::http::Caller;
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(status).service(models);
+    config.service(status).service(models).configure(usage::routes);
 }
 
 #[derive(Serialize, ToSchema)]

@@ -1,6 +1,7 @@
 //! AI providers: any that speaks the OpenAI-compatible API, and the offline one that needs none.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,14 @@ pub struct AiSettings {
     pub default_provider: String,
     /// Between two words of the offline provider.
     pub offline_word_delay_ms: u64,
+    /// Days that the row of each call to a model is kept; 0 is for ever.
+    pub calls_keep_days: u32,
+    /// Seconds that an answer is given again, of characters that allow it.
+    pub response_cache_s: u64,
+    /// Answers that are kept.
+    pub response_cache_max: u64,
+    /// Bytes of all of them.
+    pub response_cache_max_bytes: u64,
     pub providers: BTreeMap<String, ProviderSettings>,
 }
 
@@ -124,12 +133,22 @@ impl Default for AiSettings {
         Self {
             default_provider: AUTO.to_owned(),
             offline_word_delay_ms: 40,
+            calls_keep_days: 90,
+            response_cache_s: 3_600,
+            response_cache_max: 10_000,
+            response_cache_max_bytes: 64 * 1_024 * 1_024,
             providers: providers.into_iter().map(|(name, provider)| (name.to_owned(), provider)).collect(),
         }
     }
 }
 
 impl AiSettings {
+    /// How long an answer is given again.
+    #[must_use]
+    pub fn response_cache_life(&self) -> Duration {
+        Duration::from_secs(self.response_cache_s)
+    }
+
     /// The providers that characters can speak through, by name.
     pub fn active(&self) -> impl Iterator<Item = (&str, &ProviderSettings)> {
         self.providers

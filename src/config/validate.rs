@@ -276,6 +276,21 @@ impl Config {
                 "takes the model for characters that name none",
             );
         }
+        broken.unless(
+            self.ai.calls_keep_days <= 36_500,
+            "ai.calls_keep_days",
+            "takes at most 36500 days; 0 is for ever",
+        );
+        broken.unless(
+            (1..=86_400).contains(&self.ai.response_cache_s),
+            "ai.response_cache_s",
+            "takes 1 to 86400 seconds; each character says whether its answers are kept at all",
+        );
+        broken.unless(
+            self.ai.response_cache_max_bytes <= 4 * 1_024 * 1_024 * 1_024,
+            "ai.response_cache_max_bytes",
+            "takes at most 4 GB",
+        );
         let default = self.ai.default_name();
         let usable = default == OFFLINE || self.ai.active().any(|(name, _)| name == default);
         broken.unless(

@@ -9,7 +9,7 @@ use super::{Arguments, Ended};
 use crate::domain::{FailureCode, Into, MessageId, ReplyState, Sender};
 use crate::engine::Context;
 use crate::persona::{Ask, PersonaMsg};
-use crate::ports::{GenerateRequest, OpenTurn, StoreError};
+use crate::ports::{Freshness, GenerateRequest, OpenTurn, StoreError};
 
 /// How long a database that went away may keep a turn from reading its history.
 const COMPOSE_TRIES: u32 = 5;
@@ -65,6 +65,7 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
         history,
         memories,
         cue,
+        freshness: freshness(turn),
         answer,
     };
     let sent = context.personas.send(turn.character, PersonaMsg::Compose(ask));
@@ -87,6 +88,14 @@ fn part(turn: &OpenTurn) -> Option<MessageId> {
     match turn.into {
         Into::Continuation(of) => Some(of),
         Into::New | Into::Variant(_) => None,
+    }
+}
+
+/// Who has a reply made anew wants another one than there is.
+fn freshness(turn: &OpenTurn) -> Freshness {
+    match turn.into {
+        Into::Variant(_) => Freshness::Fresh,
+        Into::New | Into::Continuation(_) => Freshness::Any,
     }
 }
 
