@@ -20,7 +20,7 @@ async fn everybody_hears_that_the_caches_work_and_admins_how_well() {
         let (_, view) = app.get("/cache/status", Some(&admin.token)).await;
         let caches = view["caches"].as_array().unwrap().clone();
         let names: Vec<_> = caches.iter().map(|cache| cache["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["characters", "character-slugs", "character-counts", "premium"]);
+        assert_eq!(names, ["characters", "character-slugs", "character-counts", "premium", "ai-answers"]);
         caches[0].clone()
     };
     // What was seeded is looked at once by the news of it.
