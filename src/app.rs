@@ -33,7 +33,7 @@ use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
-use crate::postgres::journal::PostgresJournal;
+use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
 use crate::{
@@ -126,6 +126,7 @@ impl App {
             journal: Arc::new(
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
+            charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
             generator: Arc::new(providers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
