@@ -26,7 +26,8 @@ impl Spoken {
     }
 
     pub fn push(&mut self, more: &str) -> Said {
-        let seen = self.remember.filter(more);
+        let plain = if more.contains('\0') { &more.replace('\0', "") } else { more };
+        let seen = self.remember.filter(plain);
         self.pass(&seen)
     }
 
@@ -54,10 +55,10 @@ impl Spoken {
         Said { text, end: if long { Some(Finish::Length) } else { end } }
     }
 
-    /// Without NUL, and no longer than it may be.
+    /// No longer than it may be.
     fn cut(&mut self, text: &str) -> (String, bool) {
         let mut out = String::with_capacity(text.len());
-        for sign in text.chars().filter(|sign| *sign != '\0') {
+        for sign in text.chars() {
             if self.chars_left == 0 {
                 return (out, true);
             }
@@ -83,10 +84,9 @@ mod tests {
         let mut spoken = Spoken::new(&["STOP".to_owned()], 100);
         assert!(!spoken.has_said());
         assert_eq!(text(spoken.push("Hi.\n[[remember: I like ")), "Hi.");
-        assert_eq!(text(spoken.push("tea]] ST")), "");
-        assert_eq!(text(spoken.push("ART")), "\nSTART");
-        assert_eq!(spoken.push(" ST\0OP"), Said { text: " ".into(), end: None });
-        assert_eq!(spoken.push("x STOP y"), Said { text: "STOPx ".into(), end: Some(Finish::Complete) });
+        assert_eq!(text(spoken.push("tea]] ST")), "\n");
+        assert_eq!(text(spoken.push("ART")), "START");
+        assert_eq!(spoken.push(" ST\0OP y"), Said { text: " ".into(), end: Some(Finish::Complete) });
     }
 
     #[test]
