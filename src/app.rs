@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{AiUsage, Answers, Providers, Tokens};
+use crate::ai::{AiUsage, Answers, Estimates, Providers, Tokens};
 use crate::audit::Audit;
 use crate::cache::Caches;
 use crate::characters::Characters;
@@ -33,7 +33,7 @@ use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
-use crate::postgres::journal::PostgresJournal;
+use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
 use crate::{
@@ -122,11 +122,14 @@ impl App {
         let hub = Hub::new(config.realtime_settings());
         let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
         let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
+        let archive = Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others));
+        let estimates = Estimates::new(archive.clone(), settings.turn.prompt.clone(), &config.ai);
         let ports = Ports {
-            archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
+            archive,
             journal: Arc::new(
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
+            charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
             generator: Arc::new(answers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
@@ -230,6 +233,7 @@ impl App {
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(usage.clone()))
+                    .app_data(web::Data::new(estimates.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(memories.clone()))

@@ -15,6 +15,7 @@ pub mod journal;
 mod persona;
 pub mod prompt;
 pub mod pool;
+pub mod completion;
 mod directory;
 mod supervisor;
 pub mod engine;

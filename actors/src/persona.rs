@@ -15,6 +15,8 @@ use crate::prompt::{self, Asked, Script};
 
 pub(crate) enum PersonaMsg {
     Compose(Ask),
+    /// One for a program, with what it says of itself.
+    ComposeFor(Ask, Arc<str>),
     /// The character was changed: load it anew before the next prompt.
     Changed,
     Passivate,
@@ -98,10 +100,18 @@ impl Actor for Persona {
             PersonaMsg::Compose(ask) => {
                 state.mailbox.handled();
                 let composed = match self.script(state).await {
-                    Ok(script) => Ok(Arc::new(self.compose(&script, &ask))),
+                    Ok(script) => Ok(Arc::new(self.compose(&script, &ask, None))),
                     Err(code) => Err(code),
                 };
                 // The turn may have been stopped meanwhile.
+                let _ = ask.answer.send(composed);
+            }
+            PersonaMsg::ComposeFor(ask, program) => {
+                state.mailbox.handled();
+                let composed = match self.script(state).await {
+                    Ok(script) => Ok(Arc::new(self.compose(&script, &ask, Some(&program)))),
+                    Err(code) => Err(code),
+                };
                 let _ = ask.answer.send(composed);
             }
             PersonaMsg::Changed => {
@@ -136,7 +146,7 @@ impl Persona {
         }
     }
 
-    fn compose(&self, script: &Script, ask: &Ask) -> GenerateRequest {
+    fn compose(&self, script: &Script, ask: &Ask, program: Option<&str>) -> GenerateRequest {
         let record = script.record();
         let names = |sender: Sender| match sender {
             Sender::Character(id) if id == record.id => Some(record.name.clone()),
@@ -151,7 +161,11 @@ impl Persona {
             memories: &ask.memories,
         };
         let settings = &self.context.settings.turn.prompt;
-        let mut request = prompt::compose(script, &asked, settings, &*self.context.ports.tokens);
+        let counter = &*self.context.ports.tokens;
+        let mut request = match program {
+            Some(program) => prompt::compose_for_program(script, &asked, program, settings, counter),
+            None => prompt::compose(script, &asked, settings, counter),
+        };
         // Far shorter than the margin that the prompt leaves.
         let cue = ask.cue.map(|cue| PromptMessage { role: PromptRole::System, content: cue.to_owned() });
         request.messages.extend(cue);

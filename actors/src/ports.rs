@@ -2,6 +2,7 @@
 //! `src/` (`postgres/`, `ai/`, `realtime/`), the in-memory ones in `testsuite/`.
 
 mod archive;
+mod charges;
 mod journal_store;
 mod generator;
 
@@ -11,6 +12,7 @@ use crate::domain::{Revision, RoomId, SessionId, UserId};
 use crate::protocol::{RoomEvent, UserEvent};
 
 pub use archive::{Answered, Archive, OpenTurn, RoomRecord, TakeUp, UserRecord};
+pub use charges::{Charge, ChargeEnd, Charged, Charges, Closing};
 pub use generator::{
     Attempt, Freshness, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry, Opened, Piece,
     PieceStream, PromptMessage, PromptRole, Start, TokenCounter,

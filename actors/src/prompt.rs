@@ -11,6 +11,7 @@ mod dials;
 mod lore;
 mod macros;
 mod notes;
+mod program;
 mod script;
 mod system;
 mod traits;
@@ -26,6 +27,7 @@ use lore::Scan;
 use macros::{Macros, seed_of};
 
 pub use self::lore::runs_as_pattern;
+pub use self::program::compose_for_program;
 pub use self::script::Script;
 pub use self::system::system_prompt;
 pub use self::traits::{Trait, trait_named, traits};
@@ -59,8 +61,19 @@ pub fn compose(
     settings: &PromptSettings,
     counter: &dyn TokenCounter,
 ) -> GenerateRequest {
+    compose_within(script.budget, script, asked, settings, counter)
+}
+
+/// The same within so many tokens.
+fn compose_within(
+    budget: usize,
+    script: &Script,
+    asked: &Asked<'_>,
+    settings: &PromptSettings,
+    counter: &dyn TokenCounter,
+) -> GenerateRequest {
     let user_name = label(asked.user_name);
-    let left = script.budget.saturating_sub(script.system_tokens);
+    let left = budget.saturating_sub(script.system_tokens);
     let (injected, set_aside) = inject(script, asked, &user_name, settings, left / 2, counter);
     let offsets: Vec<_> = asked.history.iter().map(|message| message.offset).collect();
     let lines = lines(&script.record, &user_name, asked.history, asked.names);

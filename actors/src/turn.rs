@@ -28,6 +28,8 @@ use crate::room::RoomMsg;
 use compose::{Composed, compose};
 use said::Said;
 
+pub(crate) use compose::SAY_MORE;
+pub(crate) use remember::Remember;
 pub(crate) use speakers::{admit, allowed};
 
 /// What a turn tells its room.

@@ -5,15 +5,18 @@
 //! the order of jobs are the engine's pool's; here is one request at a time.
 
 mod answers;
+mod estimate;
 pub mod offline;
 mod openai;
 mod providers;
 mod routes;
 mod status;
 mod tokens;
+mod trial;
 pub mod usage;
 
 pub use answers::Answers;
+pub use estimate::Estimates;
 pub use providers::{ProviderError, Providers};
 pub use routes::routes;
 pub use status::{ProviderState, ProviderStatus};

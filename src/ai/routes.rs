@@ -5,12 +5,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{ProviderStatus, Providers, usage};
+use super::{ProviderStatus, Providers, estimate, trial, usage};
 use crate::error::ErrorBody;
 use crate::http::Caller;
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(status).service(models).configure(usage::routes);
+    config.service(status).service(models);
+    config.configure(usage::routes).configure(estimate::routes).configure(trial::routes);
 }
 
 #[derive(Serialize, ToSchema)]

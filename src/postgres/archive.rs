@@ -87,6 +87,11 @@ const MEMORIES: &str =
         AND (m.room_id = $1 OR (SELECT count(*) FROM present) = 1)
     ORDER BY m.updated_at DESC, m.id DESC LIMIT $3";
 
+/// From outside of every room it knows all that this one told it.
+const OWN_MEMORIES: &str =
+    "SELECT m.user_id, u.display_name, m.fact FROM memories m JOIN users u ON u.id = m.user_id
+    WHERE m.user_id = $1 AND m.character_id = $2 ORDER BY m.updated_at DESC, m.id DESC LIMIT $3";
+
 /// What [`open_turn`] reads.
 const TURN_COLUMNS: &str =
     "t.id, t.room_id, t.character_id, t.asked_id, t.asked_offset, t.user_id, t.priority, t.fence, t.refund,
@@ -179,11 +184,22 @@ impl Archive for PostgresArchive {
             let client = self.client().await?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let latest_first = query(&client, MEMORIES, &[&room.uuid(), &character.uuid(), &limit]).await?;
-            let memory = |row: &Row| Memory {
-                about: UserId::from_uuid(row.get(0)),
-                name: row.get(1),
-                fact: Fact::trusted(row.get::<_, &str>(2)),
-            };
+            Ok(latest_first.iter().rev().map(memory).collect())
+        }
+        .boxed()
+    }
+
+    fn own_memories(
+        &self,
+        user: UserId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let latest_first =
+                query(&client, OWN_MEMORIES, &[&user.uuid(), &character.uuid(), &limit]).await?;
             Ok(latest_first.iter().rev().map(memory).collect())
         }
         .boxed()
@@ -255,6 +271,14 @@ impl Archive for PostgresArchive {
             Ok(turns)
         }
         .boxed()
+    }
+}
+
+fn memory(row: &Row) -> Memory {
+    Memory {
+        about: UserId::from_uuid(row.get(0)),
+        name: row.get(1),
+        fact: Fact::trusted(row.get::<_, &str>(2)),
     }
 }
 

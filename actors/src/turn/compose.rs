@@ -19,7 +19,7 @@ const COMPOSE_PAUSE: Duration = Duration::from_millis(500);
 const GO_ON: &str = "Go on with your last message from exactly where it ends. Write only what comes next: repeat nothing, \
                      and do not begin anew.";
 /// Behind the character's own message, where another one is wanted.
-const SAY_MORE: &str =
+pub(crate) const SAY_MORE: &str =
     "Nobody has answered you. Say the next thing, in a new message, without repeating yourself.";
 
 pub(super) struct Composed {
