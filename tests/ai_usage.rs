@@ -3,11 +3,18 @@
 
 #[path = "ai_usage/answers.rs"]
 mod answers;
+#[path = "ai_usage/estimating.rs"]
+mod estimating;
+#[allow(dead_code)]
+#[path = "ai_openai/provider.rs"]
+mod provider;
 #[path = "ai_usage/reading.rs"]
 mod reading;
 #[path = "ai_usage/rolling.rs"]
 mod rolling;
 mod support;
+#[path = "ai_usage/trying.rs"]
+mod trying;
 
 use std::sync::Arc;
 use std::time::Duration;
