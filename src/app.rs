@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{AiUsage, Answers, Estimates, Providers, Tokens};
+use crate::ai::{AiUsage, Answers, Estimates, ProviderDesk, Providers, Tokens};
 use crate::audit::Audit;
 use crate::cache::Caches;
 use crate::characters::Characters;
@@ -56,7 +56,7 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[cache::routes, conversations::pages, jobs::pages, realtime::routes];
+const ROOT: &[Routes] = &[ai::pages, cache::routes, conversations::pages, jobs::pages, realtime::routes];
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -75,7 +75,7 @@ pub struct App {
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 7],
+    chores: [JoinHandle<()>; 8],
     characters: Characters,
     last_seen: LastSeen,
     http: ServerHandle,
@@ -120,7 +120,11 @@ impl App {
             None => OtherNodes::Leased(config.database.node_dead_after()),
         };
         let hub = Hub::new(config.realtime_settings());
-        let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
+        let providers = Providers::new(&config.ai)?
+            .read_every(settings.turn.delta_merge)
+            .waited_for(settings.pool.first_token_timeout);
+        let desk = ProviderDesk::new(providers.clone(), pool.clone());
+        desk.load().await.context("what is switched at providers cannot be read")?;
         let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
         let archive = Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others));
         let estimates = Estimates::new(archive.clone(), settings.turn.prompt.clone(), &config.ai);
@@ -174,6 +178,7 @@ impl App {
         // Before anything counts.
         Metrics::install();
         let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
+        ai::describe_metrics();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.extend(accounts.handlers());
@@ -204,10 +209,13 @@ impl App {
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let counted = hub.clone();
         site.metrics().ask(move || counted.counts().record());
+        let asked = providers.clone();
+        site.metrics().ask(move || asked.record());
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
         let news = accounts.listen(&database.connector());
         let character_news = characters.listen(&database.connector());
+        let switched = desk.listen(&database.connector());
         let views = characters.keep_writing_views(config.characters.views_flush());
         let kept = tokio::spawn(conversations.clone().upkeep());
         let every = Duration::from_millis(config.realtime.last_seen_write_ms);
@@ -234,6 +242,7 @@ impl App {
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(usage.clone()))
                     .app_data(web::Data::new(estimates.clone()))
+                    .app_data(web::Data::new(desk.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(memories.clone()))
@@ -280,7 +289,7 @@ impl App {
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep, news, character_news, views, kept, seeing],
+            chores: [recovery, upkeep, news, character_news, switched, views, kept, seeing],
             characters,
             last_seen,
             http,

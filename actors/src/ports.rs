@@ -14,8 +14,8 @@ use crate::protocol::{RoomEvent, UserEvent};
 pub use archive::{Answered, Archive, OpenTurn, RoomRecord, TakeUp, UserRecord};
 pub use charges::{Charge, ChargeEnd, Charged, Charges, Closing};
 pub use generator::{
-    Attempt, Freshness, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry, Opened, Piece,
-    PieceStream, PromptMessage, PromptRole, Start, TokenCounter,
+    Attempt, Chosen, Freshness, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry,
+    Opened, Piece, PieceStream, PromptMessage, PromptRole, Start, TokenCounter,
 };
 pub use journal_store::{
     Amend, Ask, Change, CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome,

@@ -76,7 +76,7 @@ const USED: &str =
 const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
         knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version,
         alternate_greetings, tone, formality, humor, empathy, creativity, confidence, emoji, restricted_topics,
-        lorebook, post_history, response_cache
+        lorebook, post_history, fallbacks, response_cache
     FROM characters WHERE id = $1 AND deleted_at IS NULL";
 
 /// Alone with one person a character knows all that this one told it anywhere; among several only what was told there.
@@ -353,10 +353,11 @@ fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
         model: ModelChoice {
             provider: row.get(12),
             model: row.get(13),
+            fallbacks: row.get(29),
             temperature: row.get(14),
             max_tokens: row.get::<_, i32>(15).cast_unsigned(),
             context_tokens: row.get::<_, i32>(16).cast_unsigned(),
-            response_cache: ResponseCache::from_stored(row.get(29)).into(),
+            response_cache: ResponseCache::from_stored(row.get(30)).into(),
         },
         version: row.get(17),
     }

@@ -6,8 +6,8 @@
 //! character, another history or another memory is another prompt, and two users share an answer only where their prompts
 //! are the same to the byte: nothing that one of them told, or that is remembered of one, reaches the other.
 //!
-//! Kept is what ended well and in one go, said by the provider that the character names: no part, nothing that goes on from a
-//! part, nothing that a stand-in said while that provider was away. Who has a reply made anew gets a new answer, which
+//! Kept is what ended well and in one go, said by the provider and the model that the character names: no part, nothing that
+//! goes on from a part, nothing that a stand-in said while that one was away. Who has a reply made anew gets a new answer, which
 //! takes the older one's place. Bounds: entries, bytes and time by `ai.response_cache_*`; all is in this node's memory.
 
 mod kept;
@@ -70,8 +70,10 @@ impl Inner {
 
     /// Whether who answers is whom the character names, and no stand-in.
     fn is_meant(&self, request: &GenerateRequest, opened: &Opened) -> bool {
-        let named = request.character.model.provider.as_deref().unwrap_or(&self.default_provider);
-        *opened.back_end.provider == *named
+        let choice = &request.character.model;
+        let provider = choice.provider.as_deref().unwrap_or(&self.default_provider);
+        let model = choice.model.as_deref();
+        *opened.back_end.provider == *provider && model.is_none_or(|model| *opened.back_end.model == *model)
     }
 }
 
@@ -93,8 +95,9 @@ impl Generator for Answers {
                 let back_end = kept.back_end.clone();
                 return Ok(Opened { back_end, start: Start::Cached, pieces: pieces(&kept) });
             }
+            let first = attempt.failed.is_empty();
             let opened = inner.generator.generate(request.clone(), attempt).await?;
-            if opened.start != Start::Anew || !inner.is_meant(&request, &opened) {
+            if opened.start != Start::Anew || !first || !inner.is_meant(&request, &opened) {
                 return Ok(opened);
             }
             let pieces = watched(inner.kept.clone(), key, &opened.back_end.clone(), opened.pieces);

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use greenroom_actors::domain::{CharacterRecord, UserId};
 use greenroom_actors::ports::{GenerateErrorKind, PromptMessage, PromptRole};
-use greenroom_actors::testsuite::{Script, ScriptedGenerator, character};
+use greenroom_actors::testsuite::{Script, ScriptedGenerator, back_end, character};
 
 use super::*;
 
@@ -174,6 +174,19 @@ async fn what_a_stand_in_said_is_not_kept() {
     for _ in 0..2 {
         assert_eq!(stage.ask(stage.request("Hi")).await.0, Start::Anew);
     }
+    // Another model of the same provider is a stand-in too.
+    stage.character.model.provider = None;
+    stage.character.model.model = Some("another".to_owned());
+    for _ in 0..2 {
+        assert_eq!(stage.ask(stage.request("Hi")).await.0, Start::Anew);
+    }
+    stage.character.model.model = Some("script".to_owned());
+    let failed = Attempt { number: 1, failed: vec![Arc::new(back_end())], ..Attempt::default() };
+    for _ in 0..2 {
+        assert_eq!(stage.try_ask(stage.request("Hi"), failed.clone()).await.unwrap().0, Start::Anew);
+    }
+    stage.ask(stage.request("Hi")).await;
+    assert_eq!(stage.ask(stage.request("Hi")).await.0, Start::Cached);
 }
 
 #[tokio::test]

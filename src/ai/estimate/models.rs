@@ -2,7 +2,7 @@
 
 use greenroom_actors::domain::Price;
 
-use crate::config::{AiSettings, OFFLINE, ProviderKind};
+use crate::config::{AiSettings, Capability, ModelSettings, OFFLINE, ProviderKind};
 
 /// Names that are suggested for an unknown one.
 const NEAREST_MAX: usize = 3;
@@ -14,7 +14,8 @@ const ALIKE: f64 = 0.5;
 pub(in crate::ai) struct Known {
     pub provider: String,
     pub model: String,
-    pub price: Price,
+    /// `None`: the settings do not tell it.
+    pub price: Option<Price>,
 }
 
 /// All of them, those first that characters would get: of the default provider, then of others that are on, then of the rest:
@@ -33,9 +34,15 @@ pub(super) fn known(settings: &AiSettings) -> Vec<Known> {
         let provider = &settings.providers[name];
         let of = |model: &str, price| Known { provider: name.clone(), model: model.to_owned(), price };
         if provider.kind == ProviderKind::Offline {
-            all.push(of(OFFLINE, Price::default()));
-        } else if !provider.model.is_empty() {
-            all.push(of(&provider.model, Price::default()));
+            all.push(of(OFFLINE, Some(Price::default())));
+            continue;
+        }
+        let chats = |model: &ModelSettings| model.capabilities.contains(&Capability::Chat);
+        let told = provider.models.iter().filter(|(_, settings)| chats(settings));
+        all.extend(told.map(|(model, settings)| of(model, settings.price.map(|price| price.per_tokens()))));
+        // Characters speak with it, whether the settings tell of it or not.
+        if !provider.model.is_empty() && !provider.models.contains_key(&provider.model) {
+            all.push(of(&provider.model, None));
         }
     }
     all
@@ -80,6 +87,10 @@ mod tests {
         assert_eq!(found("gpt-5.4-mini").unwrap(), mini);
         assert_eq!(found("openai/gpt-5.4-mini").unwrap(), mini);
         assert_eq!(found("offline").unwrap().0, "offline");
+        assert_eq!(found("openrouter/x-ai/grok-4.3").unwrap().1, "x-ai/grok-4.3");
+        assert!(found("tts-1").is_err(), "its calls are not counted in tokens");
+        let known = find(&settings, None, "gpt-5.4-mini").unwrap();
+        assert_eq!(known.price.map(|price| price.input), Some(750_000));
         assert!(find(&settings, Some("gemini"), "gpt-5.4-mini").is_err());
     }
 

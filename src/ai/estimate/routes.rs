@@ -51,16 +51,17 @@ struct EstimateView {
     model: String,
     prompt_tokens: u64,
     max_completion_tokens: u32,
-    /// Of prompt and completion.
-    cost_micros: u64,
+    /// Of prompt and completion. Null, as all costs, where the settings tell no price of the model: its calls are accounted at
+    /// nothing.
+    cost_micros: Option<u64>,
     /// The same in US cents.
     #[schema(example = 0.1425)]
-    cost_cents: f64,
-    prompt_cost_micros: u64,
+    cost_cents: Option<f64>,
+    prompt_cost_micros: Option<u64>,
     /// Of the prompt where all of it is in the provider's cache.
-    cached_prompt_cost_micros: u64,
-    completion_cost_micros: u64,
-    price: PriceView,
+    cached_prompt_cost_micros: Option<u64>,
+    completion_cost_micros: Option<u64>,
+    price: Option<TokenPriceView>,
     /// `o200k_base`, or `estimate` while its table is not loaded: never fewer than there are. Other models count a
     /// little otherwise.
     #[schema(value_type = String)]
@@ -70,13 +71,13 @@ struct EstimateView {
 /// Millionths of a US dollar per million tokens.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct PriceView {
+struct TokenPriceView {
     input: u64,
     cached_input: u64,
     output: u64,
 }
 
-impl From<Price> for PriceView {
+impl From<Price> for TokenPriceView {
     fn from(Price { input, cached_input, output }: Price) -> Self {
         Self { input, cached_input, output }
     }
@@ -135,19 +136,19 @@ async fn estimate(
     // A long text takes its time.
     let counted = web::block(move || counting.prompt_tokens(character, &what)).await;
     let prompt_tokens = counted.map_err(|_| ApiError::internal())?;
-    let cost = Cost::of(&price, prompt_tokens, u64::from(max_tokens));
-    let cost_micros = cost.prompt.saturating_add(cost.completion);
+    let cost = price.map(|price| Cost::of(&price, prompt_tokens, u64::from(max_tokens)));
+    let cost_micros = cost.map(|cost| cost.prompt.saturating_add(cost.completion));
     Ok(web::Json(EstimateView {
         provider,
         model,
         prompt_tokens,
         max_completion_tokens: max_tokens,
         cost_micros,
-        cost_cents: cost_micros as f64 / 10_000.0,
-        prompt_cost_micros: cost.prompt,
-        cached_prompt_cost_micros: cost.cached_prompt,
-        completion_cost_micros: cost.completion,
-        price: price.into(),
+        cost_cents: cost_micros.map(|micros| micros as f64 / 10_000.0),
+        prompt_cost_micros: cost.map(|cost| cost.prompt),
+        cached_prompt_cost_micros: cost.map(|cost| cost.cached_prompt),
+        completion_cost_micros: cost.map(|cost| cost.completion),
+        price: price.map(TokenPriceView::from),
         tokenizer: if Tokens::is_loaded() { "o200k_base" } else { "estimate" },
     }))
 }
