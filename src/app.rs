@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{DeadReplies, ProviderDesk, Providers, Tokens};
+use crate::ai::{AiUsage, Answers, DeadReplies, Estimates, ProviderDesk, Providers, Tokens};
 use crate::audit::Audit;
 use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
@@ -35,7 +35,7 @@ use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::drafts::PostgresDrafts;
-use crate::postgres::journal::PostgresJournal;
+use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
 use crate::summaries::{Summarizer, Wishes};
@@ -139,13 +139,17 @@ impl App {
         let desk = ProviderDesk::new(providers.clone(), pool.clone());
         desk.load().await.context("what is switched at providers cannot be read")?;
         let wishes = Wishes::new(pool.clone());
+        let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
+        let archive = Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others));
+        let estimates = Estimates::new(archive.clone(), settings.turn.prompt.clone(), &config.ai);
         let ports = Ports {
-            archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
+            archive,
             journal: Arc::new(
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
             drafts: Arc::new(PostgresDrafts::new(&database.connector())),
-            generator: Arc::new(providers.clone()),
+            charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
+            generator: Arc::new(answers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
             clock: Arc::new(SystemClock),
@@ -190,18 +194,21 @@ impl App {
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         let gates = Gates::new(accounts.clone(), config.clone());
         accounts.on_changed(tasks::account_changed(&engine, &hub, &gates, &conversations));
-        let caches = characters.caches().into_iter().chain([gates.cache(), conversations.cache()]);
+        let further = [gates.cache(), conversations.cache(), answers.cache()];
+        let caches = characters.caches().into_iter().chain(further);
         let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
         let people = People::new(accounts.clone());
         let ledger = Ledger::new(pool.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
+        let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
         ai::describe_metrics();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.push(ledger::sweep_handler(&ledger));
         handlers.extend(accounts.handlers());
+        handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
@@ -221,6 +228,7 @@ impl App {
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
         jobs.repeat(ledger::SWEEP);
+        AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
@@ -262,6 +270,8 @@ impl App {
                     .app_data(web::Data::new(caches.clone()))
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
+                    .app_data(web::Data::new(usage.clone()))
+                    .app_data(web::Data::new(estimates.clone()))
                     .app_data(web::Data::new(desk.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(dead_replies.clone()))

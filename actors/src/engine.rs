@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::completion::{self, Completing, Completion};
 use crate::copies::Copies;
 pub use crate::copies::CopyNumbers;
 use crate::directory::{Directory, NotTaken};
@@ -19,8 +20,8 @@ use crate::journal::Journal;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
-    Archive, Clock, DraftStore, Fanout, Generator, JournalStore, StoreError, Summaries, TakeUp, TakenUp,
-    TokenCounter,
+    Archive, Charges, Clock, DraftStore, Fanout, Generator, JournalStore, StoreError, Summaries, TakeUp,
+    TakenUp, TokenCounter,
 };
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
@@ -42,6 +43,7 @@ pub struct Ports {
     pub archive: Arc<dyn Archive>,
     pub journal: Arc<dyn JournalStore>,
     pub drafts: Arc<dyn DraftStore>,
+    pub charges: Arc<dyn Charges>,
     pub generator: Arc<dyn Generator>,
     pub tokens: Arc<dyn TokenCounter>,
     pub fanout: Arc<dyn Fanout>,
@@ -108,6 +110,8 @@ pub(crate) struct Context {
     pub personas: Arc<Directory<Persona>>,
     /// What prompts are made of and is kept in memory.
     pub copies: Arc<Copies>,
+    /// Where tasks run that are nobody's children.
+    pub runtime: Handle,
     /// Replies running or waiting on this node.
     pub turns_open: Arc<AtomicUsize>,
     draining: AtomicBool,
@@ -143,8 +147,9 @@ impl Engine {
             drafts,
             rooms: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
             users: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
-            personas: Arc::new(Directory::new(runtime, restarts_max, window)),
+            personas: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
             copies: Arc::new(Copies::new(settings.turn.memories_fresh)),
+            runtime,
             turns_open: Arc::default(),
             draining: AtomicBool::new(false),
             settings,
@@ -239,6 +244,12 @@ impl Engine {
         usage.await.unwrap_or_else(|_| Err(Refusal::new(RefusalCode::Internal, "something went wrong here")))
     }
 
+    /// An answer outside of every room, metered as a message to that character. Answers when it is under way, that is
+    /// when it has been counted; dropping it ends the work upstream.
+    pub async fn complete(&self, asked: Completion) -> Result<Completing, Refusal> {
+        completion::begin(&self.context, asked).await
+    }
+
     /// A user's plan or time zone was changed: the next use loads it anew.
     pub fn user_changed(&self, user: UserId) {
         self.context.copies.forget_person(user);
@@ -267,8 +278,10 @@ impl Engine {
         self.context.rooms.tell_all(|| RoomMsg::Cast { character, name: None });
     }
 
-    /// Takes up the replies of nodes that died; answers how many.
+    /// Takes up the replies of nodes that died; answers how many. What was counted for answers outside of rooms that died
+    /// with their node is given back.
     pub async fn recover(&self) -> Result<usize, StoreError> {
+        completion::give_back(&self.context).await?;
         let mut taken = 0;
         loop {
             let turns = self.context.ports.archive.take_up(TakeUp::DeadNodes, TAKE_UP_BATCH).await?;

@@ -16,6 +16,7 @@ mod persona;
 mod copies;
 pub mod prompt;
 pub mod pool;
+pub mod completion;
 mod directory;
 mod supervisor;
 mod drafts;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, Message, MessageKind, ModelChoice,
-    PerCharacter, Plan, Plans, Priority, RoomCharacter, RoomId, RoomMember, UserId, Window,
+    PerCharacter, Plan, Plans, Priority, ResponseCache, RoomCharacter, RoomId, RoomMember, UserId, Window,
 };
 use crate::engine::{Engine, Ports};
 use crate::ports::{Clock, Summaries, SummaryWish, TokenCounter};
@@ -102,6 +102,7 @@ impl TestEngine {
             archive: store.clone(),
             journal: store.clone(),
             drafts: store.clone(),
+            charges: store.clone(),
             generator: generator.clone(),
             tokens: Arc::new(ByteCounter),
             fanout: fanout.clone(),
@@ -218,6 +219,7 @@ pub fn character(name: &str) -> CharacterRecord {
             temperature: 0.8,
             max_tokens: 200,
             context_tokens: 4_000,
+            response_cache: ResponseCache::Off,
         },
         version: 1,
     }

@@ -32,6 +32,8 @@ use compose::{Composed, compose};
 use said::Said;
 use talk::Talk;
 
+pub(crate) use compose::SAY_MORE;
+pub(crate) use remember::Remember;
 pub(crate) use speakers::{admit, allowed};
 
 /// Before a reply that was taken up tries again to get into a full pool.

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::{drafts, rows};
-use crate::characters::Lorebook;
+use crate::characters::{Lorebook, ResponseCache};
 
 /// What may be assumed of the other nodes whose turns stand open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ const USED: &str =
 const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
         knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version,
         alternate_greetings, tone, formality, humor, empathy, creativity, confidence, emoji, restricted_topics,
-        lorebook, post_history, fallbacks
+        lorebook, post_history, fallbacks, response_cache
     FROM characters WHERE id = $1 AND deleted_at IS NULL";
 
 /// Alone with one person a character knows all that this one told it anywhere; among several only what was told there.
@@ -92,6 +92,10 @@ const MEMORIES: &str =
 /// The journal drops those that are void.
 const SUMMARY: &str =
     "SELECT text, since, up_to FROM room_summaries WHERE room_id = $1 AND character_id = $2";
+/// From outside of every room it knows all that this one told it.
+const OWN_MEMORIES: &str =
+    "SELECT m.user_id, u.display_name, m.fact FROM memories m JOIN users u ON u.id = m.user_id
+    WHERE m.user_id = $1 AND m.character_id = $2 ORDER BY m.updated_at DESC, m.id DESC LIMIT $3";
 
 /// What [`open_turn`] reads.
 const TURN_COLUMNS: &str =
@@ -186,11 +190,22 @@ impl Archive for PostgresArchive {
             let client = self.client().await?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let latest_first = query(&client, MEMORIES, &[&room.uuid(), &character.uuid(), &limit]).await?;
-            let memory = |row: &Row| Memory {
-                about: UserId::from_uuid(row.get(0)),
-                name: row.get(1),
-                fact: Fact::trusted(row.get::<_, &str>(2)),
-            };
+            Ok(latest_first.iter().rev().map(memory).collect())
+        }
+        .boxed()
+    }
+
+    fn own_memories(
+        &self,
+        user: UserId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let latest_first =
+                query(&client, OWN_MEMORIES, &[&user.uuid(), &character.uuid(), &limit]).await?;
             Ok(latest_first.iter().rev().map(memory).collect())
         }
         .boxed()
@@ -284,6 +299,14 @@ impl Archive for PostgresArchive {
     }
 }
 
+fn memory(row: &Row) -> Memory {
+    Memory {
+        about: UserId::from_uuid(row.get(0)),
+        name: row.get(1),
+        fact: Fact::trusted(row.get::<_, &str>(2)),
+    }
+}
+
 fn room_details(row: &Row) -> RoomDetails {
     RoomDetails {
         title: row.get::<_, &str>(2).into(),
@@ -359,6 +382,7 @@ fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
             temperature: row.get(14),
             max_tokens: row.get::<_, i32>(15).cast_unsigned(),
             context_tokens: row.get::<_, i32>(16).cast_unsigned(),
+            response_cache: ResponseCache::from_stored(row.get(30)).into(),
         },
         version: row.get(17),
     }

@@ -160,6 +160,14 @@ pub trait Archive: Send + Sync + 'static {
         room: RoomId,
         character: CharacterId,
     ) -> BoxFuture<'_, Result<StoredSummary, StoreError>>;
+    /// What a character may know of a person who asks from outside of every room: all that this one told it, the latest
+    /// `limit`, oldest first.
+    fn own_memories(
+        &self,
+        user: UserId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>>;
 
     /// Raises the fence of at most `limit` open turns, makes this node their holder, and returns them.
     fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>>;

@@ -41,6 +41,17 @@ pub struct GenerateRequest {
     /// The reply ends before any of these.
     pub stop: Vec<String>,
     pub purpose: Purpose,
+    pub freshness: Freshness,
+}
+
+/// Whether an answer that was kept will do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// Where the character's settings allow it.
+    #[default]
+    Any,
+    /// The model is asked: another answer than the one before is wanted.
+    Fresh,
 }
 
 /// One try at a request.

@@ -1,6 +1,7 @@
 //! Tables in memory behind the engine's Archive and JournalStore, with the real `decide` between them, and faults at will.
 
 mod archive;
+mod charges;
 mod tables;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::{lock, plans};
 use crate::domain::{
-    CharacterId, CharacterRecord, Content, Finish, Message, MessageId, MeterKey, NodeId, ReplyState,
+    AiCall, CharacterId, CharacterRecord, Content, Finish, Message, MessageId, MeterKey, NodeId, ReplyState,
     Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, Trouble, UserId,
 };
 use crate::journal::decide::{Head, NewCall, NewMemory, decide};
@@ -53,6 +54,9 @@ struct Tables {
     messages: BTreeMap<(RoomId, Revision), Message>,
     turns: HashMap<MessageId, Turn>,
     meters: HashMap<MeterKey, u32>,
+    charges: HashMap<Uuid, charges::Open>,
+    /// Calls that were made outside of rooms.
+    called: Vec<AiCall>,
     reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
     memories: Vec<NewMemory>,
     calls: Vec<NewCall>,

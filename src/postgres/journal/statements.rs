@@ -54,11 +54,11 @@ const LOCK_TURNS: &str = "SELECT id, fence, ended_revision FROM turns WHERE id =
     ORDER BY id FOR NO KEY UPDATE";
 
 /// A row must be there to be locked.
-const INSERT_USAGE: &str = "INSERT INTO usage (user_id, character_id, kind, period)
+pub(super) const INSERT_USAGE: &str = "INSERT INTO usage (user_id, character_id, kind, period)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[]) AS k(u, c, k, p)
     ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING";
 
-const LOCK_USAGE: &str = "SELECT m.user_id, m.character_id, m.kind, m.period, m.used
+pub(super) const LOCK_USAGE: &str = "SELECT m.user_id, m.character_id, m.kind, m.period, m.used
     FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[]) AS k(u, c, k, p)
     JOIN usage m ON m.user_id = k.u AND m.character_id = k.c AND m.kind = k.k AND m.period = k.p
     ORDER BY 1, 2, 3, 4 FOR NO KEY UPDATE OF m";
@@ -77,7 +77,7 @@ const UPDATE_HEADS: &str =
     "UPDATE heads h SET last_revision = w.v FROM unnest($1::uuid[], $2::bigint[]) AS w(r, v)
     WHERE h.room_id = w.r";
 
-const UPDATE_USAGE: &str = "UPDATE usage m SET used = w.n
+pub(super) const UPDATE_USAGE: &str = "UPDATE usage m SET used = w.n
     FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[], $5::int[]) AS w(u, c, k, p, n)
     WHERE m.user_id = w.u AND m.character_id = w.c AND m.kind = w.k AND m.period = w.p";
 

@@ -71,6 +71,24 @@ impl Archive for MemoryStore {
         })
     }
 
+    fn own_memories(
+        &self,
+        user: UserId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>> {
+        self.read(move |tables| {
+            let own = |memory: &&NewMemory| memory.character == character && memory.user == user;
+            let found: Vec<&NewMemory> = tables.memories.iter().filter(own).collect();
+            let told = |memory: &&NewMemory| Memory {
+                about: memory.user,
+                name: String::new(),
+                fact: memory.fact.clone(),
+            };
+            found[found.len().saturating_sub(limit)..].iter().map(told).collect()
+        })
+    }
+
     fn history(
         &self,
         room: RoomId,
