@@ -24,6 +24,7 @@ use crate::ai::{Providers, Tokens};
 use crate::audit::Audit;
 use crate::cache::Caches;
 use crate::characters::Characters;
+use crate::completions::Completions;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
@@ -35,9 +36,10 @@ use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
-use crate::realtime::{Hub, LastSeen, LiveBackend};
+use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
 use crate::{
-    accounts, ai, audit, cache, characters, control, conversations, http, jobs, memory, outbound, realtime,
+    accounts, ai, audit, cache, characters, completions, control, conversations, http, jobs, memory,
+    outbound, realtime,
 };
 use greenroom_actors::session::CloseCode;
 
@@ -56,7 +58,8 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[cache::routes, conversations::pages, jobs::pages, realtime::routes];
+const ROOT: &[Routes] =
+    &[cache::routes, completions::routes, conversations::pages, jobs::pages, realtime::routes];
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -120,6 +123,7 @@ impl App {
             None => OtherNodes::Leased(config.database.node_dead_after()),
         };
         let hub = Hub::new(config.realtime_settings());
+        let taps = Taps::new(Arc::new(hub.clone()));
         let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
@@ -129,7 +133,7 @@ impl App {
             charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
             generator: Arc::new(providers.clone()),
             tokens: Arc::new(Tokens::default()),
-            fanout: Arc::new(hub.clone()),
+            fanout: Arc::new(taps.clone()),
             clock: Arc::new(SystemClock),
         };
         let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
@@ -148,6 +152,8 @@ impl App {
             config.conversation_settings(),
             Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
         );
+        let completions =
+            Completions::new(pool.clone(), engine.clone(), characters.clone(), conversations.clone(), taps);
         let last_seen = LastSeen::new(pool.clone());
         hub.attach(Arc::new(LiveBackend {
             epoch: database.epoch(),
@@ -224,6 +230,7 @@ impl App {
                     .app_data(web::Data::new(gates.clone()))
                     .app_data(web::Data::new(caches.clone()))
                     .app_data(web::Data::new(conversations.clone()))
+                    .app_data(web::Data::new(completions.clone()))
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
@@ -245,6 +252,8 @@ impl App {
                     .keep_alive(server.keep_alive())
                     .client_request_timeout(server.request_timeout())
                     .shutdown_timeout(1)
+                    // Who closes while an answer is made for it is gone: that ends the work, upstream too.
+                    .h1_allow_half_closed(false)
                     .disable_signals()
                     .on_connect(realtime::on_connect(options))
                     .listen(listener)?

@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod audit;
 pub mod cache;
 pub mod characters;
+pub mod completions;
 pub mod conversations;
 pub mod ai;
 pub mod jobs;
