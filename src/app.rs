@@ -34,6 +34,7 @@ use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
+use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
@@ -131,6 +132,7 @@ impl App {
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
             charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
+            drafts: Arc::new(PostgresDrafts::new(&database.connector())),
             generator: Arc::new(providers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(taps.clone()),

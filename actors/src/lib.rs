@@ -18,6 +18,7 @@ pub mod pool;
 pub mod completion;
 mod directory;
 mod supervisor;
+mod drafts;
 pub mod engine;
 #[cfg(any(test, feature = "testsuite"))]
 pub mod testsuite;

@@ -85,6 +85,7 @@ impl TestEngine {
             archive: store.clone(),
             journal: store.clone(),
             charges: store.clone(),
+            drafts: store.clone(),
             generator: generator.clone(),
             tokens: Arc::new(ByteCounter),
             fanout: fanout.clone(),

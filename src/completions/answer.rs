@@ -42,6 +42,7 @@ impl Source {
         let told = match self {
             Self::Engine(completing) => completing.next().await.map(|event| match event {
                 CompletionEvent::Text(text) => Told::Text(text),
+                CompletionEvent::Anew => Told::Anew,
                 CompletionEvent::Ended(end) => Told::Ended(End { outcome: end.outcome, usage: end.usage }),
             }),
             Self::Room(told) => told.recv().await,
