@@ -25,6 +25,7 @@ use crate::audit::Audit;
 use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
+use crate::completions::Completions;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
@@ -37,11 +38,11 @@ use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
-use crate::realtime::{Hub, LastSeen, LiveBackend};
+use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
 use crate::summaries::{Summarizer, Wishes};
 use crate::{
-    accounts, ai, audit, billing, cache, characters, control, conversations, http, jobs, memory, outbound,
-    realtime,
+    accounts, ai, audit, billing, cache, characters, completions, control, conversations, http, jobs, memory,
+    outbound, realtime,
 };
 use greenroom_actors::session::CloseCode;
 
@@ -62,7 +63,8 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[ai::pages, cache::routes, conversations::pages, jobs::pages, realtime::routes];
+const ROOT: &[Routes] =
+    &[ai::pages, cache::routes, completions::routes, conversations::pages, jobs::pages, realtime::routes];
 
 /// How old a copy of what a character remembers may be where other nodes may write to the same database.
 const MEMORIES_FRESH_SHARED: Duration = Duration::from_secs(2);
@@ -133,6 +135,7 @@ impl App {
             settings.turn.memories_fresh = settings.turn.memories_fresh.min(MEMORIES_FRESH_SHARED);
         }
         let hub = Hub::new(config.realtime_settings());
+        let taps = Taps::new(Arc::new(hub.clone()));
         let providers = Providers::new(&config.ai)?
             .read_every(settings.turn.delta_merge)
             .waited_for(settings.pool.first_token_timeout);
@@ -151,7 +154,7 @@ impl App {
             charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
             generator: Arc::new(answers.clone()),
             tokens: Arc::new(Tokens::default()),
-            fanout: Arc::new(hub.clone()),
+            fanout: Arc::new(taps.clone()),
             clock: Arc::new(SystemClock),
             summaries: Arc::new(wishes.clone()),
         };
@@ -178,6 +181,8 @@ impl App {
             Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
         );
         characters.on_changed(tasks::character_changed(&engine, &hub, &conversations));
+        let completions =
+            Completions::new(pool.clone(), engine.clone(), characters.clone(), conversations.clone(), taps);
         let last_seen = LastSeen::new(pool.clone());
         hub.attach(Arc::new(LiveBackend {
             epoch: database.epoch(),
@@ -269,6 +274,7 @@ impl App {
                     .app_data(web::Data::new(gates.clone()))
                     .app_data(web::Data::new(caches.clone()))
                     .app_data(web::Data::new(conversations.clone()))
+                    .app_data(web::Data::new(completions.clone()))
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(usage.clone()))
                     .app_data(web::Data::new(estimates.clone()))
@@ -294,6 +300,8 @@ impl App {
                     .keep_alive(server.keep_alive())
                     .client_request_timeout(server.request_timeout())
                     .shutdown_timeout(1)
+                    // Who closes while an answer is made for it is gone: that ends the work, upstream too.
+                    .h1_allow_half_closed(false)
                     .disable_signals()
                     .on_connect(realtime::on_connect(options))
                     .listen(listener)?

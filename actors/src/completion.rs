@@ -94,6 +94,8 @@ pub enum Metering {
 pub enum CompletionEvent {
     /// More of the text; never empty.
     Text(String),
+    /// The text so far is void: the stream broke, and it begins anew. Who cannot take text back drops it here.
+    Anew,
     Ended(CompletionEnd),
 }
 

@@ -257,6 +257,7 @@ async fn heard(mut completing: Completing, asked: Instant) -> (String, Went) {
         while let Some(event) = completing.next().await {
             match event {
                 CompletionEvent::Text(text) => reply.push_str(&text),
+                CompletionEvent::Anew => reply.clear(),
                 CompletionEvent::Ended(ended) => end = Some(ended),
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::spoken::Spoken;
+use super::spoken::{Spoken, Touched};
 use super::{
     Completing, Completion, CompletionEnd, CompletionEvent, Counted, EVENTS_MAX, Ready, charge, ready,
 };
@@ -56,8 +56,9 @@ pub(super) async fn run(
     // Who is gone drops it: that is noticed below.
     drop(started.send(Ok(completing)));
     let bill = Bill::default();
+    bill.asks(request.clone());
     let walked = walk(&context, &asked, &request, priority, &bill, &events).await;
-    let calls = bill.settle(&request, request.purpose, &*context.ports.tokens);
+    let (calls, _) = bill.close(request.purpose, &*context.ports.tokens);
     let end = CompletionEnd { outcome: walked.outcome, usage: usage_of(&calls), calls: calls.clone() };
     let closed = close(&context, &asked, &counted, walked.produced, calls);
     tokio::pin!(closed);
@@ -114,16 +115,17 @@ async fn walk(
         };
         let said = match event {
             Some(PoolEvent::Thinking) => continue,
-            // Who reads this cannot take back what it has read.
-            Some(PoolEvent::Restarted) if spoken.has_said() => break Err(FailureCode::ProviderUnavailable),
-            Some(PoolEvent::Restarted) => {
-                spoken = Spoken::new(&asked.stop, context.settings.turn.reply_max_chars);
-                continue;
-            }
             Some(PoolEvent::Text(text)) => {
                 let said = spoken.push(&text);
                 cut_here = said.end.is_some();
                 said
+            }
+            Some(PoolEvent::Restarted) => {
+                // Nobody has to be told that what was never passed on is void.
+                if spoken.reset() == Touched::Yes && events.send(CompletionEvent::Anew).await.is_err() {
+                    break Ok(Finish::Stopped);
+                }
+                continue;
             }
             Some(PoolEvent::Done { finish }) => {
                 let mut said = spoken.end(finish);
