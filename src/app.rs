@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{DeadReplies, Providers, Tokens};
 use crate::audit::Audit;
+use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
@@ -38,7 +39,8 @@ use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
 use crate::{
-    accounts, ai, audit, cache, characters, control, conversations, http, jobs, memory, outbound, realtime,
+    accounts, ai, audit, billing, cache, characters, control, conversations, http, jobs, memory, outbound,
+    realtime,
 };
 use greenroom_actors::session::CloseCode;
 
@@ -50,6 +52,7 @@ const API: &[Routes] = &[
     ai::routes,
     ai::dead_routes,
     audit::routes,
+    billing::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -168,11 +171,13 @@ impl App {
         accounts.on_changed(tasks::account_changed(&engine, &hub, &gates));
         let caches = Caches::new(characters.caches().into_iter().chain([gates.cache()]).collect());
         let people = People::new(accounts.clone());
+        let ledger = Ledger::new(pool.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
+        handlers.push(ledger::sweep_handler(&ledger));
         handlers.extend(accounts.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
@@ -191,6 +196,7 @@ impl App {
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
+        jobs.repeat(ledger::SWEEP);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
@@ -223,6 +229,7 @@ impl App {
                     .app_data(web::Data::new(engine.clone()))
                     .app_data(web::Data::new(accounts.clone()))
                     .app_data(web::Data::new(audit.clone()))
+                    .app_data(web::Data::new(ledger.clone()))
                     .app_data(web::Data::new(characters.clone()))
                     .app_data(web::Data::new(gates.clone()))
                     .app_data(web::Data::new(caches.clone()))
