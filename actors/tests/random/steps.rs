@@ -69,7 +69,14 @@ impl World {
     }
 
     fn script(&mut self) {
-        let script = match self.random.u8(0..8) {
+        let script = match self.random.u8(0..14) {
+            8 => Script::Silent(vec!["1", " 2", " 3"]),
+            9..=13 => {
+                let to = self.random.u32(2..9);
+                let breaks = self.random.bool().then(|| self.random.u32(1..to));
+                let script = Script::Count { to, breaks };
+                if self.random.bool() { script.or_else() } else { script }
+            }
             0 => Script::Fail(GenerateErrorKind::Unavailable),
             1 => Script::Fail(GenerateErrorKind::Refused),
             2 => Script::Break(vec!["a part"]),
