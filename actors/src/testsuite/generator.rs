@@ -41,10 +41,12 @@ pub enum Script {
     Panic,
     /// This piece, then a panic in the stream.
     PanicIn(&'static str),
-    /// Counts from 1 to `to`, a piece a number; breaks behind `breaks`. Where an earlier try had been counting, it counts on.
+    /// Counts from 1 to `to`, a piece a number, each after `pace`; breaks behind `breaks`. Where an earlier try had been
+    /// counting, it counts on.
     Count {
         to: u32,
         breaks: Option<u32>,
+        pace: Duration,
     },
     /// As this one, by the provider of this name.
     By(&'static str, Box<Script>),
@@ -267,9 +269,12 @@ impl Generator for ScriptedGenerator {
                 Some(Script::Short) => stream::empty().boxed(),
                 Some(Script::Hang) => std::future::pending().await,
                 Some(Script::Panic) => panic!("as the script says"),
-                Some(Script::Count { to, breaks }) => {
+                Some(Script::Count { to, breaks, pace }) => {
                     let (pieces, breaks) = counting(to, breaks, stands_at);
-                    let pieces = stream::iter(pieces).map(|text| Ok(Piece::Text(text)));
+                    let pieces = stream::iter(pieces).then(move |text| async move {
+                        tokio::time::sleep(pace).await;
+                        Ok(Piece::Text(text))
+                    });
                     if breaks {
                         pieces.chain(stream::iter([Err(error(GenerateErrorKind::Broken))])).boxed()
                     } else {
