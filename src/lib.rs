@@ -15,6 +15,7 @@ pub mod ai;
 pub mod jobs;
 pub mod memory;
 pub mod outbound;
+pub mod summaries;
 pub mod control;
 pub mod postgres;
 pub mod app;

@@ -72,6 +72,10 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
             values (gen_random_uuid(), '{}', 'my key', 'gr_abc', '\\xdeadbeef', '{{chat}}')", user.id),
         format!("insert into usage (user_id, character_id, kind, period, used)
             values ('{}', '{}', -1, '2026-01-01', 77)", user.id, uuid::Uuid::nil()),
+        format!("insert into ai_calls (id, purpose, outcome, provider, model, user_id, prompt_tokens, completion_tokens,
+                cached_tokens, counted_here, cost_micros, took_ms)
+            select gen_random_uuid(), 'reply', 'done', p, 'm', u::uuid, 10, 2, 0, false, 5, 1
+            from (values ('mine', '{}'), ('mine', '{}'), ('theirs-alone', '{}')) as c(p, u)", user.id, user.id, other.id),
         format!("insert into memories (id, user_id, character_id, room_id, message_id, fact, fact_key)
             select gen_random_uuid(), u::uuid, (select id from characters limit 1), '{own}', gen_random_uuid(), f, f
             from (values ('{}', 'I keep bees'), ('{}', 'I rob banks')) as m(u, f)", user.id, other.id),
@@ -101,6 +105,12 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
     assert!(memories[0]["character"].is_string(), "{memories}");
     let usage = json_of(&files, "usage.json");
     assert!(usage.as_array().unwrap().iter().any(|line| line["used"] == 77), "{usage}");
+    let ai = json_of(&files, "ai-usage.json");
+    assert_eq!(ai.as_array().unwrap().len(), 1, "{ai}");
+    assert_eq!(
+        (&ai[0]["provider"], &ai[0]["calls"], &ai[0]["promptTokens"]),
+        (&json!("mine"), &json!(2), &json!(20))
+    );
     let conversations = json_of(&files, "conversations.json");
     assert_eq!(conversations.as_array().unwrap().len(), 4, "{conversations}");
     let lines = |room: &str| -> Vec<Value> {
@@ -124,6 +134,7 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
     for not_theirs in [
         other.email.as_str(),
         "a secret of others",
+        "theirs-alone",
         "I rob banks",
         "theirs in what I left",
         "argon2",
