@@ -22,7 +22,7 @@ use crate::settings::Settings;
 
 pub use commands::{content, emoji};
 pub use fanout::MemoryFanout;
-pub use generator::{Script, ScriptedGenerator, back_end};
+pub use generator::{Script, ScriptedGenerator, back_end, counted};
 pub use store::{CommitFault, MemoryStore};
 
 /// A clock that moves only when it is told to.

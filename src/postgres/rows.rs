@@ -133,6 +133,7 @@ pub(super) fn into_columns(into: Into) -> (i16, Option<Uuid>) {
     }
 }
 
+/// What a turn becomes, from its two columns.
 pub(crate) fn into_of(kind: i16, message: Option<Uuid>) -> Into {
     match (kind, message) {
         (1, Some(message)) => Into::Variant(MessageId::from_uuid(message)),
