@@ -20,8 +20,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{ProviderDesk, Providers, Tokens};
+use crate::ai::{DeadReplies, ProviderDesk, Providers, Tokens};
 use crate::audit::Audit;
+use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
@@ -33,11 +34,13 @@ use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
+use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
 use crate::{
-    accounts, ai, audit, cache, characters, control, conversations, http, jobs, memory, outbound, realtime,
+    accounts, ai, audit, billing, cache, characters, control, conversations, http, jobs, memory, outbound,
+    realtime,
 };
 use greenroom_actors::session::CloseCode;
 
@@ -47,7 +50,9 @@ pub use seeding::{seed, unseed};
 const API: &[Routes] = &[
     accounts::routes,
     ai::routes,
+    ai::dead_routes,
     audit::routes,
+    billing::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -130,6 +135,7 @@ impl App {
             journal: Arc::new(
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
+            drafts: Arc::new(PostgresDrafts::new(&database.connector())),
             generator: Arc::new(providers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
@@ -169,12 +175,14 @@ impl App {
         accounts.on_changed(tasks::account_changed(&engine, &hub, &gates));
         let caches = Caches::new(characters.caches().into_iter().chain([gates.cache()]).collect());
         let people = People::new(accounts.clone());
+        let ledger = Ledger::new(pool.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
         ai::describe_metrics();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
+        handlers.push(ledger::sweep_handler(&ledger));
         handlers.extend(accounts.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
@@ -193,10 +201,12 @@ impl App {
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
+        jobs.repeat(ledger::SWEEP);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
         let audit = Audit::new(pool.clone());
+        let dead_replies = DeadReplies::new(pool.clone(), conversations.clone(), audit.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let counted = hub.clone();
@@ -227,6 +237,7 @@ impl App {
                     .app_data(web::Data::new(engine.clone()))
                     .app_data(web::Data::new(accounts.clone()))
                     .app_data(web::Data::new(audit.clone()))
+                    .app_data(web::Data::new(ledger.clone()))
                     .app_data(web::Data::new(characters.clone()))
                     .app_data(web::Data::new(gates.clone()))
                     .app_data(web::Data::new(caches.clone()))
@@ -234,6 +245,7 @@ impl App {
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(desk.clone()))
                     .app_data(web::Data::new(control.clone()))
+                    .app_data(web::Data::new(dead_replies.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(memories.clone()))
                     .app_data(web::Data::new(outbox.clone()))

@@ -11,6 +11,7 @@ mod breaker;
 mod call;
 mod capable;
 mod chain;
+mod dead;
 mod desk;
 mod limits;
 pub mod offline;
@@ -25,6 +26,7 @@ mod store;
 mod tokens;
 
 pub use capable::Capable;
+pub use dead::{DeadReplies, routes as dead_routes};
 pub use desk::ProviderDesk;
 pub use openai::Endpoint;
 pub use providers::{ProviderError, Providers};

@@ -1,4 +1,4 @@
-//! A reply that broke off goes on where it can, and is never heard twice.
+//! What a reply that broke off is asked with, and what models want otherwise than most.
 
 use greenroom::config::Continues;
 use greenroom_actors::ports::Start;
@@ -48,19 +48,6 @@ async fn it_goes_on_as_the_settings_say() {
     assert_eq!((asked.len(), &asked[0], &asked[1]["role"]), (2, &said, &"system".into()));
     let never = continued(&provider, Continues::Never, request(|_| {})).await;
     assert_eq!((never.0, behind(&provider).len()), (Start::Anew, 0));
-}
-
-#[tokio::test]
-async fn what_the_model_says_again_is_heard_once() {
-    let provider = Provider::start().await;
-    provider.script([Act::say(["and the ", "sea lay", " quiet."]), Act::say([SO_FAR, " quiet."])]);
-    for _ in 0..2 {
-        let (_, text) = continued(&provider, Continues::Ask, request(|_| {})).await;
-        assert_eq!(text, Ok(" quiet.".into()));
-    }
-    provider.script([Act::say(["The lamp was lit at dusk, ", "and then it went out."])]);
-    let (_, text) = continued(&provider, Continues::Ask, request(|_| {})).await;
-    assert_eq!(text.unwrap_err().kind, GenerateErrorKind::Broken, "another telling cannot be joined");
 }
 
 #[tokio::test]
