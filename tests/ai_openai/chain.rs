@@ -104,6 +104,19 @@ async fn when_all_have_failed_they_are_asked_again_after_a_pause() {
 }
 
 #[tokio::test]
+async fn who_refused_is_asked_again_last() {
+    let (providers, one, two) = two().await;
+    one.script([Act::Status(401, None)]);
+    two.script([Act::Status(500, None)]);
+    let mut failed = vec![failed_by(&providers, "one").await.by.unwrap()];
+    let second = Attempt { number: 1, failed: failed.clone(), ..Attempt::default() };
+    failed.push(outcome(&providers, second).await.unwrap_err().by.unwrap());
+    let third = Attempt { number: 2, failed, ..Attempt::default() };
+    assert_eq!(outcome(&providers, third).await.as_deref(), Ok("Hello."));
+    assert_eq!((one.asked().len(), two.asked().len()), (1, 2));
+}
+
+#[tokio::test]
 async fn what_was_said_and_is_refused_is_not_carried_elsewhere() {
     let (providers, one, two) = two().await;
     let policy = r#"{"error":{"message":"no","code":"content_policy_violation"}}"#;
