@@ -14,6 +14,7 @@ mod breaker;
 mod call;
 mod capable;
 mod chain;
+mod dead;
 mod desk;
 mod limits;
 pub mod offline;
