@@ -136,7 +136,7 @@ impl App {
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
             generator: Arc::new(providers.clone()),
-            tokens: Arc::new(Tokens::default()),
+            tokens: Arc::new(Tokens::default().with_margin(config.ai.margin())),
             fanout: Arc::new(hub.clone()),
             clock: Arc::new(SystemClock),
             summaries: Arc::new(wishes.clone()),

@@ -85,6 +85,8 @@ pub struct AiSettings {
     pub default_provider: String,
     /// Between two words of the offline provider.
     pub offline_word_delay_ms: u64,
+    /// Share by which models that are not OpenAI's may count more tokens than are counted here.
+    pub token_margin: f32,
     pub providers: BTreeMap<String, ProviderSettings>,
 }
 
@@ -124,6 +126,7 @@ impl Default for AiSettings {
         Self {
             default_provider: AUTO.to_owned(),
             offline_word_delay_ms: 40,
+            token_margin: 0.1,
             providers: providers.into_iter().map(|(name, provider)| (name.to_owned(), provider)).collect(),
         }
     }
@@ -136,6 +139,14 @@ impl AiSettings {
             .iter()
             .filter(|(_, provider)| provider.is_active())
             .map(|(name, it)| (name.as_str(), it))
+    }
+
+    /// The margin that prompts need: none where nobody but OpenAI counts.
+    #[must_use]
+    pub fn margin(&self) -> f32 {
+        let theirs = |provider: &ProviderSettings| provider.base_url.contains("//api.openai.com/");
+        let others = self.active().any(|(_, one)| one.kind != ProviderKind::Offline && !theirs(one));
+        if others { self.token_margin } else { 0.0 }
     }
 
     #[must_use]

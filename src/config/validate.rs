@@ -229,6 +229,12 @@ impl Config {
             "is longer than jobs.backoff_max_ms",
         );
         broken.unless(self.engine.memories_max <= 1_000, "engine.memories_max", "takes 1 to 1000");
+        broken.unless(self.engine.tail_max_messages <= 1_000, "engine.tail_max_messages", "takes 0 to 1000");
+        broken.unless(
+            self.engine.summary_max_tokens <= 4_000,
+            "engine.summary_max_tokens",
+            "takes 0 to 4000",
+        );
         broken.unless(
             self.characters.popularity_half_life_s >= 60,
             "characters.popularity_half_life_s",
@@ -261,6 +267,7 @@ impl Config {
     }
 
     fn check_ai(&self, broken: &mut Broken) {
+        broken.unless((0.0..=1.0).contains(&self.ai.token_margin), "ai.token_margin", "takes 0 to 1");
         for (name, provider) in &self.ai.providers {
             let at = format!("ai.providers.{name}");
             broken.unless(is_name(name), &at, "a name has small letters, digits, - and _");
