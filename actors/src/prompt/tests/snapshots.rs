@@ -81,7 +81,8 @@ fn written(
 ) -> String {
     let script = Script::new(Arc::new(record), &Words);
     let asked = Asked { user: person(ANNA), user_name: "Anna", history, names: &names, memories };
-    let older = Older { since: 0, from: history[0].offset - 1, summary };
+    let begin = history[0].offset - 1;
+    let older = Older { since: begin, from: begin, summary };
     let compiled = compile(&script, &asked, older, &PromptSettings::default(), &Words);
     let told = compiled.request.messages.iter().map(|one| format!("=== {:?}\n{}\n", one.role, one.content));
     let wanted = compiled.summary_wanted.map(|at| format!("(a summary up to {at} is wanted)\n"));
