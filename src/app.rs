@@ -153,7 +153,7 @@ impl App {
             drafts: Arc::new(PostgresDrafts::new(&database.connector())),
             charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
             generator: Arc::new(answers.clone()),
-            tokens: Arc::new(Tokens::default()),
+            tokens: Arc::new(Tokens::default().with_margin(config.ai.margin())),
             fanout: Arc::new(taps.clone()),
             clock: Arc::new(SystemClock),
             summaries: Arc::new(wishes.clone()),

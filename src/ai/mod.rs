@@ -7,15 +7,14 @@
 //! which is all that is known of how a provider fares. Tries, deadlines and the order of jobs are the engine's pool's; here
 //! is one call at a time. Other parts get their clients from here too ([`Providers::with_capability`]).
 
-mod dead;
 mod answers;
-mod estimate;
 mod breaker;
 mod call;
 mod capable;
 mod chain;
 mod dead;
 mod desk;
+mod estimate;
 mod limits;
 pub mod offline;
 mod openai;

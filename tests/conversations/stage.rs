@@ -72,6 +72,13 @@ pub async fn stage() -> Stage {
 }
 
 impl Stage {
+    /// The conversations as another node has them: nothing is told to it.
+    pub fn other_node(&self) -> Conversations {
+        let settings = ConversationSettings::default();
+        let (pool, engine, characters) = (self.pool.clone(), self.engine.clone(), self.characters.clone());
+        Conversations::new(pool, self.epoch, engine, characters, settings, Arc::new(|_, _| {}))
+    }
+
     pub async fn execute(&self, statement: &str, parameters: &[&(dyn ToSql + Sync)]) -> u64 {
         self.pool.get().await.unwrap().execute(statement, parameters).await.unwrap()
     }

@@ -89,7 +89,8 @@ impl Log {
                 let expected = self.history(since, last.offset, most);
                 let held: Vec<Message> = history.messages.iter().map(|one| Message::clone(one)).collect();
                 prop_assert!(expected.ends_with(&held));
-                prop_assert_eq!(history.reach != Reach::Part, held.len() == expected.len(), "{:?}", history);
+                // A part may be all of it, by chance.
+                prop_assert!(history.reach == Reach::Part || held.len() == expected.len(), "{history:?}");
                 let all: Vec<Message> = self.history(history.from, last.offset, usize::MAX);
                 prop_assert_eq!(held, all);
             }
