@@ -6,6 +6,8 @@ mod database;
 mod changes;
 #[path = "journal/memories.rs"]
 mod memories;
+#[path = "journal/drafts.rs"]
+mod drafts;
 #[path = "journal/faults.rs"]
 mod faults;
 #[path = "journal/fixture.rs"]

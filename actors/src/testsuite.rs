@@ -84,6 +84,7 @@ impl TestEngine {
         let ports = Ports {
             archive: store.clone(),
             journal: store.clone(),
+            drafts: store.clone(),
             generator: generator.clone(),
             tokens: Arc::new(ByteCounter),
             fanout: fanout.clone(),
