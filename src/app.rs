@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{ProviderDesk, Providers, Tokens};
+use crate::ai::{ProviderDesk, ProviderModeration, Providers, Tokens};
 use crate::audit::Audit;
 use crate::cache::Caches;
 use crate::characters::Characters;
@@ -79,6 +79,7 @@ pub struct App {
     chores: [JoinHandle<()>; 8],
     characters: Characters,
     last_seen: LastSeen,
+    moderation: ProviderModeration,
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -126,6 +127,7 @@ impl App {
             .waited_for(settings.pool.first_token_timeout);
         let desk = ProviderDesk::new(providers.clone(), pool.clone());
         desk.load().await.context("what is switched at providers cannot be read")?;
+        let moderation = ProviderModeration::start(&config, providers.clone(), pool.clone());
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
             journal: Arc::new(
@@ -134,6 +136,7 @@ impl App {
             drafts: Arc::new(PostgresDrafts::new(&database.connector())),
             generator: Arc::new(providers.clone()),
             tokens: Arc::new(Tokens::default()),
+            moderator: Arc::new(moderation.clone()),
             fanout: Arc::new(hub.clone()),
             clock: Arc::new(SystemClock),
         };
@@ -284,6 +287,7 @@ impl App {
             chores: [recovery, upkeep, news, character_news, switched, views, kept, seeing],
             characters,
             last_seen,
+            moderation,
             http,
             http_thread,
             drain_asked,
@@ -344,6 +348,7 @@ impl App {
             tracing::warn!(%error, "the last readers were not counted");
         }
         self.last_seen.write(&self.hub).await;
+        self.moderation.close().await;
         self.lease.close().await;
         self.database.close().await;
         tracing::info!("ended");

@@ -8,13 +8,18 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use crate::directory::{Lodging, Mailbox, Resident};
-use crate::domain::{CharacterId, FailureCode, Memory, Message, Sender, UserId};
+use crate::domain::{CharacterId, CharacterRecord, FailureCode, Memory, Message, Sender, UserId};
 use crate::engine::Context;
+use crate::moderation::words::Manner;
 use crate::ports::{GenerateRequest, PromptMessage, PromptRole, RoomRecord};
 use crate::prompt::{self, Asked, Script};
+use crate::protocol::Refusal;
+use crate::room::declined;
 
 pub(crate) enum PersonaMsg {
     Compose(Ask),
+    /// Says in its manner that it would rather not.
+    Decline(Decline),
     /// The character was changed: load it anew before the next prompt.
     Changed,
     Passivate,
@@ -33,6 +38,22 @@ pub(crate) struct Ask {
     /// What the character may know here, oldest first.
     pub memories: Vec<Memory>,
     pub answer: oneshot::Sender<Result<Arc<GenerateRequest>, FailureCode>>,
+}
+
+/// A person's text that was refused.
+pub(crate) struct Decline {
+    /// What the room calls the character, for when no more is known of it.
+    pub name: Arc<str>,
+    /// Chooses the words.
+    pub seed: u64,
+    pub refuse: Box<dyn FnOnce(Refusal) + Send>,
+}
+
+impl Decline {
+    pub fn by(self, record: Option<&CharacterRecord>) {
+        let manner = record.map_or_else(|| Manner::named(&self.name), Manner::of);
+        (self.refuse)(declined(&manner, self.seed));
+    }
 }
 
 /// What the members and characters of a room are called. Who has left is nobody in particular.
@@ -102,6 +123,11 @@ impl Actor for Persona {
                 };
                 // The turn may have been stopped meanwhile.
                 let _ = ask.answer.send(composed);
+            }
+            PersonaMsg::Decline(decline) => {
+                state.mailbox.handled();
+                let script = self.script(state).await.ok();
+                decline.by(script.as_deref().map(|script| &**script.record()));
             }
             PersonaMsg::Changed => {
                 state.mailbox.handled();

@@ -5,6 +5,7 @@ mod archive;
 mod drafts;
 mod journal_store;
 mod generator;
+mod moderator;
 
 use jiff::Timestamp;
 
@@ -21,6 +22,7 @@ pub use journal_store::{
     Amend, Ask, Change, CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome,
     ReadMark, Refused, Say, StoredBefore, TurnEnd,
 };
+pub use moderator::{Moderator, NoModerator, Side, Verdict, Who};
 
 /// The outside is away or broken. What exactly, goes to the log where it is made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

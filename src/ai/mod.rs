@@ -14,6 +14,7 @@ mod chain;
 mod desk;
 mod limits;
 pub mod offline;
+mod moderation;
 mod openai;
 mod provider;
 mod providers;
@@ -26,6 +27,7 @@ mod tokens;
 
 pub use capable::Capable;
 pub use desk::ProviderDesk;
+pub use moderation::ProviderModeration;
 pub use openai::Endpoint;
 pub use providers::{ProviderError, Providers};
 pub use routes::{pages, routes};
