@@ -20,7 +20,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{AiUsage, Answers, DeadReplies, Estimates, ProviderDesk, Providers, Tokens};
+use crate::ai::{
+    AiUsage, Answers, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
+};
 use crate::audit::Audit;
 use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
@@ -89,6 +91,7 @@ pub struct App {
     chores: [JoinHandle<()>; 8],
     characters: Characters,
     last_seen: LastSeen,
+    moderation: ProviderModeration,
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -145,6 +148,7 @@ impl App {
         let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
         let archive = Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others));
         let estimates = Estimates::new(archive.clone(), settings.turn.prompt.clone(), &config.ai);
+        let moderation = ProviderModeration::start(&config, providers.clone(), pool.clone());
         let ports = Ports {
             archive,
             journal: Arc::new(
@@ -154,6 +158,7 @@ impl App {
             charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
             generator: Arc::new(answers.clone()),
             tokens: Arc::new(Tokens::default().with_margin(config.ai.margin())),
+            moderator: Arc::new(moderation.clone()),
             fanout: Arc::new(taps.clone()),
             clock: Arc::new(SystemClock),
             summaries: Arc::new(wishes.clone()),
@@ -331,6 +336,7 @@ impl App {
             chores: [recovery, upkeep, news, character_news, switched, views, kept, seeing],
             characters,
             last_seen,
+            moderation,
             http,
             http_thread,
             drain_asked,
@@ -391,6 +397,7 @@ impl App {
             tracing::warn!(%error, "the last readers were not counted");
         }
         self.last_seen.write(&self.hub).await;
+        self.moderation.close().await;
         self.lease.close().await;
         self.database.close().await;
         tracing::info!("ended");

@@ -206,7 +206,7 @@ async fn a_wish_is_put_down_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_offline_voice_says_who_said_what() {
     let scene = Scene::start().await;
-    let offline = Scene::summarizer(&scene.stage, Arc::new(Offline::new(Duration::ZERO)));
+    let offline = Scene::summarizer(&scene.stage, Arc::new(Providers::new(&AiSettings::default()).unwrap()));
     offline.make(&scene.wish(scene.said[2].1)).await.unwrap();
     let text = scene.stands().await.unwrap().text;
     assert!(text.contains("Anna said: “I have told 2 things.”"), "{text}");

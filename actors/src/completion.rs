@@ -29,7 +29,7 @@ use crate::domain::{
 };
 use crate::engine::Context;
 use crate::persona::{Ask, Made, Names, PersonaMsg};
-use crate::ports::{Charge, Charged, Freshness, GenerateRequest, StoreError};
+use crate::ports::{Charge, Charged, Freshness, GenerateRequest, StoreError, Who};
 use crate::protocol::{Refusal, RefusalCode, UserEvent};
 use crate::room::overloaded;
 use crate::room::tail::{History, Reach, SummaryCopy};
@@ -64,6 +64,13 @@ pub struct Completion {
     pub stop: Vec<String>,
     pub purpose: Purpose,
     pub metering: Metering,
+}
+
+impl Completion {
+    /// To whom judgements of its texts are accounted.
+    fn who(&self) -> Who {
+        Who { user: Some(self.user), character: Some(self.character), ..Who::default() }
+    }
 }
 
 /// A line of the history that came along.
@@ -181,13 +188,18 @@ async fn ready(context: &Context, asked: &Completion) -> Result<Ready, Refusal> 
     }
     let said = asked.lines.iter().filter(|line| line.by == Speaker::Person).map(|line| line.text.as_str());
     for text in said.chain(asked.program.as_deref()) {
-        allowed(&context.settings.room, text)?;
+        allowed(&context.moderation, text)?;
     }
     let grant = match asked.metering {
         Metering::Message => Some(reserve(context, asked).await?),
         Metering::Rehearsal => None,
     };
     let request = compose(context, asked).await?;
+    // What came along was looked at when it was new.
+    let new = asked.lines.iter().rfind(|line| line.by == Speaker::Person).map(|line| line.text.as_str());
+    for text in new.into_iter().chain(asked.program.as_deref()) {
+        context.moderation.admits(text, &request.character, asked.who()).await?;
+    }
     let priority = grant.as_ref().map_or(Priority(0), |grant| grant.priority);
     Ok(Ready { request, priority, grant, _open: open })
 }

@@ -1,5 +1,6 @@
 //! Answers outside of rooms: metered as messages, closed whatever becomes of who asked, bounded by what was asked for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -7,6 +8,7 @@ use greenroom_actors::completion::{
     Completing, Completion, CompletionEnd, CompletionEvent, Line, Metering, Speaker,
 };
 use greenroom_actors::domain::{CallOutcome, CharacterId, FailureCode, Finish, Purpose, TokenUsage, UserId};
+use greenroom_actors::moderation::Rules;
 use greenroom_actors::ports::{GenerateErrorKind, PromptRole};
 use greenroom_actors::protocol::{RefusalCode, ReplyWish, UserEvent};
 use greenroom_actors::testsuite::{Script, TestEngine, character};
@@ -277,7 +279,7 @@ async fn a_rehearsal_counts_for_nobody() {
 async fn what_cannot_be_answered_is_refused_and_not_counted() {
     let test = TestEngine::start(|settings| {
         settings.room.messages_per_minute = 3;
-        settings.room.refused_patterns = vec!["forbidden".to_owned()];
+        settings.moderation.rules = Arc::new(Rules::new([("house", "forbidden")]).unwrap());
     })
     .await;
     let (user, ada) = (test.store.add_user("free"), test.store.add_character(character("Ada")));

@@ -38,6 +38,8 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
         };
         println!("    {name:<12} {state} {}", provider.model);
     }
+    let patterns: usize = config.moderation.patterns.values().map(Vec::len).sum();
+    println!("  moderation    {patterns} patterns; provider: {}", config.moderation.provider);
     for (name, provider) in &config.auth.providers {
         let state = if provider.is_active() {
             format!("on: {}", provider.effective().issuer)

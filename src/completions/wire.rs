@@ -142,7 +142,7 @@ pub(super) fn finish_reason(outcome: Result<Finish, FailureCode>) -> Option<&'st
     match outcome {
         Ok(Finish::Complete | Finish::Stopped) => Some("stop"),
         Ok(Finish::Length) => Some("length"),
-        Err(FailureCode::ContentRefused) => Some("content_filter"),
+        Ok(Finish::Refused) | Err(FailureCode::ContentRefused) => Some("content_filter"),
         Ok(Finish::Interrupted) | Err(_) => None,
     }
 }

@@ -103,6 +103,13 @@ impl ProviderSettings {
         Some(self.api_key.expose_secret()).filter(|key| !key.is_empty())
     }
 
+    /// The first model, by name, that the settings give this capability.
+    #[must_use]
+    pub fn model_for(&self, capability: Capability) -> Option<&str> {
+        let able = self.models.iter().find(|(_, model)| model.capabilities.contains(&capability));
+        able.map(|(name, _)| name.as_str())
+    }
+
     /// Whether characters can speak through it.
     #[must_use]
     pub fn is_active(&self) -> bool {

@@ -16,6 +16,7 @@ mod known;
 mod limits;
 mod load;
 mod log;
+mod moderation;
 mod network;
 mod outbound;
 mod plans;
@@ -45,6 +46,8 @@ pub use known::{Leaf, env_name};
 pub use limits::{LimitSettings, RateSettings};
 pub use load::{CONFIG_FILE, ConfigError, Problem, names_not_needed, names_not_understood};
 pub use log::{LogFormat, LogSettings, Logging};
+pub use moderation::{AUTO as MODERATION_AUTO, NONE as MODERATION_NONE};
+pub use moderation::{ModerationSettings, OnOutage, RefusedReplySetting};
 pub use network::Network;
 pub use outbound::{MailSettings, MailTls, SmsSettings};
 pub use plans::{PerCharacterSettings, PlanSettings, ServiceClass, WindowSetting};
@@ -92,6 +95,7 @@ pub struct Config {
     pub journal: JournalSettings,
     pub jobs: JobSettings,
     pub ai: AiSettings,
+    pub moderation: ModerationSettings,
     pub characters: CharacterSettings,
     pub conversations: ConversationsSettings,
     pub search: SearchSettings,
@@ -118,6 +122,7 @@ impl Default for Config {
             journal: JournalSettings::default(),
             jobs: JobSettings::default(),
             ai: AiSettings::default(),
+            moderation: ModerationSettings::default(),
             characters: CharacterSettings::default(),
             conversations: ConversationsSettings::default(),
             search: SearchSettings::default(),
@@ -152,6 +157,7 @@ impl Config {
             pool: self.pool.engine(),
             journal: self.journal.engine(),
             supervision: self.engine.supervision(),
+            moderation: self.moderation.engine(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What settings must hold together before the server starts with them.
 
 mod ai;
+mod moderation;
 mod outbound;
 
 use std::net::IpAddr;
@@ -34,6 +35,7 @@ impl Config {
         self.check_server(&mut broken);
         self.check_bounds(&mut broken);
         self.check_ai(&mut broken);
+        self.check_moderation(&mut broken);
         self.check_conversations(&mut broken);
         self.check_identity_providers(&mut broken);
         self.check_outbound(&mut broken);

@@ -188,6 +188,7 @@ pub fn finish(number: i16) -> Finish {
         1 => Finish::Stopped,
         2 => Finish::Length,
         3 => Finish::Interrupted,
+        4 => Finish::Refused,
         _ => Finish::Complete,
     }
 }
@@ -273,7 +274,7 @@ mod tests {
         for kind in [MessageKind::Text, MessageKind::Audio, MessageKind::Media] {
             assert_eq!(message_kind(kind as i16), kind);
         }
-        for how in [Finish::Complete, Finish::Stopped, Finish::Length, Finish::Interrupted] {
+        for how in [Finish::Complete, Finish::Stopped, Finish::Length, Finish::Interrupted, Finish::Refused] {
             assert_eq!(finish(how as i16), how);
         }
     }

@@ -13,7 +13,7 @@ use greenroom::postgres::drafts::PostgresDrafts;
 use greenroom::postgres::journal::{PostgresCharges, PostgresJournal};
 use greenroom_actors::domain::{CharacterId, MessageId, NodeId, Revision, RoomId, UserId};
 use greenroom_actors::engine::{Engine, Ports};
-use greenroom_actors::ports::SystemClock;
+use greenroom_actors::ports::{NoModerator, SystemClock};
 use greenroom_actors::settings::Settings;
 use greenroom_actors::testsuite::{ByteCounter, MemoryFanout, MemorySummaries, ScriptedGenerator, plans};
 use tokio_postgres::types::ToSql;
@@ -53,6 +53,7 @@ pub async fn stage() -> Stage {
         charges: Arc::new(PostgresCharges::new(pool.clone(), node, OtherNodes::Gone)),
         generator: generator.clone(),
         tokens: Arc::new(ByteCounter),
+        moderator: Arc::new(NoModerator),
         fanout: fanout.clone(),
         clock: Arc::new(SystemClock),
         summaries: Arc::new(MemorySummaries::default()),

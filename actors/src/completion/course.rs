@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::spoken::{Spoken, Touched};
+use super::spoken::{Said, Spoken, Touched};
 use super::{
     Completing, Completion, CompletionEnd, CompletionEvent, Counted, EVENTS_MAX, Ready, charge, ready,
 };
 use crate::domain::{AiCall, FailureCode, Finish, MessageId, Priority, TokenUsage};
 use crate::engine::Context;
+use crate::moderation::{Judged, RefusedReply, Watched};
 use crate::pool::{Bill, Job, PoolEvent};
 use crate::ports::{ChargeEnd, Closing, GenerateRequest, StoreError};
 use crate::protocol::Refusal;
@@ -105,44 +106,63 @@ async fn walk(
     let Ok(mut pool) = context.pool.submit(job) else {
         return Walked { outcome: Err(FailureCode::Overloaded), produced: Produced::Nothing };
     };
+    let mut watched = Watched::new(&context.moderation, asked.who());
     // A stop sequence may come first: then nothing is what was asked for.
-    let mut cut_here = false;
+    let (mut cut_here, mut ending) = (false, None);
     let outcome = loop {
         let event = tokio::select! {
             biased;
             () = events.closed() => break Ok(Finish::Stopped),
-            event = pool.recv() => event,
+            () = watched.answer() => None,
+            event = pool.recv(), if ending.is_none() => Some(event),
         };
         let said = match event {
-            Some(PoolEvent::Thinking) => continue,
-            Some(PoolEvent::Text(text)) => {
+            // More of what was said may be seen, or it has been refused.
+            None => Said { text: String::new(), end: None },
+            Some(Some(PoolEvent::Thinking)) => continue,
+            Some(Some(PoolEvent::Text(text))) => {
                 let said = spoken.push(&text);
                 cut_here = said.end.is_some();
                 said
             }
-            Some(PoolEvent::Restarted) => {
+            Some(Some(PoolEvent::Restarted)) => {
+                watched = Watched::new(&context.moderation, asked.who());
                 // Nobody has to be told that what was never passed on is void.
                 if spoken.reset() == Touched::Yes && events.send(CompletionEvent::Anew).await.is_err() {
                     break Ok(Finish::Stopped);
                 }
                 continue;
             }
-            Some(PoolEvent::Done { finish }) => {
+            Some(Some(PoolEvent::Done { finish })) => {
                 let mut said = spoken.end(finish);
                 said.end.get_or_insert(finish);
                 said
             }
-            Some(PoolEvent::Failed { code }) => break Err(code),
-            None => break Err(FailureCode::Internal),
+            Some(Some(PoolEvent::Failed { code })) => break Err(code),
+            Some(None) => break Err(FailureCode::Internal),
         };
-        if !said.text.is_empty() && events.send(CompletionEvent::Text(said.text)).await.is_err() {
+        watched.push(&said.text);
+        if said.end.is_some() {
+            watched.ends();
+            ending = said.end;
+        }
+        let seen = watched.take().to_owned();
+        if !seen.is_empty() && events.send(CompletionEvent::Text(seen)).await.is_err() {
             break Ok(Finish::Stopped);
         }
-        if let Some(finish) = said.end {
-            break Ok(finish);
+        match (watched.judged(), ending) {
+            (Judged::Refused, _) => break Ok(Finish::Refused),
+            (Judged::Unavailable, _) => break Err(FailureCode::ProviderUnavailable),
+            (Judged::Fine, Some(finish)) => break Ok(finish),
+            (Judged::Fine | Judged::Open, _) => {}
         }
     };
-    let produced = if cut_here || spoken.has_said() { Produced::Something } else { Produced::Nothing };
+    let given_back = context.moderation.settings().refused_reply == RefusedReply::Refunds;
+    let produced = match outcome {
+        Ok(Finish::Refused) if given_back => Produced::Nothing,
+        _ if cut_here || spoken.has_said() => Produced::Something,
+        _ => Produced::Nothing,
+    };
     let outcome = match outcome {
         // A provider that ends without a word has not answered.
         Ok(Finish::Complete | Finish::Length) if produced == Produced::Nothing => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 
+use super::checks::Command;
 use super::commits::{Aftermath, RETRY_SOON, not_written};
 use super::promised::Promised;
 use super::waiting::Waiting;
@@ -59,13 +60,13 @@ impl Room {
         &self,
         myself: &ActorRef<RoomMsg>,
         state: &mut State,
-        send: Send,
+        send: Box<Send>,
         responder: Responder<Sent>,
     ) {
         let id = MessageId::new();
         let speakers = match self.admit(state, &send, id) {
             Ok(speakers) => speakers,
-            Err(refusal) => return responder.refuse(refusal),
+            Err(refusal) => return self.refuse(state, Command::Send(send, responder), refusal),
         };
         // The quota counts per character: the first who answers, else the one whose room it is.
         let counted = speakers.first().copied().or_else(|| {
@@ -82,7 +83,7 @@ impl Room {
         };
         let ticket = state.ticket();
         let (user, kind) = (send.user, send.kind);
-        state.sends.reserving.insert(ticket, Reserving { send, id, speakers, responder });
+        state.sends.reserving.insert(ticket, Reserving { send: *send, id, speakers, responder });
         self.watch(myself, state);
         let reserve = UserMsg::Reserve(Reserve { character, kind, answer: myself.clone(), ticket });
         if let Err((_, NotTaken::Full | NotTaken::Quarantined)) = self.context.users.send(user, reserve)
@@ -93,9 +94,14 @@ impl Room {
     }
 
     /// The room's own limits, then the turn's rules.
-    fn admit(&self, state: &State, send: &Send, id: MessageId) -> Result<Vec<CharacterId>, Refusal> {
+    pub(super) fn admit(
+        &self,
+        state: &State,
+        send: &Send,
+        id: MessageId,
+    ) -> Result<Vec<CharacterId>, Refusal> {
         self.takes_commands(state)?;
-        let speakers = turn::admit(state.member(send.user)?, &self.context.settings.room, send, id)?;
+        let speakers = turn::admit(state.member(send.user)?, &self.context.moderation, send, id)?;
         self.takes_replies(state, speakers.iter().copied())?;
         Ok(speakers)
     }

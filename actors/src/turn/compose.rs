@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{Arguments, Ended};
-use crate::domain::{FailureCode, Into, Memory, MessageId, ReplyState, Sender};
+use crate::domain::{Content, FailureCode, Into, Memory, MessageId, ReplyState, Sender};
 use crate::engine::Context;
 use crate::persona::{Ask, Made, PersonaMsg};
 use crate::ports::{Freshness, GenerateRequest, OpenTurn, StoreError, SummaryWish};
@@ -32,8 +32,8 @@ pub(super) struct Composed {
     pub request: Arc<GenerateRequest>,
     /// Characters that the reply may have.
     pub chars_left: usize,
-    /// The last character of what it goes on from.
-    pub behind: Option<char>,
+    /// What it goes on from.
+    pub before: Option<Content>,
 }
 
 /// The persona makes the prompt from itself and the history up to the asking message, or up to what is to go on.
@@ -79,11 +79,7 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
     };
     let settings = &context.settings.turn;
     let said = so_far.as_ref().map_or(0, |content| content.as_str().chars().count());
-    Ok(Composed {
-        request,
-        chars_left: settings.reply_max_chars.saturating_sub(said),
-        behind: so_far.and_then(|content| content.as_str().chars().next_back()),
-    })
+    Ok(Composed { request, chars_left: settings.reply_max_chars.saturating_sub(said), before: so_far })
 }
 
 /// Looks for the summary, once in a turn; answers whether it is another than was known.

@@ -11,6 +11,7 @@ use crate::domain::{
     Changes, ClientId, Content, FailureCode, Finish, Into, Message, MessageId, MessageKind, MeterKey,
     ReplyState, Revision, Sender, UserId,
 };
+use crate::moderation::RefusedReply;
 use crate::ports::{CloseTurn, EntryKind, OpenTurn, Outcome, TurnEnd};
 use crate::protocol::{Refusal, RefusalCode, RoomEvent, Typing};
 use crate::room::commits::Aftermath;
@@ -26,6 +27,9 @@ impl Room {
         let follow = self.follow(state, turn, &ended);
         let end = match ended.outcome {
             Ending::Said { text, finish } => TurnEnd::Said { content: Content::trusted(text), finish },
+            Ending::Refused { text } => {
+                TurnEnd::Refused { content: Content::trusted(text), refund: self.refund_of_refused(turn) }
+            }
             Ending::Nothing { state, code } => TurnEnd::Nothing { state, code, refund: turn.refund.clone() },
         };
         let close = CloseTurn {
@@ -113,8 +117,16 @@ impl Room {
                     let said = (content, finish, close.created_at);
                     self.said(state, (&turn, attempt), said, revision, (close.follow, follow), after);
                 }
+                (TurnEnd::Refused { content, refund }, Into::New) => {
+                    let said = (content, Finish::Refused, close.created_at);
+                    self.said(state, (&turn, attempt), said, revision, (close.follow, follow), after);
+                    self.refunded(close.user, refund);
+                }
                 // What it was to become part of was deleted meanwhile: nobody gets to see it, and so it counts for nothing.
-                (TurnEnd::Said { .. }, Into::Variant(_) | Into::Continuation(_)) => {
+                (
+                    TurnEnd::Said { .. } | TurnEnd::Refused { .. },
+                    Into::Variant(_) | Into::Continuation(_),
+                ) => {
                     after.events.push(ended(&turn, attempt, (ReplyState::Stopped, None), revision));
                     self.refunded(close.user, close.refund_if_gone);
                 }
@@ -124,6 +136,9 @@ impl Room {
                 }
             },
             Outcome::Amended(message) => {
+                if let TurnEnd::Refused { refund, .. } = close.end {
+                    self.refunded(close.user, refund);
+                }
                 let reply = Some(turn.message);
                 after.events.push(RoomEvent::Updated { message: Arc::from(message), reply });
                 after.events.push(status_of(&turn, attempt, ReplyState::Done));
@@ -174,6 +189,13 @@ impl Room {
                 after.begin.extend(turns);
             }
             Follow::Stopped => after.stopped.extend(turns),
+        }
+    }
+
+    fn refund_of_refused(&self, turn: &OpenTurn) -> Vec<MeterKey> {
+        match self.context.settings.moderation.refused_reply {
+            RefusedReply::Counts => Vec::new(),
+            RefusedReply::Refunds => turn.refund.clone(),
         }
     }
 
