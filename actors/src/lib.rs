@@ -16,8 +16,10 @@ mod persona;
 mod copies;
 pub mod prompt;
 pub mod pool;
+pub mod completion;
 mod directory;
 mod supervisor;
+mod drafts;
 pub mod engine;
 #[cfg(any(test, feature = "testsuite"))]
 pub mod testsuite;

@@ -10,12 +10,14 @@ use tokio::sync::oneshot;
 use crate::directory::{Lodging, Mailbox, Resident};
 use crate::domain::{CharacterId, FailureCode, Memory, Revision, Sender, UserId};
 use crate::engine::Context;
-use crate::ports::{GenerateRequest, PromptMessage, PromptRole, RoomRecord};
+use crate::ports::{Freshness, GenerateRequest, PromptMessage, PromptRole, RoomRecord};
 use crate::prompt::{self, Asked, Older, Script};
 use crate::room::tail::{History, Reach};
 
 pub(crate) enum PersonaMsg {
     Compose(Ask),
+    /// One for a program, with what it says of itself.
+    ComposeFor(Ask, Arc<str>),
     /// The character was changed: load it anew before the next prompt.
     Changed,
     Passivate,
@@ -33,6 +35,7 @@ pub(crate) struct Ask {
     pub since: Revision,
     /// An instruction behind all that.
     pub cue: Option<&'static str>,
+    pub freshness: Freshness,
     /// What the character may know here, oldest first.
     pub memories: Arc<[Memory]>,
     pub answer: oneshot::Sender<Result<Made, FailureCode>>,
@@ -117,10 +120,18 @@ impl Actor for Persona {
             PersonaMsg::Compose(ask) => {
                 state.mailbox.handled();
                 let composed = match self.script(state).await {
-                    Ok(script) => Ok(self.compose(&script, &ask)),
+                    Ok(script) => Ok(self.compose(&script, &ask, None)),
                     Err(code) => Err(code),
                 };
                 // The turn may have been stopped meanwhile.
+                let _ = ask.answer.send(composed);
+            }
+            PersonaMsg::ComposeFor(ask, program) => {
+                state.mailbox.handled();
+                let composed = match self.script(state).await {
+                    Ok(script) => Ok(self.compose(&script, &ask, Some(&program))),
+                    Err(code) => Err(code),
+                };
                 let _ = ask.answer.send(composed);
             }
             PersonaMsg::Changed => {
@@ -155,7 +166,7 @@ impl Persona {
         }
     }
 
-    fn compose(&self, script: &Script, ask: &Ask) -> Made {
+    fn compose(&self, script: &Script, ask: &Ask, program: Option<&str>) -> Made {
         let record = script.record();
         let names = |sender: Sender| match sender {
             Sender::Character(id) if id == record.id => Some(record.name.clone()),
@@ -170,15 +181,23 @@ impl Persona {
             memories: &ask.memories,
         };
         let settings = &self.context.settings.turn.prompt;
+        let counter = &*self.context.ports.tokens;
+        if let Some(program) = program {
+            let request = prompt::compose_for_program(script, &asked, program, settings, counter);
+            return Made::Ready(cued(request, ask), None);
+        }
         let older = Older { since: ask.since, from: ask.history.from, summary: ask.history.summary.get() };
-        let compiled = prompt::compile(script, &asked, older, settings, &*self.context.ports.tokens);
+        let compiled = prompt::compile(script, &asked, older, settings, counter);
         if compiled.takes_more && ask.history.reach == Reach::Part {
             return Made::Short;
         }
-        let mut request = compiled.request;
-        // Far shorter than the margin that the prompt leaves.
-        let cue = ask.cue.map(|cue| PromptMessage { role: PromptRole::System, content: cue.to_owned() });
-        request.messages.extend(cue);
-        Made::Ready(Arc::new(request), compiled.summary_wanted)
+        Made::Ready(cued(compiled.request, ask), compiled.summary_wanted)
     }
+}
+
+/// With the last instruction behind it, which is far shorter than the margin that the prompt leaves.
+fn cued(mut request: GenerateRequest, ask: &Ask) -> Arc<GenerateRequest> {
+    let cue = ask.cue.map(|cue| PromptMessage { role: PromptRole::System, content: cue.to_owned() });
+    request.messages.extend(cue);
+    Arc::new(GenerateRequest { freshness: ask.freshness, ..request })
 }

@@ -2,6 +2,8 @@
 //! `src/` (`postgres/`, `ai/`, `realtime/`), the in-memory ones in `testsuite/`.
 
 mod archive;
+mod charges;
+mod drafts;
 mod journal_store;
 mod generator;
 
@@ -10,10 +12,14 @@ use jiff::Timestamp;
 use crate::domain::{CharacterId, Revision, RoomId, SessionId, UserId};
 use crate::protocol::{RoomEvent, UserEvent};
 
-pub use archive::{Answered, Archive, OpenTurn, RoomRecord, StoredSummary, Summary, TakeUp, UserRecord};
+pub use archive::{
+    Answered, Archive, OpenTurn, RoomRecord, StoredSummary, Summary, TakeUp, TakenUp, UserRecord,
+};
+pub use charges::{Charge, ChargeEnd, Charged, Charges, Closing};
+pub use drafts::{Draft, DraftCall, DraftStore, NewDraft};
 pub use generator::{
-    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry, Opened, Piece,
-    PieceStream, PromptMessage, PromptRole, Start, TokenCounter,
+    Attempt, Chosen, Freshness, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry,
+    Opened, Piece, PieceStream, PromptMessage, PromptRole, Start, TokenCounter,
 };
 pub use journal_store::{
     Amend, Ask, Change, CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome,

@@ -12,6 +12,7 @@ mod dials;
 mod lore;
 mod macros;
 mod notes;
+mod program;
 mod script;
 mod system;
 mod traits;
@@ -25,12 +26,13 @@ use std::collections::BTreeSet;
 use crate::domain::{
     AttachmentKind, CharacterRecord, Memory, Message, Purpose, Revision, RoomId, Sender, UserId,
 };
-use crate::ports::{GenerateRequest, PromptMessage, PromptRole, TokenCounter};
+use crate::ports::{Freshness, GenerateRequest, PromptMessage, PromptRole, TokenCounter};
 use crate::settings::PromptSettings;
 use lore::Scan;
 use macros::{Macros, seed_of};
 
 pub use self::lore::runs_as_pattern;
+pub use self::program::compose_for_program;
 pub use self::script::Script;
 pub use self::system::system_prompt;
 pub use self::traits::{Trait, trait_named, traits};
@@ -86,8 +88,20 @@ pub fn compile<M: Borrow<Message>>(
     settings: &PromptSettings,
     counter: &dyn TokenCounter,
 ) -> Compiled {
+    compile_within(script.budget, script, asked, older, settings, counter)
+}
+
+/// The same within so many tokens.
+fn compile_within<M: Borrow<Message>>(
+    budget: usize,
+    script: &Script,
+    asked: &Asked<'_, M>,
+    older: Older<'_>,
+    settings: &PromptSettings,
+    counter: &dyn TokenCounter,
+) -> Compiled {
     let user_name = label(asked.user_name);
-    let left = script.budget.saturating_sub(script.system_tokens);
+    let left = budget.saturating_sub(script.system_tokens);
     let (injected, set_aside) = inject(script, asked, &user_name, settings, left / 2, counter);
     let offsets: Vec<_> = asked.history.iter().map(|message| message.borrow().offset).collect();
     let lines = lines(&script.record, &user_name, asked.history, asked.names);
@@ -105,6 +119,7 @@ pub fn compile<M: Borrow<Message>>(
         temperature: script.record.model.temperature,
         stop: Vec::new(),
         purpose: Purpose::Reply,
+        freshness: Freshness::Any,
     };
     Compiled { request, takes_more: window.takes_more, summary_wanted: window.summary_wanted }
 }

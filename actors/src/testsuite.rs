@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, Message, MessageKind, ModelChoice,
-    PerCharacter, Plan, Plans, Priority, RoomCharacter, RoomId, RoomMember, UserId, Window,
+    PerCharacter, Plan, Plans, Priority, ResponseCache, RoomCharacter, RoomId, RoomMember, UserId, Window,
 };
 use crate::engine::{Engine, Ports};
 use crate::ports::{Clock, Summaries, SummaryWish, TokenCounter};
@@ -22,7 +22,7 @@ use crate::settings::Settings;
 
 pub use commands::{content, emoji};
 pub use fanout::MemoryFanout;
-pub use generator::{Script, ScriptedGenerator, back_end};
+pub use generator::{Script, ScriptedGenerator, back_end, counted};
 pub use store::{CommitFault, MemoryStore};
 
 /// A clock that moves only when it is told to.
@@ -101,6 +101,8 @@ impl TestEngine {
         let ports = Ports {
             archive: store.clone(),
             journal: store.clone(),
+            drafts: store.clone(),
+            charges: store.clone(),
             generator: generator.clone(),
             tokens: Arc::new(ByteCounter),
             fanout: fanout.clone(),
@@ -213,9 +215,11 @@ pub fn character(name: &str) -> CharacterRecord {
         model: ModelChoice {
             provider: None,
             model: None,
+            fallbacks: Vec::new(),
             temperature: 0.8,
             max_tokens: 200,
             context_tokens: 4_000,
+            response_cache: ResponseCache::Off,
         },
         version: 1,
     }

@@ -24,6 +24,8 @@ use quota::Quota;
 
 pub(crate) enum UserMsg {
     Reserve(Reserve),
+    /// The same for a message that no room has: of this kind, to this character.
+    ReserveFor(CharacterId, MessageKind, oneshot::Sender<ReserveOutcome>),
     Settle(Vec<MeterKey>),
     Release(Vec<MeterKey>),
     /// The journal found this meter full, at this count.
@@ -150,9 +152,15 @@ impl Actor for User {
         match message {
             UserMsg::Reserve(ask) => {
                 state.mailbox.handled();
-                let outcome = self.reserve(&myself, state, &ask).await;
+                let outcome = self.reserve(&myself, state, ask.character, ask.kind).await;
                 // A room that crashed meanwhile drops the grant, and the grant its reservation.
                 let _ = ask.answer.send_message(RoomMsg::Reserved { ticket: ask.ticket, outcome });
+            }
+            UserMsg::ReserveFor(character, kind, answer) => {
+                state.mailbox.handled();
+                let outcome = self.reserve(&myself, state, character, kind).await;
+                // Who asked may have gone, and the reservation with it.
+                let _ = answer.send(outcome);
             }
             UserMsg::Settle(keys) => state.quota.settle(&keys),
             UserMsg::Release(keys) => state.quota.release(&keys),
@@ -189,7 +197,13 @@ impl Actor for User {
 }
 
 impl User {
-    async fn reserve(&self, myself: &ActorRef<UserMsg>, state: &mut State, ask: &Reserve) -> ReserveOutcome {
+    async fn reserve(
+        &self,
+        myself: &ActorRef<UserMsg>,
+        state: &mut State,
+        character: CharacterId,
+        kind: MessageKind,
+    ) -> ReserveOutcome {
         let day = match self.ready(state).await {
             Ok(day) => day,
             Err(refusal) => return ReserveOutcome::Refused(refusal),
@@ -207,7 +221,7 @@ impl User {
                 Refusal::temporary(RefusalCode::RateLimited, "too many messages: wait a little", wait);
             return ReserveOutcome::Refused(slower);
         }
-        let meters = Quota::meters(&record.plan, state.id, ask.character, ask.kind, day);
+        let meters = Quota::meters(&record.plan, state.id, character, kind, day);
         if state.quota.reserve(&meters).is_err() {
             if let Err(error) = self.load_meters(state, &record, day).await {
                 return ReserveOutcome::Refused(dependency_down(&error));
@@ -284,7 +298,7 @@ impl User {
     }
 }
 
-fn quota_exceeded(full: &Meter, plan: &Plan) -> Refusal {
+pub(crate) fn quota_exceeded(full: &Meter, plan: &Plan) -> Refusal {
     let what = match full.key.scope {
         crate::domain::Scope::Character(..) => "messages to this character",
         crate::domain::Scope::Daily => "messages today",

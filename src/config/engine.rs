@@ -13,9 +13,11 @@ fn ms(duration: Duration) -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecoverySetting {
+    /// It goes on from what was kept of it.
+    Continue,
     /// It is made anew from the start.
     Restart,
-    /// It ends as `interrupted` and its quota goes back.
+    /// It ends as `interrupted`: with the part that people had seen, or with its quota given back.
     Report,
 }
 
@@ -46,6 +48,8 @@ pub struct EngineSettings {
     pub summary_max_tokens: usize,
     pub memories_max: usize,
     pub recovery: RecoverySetting,
+    pub draft_every_ms: u64,
+    pub draft_every_tokens: u32,
     pub restarts_max: usize,
     pub restart_window_ms: u64,
 }
@@ -79,7 +83,10 @@ impl Default for EngineSettings {
             memory_max_tokens: turn.prompt.memory_max_tokens,
             summary_max_tokens: turn.prompt.summary_max_tokens,
             memories_max: turn.memories_max,
+            draft_every_ms: ms(turn.draft_every),
+            draft_every_tokens: turn.draft_every_tokens,
             recovery: match turn.recovery {
+                engine::Recovery::Continue => RecoverySetting::Continue,
                 engine::Recovery::Restart => RecoverySetting::Restart,
                 engine::Recovery::Report => RecoverySetting::Report,
             },
@@ -124,7 +131,10 @@ impl EngineSettings {
                 summary_max_tokens: self.summary_max_tokens,
             },
             memories_max: self.memories_max,
+            draft_every: Duration::from_millis(self.draft_every_ms),
+            draft_every_tokens: self.draft_every_tokens,
             recovery: match self.recovery {
+                RecoverySetting::Continue => engine::Recovery::Continue,
                 RecoverySetting::Restart => engine::Recovery::Restart,
                 RecoverySetting::Report => engine::Recovery::Report,
             },

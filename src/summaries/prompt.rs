@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use greenroom_actors::domain::{CharacterRecord, Purpose, UserId};
-use greenroom_actors::ports::{GenerateRequest, PromptMessage, PromptRole, TokenCounter};
+use greenroom_actors::ports::{Freshness, GenerateRequest, PromptMessage, PromptRole, TokenCounter};
 
 /// Above the summary that stands.
 const BEFORE: &str = "## The summary so far";
@@ -94,6 +94,7 @@ pub fn request(
         temperature: 0.2,
         stop: Vec::new(),
         purpose: Purpose::Summary,
+        freshness: Freshness::Fresh,
     }
 }
 

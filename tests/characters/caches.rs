@@ -6,12 +6,13 @@ use serde_json::json;
 use super::support::app::{TestApp, eventually};
 use super::{change, id, make};
 
-const CACHES: [&str; 7] = [
+const CACHES: [&str; 8] = [
     "characters",
     "character-slugs",
     "character-counts",
     "premium",
     "conversation-lists",
+    "ai-answers",
     "room-tails",
     "memories",
 ];

@@ -9,7 +9,8 @@ use greenroom::characters::seed::{self, SeedCharacter};
 use greenroom::conversations::view::ConversationView;
 use greenroom::conversations::{ConversationSettings, Conversations, NewConversation};
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
-use greenroom::postgres::journal::PostgresJournal;
+use greenroom::postgres::drafts::PostgresDrafts;
+use greenroom::postgres::journal::{PostgresCharges, PostgresJournal};
 use greenroom_actors::domain::{CharacterId, MessageId, NodeId, Revision, RoomId, UserId};
 use greenroom_actors::engine::{Engine, Ports};
 use greenroom_actors::ports::SystemClock;
@@ -48,6 +49,8 @@ pub async fn stage() -> Stage {
     let ports = Ports {
         archive: Arc::new(PostgresArchive::new(pool.clone(), plans(), node, OtherNodes::Gone)),
         journal: Arc::new(PostgresJournal::new(database.database().connector(), node)),
+        drafts: Arc::new(PostgresDrafts::new(&database.database().connector())),
+        charges: Arc::new(PostgresCharges::new(pool.clone(), node, OtherNodes::Gone)),
         generator: generator.clone(),
         tokens: Arc::new(ByteCounter),
         fanout: fanout.clone(),

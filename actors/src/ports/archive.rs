@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::StoreError;
+use super::{Draft, StoreError};
 use crate::domain::{
     CharacterId, CharacterRecord, Into, Memory, Message, MessageId, MeterKey, Plan, Priority, Revision,
     RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
@@ -74,6 +74,13 @@ pub struct OpenTurn {
     pub fence: i32,
     /// Meters to give back if the reply produces nothing.
     pub refund: Vec<MeterKey>,
+}
+
+/// An open turn that is this node's now, and what its last holder had said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenUp {
+    pub turn: OpenTurn,
+    pub draft: Option<Draft>,
 }
 
 /// A message and the characters' replies to it.
@@ -153,7 +160,15 @@ pub trait Archive: Send + Sync + 'static {
         room: RoomId,
         character: CharacterId,
     ) -> BoxFuture<'_, Result<StoredSummary, StoreError>>;
+    /// What a character may know of a person who asks from outside of every room: all that this one told it, the latest
+    /// `limit`, oldest first.
+    fn own_memories(
+        &self,
+        user: UserId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>>;
 
     /// Raises the fence of at most `limit` open turns, makes this node their holder, and returns them.
-    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>>;
+    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>>;
 }

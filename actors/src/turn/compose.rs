@@ -14,7 +14,7 @@ use super::{Arguments, Ended};
 use crate::domain::{FailureCode, Into, Memory, MessageId, ReplyState, Sender};
 use crate::engine::Context;
 use crate::persona::{Ask, Made, PersonaMsg};
-use crate::ports::{GenerateRequest, OpenTurn, StoreError, SummaryWish};
+use crate::ports::{Freshness, GenerateRequest, OpenTurn, StoreError, SummaryWish};
 use crate::room::tail::History;
 
 /// How long a database that went away may keep a turn from reading its history.
@@ -25,7 +25,7 @@ const COMPOSE_PAUSE: Duration = Duration::from_millis(500);
 const GO_ON: &str = "Go on with your last message from exactly where it ends. Write only what comes next: repeat nothing, \
                      and do not begin anew.";
 /// Behind the character's own message, where another one is wanted.
-const SAY_MORE: &str =
+pub(crate) const SAY_MORE: &str =
     "Nobody has answered you. Say the next thing, in a new message, without repeating yourself.";
 
 pub(super) struct Composed {
@@ -122,6 +122,7 @@ async fn ask(
         since: arguments.since,
         memories: memories.clone(),
         cue,
+        freshness: freshness(turn),
         answer,
     };
     let sent = context.personas.send(turn.character, PersonaMsg::Compose(ask));
@@ -139,6 +140,14 @@ fn part(turn: &OpenTurn) -> Option<MessageId> {
     match turn.into {
         Into::Continuation(of) => Some(of),
         Into::New | Into::Variant(_) => None,
+    }
+}
+
+/// Who has a reply made anew wants another one than there is.
+fn freshness(turn: &OpenTurn) -> Freshness {
+    match turn.into {
+        Into::Variant(_) => Freshness::Fresh,
+        Into::New | Into::Continuation(_) => Freshness::Any,
     }
 }
 

@@ -27,11 +27,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use greenroom_actors::domain::{BackEnd, Counted, Finish, Price, Purpose, TokenUsage};
-use greenroom_actors::ports::{Attempt, GenerateError, GenerateRequest, Generator, Opened, Piece, Start};
+use greenroom_actors::domain::{Counted, Finish, Purpose, TokenUsage};
+use greenroom_actors::ports::{GenerateRequest, Piece, Start};
 
+use super::openai::{Answer, Fault};
 use super::tokens;
-use crate::config::OFFLINE;
 
 pub use self::reply::{learned, reply};
 
@@ -60,12 +60,9 @@ impl Offline {
     }
 }
 
-impl Generator for Offline {
-    fn generate(
-        &self,
-        request: Arc<GenerateRequest>,
-        _attempt: Attempt,
-    ) -> BoxFuture<'static, Result<Opened, GenerateError>> {
+impl Offline {
+    /// Speaks to the request. It has nothing to fail at.
+    pub(super) fn answer(&self, request: Arc<GenerateRequest>) -> BoxFuture<'static, Result<Answer, Fault>> {
         // Nobody listens to a summary.
         let quick = request.purpose == Purpose::Summary;
         let offline = if quick { Self::new(Duration::ZERO) } else { *self };
@@ -85,7 +82,7 @@ impl Generator for Offline {
                 Ok(Piece::Text(word))
             });
             let pieces = spoken.chain(stream::iter([Ok(end)])).boxed();
-            Ok(Opened { back_end: back_end(), start: Start::Anew, pieces })
+            Ok(Answer { start: Start::Anew, pieces })
         })
     }
 }
@@ -100,10 +97,6 @@ fn said(request: &GenerateRequest) -> String {
         text.push_str(&format!("\n[[remember: {fact}]]"));
     }
     text
-}
-
-fn back_end() -> Arc<BackEnd> {
-    Arc::new(BackEnd { provider: OFFLINE.into(), model: OFFLINE.into(), price: Price::default() })
 }
 
 /// The words of `text`, each with the space before it, as far as `max_tokens` go.

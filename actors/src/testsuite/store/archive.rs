@@ -9,7 +9,7 @@ use crate::domain::{
     UserId,
 };
 use crate::journal::decide::NewMemory;
-use crate::ports::{Answered, Archive, OpenTurn, RoomRecord, StoreError, StoredSummary, TakeUp, UserRecord};
+use crate::ports::{Answered, Archive, RoomRecord, StoreError, StoredSummary, TakeUp, TakenUp, UserRecord};
 
 impl Archive for MemoryStore {
     fn room(&self, room: RoomId) -> BoxFuture<'_, Result<Option<RoomRecord>, StoreError>> {
@@ -71,6 +71,24 @@ impl Archive for MemoryStore {
         })
     }
 
+    fn own_memories(
+        &self,
+        user: UserId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>> {
+        self.read(move |tables| {
+            let own = |memory: &&NewMemory| memory.character == character && memory.user == user;
+            let found: Vec<&NewMemory> = tables.memories.iter().filter(own).collect();
+            let told = |memory: &&NewMemory| Memory {
+                about: memory.user,
+                name: String::new(),
+                fact: memory.fact.clone(),
+            };
+            found[found.len().saturating_sub(limit)..].iter().map(told).collect()
+        })
+    }
+
     fn history(
         &self,
         room: RoomId,
@@ -119,7 +137,7 @@ impl Archive for MemoryStore {
         self.ask("summary", move |tables| tables.summaries.get(&(room, character)).cloned())
     }
 
-    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>> {
+    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>> {
         self.read(move |tables| {
             let life = tables.life.unwrap_or_else(NodeId::new);
             let mut turns: Vec<&mut Turn> = tables
@@ -138,7 +156,7 @@ impl Archive for MemoryStore {
                 .map(|turn| {
                     turn.open.fence += 1;
                     turn.holder = life;
-                    turn.open.clone()
+                    TakenUp { turn: turn.open.clone(), draft: turn.draft.clone() }
                 })
                 .collect()
         })
