@@ -10,7 +10,8 @@ mod stage;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom::ai::offline::Offline;
+use greenroom::ai::Providers;
+use greenroom::config::AiSettings;
 use greenroom::conversations::Change;
 use greenroom::jobs::JobError;
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
@@ -206,7 +207,9 @@ async fn a_wish_is_put_down_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_offline_voice_says_who_said_what() {
     let scene = Scene::start().await;
-    let offline = Scene::summarizer(&scene.stage, Arc::new(Providers::new(&AiSettings::default()).unwrap()));
+    // The only one that is on.
+    let providers = Providers::new(&AiSettings::default()).unwrap();
+    let offline = Scene::summarizer(&scene.stage, Arc::new(providers));
     offline.make(&scene.wish(scene.said[2].1)).await.unwrap();
     let text = scene.stands().await.unwrap().text;
     assert!(text.contains("Anna said: “I have told 2 things.”"), "{text}");
