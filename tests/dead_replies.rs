@@ -85,6 +85,7 @@ async fn a_failed_reply_is_told_with_its_reason_and_without_what_was_said() {
     );
     assert_eq!((&one["code"], &one["tries"]), (&json!("provider_unavailable"), &json!(2)), "{one}");
     assert!(one["reason"].as_str().unwrap().contains("503"), "{one}");
+    assert_eq!(one["provider"], "ollama", "{one}");
     assert!(one["characterName"].is_string() && one["failedAt"].is_string());
     let told = one.to_string();
     assert!(!told.contains(KEY) && !told.contains("Good evening"), "{told}");

@@ -83,9 +83,9 @@ async fn a_reply_goes_on_from_where_its_node_died() {
     assert_eq!(first, (17, 0, "Once upon a time".to_owned()), "what was kept is told as a whole");
     let open = scene.test.engine.open_replies(room).await;
     assert_eq!((open[0].text.as_str(), open[0].attempt), ("Once upon a time", 17));
-    assert_eq!(scene.test.generator.attempts()[0].so_far.as_deref(), Some("Once upon a time"));
     scene.test.generator.let_go(3);
     assert_eq!(scene.end().await.as_deref(), Ok("Once upon a time there was a king."));
+    assert_eq!(scene.test.generator.attempts()[0].so_far.as_deref(), Some("Once upon a time"));
     assert_eq!(scene.books(), (2, 1, 0));
     assert_eq!(scene.test.store.draft(reply), None, "its end erases it");
     let calls = scene.test.store.calls();

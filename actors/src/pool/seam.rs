@@ -98,7 +98,7 @@ mod tests {
     proptest! {
         #[test]
         fn however_it_is_cut_the_same_comes_out(said in "[ab ]{0,30}", new in "[ab ]{0,40}", size in 1_usize..7) {
-            prop_assert_eq!(after(&said, &new, size), after(&said, &new, usize::MAX.min(1_000)));
+            prop_assert_eq!(after(&said, &new, size), after(&said, &new, 1_000));
         }
 
         #[test]

@@ -247,7 +247,7 @@ impl Room {
         for turn in taken_back {
             stopped += 1;
             let draft = state.replies.drafts.remove(&turn.message);
-            let ended = self.unbegun(draft, (ReplyState::Stopped, None));
+            let ended = self.unbegun(draft.as_ref(), (ReplyState::Stopped, None));
             self.close(myself, state, &turn, ended);
         }
         stopped
