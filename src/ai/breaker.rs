@@ -88,7 +88,7 @@ impl Breaker {
     }
 
     /// In a row, until a call went well.
-    pub fn failures(&self) -> u32 {
+    pub fn in_a_row(&self) -> u32 {
         self.row
     }
 
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(breaker.stand(later), Stand::Closed);
         // What becomes of it counts on.
         breaker.failed(pass, later);
-        assert_eq!(breaker.failures(), 1);
+        assert_eq!(breaker.in_a_row(), 1);
     }
 
     #[test]

@@ -41,7 +41,7 @@ async fn it_goes_on_as_the_settings_say() {
     provider.script((0..3).map(|_| Act::say([" quiet."])));
     let prefill = continued(&provider, Continues::Prefill, request(|_| {})).await;
     assert_eq!(prefill, (Start::Continues, Ok(" quiet.".into())));
-    assert_eq!(behind(&provider), [said.clone()]);
+    assert_eq!(behind(&provider), std::slice::from_ref(&said));
     let ask = continued(&provider, Continues::Ask, request(|_| {})).await;
     assert_eq!(ask, (Start::Continues, Ok(" quiet.".into())));
     let asked = behind(&provider);
