@@ -28,10 +28,11 @@ use crate::domain::{
     Priority, Purpose, RoomId, Sender, TokenUsage, Usage, UserId,
 };
 use crate::engine::Context;
-use crate::persona::{Ask, Names, PersonaMsg};
-use crate::ports::{Charge, Charged, GenerateRequest, StoreError};
+use crate::persona::{Ask, Made, Names, PersonaMsg};
+use crate::ports::{Charge, Charged, Freshness, GenerateRequest, StoreError};
 use crate::protocol::{Refusal, RefusalCode, UserEvent};
 use crate::room::overloaded;
+use crate::room::tail::{History, Reach, SummaryCopy};
 use crate::turn::{SAY_MORE, allowed};
 use crate::user::{Grant, ReserveOutcome, UserMsg, dependency_down, quota_exceeded};
 
@@ -218,17 +219,19 @@ async fn compose(context: &Context, asked: &Completion) -> Result<Arc<GenerateRe
         return Err(Refusal::new(RefusalCode::NotFound, "there is no such account"));
     };
     let now = context.ports.clock.now();
-    let history: Vec<Message> =
-        asked.lines.iter().zip(1..).map(|(line, offset)| message(asked, line, offset, now)).collect();
+    let line = |(line, offset)| Arc::new(message(asked, line, offset, now));
+    let history: Vec<_> = asked.lines.iter().zip(1..).map(line).collect();
     let own = asked.lines.last().is_some_and(|line| line.by == Speaker::Character);
     let (answer, composed) = oneshot::channel();
     let ask = Ask {
         user: asked.user,
         user_name: user.display_name,
         names: Arc::new(Names::default()),
-        history,
+        history: History { messages: history, from: 0, reach: Reach::All, summary: SummaryCopy::None },
+        since: 0,
         cue: own.then_some(SAY_MORE),
-        memories,
+        memories: memories.into(),
+        freshness: Freshness::Any,
         answer,
     };
     let compose = match &asked.program {
@@ -240,6 +243,7 @@ async fn compose(context: &Context, asked: &Completion) -> Result<Arc<GenerateRe
         FailureCode::ProviderRefused => Refusal::new(RefusalCode::NotFound, "there is no such character"),
         _ => internal(),
     })?;
+    let Made::Ready(composed, _) = composed else { return Err(internal()) };
     let mut request = Arc::unwrap_or_clone(composed);
     request.max_tokens = asked.max_tokens.map_or(request.max_tokens, |most| most.min(request.max_tokens));
     request.temperature = asked.temperature.unwrap_or(request.temperature);

@@ -11,6 +11,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::completion::{self, Completing, Completion};
+use crate::copies::Copies;
+pub use crate::copies::CopyNumbers;
 use crate::directory::{Directory, NotTaken};
 use crate::domain::{CharacterId, Message, MessageId, Revision, RoomId, Usage, UserId};
 use crate::drafts::Drafts;
@@ -18,8 +20,8 @@ use crate::journal::Journal;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
-    Archive, Charges, Clock, DraftStore, Fanout, Generator, JournalStore, StoreError, TakeUp, TakenUp,
-    TokenCounter,
+    Archive, Charges, Clock, DraftStore, Fanout, Generator, JournalStore, StoreError, Summaries, TakeUp,
+    TakenUp, TokenCounter,
 };
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
@@ -40,12 +42,13 @@ const DRAIN_FLUSH: Duration = Duration::from_secs(2);
 pub struct Ports {
     pub archive: Arc<dyn Archive>,
     pub journal: Arc<dyn JournalStore>,
-    pub charges: Arc<dyn Charges>,
     pub drafts: Arc<dyn DraftStore>,
+    pub charges: Arc<dyn Charges>,
     pub generator: Arc<dyn Generator>,
     pub tokens: Arc<dyn TokenCounter>,
     pub fanout: Arc<dyn Fanout>,
     pub clock: Arc<dyn Clock>,
+    pub summaries: Arc<dyn Summaries>,
 }
 
 /// A part of the actor tree, for the console.
@@ -89,6 +92,10 @@ pub struct EngineSnapshot {
     pub journal: JournalSnapshot,
     /// Replies under way or waiting in rooms.
     pub turns: usize,
+    /// Ends of logs that rooms keep for prompts; held are rooms.
+    pub tails: CopyNumbers,
+    /// What characters remember of people; held are sets of facts.
+    pub memories: CopyNumbers,
 }
 
 /// What all actors of one engine share.
@@ -101,6 +108,8 @@ pub(crate) struct Context {
     pub rooms: Arc<Directory<Room>>,
     pub users: Arc<Directory<User>>,
     pub personas: Arc<Directory<Persona>>,
+    /// What prompts are made of and is kept in memory.
+    pub copies: Arc<Copies>,
     /// Where tasks run that are nobody's children.
     pub runtime: Handle,
     /// Replies running or waiting on this node.
@@ -139,6 +148,7 @@ impl Engine {
             rooms: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
             users: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
             personas: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
+            copies: Arc::new(Copies::new(settings.turn.memories_fresh)),
             runtime,
             turns_open: Arc::default(),
             draining: AtomicBool::new(false),
@@ -242,7 +252,13 @@ impl Engine {
 
     /// A user's plan or time zone was changed: the next use loads it anew.
     pub fn user_changed(&self, user: UserId) {
+        self.context.copies.forget_person(user);
         self.context.users.send_if_live(user, UserMsg::Reload);
+    }
+
+    /// The user changed what characters remember of them, or had it forgotten: it counts from the next reply on.
+    pub fn memories_changed(&self, user: UserId) {
+        self.context.copies.forget_person(user);
     }
 
     /// A character was changed: the next reply is made from what it now is.
@@ -295,7 +311,18 @@ impl Engine {
             pool: self.context.pool.snapshot(),
             journal: self.context.journal.snapshot(),
             turns: self.context.turns_open.load(Relaxed),
+            tails: self.context.copies.tails.numbers(),
+            memories: self.context.copies.memories.numbers(),
         }
+    }
+
+    /// The messages that a live room keeps for its prompts, and the revision above which these are all that stand: for
+    /// tests.
+    #[cfg(any(test, feature = "testsuite"))]
+    pub async fn tail(&self, room: RoomId) -> Option<(Vec<Arc<Message>>, Revision)> {
+        let (answer, tail) = oneshot::channel();
+        self.context.rooms.send_if_live(room, RoomMsg::Tail(answer));
+        tail.await.ok().flatten()
     }
 
     /// Makes the room's actor panic: for tests of supervision.

@@ -13,6 +13,7 @@ mod turn;
 mod user;
 pub mod journal;
 mod persona;
+mod copies;
 pub mod prompt;
 pub mod pool;
 pub mod completion;

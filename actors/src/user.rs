@@ -33,6 +33,8 @@ pub(crate) enum UserMsg {
     /// A stored message was refunded by the journal; tell the user's devices.
     Refunded(Vec<MeterKey>),
     Usage(oneshot::Sender<Result<Arc<Usage>, Refusal>>),
+    /// What characters call this person. `None`: there is no such account, or it may not act.
+    Name(oneshot::Sender<Result<Option<String>, StoreError>>),
     /// Plan or time zone changed: load them anew before the next use.
     Reload,
     Passivate,
@@ -174,6 +176,11 @@ impl Actor for User {
                 state.mailbox.handled();
                 let _ = answer.send(self.usage(state).await);
             }
+            UserMsg::Name(answer) => {
+                state.mailbox.handled();
+                let record = self.record(state).await;
+                let _ = answer.send(record.map(|record| record.map(|record| record.display_name)));
+            }
             UserMsg::Reload => {
                 state.mailbox.handled();
                 state.record = None;
@@ -239,20 +246,27 @@ impl User {
     /// Loads the record and, when the user's day has changed, the meters. Answers the user's day.
     async fn ready(&self, state: &mut State) -> Result<Date, Refusal> {
         let now = self.context.ports.clock.now();
-        let holds = |record: &&UserRecord| record.valid_until.is_none_or(|until| now < until);
-        let record = match state.record.as_ref().filter(holds) {
-            Some(record) => record.clone(),
-            None => match self.context.ports.archive.user(state.id).await {
-                Ok(Some(record)) => state.record.insert(record).clone(),
-                Ok(None) => return Err(Refusal::new(RefusalCode::NotFound, "there is no such account")),
-                Err(error) => return Err(dependency_down(&error)),
-            },
+        let record = match self.record(state).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return Err(Refusal::new(RefusalCode::NotFound, "there is no such account")),
+            Err(error) => return Err(dependency_down(&error)),
         };
         let day = now.to_zoned(record.time_zone.clone()).date();
         if state.loaded_for != Some(day) {
             self.load_meters(state, &record, day).await.map_err(|error| dependency_down(&error))?;
         }
         Ok(day)
+    }
+
+    /// The record as it stands: read at first use, after a change, and when its time is over.
+    async fn record(&self, state: &mut State) -> Result<Option<UserRecord>, StoreError> {
+        let now = self.context.ports.clock.now();
+        let holds = |record: &&UserRecord| record.valid_until.is_none_or(|until| now < until);
+        if let Some(record) = state.record.as_ref().filter(holds) {
+            return Ok(Some(record.clone()));
+        }
+        state.record = self.context.ports.archive.user(state.id).await?;
+        Ok(state.record.clone())
     }
 
     async fn load_meters(&self, state: &mut State, record: &UserRecord, day: Date) -> Result<(), StoreError> {

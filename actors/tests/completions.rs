@@ -72,7 +72,7 @@ async fn it_is_answered_counted_once_and_accounted() {
     assert_eq!((text.as_str(), end.outcome), ("Good evening.", Ok(Finish::Complete)));
     assert_eq!(end.usage, TokenUsage { prompt_tokens: 10, completion_tokens: 5, cached_tokens: 0 });
     assert_eq!((test.store.used(user), test.store.open_charges()), (1, 0));
-    let calls = test.store.outside_calls();
+    let calls = test.store.called();
     assert_eq!((calls.clone(), calls[0].outcome), (end.calls, CallOutcome::Done));
     assert!(matches!(&test.fanout.user(user)[..], [UserEvent::Usage(usage)] if usage.lines[0].used == 1));
 }
@@ -154,8 +154,8 @@ async fn dropping_it_ends_the_stream_upstream_and_closes_its_charge() {
     assert_eq!((test.generator.open(), test.engine.snapshot().turns), (1, 1));
     drop(completing);
     eventually("the stream ends", || test.generator.open() == 0).await;
-    eventually("it is accounted", || test.store.outside_calls().len() == 1).await;
-    assert_eq!(test.store.outside_calls()[0].outcome, CallOutcome::Stopped);
+    eventually("it is accounted", || test.store.called().len() == 1).await;
+    assert_eq!(test.store.called()[0].outcome, CallOutcome::Stopped);
     assert_eq!((test.store.used(user), test.store.open_charges()), (1, 0));
 
     test.generator.script(Script::Hang);
@@ -269,8 +269,8 @@ async fn a_rehearsal_counts_for_nobody() {
             Completion { purpose: Purpose::Test, metering: Metering::Rehearsal, ..asked(user, ada, "Hello") };
         heard(test.engine.complete(wanted).await.unwrap()).await.1.outcome.unwrap();
     }
-    assert_eq!((test.store.used(user), test.store.outside_calls().len()), (0, 5));
-    assert_eq!(test.store.outside_calls()[0].purpose, Purpose::Test);
+    assert_eq!((test.store.used(user), test.store.called().len()), (0, 5));
+    assert_eq!(test.store.called()[0].purpose, Purpose::Test);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ use greenroom_actors::domain::{
     ModelChoice, NodeId, Plans, Priority, Revision, RoomDetails, RoomId, UserId,
 };
 use greenroom_actors::ports::{
-    Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, TakenUp, UserRecord,
+    Answered, Archive, OpenTurn, RoomRecord, StoreError, StoredSummary, Summary, TakeUp, TakenUp, UserRecord,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::{drafts, rows};
-use crate::characters::Lorebook;
+use crate::characters::{Lorebook, ResponseCache};
 
 /// What may be assumed of the other nodes whose turns stand open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ const USED: &str =
 const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
         knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version,
         alternate_greetings, tone, formality, humor, empathy, creativity, confidence, emoji, restricted_topics,
-        lorebook, post_history
+        lorebook, post_history, fallbacks, response_cache
     FROM characters WHERE id = $1 AND deleted_at IS NULL";
 
 /// Alone with one person a character knows all that this one told it anywhere; among several only what was told there.
@@ -89,6 +89,9 @@ const MEMORIES: &str =
         AND (m.room_id = $1 OR (SELECT count(*) FROM present) = 1)
     ORDER BY m.updated_at DESC, m.id DESC LIMIT $3";
 
+/// The journal drops those that are void.
+const SUMMARY: &str =
+    "SELECT text, since, up_to FROM room_summaries WHERE room_id = $1 AND character_id = $2";
 /// From outside of every room it knows all that this one told it.
 const OWN_MEMORIES: &str =
     "SELECT m.user_id, u.display_name, m.fact FROM memories m JOIN users u ON u.id = m.user_id
@@ -239,6 +242,23 @@ impl Archive for PostgresArchive {
         async move { answered::answered(&self.client().await?, room, message).await }.boxed()
     }
 
+    fn summary(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+    ) -> BoxFuture<'_, Result<StoredSummary, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let row = query(&client, SUMMARY, &[&room.uuid(), &character.uuid()]).await?.pop();
+            Ok(row.map(|row| Summary {
+                text: row.get::<_, &str>(0).into(),
+                since: row.get(1),
+                up_to: row.get(2),
+            }))
+        }
+        .boxed()
+    }
+
     fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>> {
         async move {
             let client = self.client().await?;
@@ -358,9 +378,11 @@ fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
         model: ModelChoice {
             provider: row.get(12),
             model: row.get(13),
+            fallbacks: row.get(29),
             temperature: row.get(14),
             max_tokens: row.get::<_, i32>(15).cast_unsigned(),
             context_tokens: row.get::<_, i32>(16).cast_unsigned(),
+            response_cache: ResponseCache::from_stored(row.get(30)).into(),
         },
         version: row.get(17),
     }

@@ -15,7 +15,7 @@ use greenroom_actors::domain::{CharacterId, MessageId, NodeId, Revision, RoomId,
 use greenroom_actors::engine::{Engine, Ports};
 use greenroom_actors::ports::SystemClock;
 use greenroom_actors::settings::Settings;
-use greenroom_actors::testsuite::{ByteCounter, MemoryFanout, ScriptedGenerator, plans};
+use greenroom_actors::testsuite::{ByteCounter, MemoryFanout, MemorySummaries, ScriptedGenerator, plans};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -49,12 +49,13 @@ pub async fn stage() -> Stage {
     let ports = Ports {
         archive: Arc::new(PostgresArchive::new(pool.clone(), plans(), node, OtherNodes::Gone)),
         journal: Arc::new(PostgresJournal::new(database.database().connector(), node)),
-        charges: Arc::new(PostgresCharges::new(pool.clone(), node, OtherNodes::Gone)),
         drafts: Arc::new(PostgresDrafts::new(&database.database().connector())),
+        charges: Arc::new(PostgresCharges::new(pool.clone(), node, OtherNodes::Gone)),
         generator: generator.clone(),
         tokens: Arc::new(ByteCounter),
         fanout: fanout.clone(),
         clock: Arc::new(SystemClock),
+        summaries: Arc::new(MemorySummaries::default()),
     };
     let engine = Engine::start(settings, ports).await.unwrap();
     let characters = Characters::new(pool.clone());

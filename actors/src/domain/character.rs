@@ -16,12 +16,23 @@ pub struct ModelChoice {
     pub provider: Option<String>,
     /// Model name as the provider knows it; `None` is the provider's default.
     pub model: Option<String>,
+    /// Who else is asked, in order, before the default provider: `provider` or `provider/model`.
+    pub fallbacks: Vec<String>,
     /// 0 (always the likeliest word) to 2.
     pub temperature: f32,
     /// Tokens that one reply may have.
     pub max_tokens: u32,
     /// Tokens of prompt and reply together that the character wants to use at most.
     pub context_tokens: u32,
+    pub response_cache: ResponseCache,
+}
+
+/// Whether an answer to the very same prompt may be given again for a while, instead of asking the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ResponseCache {
+    #[default]
+    Off,
+    On,
 }
 
 /// How it speaks, each from 0 to 1; a half changes nothing.

@@ -6,7 +6,10 @@
 //!
 //! [`Note`]: PromptRole::Note
 
-use super::{Asked, Script, budget, compose, compose_within};
+use std::borrow::Borrow;
+
+use super::{Asked, Older, Script, budget, compile_within, compose};
+use crate::domain::Message;
 use crate::ports::{GenerateRequest, PromptMessage, PromptRole, TokenCounter};
 use crate::settings::PromptSettings;
 
@@ -17,9 +20,9 @@ const TAIL: &str = "”]";
 const SHARE: usize = 4;
 
 /// As [`compose`], with what the program says, cut where it is too long.
-pub fn compose_for_program(
+pub fn compose_for_program<M: Borrow<Message>>(
     script: &Script,
-    asked: &Asked<'_>,
+    asked: &Asked<'_, M>,
     program: &str,
     settings: &PromptSettings,
     counter: &dyn TokenCounter,
@@ -29,7 +32,8 @@ pub fn compose_for_program(
         return compose(script, asked, settings, counter);
     };
     let took = budget::message_tokens(&note, counter);
-    let mut request = compose_within(script.budget - took, script, asked, settings, counter);
+    let left = script.budget - took;
+    let mut request = compile_within(left, script, asked, Older::default(), settings, counter).request;
     let behind = request.messages.iter().position(|message| message.role != PromptRole::System);
     let note = PromptMessage { role: PromptRole::Note, content: note };
     request.messages.insert(behind.unwrap_or(request.messages.len()), note);

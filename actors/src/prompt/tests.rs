@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::domain::{
     Attachment, Changes, CharacterId, ClientId, Content, Dials, ExampleLine, Finish, Lorebook, MessageId,
-    MessageKind, ModelChoice, RoomId,
+    MessageKind, ModelChoice, ResponseCache, RoomId,
 };
 
 /// A word is a token.
@@ -44,9 +44,11 @@ fn record() -> Arc<CharacterRecord> {
         model: ModelChoice {
             provider: None,
             model: None,
+            fallbacks: Vec::new(),
             temperature: 0.8,
             max_tokens: 100,
             context_tokens: 2_000,
+            response_cache: ResponseCache::Off,
         },
         version: 1,
     })

@@ -13,6 +13,7 @@ mod intent;
 mod lore;
 mod recall;
 mod reply;
+mod summary;
 mod talk;
 mod vocabulary;
 mod voice;
@@ -26,11 +27,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use greenroom_actors::domain::{BackEnd, Counted, Finish, Price, TokenUsage};
-use greenroom_actors::ports::{Attempt, GenerateError, GenerateRequest, Generator, Opened, Piece, Start};
+use greenroom_actors::domain::{Counted, Finish, Purpose, TokenUsage};
+use greenroom_actors::ports::{GenerateRequest, Piece, Start};
 
+use super::openai::{Answer, Fault};
 use super::tokens;
-use crate::config::OFFLINE;
 
 pub use self::reply::{learned, reply};
 
@@ -59,19 +60,12 @@ impl Offline {
     }
 }
 
-impl Generator for Offline {
-    fn generate(
-        &self,
-        request: Arc<GenerateRequest>,
-        _attempt: Attempt,
-    ) -> BoxFuture<'static, Result<Opened, GenerateError>> {
+impl Offline {
+    /// Speaks to the request. It has nothing to fail at.
+    pub(super) fn answer(&self, request: Arc<GenerateRequest>) -> BoxFuture<'static, Result<Answer, Fault>> {
         let offline = *self;
         Box::pin(async move {
-            let mut text = reply(&request);
-            // As a model is asked to do it.
-            for fact in learned(&request) {
-                text.push_str(&format!("\n[[remember: {fact}]]"));
-            }
+            let text = said(&request);
             let (words, finish) = within(&text, request.max_tokens);
             let end = Piece::End { finish, usage: usage(&request, &words), counted: Counted::Here };
             let paused = words.into_iter().scan(None, move |before: &mut Option<String>, word| {
@@ -86,13 +80,21 @@ impl Generator for Offline {
                 Ok(Piece::Text(word))
             });
             let pieces = spoken.chain(stream::iter([Ok(end)])).boxed();
-            Ok(Opened { back_end: back_end(), start: Start::Anew, pieces })
+            Ok(Answer { start: Start::Anew, pieces })
         })
     }
 }
 
-fn back_end() -> Arc<BackEnd> {
-    Arc::new(BackEnd { provider: OFFLINE.into(), model: OFFLINE.into(), price: Price::default() })
+/// What `request` asks for; of a reply with the hidden lines that a model is asked to write.
+fn said(request: &GenerateRequest) -> String {
+    if request.purpose == Purpose::Summary {
+        return summary::summary(request);
+    }
+    let mut text = reply(request);
+    for fact in learned(request) {
+        text.push_str(&format!("\n[[remember: {fact}]]"));
+    }
+    text
 }
 
 /// The words of `text`, each with the space before it, as far as `max_tokens` go.

@@ -38,10 +38,16 @@ pub(super) struct Statements {
     pub insert_memories: Statement,
     pub trim_memories: Statement,
     pub forget_told: Statement,
+    pub void_summaries: Statement,
 }
 
 const LOCK_HEADS: &str = "SELECT room_id, last_revision, closed FROM heads WHERE room_id = ANY($1)
     ORDER BY room_id FOR NO KEY UPDATE";
+
+/// Those that cover a message whose words change. They are made anew from what then stands.
+const VOID_SUMMARIES: &str =
+    "DELETE FROM room_summaries s USING unnest($1::uuid[], $2::bigint[]) AS w(room, place)
+    WHERE s.room_id = w.room AND s.up_to >= w.place";
 
 /// Open or ended: a replay must recognise the end that it stored.
 const LOCK_TURNS: &str = "SELECT id, fence, ended_revision FROM turns WHERE id = ANY($1)
@@ -186,6 +192,7 @@ impl Statements {
             insert_memories: client.prepare(memories::INSERT).await?,
             trim_memories: client.prepare(memories::TRIM).await?,
             forget_told: client.prepare(memories::FORGET).await?,
+            void_summaries: client.prepare(VOID_SUMMARIES).await?,
         })
     }
 }
