@@ -27,7 +27,7 @@ const METADATA_VALUE_MAX_CHARS: usize = 512;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct ChatRequest {
     /// `character/<slug>`
-    #[schema(example = "character/mira-the-lighthouse-keeper")]
+    #[schema(example = "character/hanne-brekke")]
     model: String,
     /// The whole history, oldest first. What `system` and `developer` messages say is told to the character with a user's
     /// weight.

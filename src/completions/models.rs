@@ -21,7 +21,7 @@ const OWNER: &str = "greenroom";
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Model {
     /// `character/<slug>`
-    #[schema(example = "character/mira-the-lighthouse-keeper")]
+    #[schema(example = "character/hanne-brekke")]
     id: String,
     /// Always `model`.
     object: &'static str,

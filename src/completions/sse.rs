@@ -119,6 +119,8 @@ mod tests {
         for told in told {
             sender.send(told).await.unwrap();
         }
+        // Without an end its task has gone.
+        drop(sender);
         let head = Head { id: "chatcmpl-1".into(), created: 7, model: "character/mira".into(), ids: None };
         let mut source = Source::Room(receiver);
         let first = source.next().await;
