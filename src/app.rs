@@ -20,10 +20,14 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{ProviderDesk, ProviderModeration, Providers, Tokens};
+use crate::ai::{
+    AiUsage, Answers, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
+};
 use crate::audit::Audit;
+use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
+use crate::completions::Completions;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
@@ -34,11 +38,13 @@ use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::drafts::PostgresDrafts;
-use crate::postgres::journal::PostgresJournal;
+use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
-use crate::realtime::{Hub, LastSeen, LiveBackend};
+use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
+use crate::summaries::{Summarizer, Wishes};
 use crate::{
-    accounts, ai, audit, cache, characters, control, conversations, http, jobs, memory, outbound, realtime,
+    accounts, ai, audit, billing, cache, characters, completions, control, conversations, http, jobs, memory,
+    outbound, realtime,
 };
 use greenroom_actors::session::CloseCode;
 
@@ -48,7 +54,9 @@ pub use seeding::{seed, unseed};
 const API: &[Routes] = &[
     accounts::routes,
     ai::routes,
+    ai::dead_routes,
     audit::routes,
+    billing::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -57,7 +65,11 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[ai::pages, cache::routes, conversations::pages, jobs::pages, realtime::routes];
+const ROOT: &[Routes] =
+    &[ai::pages, cache::routes, completions::routes, conversations::pages, jobs::pages, realtime::routes];
+
+/// How old a copy of what a character remembers may be where other nodes may write to the same database.
+const MEMORIES_FRESH_SHARED: Duration = Duration::from_secs(2);
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -112,7 +124,7 @@ impl App {
         tracing::info!("{seeded}");
 
         // The engine and its outside.
-        let settings = config.engine_settings();
+        let mut settings = config.engine_settings();
         let plans = settings.plans.clone();
         let name = format!("{}:{}", config.server.host, config.server.port);
         let beat = config.database.node_beat();
@@ -121,32 +133,49 @@ impl App {
             Some(_) => OtherNodes::Gone,
             None => OtherNodes::Leased(config.database.node_dead_after()),
         };
+        if others != OtherNodes::Gone {
+            // Nobody tells this node what a character learned on another one.
+            settings.turn.memories_fresh = settings.turn.memories_fresh.min(MEMORIES_FRESH_SHARED);
+        }
         let hub = Hub::new(config.realtime_settings());
+        let taps = Taps::new(Arc::new(hub.clone()));
         let providers = Providers::new(&config.ai)?
             .read_every(settings.turn.delta_merge)
             .waited_for(settings.pool.first_token_timeout);
         let desk = ProviderDesk::new(providers.clone(), pool.clone());
         desk.load().await.context("what is switched at providers cannot be read")?;
         let moderation = ProviderModeration::start(&config, providers.clone(), pool.clone());
+        let wishes = Wishes::new(pool.clone());
+        let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
+        let archive = Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others));
+        let estimates = Estimates::new(archive.clone(), settings.turn.prompt.clone(), &config.ai);
         let ports = Ports {
-            archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
+            archive,
             journal: Arc::new(
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
             drafts: Arc::new(PostgresDrafts::new(&database.connector())),
-            generator: Arc::new(providers.clone()),
+            charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
+            generator: Arc::new(answers.clone()),
             tokens: Arc::new(Tokens::default()),
             moderator: Arc::new(moderation.clone()),
-            fanout: Arc::new(hub.clone()),
+            fanout: Arc::new(taps.clone()),
             clock: Arc::new(SystemClock),
+            summaries: Arc::new(wishes.clone()),
+        };
+        let summarizer = Summarizer {
+            wishes,
+            archive: ports.archive.clone(),
+            generator: ports.generator.clone(),
+            tokens: ports.tokens.clone(),
+            max_tokens: settings.turn.prompt.summary_max_tokens,
         };
         let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
 
         // The features around it.
         let tokens = accounts.tokens().clone();
         let characters = Characters::open(pool.clone(), &config.characters);
-        characters.on_changed(tasks::character_changed(&engine, &hub));
-        let memories = Memories::new(pool.clone());
+        let memories = Memories::new(pool.clone(), engine.clone());
         let told = hub.clone();
         let conversations = Conversations::new(
             pool.clone(),
@@ -156,6 +185,9 @@ impl App {
             config.conversation_settings(),
             Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
         );
+        characters.on_changed(tasks::character_changed(&engine, &hub, &conversations));
+        let completions =
+            Completions::new(pool.clone(), engine.clone(), characters.clone(), conversations.clone(), taps);
         let last_seen = LastSeen::new(pool.clone());
         hub.attach(Arc::new(LiveBackend {
             epoch: database.epoch(),
@@ -171,19 +203,26 @@ impl App {
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
         let gates = Gates::new(accounts.clone(), config.clone());
-        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates));
-        let caches = Caches::new(characters.caches().into_iter().chain([gates.cache()]).collect());
+        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates, &conversations));
+        let further = [gates.cache(), conversations.cache(), answers.cache()];
+        let caches = characters.caches().into_iter().chain(further);
+        let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
         let people = People::new(accounts.clone());
+        let ledger = Ledger::new(pool.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
+        let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
         ai::describe_metrics();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
+        handlers.push(ledger::sweep_handler(&ledger));
         handlers.extend(accounts.handlers());
+        handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
+        handlers.extend(summarizer.handlers());
         let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
             pool.clone(),
@@ -198,10 +237,13 @@ impl App {
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
+        jobs.repeat(ledger::SWEEP);
+        AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
         let audit = Audit::new(pool.clone());
+        let dead_replies = DeadReplies::new(pool.clone(), conversations.clone(), audit.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let counted = hub.clone();
@@ -232,13 +274,18 @@ impl App {
                     .app_data(web::Data::new(engine.clone()))
                     .app_data(web::Data::new(accounts.clone()))
                     .app_data(web::Data::new(audit.clone()))
+                    .app_data(web::Data::new(ledger.clone()))
                     .app_data(web::Data::new(characters.clone()))
                     .app_data(web::Data::new(gates.clone()))
                     .app_data(web::Data::new(caches.clone()))
                     .app_data(web::Data::new(conversations.clone()))
+                    .app_data(web::Data::new(completions.clone()))
                     .app_data(web::Data::new(providers.clone()))
+                    .app_data(web::Data::new(usage.clone()))
+                    .app_data(web::Data::new(estimates.clone()))
                     .app_data(web::Data::new(desk.clone()))
                     .app_data(web::Data::new(control.clone()))
+                    .app_data(web::Data::new(dead_replies.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(memories.clone()))
                     .app_data(web::Data::new(outbox.clone()))
@@ -258,6 +305,8 @@ impl App {
                     .keep_alive(server.keep_alive())
                     .client_request_timeout(server.request_timeout())
                     .shutdown_timeout(1)
+                    // Who closes while an answer is made for it is gone: that ends the work, upstream too.
+                    .h1_allow_half_closed(false)
                     .disable_signals()
                     .on_connect(realtime::on_connect(options))
                     .listen(listener)?

@@ -12,7 +12,7 @@ mod character;
 mod plan;
 
 pub use ai::{AiCall, BackEnd, CallOutcome, Counted, Price, Purpose, Trouble};
-pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice};
+pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice, ResponseCache};
 pub use ids::{CharacterId, MemoryId, MessageId, NodeId, RoomId, SessionId, UserId};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 pub use memory::{FACT_MAX_CHARS, Fact, FactError, Memory};

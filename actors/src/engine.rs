@@ -10,6 +10,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::completion::{self, Completing, Completion};
+use crate::copies::Copies;
+pub use crate::copies::CopyNumbers;
 use crate::directory::{Directory, NotTaken};
 use crate::domain::{CharacterId, Message, MessageId, Revision, RoomId, Usage, UserId};
 use crate::drafts::Drafts;
@@ -18,8 +21,8 @@ use crate::moderation::Moderation;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
-    Archive, Clock, DraftStore, Fanout, Generator, JournalStore, Moderator, StoreError, TakeUp, TakenUp,
-    TokenCounter,
+    Archive, Charges, Clock, DraftStore, Fanout, Generator, JournalStore, Moderator, StoreError, Summaries,
+    TakeUp, TakenUp, TokenCounter,
 };
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
@@ -41,11 +44,13 @@ pub struct Ports {
     pub archive: Arc<dyn Archive>,
     pub journal: Arc<dyn JournalStore>,
     pub drafts: Arc<dyn DraftStore>,
+    pub charges: Arc<dyn Charges>,
     pub generator: Arc<dyn Generator>,
     pub tokens: Arc<dyn TokenCounter>,
     pub moderator: Arc<dyn Moderator>,
     pub fanout: Arc<dyn Fanout>,
     pub clock: Arc<dyn Clock>,
+    pub summaries: Arc<dyn Summaries>,
 }
 
 /// A part of the actor tree, for the console.
@@ -89,6 +94,10 @@ pub struct EngineSnapshot {
     pub journal: JournalSnapshot,
     /// Replies under way or waiting in rooms.
     pub turns: usize,
+    /// Ends of logs that rooms keep for prompts; held are rooms.
+    pub tails: CopyNumbers,
+    /// What characters remember of people; held are sets of facts.
+    pub memories: CopyNumbers,
 }
 
 /// What all actors of one engine share.
@@ -102,6 +111,10 @@ pub(crate) struct Context {
     pub rooms: Arc<Directory<Room>>,
     pub users: Arc<Directory<User>>,
     pub personas: Arc<Directory<Persona>>,
+    /// What prompts are made of and is kept in memory.
+    pub copies: Arc<Copies>,
+    /// Where tasks run that are nobody's children.
+    pub runtime: Handle,
     /// Replies running or waiting on this node.
     pub turns_open: Arc<AtomicUsize>,
     draining: AtomicBool,
@@ -139,7 +152,9 @@ impl Engine {
             drafts,
             rooms: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
             users: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
-            personas: Arc::new(Directory::new(runtime, restarts_max, window)),
+            personas: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
+            copies: Arc::new(Copies::new(settings.turn.memories_fresh)),
+            runtime,
             turns_open: Arc::default(),
             draining: AtomicBool::new(false),
             settings,
@@ -234,9 +249,21 @@ impl Engine {
         usage.await.unwrap_or_else(|_| Err(Refusal::new(RefusalCode::Internal, "something went wrong here")))
     }
 
+    /// An answer outside of every room, metered as a message to that character. Answers when it is under way, that is
+    /// when it has been counted; dropping it ends the work upstream.
+    pub async fn complete(&self, asked: Completion) -> Result<Completing, Refusal> {
+        completion::begin(&self.context, asked).await
+    }
+
     /// A user's plan or time zone was changed: the next use loads it anew.
     pub fn user_changed(&self, user: UserId) {
+        self.context.copies.forget_person(user);
         self.context.users.send_if_live(user, UserMsg::Reload);
+    }
+
+    /// The user changed what characters remember of them, or had it forgotten: it counts from the next reply on.
+    pub fn memories_changed(&self, user: UserId) {
+        self.context.copies.forget_person(user);
     }
 
     /// A character was changed: the next reply is made from what it now is.
@@ -256,8 +283,10 @@ impl Engine {
         self.context.rooms.tell_all(|| RoomMsg::Cast { character, name: None });
     }
 
-    /// Takes up the replies of nodes that died; answers how many.
+    /// Takes up the replies of nodes that died; answers how many. What was counted for answers outside of rooms that died
+    /// with their node is given back.
     pub async fn recover(&self) -> Result<usize, StoreError> {
+        completion::give_back(&self.context).await?;
         let mut taken = 0;
         loop {
             let turns = self.context.ports.archive.take_up(TakeUp::DeadNodes, TAKE_UP_BATCH).await?;
@@ -287,7 +316,18 @@ impl Engine {
             pool: self.context.pool.snapshot(),
             journal: self.context.journal.snapshot(),
             turns: self.context.turns_open.load(Relaxed),
+            tails: self.context.copies.tails.numbers(),
+            memories: self.context.copies.memories.numbers(),
         }
+    }
+
+    /// The messages that a live room keeps for its prompts, and the revision above which these are all that stand: for
+    /// tests.
+    #[cfg(any(test, feature = "testsuite"))]
+    pub async fn tail(&self, room: RoomId) -> Option<(Vec<Arc<Message>>, Revision)> {
+        let (answer, tail) = oneshot::channel();
+        self.context.rooms.send_if_live(room, RoomMsg::Tail(answer));
+        tail.await.ok().flatten()
     }
 
     /// Makes the room's actor panic: for tests of supervision.

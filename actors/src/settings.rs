@@ -48,6 +48,12 @@ pub struct RoomSettings {
 pub struct TurnSettings {
     /// Text that arrives within this span goes out as one delta.
     pub delta_merge: Duration,
+    /// Messages that a live room keeps for its prompts, once one was made; 0 keeps none.
+    pub tail_max_messages: usize,
+    /// What they may take in memory, in bytes, with what each costs beside its text.
+    pub tail_max_bytes: usize,
+    /// How old a copy of what a character remembers may be when nobody told of a change; zero reads it for each prompt.
+    pub memories_fresh: Duration,
     /// Messages of history that a prompt is made from at most.
     pub history_max_messages: usize,
     /// Characters (Unicode) that one reply may have; it is cut there, as `Finish::Length`.
@@ -72,6 +78,8 @@ pub struct PromptSettings {
     pub lore_max_tokens: usize,
     /// Tokens of what the character remembers of the people who are there.
     pub memory_max_tokens: usize,
+    /// Tokens of the summary of older turns; 0 makes none, and leaves it out.
+    pub summary_max_tokens: usize,
 }
 
 /// What becomes of a reply whose node died in the middle of it.
@@ -161,6 +169,9 @@ impl Default for TurnSettings {
     fn default() -> Self {
         Self {
             delta_merge: Duration::from_millis(40),
+            tail_max_messages: 100,
+            tail_max_bytes: 65_536,
+            memories_fresh: Duration::from_secs(300),
             history_max_messages: 200,
             reply_max_chars: 20_000,
             recovery: Recovery::Continue,
@@ -174,7 +185,7 @@ impl Default for TurnSettings {
 
 impl Default for PromptSettings {
     fn default() -> Self {
-        Self { lore_scan_depth: 4, lore_max_tokens: 1_000, memory_max_tokens: 600 }
+        Self { lore_scan_depth: 4, lore_max_tokens: 1_000, memory_max_tokens: 600, summary_max_tokens: 400 }
     }
 }
 

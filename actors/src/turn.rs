@@ -27,10 +27,13 @@ use crate::persona::Names;
 use crate::pool::{Bill, Job, PoolEvent, PoolEvents, PoolFull};
 use crate::ports::{Draft, OpenTurn, Who};
 use crate::room::RoomMsg;
+use crate::room::tail::Known;
 use compose::{Composed, compose};
 use said::Said;
 use talk::Talk;
 
+pub(crate) use compose::SAY_MORE;
+pub(crate) use remember::Remember;
 pub(crate) use speakers::{admit, allowed, spoken_to};
 
 /// Before a reply that was taken up tries again to get into a full pool.
@@ -98,8 +101,10 @@ pub(crate) struct Arguments {
     /// Cancelled when a person stops the reply.
     pub stop: CancellationToken,
     pub names: Arc<Names>,
-    /// The character knows what was said after this revision, and what it is asked.
+    /// The character knows what was said after this revision, which is below what it is asked.
     pub since: Revision,
+    /// What the room's tail holds of that.
+    pub known: Known,
     /// What an earlier holder had let be said, and its calls, which are on the bill.
     pub draft: Option<Draft>,
     /// In the room's hands too, should this turn crash.

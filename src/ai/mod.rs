@@ -7,14 +7,17 @@
 //! which is all that is known of how a provider fares. Tries, deadlines and the order of jobs are the engine's pool's; here
 //! is one call at a time. Other parts get their clients from here too ([`Providers::with_capability`]).
 
+mod answers;
 mod breaker;
 mod call;
 mod capable;
 mod chain;
+mod dead;
 mod desk;
+mod estimate;
 mod limits;
-pub mod offline;
 mod moderation;
+pub mod offline;
 mod openai;
 mod provider;
 mod providers;
@@ -24,14 +27,20 @@ mod statistics;
 mod status;
 mod store;
 mod tokens;
+mod trial;
+pub mod usage;
 
+pub use answers::Answers;
 pub use capable::Capable;
+pub use dead::{DeadReplies, routes as dead_routes};
 pub use desk::ProviderDesk;
+pub use estimate::Estimates;
 pub use moderation::ProviderModeration;
 pub use openai::Endpoint;
 pub use providers::{ProviderError, Providers};
 pub use routes::{pages, routes};
 pub use status::{ModelView, PriceView, ProviderState, ProviderStatus, ProviderView, describe_metrics};
 pub use tokens::Tokens;
+pub use usage::AiUsage;
 
 pub use crate::config::Capability;

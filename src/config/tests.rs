@@ -231,6 +231,59 @@ fn providers_are_switched_on_by_their_keys() {
 }
 
 #[test]
+fn models_and_stand_ins_are_checked_by_their_names() {
+    for (text, told) in [
+        (
+            "[ai.providers.openai.models.\"m-1.5\"]\nprice = { input = -1 }\n",
+            "models.\"m-1.5\".price.input: takes dollars",
+        ),
+        (
+            "[ai.providers.openai.models.m]\nprice = { input = 0.0000001 }\n",
+            "price.input: takes at most six decimals",
+        ),
+        ("[ai.providers.openai.models.m]\ncapabilities = [\"singing\"]\n", "singing"),
+        ("[ai.providers.openai.models.m]\ncapabilities = []\n", "models.\"m\".capabilities"),
+        ("[ai.providers.openai.models.m]\ncontext_tokens = 0\n", "models.\"m\".context_tokens"),
+        (
+            "[ai.providers.openai.models.m]\ncontext = 5\n",
+            "did you mean ai.providers.openai.models.m.context_tokens?",
+        ),
+        ("[ai.providers.openai]\ncontinues = \"maybe\"\n", "prefill or ask or never"),
+        (
+            "[ai]\nfallback = [\"openai\", \"nobody/x\"]\n",
+            "ai.fallback: \"nobody/x\": there is no provider \"nobody\"",
+        ),
+        ("[ai]\nfallback = [\"openai/\"]\n", "names no model"),
+        ("[ai.breaker]\nfailures = 0\n", "ai.breaker.failures"),
+        ("[ai.breaker]\nopen_ms = 90000\n", "ai.breaker.open_max_ms"),
+        ("[ai.breaker]\nshare_percent = 0\n", "ai.breaker.share_percent"),
+        ("[ai]\npause_max_ms = 0\n", "ai.pause_max_ms"),
+    ] {
+        let error = from_file(text, &[]).unwrap_err();
+        assert!(error.contains(told), "{text}{error}");
+    }
+    let own = "[ai.providers.openai.models.mine]\nprice = { input = 1.25, output = 2 }\n";
+    let models = from_file(own, &[]).unwrap().ai.providers["openai"].models.clone();
+    let price = models["mine"].price.unwrap().per_tokens();
+    assert_eq!((price.input, price.cached_input, price.output), (1_250_000, 1_250_000, 2_000_000));
+    assert!(models["mine"].capabilities == [Capability::Chat] && models.contains_key("gpt-4-turbo"));
+}
+
+#[test]
+fn every_shipped_provider_tells_of_its_own_model() {
+    let ai = Config::default().ai;
+    for (name, provider) in ai.providers.iter().filter(|(_, it)| it.kind != ProviderKind::Offline) {
+        let own = &provider.models[&provider.model];
+        assert!(own.price.is_some() && own.context_tokens.is_some(), "{name}");
+    }
+    for older in ["gpt-4", "gpt-4-turbo", "gpt-3.5-turbo", "gpt-3.5-turbo-16k"] {
+        assert!(ai.providers["openai"].models[older].price.is_some(), "{older}");
+    }
+    let openrouter = from_env(&[("OPENROUTER_API_KEY", "k")]).unwrap();
+    assert_eq!(openrouter.ai.default_name(), "openrouter");
+}
+
+#[test]
 fn development_stays_on_this_machine() {
     assert!(from_env(&[("HOST", "0.0.0.0")]).unwrap_err().contains("GREENROOM_ENV=production"));
     assert!(from_env(&[("HOST", "::1")]).is_ok() && from_env(&[("HOST", "localhost")]).is_ok());

@@ -17,7 +17,7 @@ use greenroom_actors::domain::{
     ModelChoice, NodeId, Plans, Priority, Revision, RoomDetails, RoomId, UserId,
 };
 use greenroom_actors::ports::{
-    Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, TakenUp, UserRecord,
+    Answered, Archive, OpenTurn, RoomRecord, StoreError, StoredSummary, Summary, TakeUp, TakenUp, UserRecord,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::{drafts, rows};
-use crate::characters::Lorebook;
+use crate::characters::{Lorebook, ResponseCache};
 
 /// What may be assumed of the other nodes whose turns stand open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ const USED: &str =
 const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
         knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version,
         alternate_greetings, tone, formality, humor, empathy, creativity, confidence, emoji, restricted_topics,
-        lorebook, post_history, fallbacks
+        lorebook, post_history, fallbacks, response_cache
     FROM characters WHERE id = $1 AND deleted_at IS NULL";
 
 /// Alone with one person a character knows all that this one told it anywhere; among several only what was told there.
@@ -88,6 +88,14 @@ const MEMORIES: &str =
     WHERE m.user_id IN (SELECT user_id FROM present) AND m.character_id = $2
         AND (m.room_id = $1 OR (SELECT count(*) FROM present) = 1)
     ORDER BY m.updated_at DESC, m.id DESC LIMIT $3";
+
+/// The journal drops those that are void.
+const SUMMARY: &str =
+    "SELECT text, since, up_to FROM room_summaries WHERE room_id = $1 AND character_id = $2";
+/// From outside of every room it knows all that this one told it.
+const OWN_MEMORIES: &str =
+    "SELECT m.user_id, u.display_name, m.fact FROM memories m JOIN users u ON u.id = m.user_id
+    WHERE m.user_id = $1 AND m.character_id = $2 ORDER BY m.updated_at DESC, m.id DESC LIMIT $3";
 
 /// What [`open_turn`] reads.
 const TURN_COLUMNS: &str =
@@ -182,11 +190,22 @@ impl Archive for PostgresArchive {
             let client = self.client().await?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let latest_first = query(&client, MEMORIES, &[&room.uuid(), &character.uuid(), &limit]).await?;
-            let memory = |row: &Row| Memory {
-                about: UserId::from_uuid(row.get(0)),
-                name: row.get(1),
-                fact: Fact::trusted(row.get::<_, &str>(2)),
-            };
+            Ok(latest_first.iter().rev().map(memory).collect())
+        }
+        .boxed()
+    }
+
+    fn own_memories(
+        &self,
+        user: UserId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let latest_first =
+                query(&client, OWN_MEMORIES, &[&user.uuid(), &character.uuid(), &limit]).await?;
             Ok(latest_first.iter().rev().map(memory).collect())
         }
         .boxed()
@@ -221,6 +240,23 @@ impl Archive for PostgresArchive {
         message: MessageId,
     ) -> BoxFuture<'_, Result<Option<Answered>, StoreError>> {
         async move { answered::answered(&self.client().await?, room, message).await }.boxed()
+    }
+
+    fn summary(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+    ) -> BoxFuture<'_, Result<StoredSummary, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let row = query(&client, SUMMARY, &[&room.uuid(), &character.uuid()]).await?.pop();
+            Ok(row.map(|row| Summary {
+                text: row.get::<_, &str>(0).into(),
+                since: row.get(1),
+                up_to: row.get(2),
+            }))
+        }
+        .boxed()
     }
 
     fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>> {
@@ -260,6 +296,14 @@ impl Archive for PostgresArchive {
             Ok(turns)
         }
         .boxed()
+    }
+}
+
+fn memory(row: &Row) -> Memory {
+    Memory {
+        about: UserId::from_uuid(row.get(0)),
+        name: row.get(1),
+        fact: Fact::trusted(row.get::<_, &str>(2)),
     }
 }
 
@@ -338,6 +382,7 @@ fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
             temperature: row.get(14),
             max_tokens: row.get::<_, i32>(15).cast_unsigned(),
             context_tokens: row.get::<_, i32>(16).cast_unsigned(),
+            response_cache: ResponseCache::from_stored(row.get(30)).into(),
         },
         version: row.get(17),
     }

@@ -10,12 +10,12 @@ use greenroom::conversations::view::ConversationView;
 use greenroom::conversations::{ConversationSettings, Conversations, NewConversation};
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
 use greenroom::postgres::drafts::PostgresDrafts;
-use greenroom::postgres::journal::PostgresJournal;
+use greenroom::postgres::journal::{PostgresCharges, PostgresJournal};
 use greenroom_actors::domain::{CharacterId, MessageId, NodeId, Revision, RoomId, UserId};
 use greenroom_actors::engine::{Engine, Ports};
 use greenroom_actors::ports::{NoModerator, SystemClock};
 use greenroom_actors::settings::Settings;
-use greenroom_actors::testsuite::{ByteCounter, MemoryFanout, ScriptedGenerator, plans};
+use greenroom_actors::testsuite::{ByteCounter, MemoryFanout, MemorySummaries, ScriptedGenerator, plans};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -50,11 +50,13 @@ pub async fn stage() -> Stage {
         archive: Arc::new(PostgresArchive::new(pool.clone(), plans(), node, OtherNodes::Gone)),
         journal: Arc::new(PostgresJournal::new(database.database().connector(), node)),
         drafts: Arc::new(PostgresDrafts::new(&database.database().connector())),
+        charges: Arc::new(PostgresCharges::new(pool.clone(), node, OtherNodes::Gone)),
         generator: generator.clone(),
         tokens: Arc::new(ByteCounter),
         moderator: Arc::new(NoModerator),
         fanout: fanout.clone(),
         clock: Arc::new(SystemClock),
+        summaries: Arc::new(MemorySummaries::default()),
     };
     let engine = Engine::start(settings, ports).await.unwrap();
     let characters = Characters::new(pool.clone());

@@ -185,7 +185,7 @@ async fn a_variant_of_a_message_that_is_gone_is_given_back() {
     let mut again = question.clone();
     again.turns[0].into = into;
     put(&mut node.lane(), entry(room, &again)).await;
-    assert_eq!(node.number("SELECT used FROM usage WHERE kind = -1", &[]).await, 2);
+    assert_eq!(node.number("SELECT used::bigint FROM usage WHERE kind = -1", &[]).await, 2);
     node.execute("UPDATE messages SET deleted_at = now() WHERE id = $1", &[&turn.message.uuid()]).await;
     let end = TurnEnd::Said { content: Content::trusted("Anew"), finish: Finish::Complete };
     let Entry { kind: EntryKind::Close(end), .. } = close(&again.turns[0], end) else { unreachable!() };
@@ -193,7 +193,7 @@ async fn a_variant_of_a_message_that_is_gone_is_given_back() {
     let end = Entry { room, kind: EntryKind::Close(end) };
     for _ in 0..2 {
         put(&mut node.lane(), end.clone()).await;
-        assert_eq!(node.number("SELECT used FROM usage WHERE kind = -1", &[]).await, 1);
+        assert_eq!(node.number("SELECT used::bigint FROM usage WHERE kind = -1", &[]).await, 1);
     }
     assert_eq!(node.number("SELECT count(*) FROM variants", &[]).await, 0);
 }

@@ -163,6 +163,8 @@ pub struct Writes {
     pub changed: BTreeMap<MessageId, Revision>,
     /// Messages that changed, as they then are.
     pub amended: BTreeMap<MessageId, Message>,
+    /// The oldest message of a room whose words change: summaries that cover it are void.
+    pub reworded: BTreeMap<RoomId, Revision>,
     pub variants: BTreeMap<(MessageId, u16), VariantRow>,
     /// Messages that lose all their variants and reactions.
     pub erased: Vec<MessageId>,
@@ -236,6 +238,10 @@ fn target(locked: &Locked, room: RoomId, message: MessageId) -> Option<&Message>
 
 /// A message is now as given; its row follows.
 fn put(locked: &mut Locked, writes: &mut Writes, message: Message) -> Outcome {
+    if locked.messages.get(&message.id).is_none_or(|before| before.content != message.content) {
+        let oldest = writes.reworded.entry(message.room).or_insert(message.offset);
+        *oldest = message.offset.min(*oldest);
+    }
     locked.messages.insert(message.id, message.clone());
     writes.amended.insert(message.id, message.clone());
     Outcome::Amended(Box::new(message))

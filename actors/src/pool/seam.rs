@@ -5,7 +5,7 @@
 /// Bytes at the end of what was said in which a repetition is looked for; so much is held back at most.
 const LOOK_BACK: usize = 400;
 /// Characters of a repetition: what is shorter may be meant ("no, no").
-const REPEATED_MIN_CHARS: usize = 12;
+const REPEATED_MIN_CHARS: usize = 10;
 /// The same, where all that was said is repeated: then it was begun anew.
 const WHOLE_MIN_CHARS: usize = 3;
 

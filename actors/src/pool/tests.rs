@@ -64,6 +64,7 @@ fn request(name: &str, user: UserId) -> Arc<GenerateRequest> {
         temperature: 1.0,
         stop: Vec::new(),
         purpose: crate::domain::Purpose::Reply,
+        freshness: crate::ports::Freshness::Any,
     })
 }
 

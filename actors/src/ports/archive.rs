@@ -91,6 +91,19 @@ pub struct Answered {
     pub replies: Vec<Message>,
 }
 
+/// What a character keeps of turns that its prompts have no room for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub text: Arc<str>,
+    /// It is of messages above this revision: the character was there.
+    pub since: Revision,
+    /// And up to this one.
+    pub up_to: Revision,
+}
+
+/// A summary, where there is one.
+pub type StoredSummary = Option<Summary>;
+
 /// Which open turns to take up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TakeUp {
@@ -137,6 +150,21 @@ pub trait Archive: Send + Sync + 'static {
     fn memories(
         &self,
         room: RoomId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>>;
+
+    /// The character's summary of older turns of the room. None that stands covers a message that was changed since.
+    fn summary(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+    ) -> BoxFuture<'_, Result<StoredSummary, StoreError>>;
+    /// What a character may know of a person who asks from outside of every room: all that this one told it, the latest
+    /// `limit`, oldest first.
+    fn own_memories(
+        &self,
+        user: UserId,
         character: CharacterId,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>>;

@@ -45,7 +45,9 @@ impl Command {
             Self::Amend { what: Amendment::Edit(content), .. } => content,
             Self::Ask(ask, _) => match &ask.wanted {
                 Wanted::Resend { content, .. } => content,
-                Wanted::Reply(_) | Wanted::Regenerate(_) | Wanted::Continue(_) => return None,
+                Wanted::Reply(_) | Wanted::Regenerate(_) | Wanted::Continue(_) | Wanted::Retry { .. } => {
+                    return None;
+                }
             },
             Self::Amend { .. } => return None,
         };

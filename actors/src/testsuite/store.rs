@@ -1,6 +1,7 @@
 //! Tables in memory behind the engine's Archive and JournalStore, with the real `decide` between them, and faults at will.
 
 mod archive;
+mod charges;
 mod tables;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -14,13 +15,13 @@ use uuid::Uuid;
 
 use super::{lock, plans};
 use crate::domain::{
-    CharacterId, CharacterRecord, Content, Finish, Message, MessageId, MeterKey, NodeId, ReplyState,
+    AiCall, CharacterId, CharacterRecord, Content, Finish, Message, MessageId, MeterKey, NodeId, ReplyState,
     Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, Trouble, UserId,
 };
 use crate::journal::decide::{Head, NewCall, NewMemory, decide};
 use crate::ports::{
     CommitError, Draft, DraftStore, Entry, JournalLane, JournalStore, NewDraft, OpenTurn, Outcome,
-    RoomRecord, StoreError, UserRecord,
+    RoomRecord, StoreError, Summary, UserRecord,
 };
 
 /// What happens to the next commits.
@@ -53,10 +54,16 @@ struct Tables {
     messages: BTreeMap<(RoomId, Revision), Message>,
     turns: HashMap<MessageId, Turn>,
     meters: HashMap<MeterKey, u32>,
+    charges: HashMap<Uuid, charges::Open>,
+    /// Calls that were made outside of rooms.
+    outside_calls: Vec<AiCall>,
     reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
     memories: Vec<NewMemory>,
     calls: Vec<NewCall>,
     variants: HashMap<(MessageId, u16), (Content, Finish)>,
+    summaries: HashMap<(RoomId, CharacterId), Summary>,
+    /// How often each question was asked.
+    asked: HashMap<&'static str, usize>,
     /// Changes by the id of their entry.
     done: HashMap<Uuid, Revision>,
     faults: VecDeque<CommitFault>,
@@ -122,6 +129,31 @@ impl MemoryStore {
         lock(&self.0).memories.clone()
     }
 
+    /// How often the engine asked for `what`: `history`, `memories`, `user`, `summary`.
+    pub fn reads(&self, what: &'static str) -> usize {
+        lock(&self.0).asked.get(what).copied().unwrap_or_default()
+    }
+
+    /// A summary was made in the background.
+    pub fn add_summary(&self, room: RoomId, character: CharacterId, summary: Summary) {
+        lock(&self.0).summaries.insert((room, character), summary);
+    }
+
+    /// A person has a character forget all that it knows of them.
+    pub fn forget_memories(&self, user: UserId) {
+        lock(&self.0).memories.retain(|memory| memory.user != user);
+    }
+
+    pub fn summary(&self, room: RoomId, character: CharacterId) -> Option<Summary> {
+        lock(&self.0).summaries.get(&(room, character)).cloned()
+    }
+
+    pub fn rename(&self, user: UserId, name: &str) {
+        if let Some(record) = lock(&self.0).users.get_mut(&user) {
+            record.display_name = name.to_owned();
+        }
+    }
+
     pub fn head(&self, room: RoomId) -> Revision {
         lock(&self.0).heads[&room].last
     }
@@ -179,6 +211,18 @@ impl MemoryStore {
     /// A node starts anew: all turns held before are those of a dead one.
     pub fn new_life(&self) {
         lock(&self.0).life = Some(NodeId::new());
+    }
+
+    /// As [`read`](Self::read), counted.
+    fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        read: impl FnOnce(&mut Tables) -> T + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, StoreError>> {
+        self.read(move |tables| {
+            *tables.asked.entry(what).or_default() += 1;
+            read(tables)
+        })
     }
 
     fn read<T: Send + 'static>(

@@ -85,9 +85,10 @@ impl Said {
         }
     }
 
-    /// Bytes of the text that the room has been told, and whether it begins with a space that no model wrote.
-    pub fn shown(&self) -> (usize, bool) {
-        (self.passed, self.set_off)
+    /// Bytes of the text that the room has been told when all is passed on, and whether it begins with a space that no
+    /// model wrote.
+    pub fn seen(&self) -> (usize, bool) {
+        (self.text.len(), self.set_off)
     }
 
     /// What people had been shown of a draft.

@@ -71,8 +71,9 @@ impl<'a> Talk<'a> {
     pub fn pass_on(&mut self) {
         self.due = None;
         self.last_sent = Some(Instant::now());
+        // First, so that a draft never knows of less than people have seen.
+        self.pen.show(self.said.seen());
         self.said.pass_on(self.turn);
-        self.pen.show(self.said.shown());
     }
 
     /// What was said is void.

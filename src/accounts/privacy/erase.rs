@@ -6,8 +6,8 @@
 //!
 //! What goes: the rooms that only this account was in, with their logs; sign-ins, identities, keys, links, codes,
 //! history, counters; and all of the account's row that says who it was. What stays: the row as a pseudonym, under which
-//! messages in rooms of others stay readable, the membership there (the room's log knows no leaving yet), and the audit
-//! log.
+//! messages in rooms of others stay readable, the membership there (the room's log knows no leaving yet), the audit
+//! log, and what the AI took (`ai/usage`), which name the row by its id alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::{Privacy, store};
 use crate::accounts::random_hex;
 use crate::accounts::rules::ERASED_PREFIX;
+use crate::ai::usage;
 use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, Recurring, enqueue};
 use crate::postgres::{journal, refusal};
 use crate::{audit, outbound};
@@ -128,6 +129,7 @@ impl Privacy {
             return Ok(Erased::NotDue);
         }
         outbound::forget(&transaction, &known).await.map_err(|error| refusal(&error))?;
+        usage::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         let detail = json!({ "rooms": rooms, "pseudonym": username });
         audit::record_own(&transaction, ERASE, ("user", user.to_string()), &detail)
             .await

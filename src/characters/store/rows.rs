@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use crate::characters::Lorebook;
-use crate::characters::draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter};
+use crate::characters::draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter, ResponseCache};
 use crate::characters::statistics::popularity;
 use crate::characters::view::{CharacterStatistics, CharacterView};
 use crate::conversations::view::wire_time;
@@ -17,8 +17,8 @@ use crate::conversations::view::wire_time;
 pub const WRITTEN: &str = "name, tagline, description, category, tags, avatar_url, color, greeting, \
     alternate_greetings, personality, scenario, tone, formality, humor, empathy, creativity, confidence, emoji, traits, \
     talkativeness, examples, knowledge, restricted_topics, lorebook, system_prompt, post_history, provider, model, \
-    temperature, max_tokens, context_tokens, voice, premium, card, fallbacks";
-const WRITTEN_COUNT: usize = 35;
+    temperature, max_tokens, context_tokens, voice, premium, card, fallbacks, response_cache";
+const WRITTEN_COUNT: usize = 36;
 
 /// `$first, …`: a place for each of [`WRITTEN`].
 pub fn places(first: usize) -> String {
@@ -39,6 +39,7 @@ pub struct Written<'a> {
     lorebook: Json<&'a Lorebook>,
     max_tokens: i32,
     context_tokens: i32,
+    response_cache: &'static str,
 }
 
 impl<'a> Written<'a> {
@@ -50,6 +51,7 @@ impl<'a> Written<'a> {
             lorebook: Json(&draft.lorebook),
             max_tokens: number(draft.ai.max_tokens),
             context_tokens: number(draft.ai.context_tokens),
+            response_cache: draft.ai.response_cache.as_str(),
         }
     }
 
@@ -92,6 +94,7 @@ impl<'a> Written<'a> {
             &draft.premium,
             &draft.card,
             &ai.fallbacks,
+            &self.response_cache,
         ]
     }
 }
@@ -139,6 +142,7 @@ pub fn full(row: &Row) -> FullCharacter {
                 temperature: row.get(33),
                 max_tokens: row.get::<_, i32>(34).cast_unsigned(),
                 context_tokens: row.get::<_, i32>(35).cast_unsigned(),
+                response_cache: ResponseCache::from_stored(row.get(40)),
             },
             voice: row.get(36),
             premium: row.get(37),

@@ -94,9 +94,11 @@ impl Connection {
         let (amended, variants) = (AmendedColumns::of(writes), VariantColumns::of(writes));
         let (come, gone) = (ReactionColumns::coming(writes), ReactionColumns::going(writes));
         let changes = ChangeColumns::of(writes);
+        let (reworded, places): (Vec<Uuid>, Vec<i64>) =
+            writes.reworded.iter().map(|(room, place)| (room.uuid(), *place)).unzip();
         let erased: Vec<Uuid> = writes.erased.iter().map(|message| message.uuid()).collect();
         let statements = &self.statements;
-        let (a, b, c, d, e, f, g, h) = tokio::join!(
+        let (a, b, c, d, e, f, g, h, i) = tokio::join!(
             biased;
             self.query(!amended.ids.is_empty(), &statements.amend_messages, amended.parameters()),
             self.query(!erased.is_empty(), &statements.erase_variants, [&erased]),
@@ -110,8 +112,9 @@ impl Connection {
             ),
             self.query(!come.messages.is_empty(), &statements.insert_reactions, come.parameters()),
             self.query(!changes.ids.is_empty(), &statements.insert_changes, changes.parameters()),
+            self.query(!reworded.is_empty(), &statements.void_summaries, [&reworded, &places]),
         );
-        for result in [a, b, c, d, e, f, g, h] {
+        for result in [a, b, c, d, e, f, g, h, i] {
             result?;
         }
         Ok(())

@@ -112,7 +112,7 @@ pub(super) struct MeterColumns {
 }
 
 impl MeterColumns {
-    fn of(rows: impl Iterator<Item = (MeterKey, u32)>) -> Self {
+    pub(super) fn of(rows: impl Iterator<Item = (MeterKey, u32)>) -> Self {
         let mut columns = Self::default();
         for (key, used) in rows {
             let (character, kind) = scope_columns(key.scope);

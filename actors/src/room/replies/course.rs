@@ -6,10 +6,10 @@ use ractor::{ActorId, ActorRef};
 use tokio_util::sync::CancellationToken;
 
 use super::{Running, status, typing};
-use crate::domain::{FailureCode, Finish, MessageId, Purpose, ReplyState, utf16_len};
+use crate::domain::{FailureCode, Finish, Into, MessageId, Purpose, ReplyState, utf16_len};
 use crate::persona::Names;
 use crate::pool::Bill;
-use crate::ports::{Draft, OpenTurn, RoomRecord, TakenUp};
+use crate::ports::{Draft, OpenTurn, TakenUp};
 use crate::protocol::{RoomEvent, Typing};
 use crate::room::{Room, RoomMsg, State};
 use crate::settings::Recovery;
@@ -27,8 +27,9 @@ impl Room {
         }
         let draft = state.replies.drafts.remove(&turn.message);
         let (stop, bill) = (CancellationToken::new(), Bill::default());
-        let arguments = arguments(myself, state.record.as_ref().ok(), &turn, draft, (&stop, &bill));
+        let arguments = self.arguments(myself, state, &turn, draft, (&stop, &bill));
         let actor = Turn::spawn(&self.context, arguments, myself);
+        let line = state.replies.by_character.entry(turn.character).or_default();
         line.running = Some(Running {
             turn,
             actor: Some(actor),
@@ -124,6 +125,8 @@ impl Room {
         state: &mut State,
         turns: Vec<TakenUp>,
     ) {
+        // Another node wrote this log, or may have.
+        state.tail.forget();
         for TakenUp { turn, draft } in turns {
             let known = state.replies.running(turn.message).is_some();
             if known || state.record.is_err() {
@@ -165,27 +168,39 @@ impl Room {
     }
 }
 
-/// What the turn needs to know of its room, as it is when the reply begins.
-fn arguments(
-    myself: &ActorRef<RoomMsg>,
-    record: Option<&RoomRecord>,
-    turn: &OpenTurn,
-    draft: Option<Draft>,
-    (stop, bill): (&CancellationToken, &Bill),
-) -> Arguments {
-    draft.iter().for_each(|draft| bill.inherit(&draft.calls));
-    let names = Arc::new(record.map(Names::of).unwrap_or_default());
-    // One that has left knows no more than what it is asked.
-    let since = record
-        .and_then(|record| record.character(turn.character))
-        .map_or(turn.asked_offset, |character| character.since);
-    Arguments {
-        turn: turn.clone(),
-        room: myself.clone(),
-        stop: stop.clone(),
-        names,
-        since,
-        draft,
-        bill: bill.clone(),
+impl Room {
+    /// What the turn needs to know of its room, as it is when the reply begins.
+    fn arguments(
+        &self,
+        myself: &ActorRef<RoomMsg>,
+        state: &mut State,
+        turn: &OpenTurn,
+        draft: Option<Draft>,
+        (stop, bill): (&CancellationToken, &Bill),
+    ) -> Arguments {
+        draft.iter().for_each(|draft| bill.inherit(&draft.calls));
+        let record = state.record.as_ref().ok();
+        let names = Arc::new(record.map(Names::of).unwrap_or_default());
+        // One that has left knows no more than what it is asked. What it is asked it always knows.
+        let since = record
+            .and_then(|record| record.character(turn.character))
+            .map_or(turn.asked_offset, |character| character.since)
+            .min(turn.asked_offset - 1);
+        let last = match turn.into {
+            Into::Continuation(of) => of,
+            Into::New | Into::Variant(_) => turn.asked,
+        };
+        let up_to = (turn.asked_offset, last);
+        let known = state.tail.known(turn.character, since, up_to, &self.context.settings.turn);
+        Arguments {
+            turn: turn.clone(),
+            room: myself.clone(),
+            stop: stop.clone(),
+            names,
+            since,
+            known,
+            draft,
+            bill: bill.clone(),
+        }
     }
 }

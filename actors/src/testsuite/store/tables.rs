@@ -113,6 +113,9 @@ impl Tables {
             self.variants.retain(|(of, _), _| *of != id);
             self.memories.retain(|memory| memory.message != id);
         }
+        for (room, place) in writes.reworded {
+            self.summaries.retain(|(of, _), summary| *of != room || summary.up_to < place);
+        }
         for (key, row) in writes.variants {
             self.variants.insert(key, (row.content, row.finish));
         }
