@@ -24,12 +24,12 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::domain::{
-    AiCall, Changes, CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind,
-    Priority, Purpose, RoomId, Sender, TokenUsage, Usage, UserId,
+    AiCall, Changes, CharacterId, CharacterRecord, ClientId, Content, FailureCode, Finish, Message,
+    MessageId, MessageKind, Priority, Purpose, RoomId, Sender, TokenUsage, Usage, UserId,
 };
 use crate::engine::Context;
 use crate::persona::{Ask, Made, Names, PersonaMsg};
-use crate::ports::{Charge, Charged, Freshness, GenerateRequest, StoreError, Who};
+use crate::ports::{Charge, Charged, Freshness, GenerateRequest, Side, StoreError, Who};
 use crate::protocol::{Refusal, RefusalCode, UserEvent};
 use crate::room::overloaded;
 use crate::room::tail::{History, Reach, SummaryCopy};
@@ -64,13 +64,6 @@ pub struct Completion {
     pub stop: Vec<String>,
     pub purpose: Purpose,
     pub metering: Metering,
-}
-
-impl Completion {
-    /// To whom judgements of its texts are accounted.
-    fn who(&self) -> Who {
-        Who { user: Some(self.user), character: Some(self.character), ..Who::default() }
-    }
 }
 
 /// A line of the history that came along.
@@ -195,13 +188,24 @@ async fn ready(context: &Context, asked: &Completion) -> Result<Ready, Refusal> 
         Metering::Rehearsal => None,
     };
     let request = compose(context, asked).await?;
-    // What came along was looked at when it was new.
-    let new = asked.lines.iter().rfind(|line| line.by == Speaker::Person).map(|line| line.text.as_str());
-    for text in new.into_iter().chain(asked.program.as_deref()) {
-        context.moderation.admits(text, &request.character, asked.who()).await?;
-    }
+    judged(context, asked, &request.character).await?;
     let priority = grant.as_ref().map_or(Priority(0), |grant| grant.priority);
     Ok(Ready { request, priority, grant, _open: open })
+}
+
+/// All that came along is the asker's word: it is judged together.
+async fn judged(context: &Context, asked: &Completion, character: &CharacterRecord) -> Result<(), Refusal> {
+    if !context.moderation.asks(Side::Message) {
+        return Ok(());
+    }
+    let said = asked.lines.iter().filter(|line| line.by == Speaker::Person).map(|line| line.text.as_str());
+    let said: Vec<&str> = asked.program.as_deref().into_iter().chain(said).collect();
+    context.moderation.admits(&said.join("\n\n"), character, who(asked)).await
+}
+
+/// Whom judging it is accounted to.
+fn who(asked: &Completion) -> Who {
+    Who { user: Some(asked.user), character: Some(asked.character), room: None, turn: None }
 }
 
 async fn reserve(context: &Context, asked: &Completion) -> Result<Grant, Refusal> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::spoken::{Said, Spoken, Touched};
+use super::spoken::{Spoken, Touched};
 use super::{
-    Completing, Completion, CompletionEnd, CompletionEvent, Counted, EVENTS_MAX, Ready, charge, ready,
+    Completing, Completion, CompletionEnd, CompletionEvent, Counted, EVENTS_MAX, Ready, charge, ready, who,
 };
 use crate::domain::{AiCall, FailureCode, Finish, MessageId, Priority, TokenUsage};
 use crate::engine::Context;
@@ -106,62 +106,64 @@ async fn walk(
     let Ok(mut pool) = context.pool.submit(job) else {
         return Walked { outcome: Err(FailureCode::Overloaded), produced: Produced::Nothing };
     };
-    let mut watched = Watched::new(&context.moderation, asked.who());
     // A stop sequence may come first: then nothing is what was asked for.
-    let (mut cut_here, mut ending) = (false, None);
+    let mut cut_here = false;
+    let mut watched = Watched::new(&context.moderation, who(asked));
+    // How it ends, once all of it is judged.
+    let mut ended = None;
     let outcome = loop {
+        let text = watched.take().to_owned();
+        if !text.is_empty() && events.send(CompletionEvent::Text(text)).await.is_err() {
+            break Ok(Finish::Stopped);
+        }
+        match (watched.judged(), ended) {
+            (Judged::Refused, _) => break Err(FailureCode::ContentRefused),
+            (Judged::Unavailable, _) => break Err(FailureCode::ProviderUnavailable),
+            (Judged::Fine, Some(finish)) => break Ok(finish),
+            (Judged::Fine | Judged::Open, _) => {}
+        }
         let event = tokio::select! {
             biased;
             () = events.closed() => break Ok(Finish::Stopped),
-            () = watched.answer() => None,
-            event = pool.recv(), if ending.is_none() => Some(event),
+            () = watched.answer() => continue,
+            event = pool.recv(), if ended.is_none() => event,
         };
         let said = match event {
-            // More of what was said may be seen, or it has been refused.
-            None => Said { text: String::new(), end: None },
-            Some(Some(PoolEvent::Thinking)) => continue,
-            Some(Some(PoolEvent::Text(text))) => {
+            Some(PoolEvent::Thinking) => continue,
+            Some(PoolEvent::Text(text)) => {
                 let said = spoken.push(&text);
                 cut_here = said.end.is_some();
                 said
             }
-            Some(Some(PoolEvent::Restarted)) => {
-                watched = Watched::new(&context.moderation, asked.who());
+            Some(PoolEvent::Restarted) => {
+                watched = Watched::new(&context.moderation, who(asked));
                 // Nobody has to be told that what was never passed on is void.
                 if spoken.reset() == Touched::Yes && events.send(CompletionEvent::Anew).await.is_err() {
                     break Ok(Finish::Stopped);
                 }
                 continue;
             }
-            Some(Some(PoolEvent::Done { finish })) => {
+            Some(PoolEvent::Done { finish }) => {
                 let mut said = spoken.end(finish);
                 said.end.get_or_insert(finish);
                 said
             }
-            Some(Some(PoolEvent::Failed { code })) => break Err(code),
-            Some(None) => break Err(FailureCode::Internal),
+            Some(PoolEvent::Failed { code }) => break Err(code),
+            None => break Err(FailureCode::Internal),
         };
         watched.push(&said.text);
-        if said.end.is_some() {
+        if let Some(finish) = said.end {
+            // Nothing more is read.
+            pool.close();
             watched.ends();
-            ending = said.end;
-        }
-        let seen = watched.take().to_owned();
-        if !seen.is_empty() && events.send(CompletionEvent::Text(seen)).await.is_err() {
-            break Ok(Finish::Stopped);
-        }
-        match (watched.judged(), ending) {
-            (Judged::Refused, _) => break Ok(Finish::Refused),
-            (Judged::Unavailable, _) => break Err(FailureCode::ProviderUnavailable),
-            (Judged::Fine, Some(finish)) => break Ok(finish),
-            (Judged::Fine | Judged::Open, _) => {}
+            ended = Some(finish);
         }
     };
-    let given_back = context.moderation.settings().refused_reply == RefusedReply::Refunds;
+    let produced = if cut_here || spoken.has_said() { Produced::Something } else { Produced::Nothing };
+    let refunds = context.settings.moderation.refused_reply == RefusedReply::Refunds;
     let produced = match outcome {
-        Ok(Finish::Refused) if given_back => Produced::Nothing,
-        _ if cut_here || spoken.has_said() => Produced::Something,
-        _ => Produced::Nothing,
+        Err(FailureCode::ContentRefused) if refunds => Produced::Nothing,
+        _ => produced,
     };
     let outcome = match outcome {
         // A provider that ends without a word has not answered.
