@@ -151,6 +151,26 @@ fn chat_follows_every_reply_from_question_to_end() {
     assert!(report["latencies"][0]["count"].as_u64().unwrap() > 10);
 }
 
+#[test]
+fn relay_compares_a_room_with_a_plain_client() {
+    let sim = Server::start(&["sim"]);
+    let server = double(&["--provider", &sim.url()]);
+    let pace = "--tokens 12 --tokens-per-second 100 --first-token-delay-ms 20 --seconds 0.5";
+    let burst = "--burst-tokens 40 --burst-tokens-per-second 400 --burst-seconds 0.5 --step-seconds 0.3";
+    // The provider itself is as plain a proxy as can be.
+    let proxy = format!("--proxy-url {} --proxy-name itself --proxy-budget 60", sim.url());
+    let crowd = "--users 100 --rooms 50 --members 2 --concurrent 30";
+    let report = passes("relay", &server, &format!("--sim-url {} {crowd} {pace} {burst} {proxy}", sim.url()));
+    let rows = report["tables"][0]["rows"].as_array().unwrap();
+    let who: Vec<_> = rows.iter().map(|row| row[0].as_str().unwrap()).collect();
+    let expected = ["Greenroom (first tokens)", "Greenroom (tokens)", "nothing: the provider itself"];
+    assert_eq!((&who[..3], &who[3..]), (&expected[..], &["itself"; 2][..]), "steps of 25 and 30 streams");
+    assert!(rows.iter().all(|row| row[8] == "0"), "{rows:?}");
+    let relayed = figure(&report, "tokens relayed to each watcher");
+    assert!((2_000.0..20_000.0).contains(&relayed), "{relayed} of 12,000 offered");
+    assert_eq!(figure(&report, "streams that itself bears"), 30.0);
+}
+
 const LOGINS: &str = "--users 20 --logins 8 --rate 400 --before 0.2 --seconds 0.5 --password";
 
 #[test]

@@ -16,25 +16,11 @@ const LATIN: [&str; 48] = [
     "quiet", "rather", "river", "round", "season", "silver", "slowly", "stage", "story", "summer", "table",
     "thread", "travel", "under", "velvet", "window", "winter", "wonder",
 ];
-/// Each has characters of two, three or four bytes.
-const WIDE: [&str; 16] = [
-    "grün",
-    "Brücke",
-    "夕方",
-    "мост",
-    "🌙",
-    "naïve",
-    "светлый",
-    "海",
-    "façade",
-    "🎭",
-    "ελιά",
-    "手紙",
-    "árbol",
-    "안녕",
-    "zażółć",
-    "שלום",
-];
+/// The words are drawn from this many parts of the list in turn, so that no two of them come again soon: who puts
+/// a reply together from parts shall not take two words of it for one that was said twice.
+const PARTS: u64 = 8;
+/// What stands behind wide words: characters of two, three and four bytes.
+const SIGNS: [&str; 8] = ["ß", "é", "ж", "夕", "안", "…", "🌙", "🎭"];
 /// So many characters of the question stand at the beginning of its reply.
 const MARK_CHARACTERS: usize = 40;
 
@@ -119,18 +105,23 @@ impl Text {
         }
         match &self.insert {
             Some(insert) if insert.position == position => Cow::Owned(format!(" {}", insert.text)),
-            _ => Cow::Owned(format!(" {}", self.word(position))),
+            _ => {
+                let (word, sign) = self.word(position);
+                Cow::Owned([" ", word, sign].concat())
+            }
         }
     }
 
-    fn word(&self, position: u32) -> &'static str {
+    fn word(&self, position: u32) -> (&'static str, &'static str) {
         let mut hasher = DefaultHasher::new();
         (self.hash, position).hash(&mut hasher);
-        let words: &[&str] = match self.words {
-            Words::Latin => &LATIN,
-            Words::Wide => &WIDE,
+        let drawn = hasher.finish();
+        let (part, words) = (u64::from(position) % PARTS, LATIN.len() as u64 / PARTS);
+        let sign = match self.words {
+            Words::Latin => "",
+            Words::Wide => SIGNS[(drawn >> 32) as usize % SIGNS.len()],
         };
-        words[(hasher.finish() % words.len() as u64) as usize]
+        (LATIN[(part * words + drawn % words) as usize], sign)
     }
 
     /// The first `tokens` tokens.
@@ -182,7 +173,16 @@ mod tests {
         assert_eq!(words("a"), words("a"));
         assert_ne!(words("a")[4..], words("b")[4..]);
         assert_ne!(known_text("a", 30, Words::Wide), words("a"));
-        assert!(WIDE.iter().all(|word| !word.is_ascii()));
+        assert!(known_text("a", 30, Words::Wide).split(' ').skip(1).all(|word| !word.is_ascii()));
+    }
+
+    #[test]
+    fn no_two_words_come_again_at_once() {
+        let text = known_text("a", 2_000, Words::Latin);
+        let words: Vec<&str> = text.split(' ').collect();
+        for distance in 1..8 {
+            assert!(words.windows(distance + 1).all(|part| part[0] != part[distance]), "{distance}");
+        }
     }
 
     #[test]
