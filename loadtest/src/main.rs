@@ -8,7 +8,8 @@ use loadtest::double;
 use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
 use loadtest::scenarios::{
-    chaos, chat, enumeration, fanout, idle, logins, reading, relay, rooms, send, slow, socketio, storm,
+    chaos, chat, enumeration, fanout, idle, killed, logins, reading, relay, rooms, send, slow, socketio,
+    storm,
 };
 use loadtest::sim::{Plan, Settings, Simulator, Words};
 
@@ -59,6 +60,8 @@ enum Command {
     Reading(Scenario<reading::Options>),
     /// kill -9 in the middle of everything, again and again.
     Chaos(Scenario<chaos::Options>),
+    /// kill -9 at every so-manyth token of replies whose text is known.
+    Killed(Scenario<killed::Options>),
 }
 
 #[derive(clap::Args)]
@@ -179,6 +182,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Enumeration(scenario) => publish(enumeration::run(&scenario.options), &scenario.outputs),
         Command::Reading(scenario) => publish(reading::run(&scenario.options), &scenario.outputs),
         Command::Chaos(scenario) => publish(chaos::run(&scenario.options), &scenario.outputs),
+        Command::Killed(scenario) => publish(killed::run(&scenario.options), &scenario.outputs),
     }
 }
 

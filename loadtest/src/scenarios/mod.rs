@@ -8,6 +8,7 @@ pub mod fanout;
 mod hall;
 pub mod idle;
 pub mod logins;
+pub mod killed;
 mod options;
 pub mod reading;
 pub mod relay;
