@@ -8,8 +8,8 @@ use loadtest::double;
 use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
 use loadtest::scenarios::{
-    chaos, chat, enumeration, fanout, idle, killed, logins, reading, relay, rooms, send, slow, socketio,
-    storm,
+    chaos, chat, enumeration, fanout, faults, idle, killed, logins, reading, relay, rooms, send, slow,
+    socketio, storm,
 };
 use loadtest::sim::{Plan, Settings, Simulator, Words};
 
@@ -48,6 +48,8 @@ enum Command {
     Chat(Scenario<chat::Options>),
     /// Streamed replies with two watchers each, beside a plain proxy: first tokens, and tokens a second.
     Relay(Scenario<relay::Options>),
+    /// Many streams while the provider fails in every way it can.
+    Faults(Scenario<faults::Options>),
     /// Readers that stop: the others' latency, the server's memory.
     Slow(Scenario<slow::Options>),
     /// Everybody is cut at once, comes back at once and resumes.
@@ -176,6 +178,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Send(scenario) => publish(send::run(&scenario.options), &scenario.outputs),
         Command::Chat(scenario) => publish(chat::run(&scenario.options), &scenario.outputs),
         Command::Relay(scenario) => publish(relay::run(&scenario.options), &scenario.outputs),
+        Command::Faults(scenario) => publish(faults::run(&scenario.options), &scenario.outputs),
         Command::Slow(scenario) => publish(slow::run(&scenario.options), &scenario.outputs),
         Command::Storm(scenario) => publish(storm::run(&scenario.options), &scenario.outputs),
         Command::Logins(scenario) => publish(logins::run(&scenario.options), &scenario.outputs),

@@ -5,6 +5,7 @@ pub mod chaos;
 pub mod chat;
 pub mod enumeration;
 pub mod fanout;
+pub mod faults;
 mod hall;
 pub mod idle;
 pub mod logins;
