@@ -20,8 +20,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{Providers, Tokens};
+use crate::ai::{DeadReplies, ProviderDesk, Providers, Tokens};
 use crate::audit::Audit;
+use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
@@ -33,11 +34,13 @@ use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
+use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
 use crate::{
-    accounts, ai, audit, cache, characters, control, conversations, http, jobs, memory, outbound, realtime,
+    accounts, ai, audit, billing, cache, characters, control, conversations, http, jobs, memory, outbound,
+    realtime,
 };
 use greenroom_actors::session::CloseCode;
 
@@ -47,7 +50,9 @@ pub use seeding::{seed, unseed};
 const API: &[Routes] = &[
     accounts::routes,
     ai::routes,
+    ai::dead_routes,
     audit::routes,
+    billing::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -56,7 +61,7 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[cache::routes, conversations::pages, jobs::pages, realtime::routes];
+const ROOT: &[Routes] = &[ai::pages, cache::routes, conversations::pages, jobs::pages, realtime::routes];
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -75,7 +80,7 @@ pub struct App {
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 7],
+    chores: [JoinHandle<()>; 8],
     characters: Characters,
     last_seen: LastSeen,
     http: ServerHandle,
@@ -120,12 +125,17 @@ impl App {
             None => OtherNodes::Leased(config.database.node_dead_after()),
         };
         let hub = Hub::new(config.realtime_settings());
-        let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
+        let providers = Providers::new(&config.ai)?
+            .read_every(settings.turn.delta_merge)
+            .waited_for(settings.pool.first_token_timeout);
+        let desk = ProviderDesk::new(providers.clone(), pool.clone());
+        desk.load().await.context("what is switched at providers cannot be read")?;
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
             journal: Arc::new(
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
+            drafts: Arc::new(PostgresDrafts::new(&database.connector())),
             generator: Arc::new(providers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
@@ -165,11 +175,14 @@ impl App {
         accounts.on_changed(tasks::account_changed(&engine, &hub, &gates));
         let caches = Caches::new(characters.caches().into_iter().chain([gates.cache()]).collect());
         let people = People::new(accounts.clone());
+        let ledger = Ledger::new(pool.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
+        ai::describe_metrics();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
+        handlers.push(ledger::sweep_handler(&ledger));
         handlers.extend(accounts.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
@@ -188,18 +201,23 @@ impl App {
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
+        jobs.repeat(ledger::SWEEP);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
         let audit = Audit::new(pool.clone());
+        let dead_replies = DeadReplies::new(pool.clone(), conversations.clone(), audit.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let counted = hub.clone();
         site.metrics().ask(move || counted.counts().record());
+        let asked = providers.clone();
+        site.metrics().ask(move || asked.record());
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
         let news = accounts.listen(&database.connector());
         let character_news = characters.listen(&database.connector());
+        let switched = desk.listen(&database.connector());
         let views = characters.keep_writing_views(config.characters.views_flush());
         let kept = tokio::spawn(conversations.clone().upkeep());
         let every = Duration::from_millis(config.realtime.last_seen_write_ms);
@@ -219,12 +237,15 @@ impl App {
                     .app_data(web::Data::new(engine.clone()))
                     .app_data(web::Data::new(accounts.clone()))
                     .app_data(web::Data::new(audit.clone()))
+                    .app_data(web::Data::new(ledger.clone()))
                     .app_data(web::Data::new(characters.clone()))
                     .app_data(web::Data::new(gates.clone()))
                     .app_data(web::Data::new(caches.clone()))
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
+                    .app_data(web::Data::new(desk.clone()))
                     .app_data(web::Data::new(control.clone()))
+                    .app_data(web::Data::new(dead_replies.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(memories.clone()))
                     .app_data(web::Data::new(outbox.clone()))
@@ -270,7 +291,7 @@ impl App {
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep, news, character_news, views, kept, seeing],
+            chores: [recovery, upkeep, news, character_news, switched, views, kept, seeing],
             characters,
             last_seen,
             http,

@@ -7,6 +7,7 @@ pub mod http;
 pub mod realtime;
 pub mod accounts;
 pub mod audit;
+pub mod billing;
 pub mod cache;
 pub mod characters;
 pub mod conversations;

@@ -11,7 +11,7 @@ mod memory;
 mod character;
 mod plan;
 
-pub use ai::{AiCall, BackEnd, CallOutcome, Counted, Price, Purpose};
+pub use ai::{AiCall, BackEnd, CallOutcome, Counted, Price, Purpose, Trouble};
 pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice};
 pub use ids::{CharacterId, MemoryId, MessageId, NodeId, RoomId, SessionId, UserId};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};

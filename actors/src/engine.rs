@@ -12,11 +12,12 @@ use tokio::time::Instant;
 
 use crate::directory::{Directory, NotTaken};
 use crate::domain::{CharacterId, Message, MessageId, Revision, RoomId, Usage, UserId};
+use crate::drafts::Drafts;
 use crate::journal::Journal;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
-    Archive, Clock, Fanout, Generator, JournalStore, OpenTurn, StoreError, TakeUp, TokenCounter,
+    Archive, Clock, DraftStore, Fanout, Generator, JournalStore, StoreError, TakeUp, TakenUp, TokenCounter,
 };
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
@@ -37,6 +38,7 @@ const DRAIN_FLUSH: Duration = Duration::from_secs(2);
 pub struct Ports {
     pub archive: Arc<dyn Archive>,
     pub journal: Arc<dyn JournalStore>,
+    pub drafts: Arc<dyn DraftStore>,
     pub generator: Arc<dyn Generator>,
     pub tokens: Arc<dyn TokenCounter>,
     pub fanout: Arc<dyn Fanout>,
@@ -92,6 +94,7 @@ pub(crate) struct Context {
     pub ports: Ports,
     pub pool: Pool,
     pub journal: Journal,
+    pub drafts: Drafts,
     pub rooms: Arc<Directory<Room>>,
     pub users: Arc<Directory<User>>,
     pub personas: Arc<Directory<Persona>>,
@@ -123,9 +126,11 @@ impl Engine {
         let idle = settings.room.idle;
         let pool = Pool::start(settings.pool.clone(), ports.generator.clone()).await?;
         let journal = Journal::start(&ports.journal, &settings.journal);
+        let drafts = Drafts::start(ports.drafts.clone(), &settings.turn);
         let context = Arc::new(Context {
             pool,
             journal,
+            drafts,
             rooms: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
             users: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
             personas: Arc::new(Directory::new(runtime, restarts_max, window)),
@@ -252,9 +257,9 @@ impl Engine {
             let turns = self.context.ports.archive.take_up(TakeUp::DeadNodes, TAKE_UP_BATCH).await?;
             let last = turns.len() < TAKE_UP_BATCH;
             taken += turns.len();
-            let mut rooms: HashMap<RoomId, Vec<OpenTurn>> = HashMap::new();
-            for turn in turns {
-                rooms.entry(turn.room).or_default().push(turn);
+            let mut rooms: HashMap<RoomId, Vec<TakenUp>> = HashMap::new();
+            for taken in turns {
+                rooms.entry(taken.turn.room).or_default().push(taken);
             }
             for (room, turns) in rooms {
                 self.tell(room, RoomMsg::TakeUp(turns));
@@ -307,6 +312,10 @@ impl Engine {
         // With the database away there is nothing to wait for: what is not acked was promised to nobody.
         let _ = tokio::time::timeout(DRAIN_FLUSH, self.context.journal.flush()).await;
         let unfinished = self.context.turns_open.load(Relaxed);
+        if unfinished > 0 {
+            // Who takes them up goes on from all that was said.
+            let _ = tokio::time::timeout(DRAIN_FLUSH, self.context.drafts.flush(None)).await;
+        }
         for supervisor in self.supervisors.iter() {
             supervisor.drain_children_and_wait(Some(DRAIN_FLUSH)).await;
             let _ = supervisor.stop_and_wait(None, Some(DRAIN_FLUSH)).await;

@@ -17,6 +17,7 @@ pub mod prompt;
 pub mod pool;
 mod directory;
 mod supervisor;
+mod drafts;
 pub mod engine;
 #[cfg(any(test, feature = "testsuite"))]
 pub mod testsuite;

@@ -2,6 +2,7 @@
 //! `src/` (`postgres/`, `ai/`, `realtime/`), the in-memory ones in `testsuite/`.
 
 mod archive;
+mod drafts;
 mod journal_store;
 mod generator;
 
@@ -10,9 +11,10 @@ use jiff::Timestamp;
 use crate::domain::{Revision, RoomId, SessionId, UserId};
 use crate::protocol::{RoomEvent, UserEvent};
 
-pub use archive::{Answered, Archive, OpenTurn, RoomRecord, TakeUp, UserRecord};
+pub use archive::{Answered, Archive, OpenTurn, RoomRecord, TakeUp, TakenUp, UserRecord};
+pub use drafts::{Draft, DraftCall, DraftStore, NewDraft};
 pub use generator::{
-    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry, Opened, Piece,
+    Attempt, Chosen, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry, Opened, Piece,
     PieceStream, PromptMessage, PromptRole, Start, TokenCounter,
 };
 pub use journal_store::{

@@ -26,7 +26,7 @@ use crate::directory::{Lodging, Mailbox, Resident};
 use crate::domain::{CharacterId, Message, MessageId, Revision, RoomId, UserId};
 use crate::engine::Context;
 use crate::journal::Committed;
-use crate::ports::{OpenTurn, RoomRecord, StoreError, TakeUp};
+use crate::ports::{RoomRecord, StoreError, TakeUp, TakenUp};
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
 };
@@ -93,7 +93,7 @@ pub(crate) enum RoomMsg {
     },
     OpenReplies(oneshot::Sender<Vec<OpenReply>>),
     /// Replies of a node that died are this room's now.
-    TakeUp(Vec<OpenTurn>),
+    TakeUp(Vec<TakenUp>),
     /// A character has another name, or is gone (`None`), wherever it plays.
     Cast {
         character: CharacterId,
@@ -211,6 +211,8 @@ impl Actor for Room {
         if lodging.after_crash {
             // What the predecessor had appended is in the log before the log is read.
             self.context.journal.barrier(id).await;
+            // And what its replies had said is kept before they are taken up.
+            self.context.drafts.flush(Some(id)).await;
         }
         let record = match self.context.ports.archive.room(id).await {
             Ok(Some(record)) => Ok(record),

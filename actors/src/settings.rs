@@ -54,6 +54,10 @@ pub struct TurnSettings {
     pub reply_max_chars: usize,
     /// What to do with a reply whose node died.
     pub recovery: Recovery,
+    /// The text of a running reply is kept when it has changed for so long; zero: never for that.
+    pub draft_every: Duration,
+    /// The same, when so many pieces of text (a token each, or a few) have come; 0: never for that.
+    pub draft_every_tokens: u32,
     pub prompt: PromptSettings,
     /// Facts that a character keeps of one person; the oldest goes.
     pub memories_max: usize,
@@ -73,9 +77,11 @@ pub struct PromptSettings {
 /// What becomes of a reply whose node died in the middle of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
+    /// It goes on from what was kept of it.
+    Continue,
     /// It is made anew from the start.
     Restart,
-    /// It ends as `interrupted` and its quota goes back.
+    /// It ends as `interrupted`: with the part that people had seen, or with its quota given back.
     Report,
 }
 
@@ -92,7 +98,7 @@ pub struct PoolSettings {
     pub first_token_timeout: Duration,
     /// From the start of the first try to the last token.
     pub total_timeout: Duration,
-    /// Tries in all, while nothing was streamed yet.
+    /// Tries in all, as far as they wait for one another: going on to another back end at once is none.
     pub tries: u32,
     /// Before the second try; doubles with each further one, with jitter of half of it.
     pub backoff: Duration,
@@ -157,7 +163,9 @@ impl Default for TurnSettings {
             delta_merge: Duration::from_millis(40),
             history_max_messages: 200,
             reply_max_chars: 20_000,
-            recovery: Recovery::Restart,
+            recovery: Recovery::Continue,
+            draft_every: Duration::from_secs(1),
+            draft_every_tokens: 64,
             prompt: PromptSettings::default(),
             memories_max: 200,
         }

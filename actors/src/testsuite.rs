@@ -84,6 +84,7 @@ impl TestEngine {
         let ports = Ports {
             archive: store.clone(),
             journal: store.clone(),
+            drafts: store.clone(),
             generator: generator.clone(),
             tokens: Arc::new(ByteCounter),
             fanout: fanout.clone(),
@@ -184,6 +185,7 @@ pub fn character(name: &str) -> CharacterRecord {
         model: ModelChoice {
             provider: None,
             model: None,
+            fallbacks: Vec::new(),
             temperature: 0.8,
             max_tokens: 200,
             context_tokens: 4_000,

@@ -13,9 +13,11 @@ fn ms(duration: Duration) -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecoverySetting {
+    /// It goes on from what was kept of it.
+    Continue,
     /// It is made anew from the start.
     Restart,
-    /// It ends as `interrupted` and its quota goes back.
+    /// It ends as `interrupted`: with the part that people had seen, or with its quota given back.
     Report,
 }
 
@@ -42,6 +44,8 @@ pub struct EngineSettings {
     pub memory_max_tokens: usize,
     pub memories_max: usize,
     pub recovery: RecoverySetting,
+    pub draft_every_ms: u64,
+    pub draft_every_tokens: u32,
     pub restarts_max: usize,
     pub restart_window_ms: u64,
 }
@@ -71,7 +75,10 @@ impl Default for EngineSettings {
             lore_max_tokens: turn.prompt.lore_max_tokens,
             memory_max_tokens: turn.prompt.memory_max_tokens,
             memories_max: turn.memories_max,
+            draft_every_ms: ms(turn.draft_every),
+            draft_every_tokens: turn.draft_every_tokens,
             recovery: match turn.recovery {
+                engine::Recovery::Continue => RecoverySetting::Continue,
                 engine::Recovery::Restart => RecoverySetting::Restart,
                 engine::Recovery::Report => RecoverySetting::Report,
             },
@@ -112,7 +119,10 @@ impl EngineSettings {
                 memory_max_tokens: self.memory_max_tokens,
             },
             memories_max: self.memories_max,
+            draft_every: Duration::from_millis(self.draft_every_ms),
+            draft_every_tokens: self.draft_every_tokens,
             recovery: match self.recovery {
+                RecoverySetting::Continue => engine::Recovery::Continue,
                 RecoverySetting::Restart => engine::Recovery::Restart,
                 RecoverySetting::Report => engine::Recovery::Report,
             },

@@ -1,5 +1,6 @@
 //! What settings must hold together before the server starts with them.
 
+mod ai;
 mod outbound;
 
 use std::net::IpAddr;
@@ -9,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::load::Problem;
 use super::log::parse_level;
-use super::{Config, ConfigError, Environment, MailTls, Network, OFFLINE, ProviderKind};
+use super::{Config, ConfigError, Environment, MailTls, Network};
 
 /// Characters of a production server's signing secret.
 const SECRET_MIN_CHARS: usize = 32;
@@ -20,6 +21,8 @@ const SEND_TIMEOUT_MAX_MS: u64 = 60_000;
 
 /// Ten years: what is deactivated is to go at last.
 pub(super) const ERASE_AFTER_DAYS_MAX: u32 = 3_650;
+/// More often would be work without use: nobody misses a tenth of a second of text.
+const DRAFT_EVERY_MIN_MS: u64 = 100;
 /// Each costs a call of the model that nobody asked for.
 const CHARACTER_CHAIN_MAX: u8 = 20;
 
@@ -187,6 +190,11 @@ impl Config {
             "takes at most 3650",
         );
         broken.unless(
+            self.engine.draft_every_ms == 0 || self.engine.draft_every_ms >= DRAFT_EVERY_MIN_MS,
+            "engine.draft_every_ms",
+            "takes 0 for never, or 100 and more: each draft is a write",
+        );
+        broken.unless(
             self.engine.variants_max <= VARIANTS_MAX,
             "engine.variants_max",
             &format!("takes at most {VARIANTS_MAX}"),
@@ -257,37 +265,6 @@ impl Config {
             self.auth.argon2_memory_kib >= 8 && self.auth.argon2_iterations >= 1,
             "auth.argon2_memory_kib",
             "takes 8 or more, and auth.argon2_iterations 1 or more",
-        );
-    }
-
-    fn check_ai(&self, broken: &mut Broken) {
-        for (name, provider) in &self.ai.providers {
-            let at = format!("ai.providers.{name}");
-            broken.unless(is_name(name), &at, "a name has small letters, digits, - and _");
-            let web = provider.base_url.starts_with("https://") || provider.base_url.starts_with("http://");
-            broken.unless(
-                provider.kind == ProviderKind::Offline || web,
-                &format!("{at}.base_url"),
-                "takes an address such as https://api.openai.com/v1",
-            );
-            broken.unless(
-                provider.kind == ProviderKind::Offline || !provider.is_active() || !provider.model.is_empty(),
-                &format!("{at}.model"),
-                "takes the model for characters that name none",
-            );
-        }
-        let default = self.ai.default_name();
-        let usable = default == OFFLINE || self.ai.active().any(|(name, _)| name == default);
-        broken.unless(
-            usable,
-            "ai.default_provider",
-            &match self.ai.providers.get(default) {
-                Some(provider) if provider.enabled => {
-                    format!("{default:?} has no key: set {}", provider.api_key_env.join(" or "))
-                }
-                Some(_) => format!("{default:?} is switched off: set ai.providers.{default}.enabled = true"),
-                None => format!("there is no provider {default:?} in ai.providers"),
-            },
         );
     }
 

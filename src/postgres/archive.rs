@@ -16,7 +16,9 @@ use greenroom_actors::domain::{
     CharacterId, CharacterRecord, Dials, ExampleLine, Fact, Memory, Message, MessageId, MeterKey,
     ModelChoice, NodeId, Plans, Priority, Revision, RoomDetails, RoomId, UserId,
 };
-use greenroom_actors::ports::{Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, UserRecord};
+use greenroom_actors::ports::{
+    Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, TakenUp, UserRecord,
+};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio_postgres::Row;
@@ -24,7 +26,7 @@ use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
 use super::error::store_error;
-use super::rows;
+use super::{drafts, rows};
 use crate::characters::Lorebook;
 
 /// What may be assumed of the other nodes whose turns stand open.
@@ -76,7 +78,7 @@ const USED: &str =
 const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
         knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version,
         alternate_greetings, tone, formality, humor, empathy, creativity, confidence, emoji, restricted_topics,
-        lorebook, post_history
+        lorebook, post_history, fallbacks
     FROM characters WHERE id = $1 AND deleted_at IS NULL";
 
 /// Alone with one person a character knows all that this one told it anywhere; among several only what was told there.
@@ -91,6 +93,7 @@ const MEMORIES: &str =
 const TURN_COLUMNS: &str =
     "t.id, t.room_id, t.character_id, t.asked_id, t.asked_offset, t.user_id, t.priority, t.fence, t.refund,
     t.into_kind, t.into_id, t.depth";
+const TURN_COLUMN_COUNT: usize = 12;
 const OF_DEAD_NODES: &str =
     "node <> $1 AND NOT EXISTS (SELECT FROM nodes n WHERE n.id = node AND n.ended_at IS NULL
         AND n.beat_at > now() - make_interval(secs => $3))";
@@ -220,7 +223,7 @@ impl Archive for PostgresArchive {
         async move { answered::answered(&self.client().await?, room, message).await }.boxed()
     }
 
-    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>> {
+    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>> {
         async move {
             let client = self.client().await?;
             let (node, limit) = (self.node.uuid(), i64::try_from(limit).unwrap_or(i64::MAX));
@@ -246,12 +249,14 @@ impl Archive for PostgresArchive {
                 sql,
                 "{of} ORDER BY id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
                  UPDATE turns t SET fence = t.fence + 1, node = $1 FROM taken WHERE t.id = taken.id
-                 RETURNING {TURN_COLUMNS}"
+                 RETURNING {TURN_COLUMNS}, {}",
+                drafts::DRAFT_COLUMNS
             );
-            let mut turns: Vec<OpenTurn> =
-                query(&client, &sql, &values).await?.iter().map(open_turn).collect();
+            let taken =
+                |row: &Row| TakenUp { turn: open_turn(row), draft: drafts::draft(row, TURN_COLUMN_COUNT) };
+            let mut turns: Vec<TakenUp> = query(&client, &sql, &values).await?.iter().map(taken).collect();
             // Ids sort by the order in which they were made.
-            turns.sort_unstable_by_key(|turn| turn.message);
+            turns.sort_unstable_by_key(|taken| taken.turn.message);
             Ok(turns)
         }
         .boxed()
@@ -329,6 +334,7 @@ fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
         model: ModelChoice {
             provider: row.get(12),
             model: row.get(13),
+            fallbacks: row.get(29),
             temperature: row.get(14),
             max_tokens: row.get::<_, i32>(15).cast_unsigned(),
             context_tokens: row.get::<_, i32>(16).cast_unsigned(),

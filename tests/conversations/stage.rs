@@ -9,6 +9,7 @@ use greenroom::characters::seed::{self, SeedCharacter};
 use greenroom::conversations::view::ConversationView;
 use greenroom::conversations::{ConversationSettings, Conversations, NewConversation};
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
+use greenroom::postgres::drafts::PostgresDrafts;
 use greenroom::postgres::journal::PostgresJournal;
 use greenroom_actors::domain::{CharacterId, MessageId, NodeId, Revision, RoomId, UserId};
 use greenroom_actors::engine::{Engine, Ports};
@@ -48,6 +49,7 @@ pub async fn stage() -> Stage {
     let ports = Ports {
         archive: Arc::new(PostgresArchive::new(pool.clone(), plans(), node, OtherNodes::Gone)),
         journal: Arc::new(PostgresJournal::new(database.database().connector(), node)),
+        drafts: Arc::new(PostgresDrafts::new(&database.database().connector())),
         generator: generator.clone(),
         tokens: Arc::new(ByteCounter),
         fanout: fanout.clone(),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
+use greenroom::billing::Ledger;
+use greenroom::billing::ledger::{Note, Order};
 use serde_json::{Value, json};
 use zip::ZipArchive;
 
@@ -77,6 +79,9 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
         execute(&app, &sql).await;
     }
     assert_eq!(login(&app, &user, "the wrong Passphrase 7").await.0, 401);
+    let note = Note { key: "gift", ..Note::default() };
+    let (ledger, id) = (Ledger::new(app.database.pool()), user.id.parse().unwrap());
+    ledger.record(id, &Order::Grant { amount: 7 }, &note).await.unwrap();
     let files = unpack(download(&app, &user).await);
 
     let account = json_of(&files, "account.json");
@@ -85,6 +90,12 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
     assert_eq!(json_of(&files, "sessions.json").as_array().unwrap().len(), 1);
     assert!(files["history.json"].contains("signed_in"), "{}", files["history.json"]);
     assert_eq!(json_of(&files, "api-keys.json")[0]["prefix"], "gr_abc");
+    let credits = json_of(&files, "credits.json");
+    assert_eq!(
+        (credits[0]["kind"].as_str(), credits[0]["amount"].as_i64()),
+        (Some("grant"), Some(7)),
+        "{credits}"
+    );
     let memories = json_of(&files, "memories.json");
     assert_eq!((memories.as_array().unwrap().len(), &memories[0]["fact"]), (1, &json!("I keep bees")));
     assert!(memories[0]["character"].is_string(), "{memories}");

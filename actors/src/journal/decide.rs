@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::domain::{
     AiCall, Attachment, CharacterId, ClientId, Content, Emoji, Fact, FailureCode, Finish, MemoryId, Message,
-    MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId, Sender, TokenUsage, UserId,
+    MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId, Sender, TokenUsage, Trouble, UserId,
 };
 use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
 use crate::protocol::RoomChange;
@@ -134,6 +134,8 @@ pub struct EndedTurn {
     pub code: Option<FailureCode>,
     pub revision: Revision,
     pub usage: TokenUsage,
+    /// Of one that failed.
+    pub trouble: Option<Trouble>,
 }
 
 /// A call to a model, to be accounted.
@@ -178,7 +180,7 @@ impl Writes {
     /// True when there is nothing to write: the transaction may as well be rolled back.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.heads.is_empty()
+        self.heads.is_empty() && self.calls.is_empty()
     }
 }
 

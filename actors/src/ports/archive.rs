@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::StoreError;
+use super::{Draft, StoreError};
 use crate::domain::{
     CharacterId, CharacterRecord, Into, Memory, Message, MessageId, MeterKey, Plan, Priority, Revision,
     RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
@@ -76,6 +76,13 @@ pub struct OpenTurn {
     pub refund: Vec<MeterKey>,
 }
 
+/// An open turn that is this node's now, and what its last holder had said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenUp {
+    pub turn: OpenTurn,
+    pub draft: Option<Draft>,
+}
+
 /// A message and the characters' replies to it.
 #[derive(Clone, Debug)]
 pub struct Answered {
@@ -135,5 +142,5 @@ pub trait Archive: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>>;
 
     /// Raises the fence of at most `limit` open turns, makes this node their holder, and returns them.
-    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>>;
+    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>>;
 }

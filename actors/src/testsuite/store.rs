@@ -15,11 +15,12 @@ use uuid::Uuid;
 use super::{lock, plans};
 use crate::domain::{
     CharacterId, CharacterRecord, Content, Finish, Message, MessageId, MeterKey, NodeId, ReplyState,
-    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
+    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, Trouble, UserId,
 };
-use crate::journal::decide::{Head, NewMemory, decide};
+use crate::journal::decide::{Head, NewCall, NewMemory, decide};
 use crate::ports::{
-    CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomRecord, StoreError, UserRecord,
+    CommitError, Draft, DraftStore, Entry, JournalLane, JournalStore, NewDraft, OpenTurn, Outcome,
+    RoomRecord, StoreError, UserRecord,
 };
 
 /// What happens to the next commits.
@@ -39,6 +40,8 @@ struct Turn {
     holder: NodeId,
     state: ReplyState,
     ended: Option<Revision>,
+    draft: Option<Draft>,
+    trouble: Option<Trouble>,
 }
 
 #[derive(Clone, Default)]
@@ -52,6 +55,7 @@ struct Tables {
     meters: HashMap<MeterKey, u32>,
     reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
     memories: Vec<NewMemory>,
+    calls: Vec<NewCall>,
     variants: HashMap<(MessageId, u16), (Content, Finish)>,
     /// Changes by the id of their entry.
     done: HashMap<Uuid, Revision>,
@@ -135,6 +139,21 @@ impl MemoryStore {
         }
     }
 
+    /// What is kept of a running reply.
+    pub fn draft(&self, reply: MessageId) -> Option<Draft> {
+        lock(&self.0).turns.get(&reply)?.draft.clone()
+    }
+
+    /// What a reply failed of.
+    pub fn trouble(&self, reply: MessageId) -> Option<Trouble> {
+        lock(&self.0).turns.get(&reply)?.trouble.clone()
+    }
+
+    /// All calls that are accounted, in the order in which they came.
+    pub fn calls(&self) -> Vec<NewCall> {
+        lock(&self.0).calls.clone()
+    }
+
     pub fn open_turns(&self) -> usize {
         lock(&self.0).turns.values().filter(|turn| turn.ended.is_none()).count()
     }
@@ -202,6 +221,22 @@ impl JournalLane for Lane {
             }
         }
         .boxed()
+    }
+}
+
+impl DraftStore for MemoryStore {
+    fn write(&self, drafts: Vec<NewDraft>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.read(move |tables| {
+            for new in drafts {
+                let open = tables
+                    .turns
+                    .get_mut(&new.turn)
+                    .filter(|turn| turn.ended.is_none() && turn.open.fence == new.fence);
+                if let Some(turn) = open {
+                    turn.draft = Some(new.draft);
+                }
+            }
+        })
     }
 }
 

@@ -20,6 +20,7 @@ use super::zipped::Zipped;
 use super::{Privacy, records};
 use crate::accounts::history::{AuthEvent, Happened};
 use crate::accounts::{Origin, UserView};
+use crate::billing::ledger;
 use crate::http::Caller;
 use crate::postgres::{Stored, refusal};
 
@@ -40,6 +41,7 @@ sessions.json        devices that were signed in: ended ones for 90 days
 history.json         what happened at the door of your account
 api-keys.json        your API keys, without the keys themselves
 memories.json        what characters remember of you
+credits.json         credits that you got, held and spent
 usage.json           messages that were counted against your plan
 conversations.json   the conversations that you are in, and which file has the messages of each
 conversations/       their messages, one a line (JSON Lines), the oldest first
@@ -146,6 +148,9 @@ impl Privacy {
         self.array(&zipped, "api-keys.json", last, |record| record.id).await?;
         let last = async |client: &Client, after: Uuid| records::memories(client, user, after).await;
         self.array(&zipped, "memories.json", last, |record| record.id).await?;
+        let last =
+            async |client: &Client, after: Uuid| ledger::records(client, user, after, records::PAGE).await;
+        self.array(&zipped, "credits.json", last, |record| record.id).await?;
         self.usage(&zipped, user).await?;
         let last = async |client: &Client, after: Uuid| records::conversations(client, user, after).await;
         self.array(&zipped, "conversations.json", last, |record| record.id).await?;

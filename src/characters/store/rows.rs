@@ -17,8 +17,8 @@ use crate::conversations::view::wire_time;
 pub const WRITTEN: &str = "name, tagline, description, category, tags, avatar_url, color, greeting, \
     alternate_greetings, personality, scenario, tone, formality, humor, empathy, creativity, confidence, emoji, traits, \
     talkativeness, examples, knowledge, restricted_topics, lorebook, system_prompt, post_history, provider, model, \
-    temperature, max_tokens, context_tokens, voice, premium, card";
-const WRITTEN_COUNT: usize = 34;
+    temperature, max_tokens, context_tokens, voice, premium, card, fallbacks";
+const WRITTEN_COUNT: usize = 35;
 
 /// `$first, …`: a place for each of [`WRITTEN`].
 pub fn places(first: usize) -> String {
@@ -91,6 +91,7 @@ impl<'a> Written<'a> {
             &draft.voice,
             &draft.premium,
             &draft.card,
+            &ai.fallbacks,
         ]
     }
 }
@@ -134,6 +135,7 @@ pub fn full(row: &Row) -> FullCharacter {
             ai: AiChoice {
                 provider: row.get(31),
                 model: row.get(32),
+                fallbacks: row.get(39),
                 temperature: row.get(33),
                 max_tokens: row.get::<_, i32>(34).cast_unsigned(),
                 context_tokens: row.get::<_, i32>(35).cast_unsigned(),

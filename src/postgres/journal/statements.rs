@@ -82,9 +82,10 @@ const INSERT_TURNS: &str =
         $7::smallint[], $8::int[], $9::text[], $11::smallint[], $12::uuid[], $13::smallint[])";
 
 const END_TURNS: &str = "UPDATE turns t SET state = w.s, code = w.c, ended_revision = w.v, ended_at = now(),
-        prompt_tokens = w.pt, completion_tokens = w.ct, cached_tokens = w.ht
-    FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[])
-        AS w(i, s, c, v, pt, ct, ht)
+        prompt_tokens = w.pt, completion_tokens = w.ct, cached_tokens = w.ht,
+        reason = w.r, provider = w.p, model = w.m, tries = w.t, draft = NULL, draft_calls = NULL
+    FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[],
+        $8::text[], $9::text[], $10::text[], $11::int[]) AS w(i, s, c, v, pt, ct, ht, r, p, m, t)
     WHERE t.id = w.i";
 
 const CHANGE_MESSAGES: &str =
@@ -137,7 +138,8 @@ const DELETE_ROOMS: &str = "WITH closed AS (UPDATE heads SET closed = true WHERE
 
 /// The fence moves along: who still works on such a turn must not take its end for the one it stores itself.
 const STOP_TURNS: &str =
-    "UPDATE turns t SET state = 3, fence = fence + 1, ended_revision = w.v, ended_at = now()
+    "UPDATE turns t SET state = 3, fence = fence + 1, ended_revision = w.v, ended_at = now(), draft = NULL,
+        draft_calls = NULL
     FROM unnest($1::uuid[], $2::bigint[]) AS w(r, v) WHERE t.room_id = w.r AND t.state = 0";
 
 impl Statements {

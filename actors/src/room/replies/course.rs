@@ -5,14 +5,15 @@ use std::sync::Arc;
 use ractor::{ActorId, ActorRef};
 use tokio_util::sync::CancellationToken;
 
-use super::{Running, attempt, status, typing};
-use crate::domain::{FailureCode, Finish, MessageId, ReplyState, utf16_len};
+use super::{Running, status, typing};
+use crate::domain::{FailureCode, Finish, MessageId, Purpose, ReplyState, utf16_len};
 use crate::persona::Names;
-use crate::ports::{OpenTurn, RoomRecord};
+use crate::pool::Bill;
+use crate::ports::{Draft, OpenTurn, RoomRecord, TakenUp};
 use crate::protocol::{RoomEvent, Typing};
 use crate::room::{Room, RoomMsg, State};
 use crate::settings::Recovery;
-use crate::turn::{Arguments, Ended, Ending, Turn, TurnNews};
+use crate::turn::{Arguments, Ended, Ending, Turn, TurnNews, rest_of};
 
 impl Room {
     /// Starts the reply, or lets it wait behind the one that its character is giving.
@@ -24,8 +25,9 @@ impl Room {
             line.waiting.push_back(turn);
             return;
         }
-        let stop = CancellationToken::new();
-        let arguments = arguments(myself, state.record.as_ref().ok(), &turn, &stop);
+        let draft = state.replies.drafts.remove(&turn.message);
+        let (stop, bill) = (CancellationToken::new(), Bill::default());
+        let arguments = arguments(myself, state.record.as_ref().ok(), &turn, draft, (&stop, &bill));
         let actor = Turn::spawn(&self.context, arguments, myself);
         line.running = Some(Running {
             turn,
@@ -34,6 +36,8 @@ impl Room {
             state: ReplyState::Queued,
             text: String::new(),
             position: 0,
+            restarts: 0,
+            bill,
         });
     }
 
@@ -47,16 +51,24 @@ impl Room {
         let Some(running) = state.replies.running(turn) else { return };
         match news {
             TurnNews::Thinking => {
-                running.state = ReplyState::Thinking;
-                let events =
-                    vec![status(&running.turn, ReplyState::Thinking), typing(&running.turn, Typing::Started)];
+                let mut events = vec![typing(&running.turn, Typing::Started)];
+                // One that goes on from what was said keeps showing that.
+                if running.text.is_empty() {
+                    running.state = ReplyState::Thinking;
+                    events.insert(0, running.status(ReplyState::Thinking));
+                }
                 self.context.ports.fanout.to_room(state.id, events);
+            }
+            TurnNews::Restarted => {
+                running.restarts += 1;
+                running.text.clear();
+                running.position = 0;
             }
             TurnNews::Text(text) => {
                 let mut events = Vec::with_capacity(2);
                 if running.state != ReplyState::Streaming {
                     running.state = ReplyState::Streaming;
-                    events.push(status(&running.turn, ReplyState::Streaming));
+                    events.push(running.status(ReplyState::Streaming));
                 }
                 let position = running.position;
                 running.text.push_str(&text);
@@ -66,7 +78,7 @@ impl Room {
                     character: running.turn.character,
                     in_reply_to: running.turn.asked,
                     into: running.turn.into,
-                    attempt: attempt(&running.turn),
+                    attempt: running.attempt(),
                     position,
                     text,
                 });
@@ -95,12 +107,13 @@ impl Room {
         if let Some(running) = crashed {
             running.actor = None;
             let turn = running.turn.clone();
-            let ended = if running.text.trim().is_empty() {
-                Ended::nothing(ReplyState::Failed, Some(FailureCode::Internal))
+            let outcome = if running.text.trim().is_empty() {
+                Ending::Nothing { state: ReplyState::Failed, code: Some(FailureCode::Internal) }
             } else {
-                let outcome = Ending::Said { text: running.text.clone(), finish: Finish::Interrupted };
-                Ended { outcome, calls: Vec::new(), memories: Vec::new() }
+                Ending::Said { text: running.text.clone(), finish: Finish::Interrupted }
             };
+            let (calls, trouble) = running.bill.close(Purpose::Reply, &*self.context.ports.tokens);
+            let ended = Ended { calls, trouble, ..Ended::of(outcome) };
             self.close(myself, state, &turn, ended);
         }
     }
@@ -109,22 +122,46 @@ impl Room {
         &self,
         myself: &ActorRef<RoomMsg>,
         state: &mut State,
-        turns: Vec<OpenTurn>,
+        turns: Vec<TakenUp>,
     ) {
-        for turn in turns {
+        for TakenUp { turn, draft } in turns {
             let known = state.replies.running(turn.message).is_some();
             if known || state.record.is_err() {
                 continue;
             }
             state.replies.chain = state.replies.chain.max(turn.depth);
             match self.context.settings.turn.recovery {
-                Recovery::Restart => self.begin(myself, state, turn),
+                Recovery::Continue => {
+                    state.replies.drafts.extend(draft.map(|draft| (turn.message, draft)));
+                    self.begin(myself, state, turn);
+                }
+                Recovery::Restart => {
+                    // Its calls are accounted all the same.
+                    let calls = draft.map(|draft| Draft { calls: draft.calls, ..Draft::default() });
+                    state.replies.drafts.extend(calls.map(|draft| (turn.message, draft)));
+                    self.begin(myself, state, turn);
+                }
                 Recovery::Report => {
-                    let ended = Ended::nothing(ReplyState::Interrupted, Some(FailureCode::Interrupted));
+                    let nothing = (ReplyState::Interrupted, Some(FailureCode::Interrupted));
+                    let ended = self.unbegun(draft, nothing);
                     self.end_unbegun(myself, state, &turn, ended);
                 }
             }
         }
+    }
+
+    /// The end of a reply that never began here: with what was shown of its draft, or with nothing; and with the calls that
+    /// were made for it elsewhere.
+    pub(super) fn unbegun(
+        &self,
+        draft: Option<Draft>,
+        (state, code): (ReplyState, Option<FailureCode>),
+    ) -> Ended {
+        let bill = Bill::default();
+        draft.iter().for_each(|draft| bill.inherit(&draft.calls));
+        let (calls, _) = bill.close(Purpose::Reply, &*self.context.ports.tokens);
+        let outcome = rest_of(&self.context, draft.as_ref(), Ending::Nothing { state, code });
+        Ended { calls, ..Ended::of(outcome) }
     }
 }
 
@@ -133,12 +170,22 @@ fn arguments(
     myself: &ActorRef<RoomMsg>,
     record: Option<&RoomRecord>,
     turn: &OpenTurn,
-    stop: &CancellationToken,
+    draft: Option<Draft>,
+    (stop, bill): (&CancellationToken, &Bill),
 ) -> Arguments {
+    draft.iter().for_each(|draft| bill.inherit(&draft.calls));
     let names = Arc::new(record.map(Names::of).unwrap_or_default());
     // One that has left knows no more than what it is asked.
     let since = record
         .and_then(|record| record.character(turn.character))
         .map_or(turn.asked_offset, |character| character.since);
-    Arguments { turn: turn.clone(), room: myself.clone(), stop: stop.clone(), names, since }
+    Arguments {
+        turn: turn.clone(),
+        room: myself.clone(),
+        stop: stop.clone(),
+        names,
+        since,
+        draft,
+        bill: bill.clone(),
+    }
 }

@@ -9,7 +9,7 @@ use crate::domain::{
     UserId,
 };
 use crate::journal::decide::NewMemory;
-use crate::ports::{Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, UserRecord};
+use crate::ports::{Answered, Archive, RoomRecord, StoreError, TakeUp, TakenUp, UserRecord};
 
 impl Archive for MemoryStore {
     fn room(&self, room: RoomId) -> BoxFuture<'_, Result<Option<RoomRecord>, StoreError>> {
@@ -111,7 +111,7 @@ impl Archive for MemoryStore {
         })
     }
 
-    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>> {
+    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>> {
         self.read(move |tables| {
             let life = tables.life.unwrap_or_else(NodeId::new);
             let mut turns: Vec<&mut Turn> = tables
@@ -130,7 +130,7 @@ impl Archive for MemoryStore {
                 .map(|turn| {
                     turn.open.fence += 1;
                     turn.holder = life;
-                    turn.open.clone()
+                    TakenUp { turn: turn.open.clone(), draft: turn.draft.clone() }
                 })
                 .collect()
         })

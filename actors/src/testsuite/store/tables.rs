@@ -122,7 +122,14 @@ impl Tables {
         }
         self.meters.extend(writes.meters);
         for open in writes.opened {
-            let turn = Turn { holder: life, state: ReplyState::Queued, ended: None, open };
+            let turn = Turn {
+                holder: life,
+                state: ReplyState::Queued,
+                ended: None,
+                draft: None,
+                trouble: None,
+                open,
+            };
             self.turns.insert(turn.open.message, turn);
         }
         for ended in writes.ended {
@@ -130,6 +137,12 @@ impl Tables {
                 assert!(turn.ended.is_none(), "a turn ends once");
                 turn.ended = Some(ended.revision);
                 turn.state = ended.state;
+                (turn.draft, turn.trouble) = (None, ended.trouble);
+            }
+        }
+        for new in writes.calls {
+            if !self.calls.iter().any(|known| known.call.id == new.call.id) {
+                self.calls.push(new);
             }
         }
         for new in writes.memories {
@@ -142,6 +155,7 @@ impl Tables {
             {
                 turn.ended = Some(revision);
                 turn.state = ReplyState::Stopped;
+                turn.draft = None;
             }
         }
     }
