@@ -16,7 +16,8 @@ fn what_was_acked_survives_kill_9_in_the_middle_of_everything() {
 /// Kills the server at every 10th token of so many replies, and looks at what is stored.
 async fn killed_at_every_tenth_token(rooms: usize, replies: usize, tokens: u32) {
     let crowd = Crowd { users: rooms * 2, rooms, members: 2 };
-    let stage = Stage::set(crowd, &[], &[]);
+    // A draft after each piece of text or two, so that there is something to go on from.
+    let stage = Stage::set(crowd, &[], &[("GREENROOM__ENGINE__DRAFT_EVERY_TOKENS", "2")]);
     let (replies_text, tokens) = (replies.to_string(), tokens.to_string());
     let simulator = stage.simulator_url();
     let arguments =

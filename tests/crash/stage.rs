@@ -1,6 +1,8 @@
 //! The real binary on a private database of its own, the simulator as its provider, and the load generator that kills and
 //! judges it.
 
+#![allow(dead_code)] // Each test binary uses its part.
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -26,7 +28,7 @@ pub struct Stage {
     _simulator: Killed,
 }
 
-struct Killed(Child);
+pub struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -39,7 +41,7 @@ fn greenroom() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_greenroom"))
 }
 
-fn loadtest() -> PathBuf {
+fn load_generator() -> PathBuf {
     let loadtest = greenroom().with_file_name("loadtest");
     assert!(loadtest.exists(), "the load generator is built by `cargo nextest run --workspace`");
     loadtest
@@ -67,9 +69,10 @@ impl Stage {
             ("GREENROOM__SERVER__PORT", server_port.to_string()),
             ("GREENROOM__DATA_DIR", folder.path().join("data").display().to_string()),
             ("GREENROOM__AI__PROVIDERS__SIM__BASE_URL", format!("http://127.0.0.1:{simulator_port}/v1")),
+            ("GREENROOM__AI__PROVIDERS__SPARE__BASE_URL", format!("http://127.0.0.1:{simulator_port}/v1")),
         ];
         environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let simulator = Command::new(loadtest())
+        let simulator = Command::new(load_generator())
             .args(["sim", "--port", &simulator_port.to_string()])
             .args(simulator)
             .stdout(Stdio::null())
@@ -94,13 +97,43 @@ impl Stage {
     pub fn play(&self, scenario: &str, arguments: &[&str]) {
         let Crowd { users, rooms, members } = &self.crowd;
         let serve = format!("{} serve --config {CONFIG}", greenroom().display());
-        run(Command::new(loadtest())
+        run(Command::new(load_generator())
             .args([scenario, "--url", &format!("http://127.0.0.1:{}", self.server_port)])
             .args(["--users", &users.to_string(), "--rooms", &rooms.to_string()])
             .args(["--members", &members.to_string()])
             .args(arguments)
             .args(["--server-cmd", &serve, "--server-log"])
             .arg(self.folder.path().join("server.log"))
+            .envs(self.environment.clone()));
+    }
+
+    /// Starts the server, for scenarios that find one.
+    pub fn serve(&self) -> Killed {
+        let server = Command::new(greenroom())
+            .args(["serve", "--config", CONFIG])
+            .envs(self.environment.clone())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let server = Killed(server);
+        let started = Instant::now();
+        let address = std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, self.server_port);
+        while !loadtest::net::http::get(address, "/health/ready", None)
+            .is_ok_and(|answer| answer.status == 200)
+        {
+            assert!(started.elapsed() < Duration::from_secs(60), "the server is ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+
+    /// Runs a scenario against a server that is there; its verdict is the test's.
+    pub fn play_on(&self, server: &Killed, scenario: &str, arguments: &[&str]) {
+        run(Command::new(load_generator())
+            .args([scenario, "--url", &format!("http://127.0.0.1:{}", self.server_port)])
+            .args(["--server-pid", &server.0.id().to_string()])
+            .args(arguments)
             .envs(self.environment.clone()));
     }
 

@@ -164,7 +164,7 @@ fn shown_command(arguments: impl Iterator<Item = String>) -> String {
 }
 
 fn is_secret(flag: &str) -> bool {
-    flag.ends_with("-secret") || flag == "--password"
+    flag.ends_with("-secret") || flag.ends_with("-key") || flag == "--password"
 }
 
 fn with_unit(value: f64, unit: &str) -> String {

@@ -37,8 +37,8 @@ pub struct Options {
     #[arg(long, default_value_t = 4)]
     pub rounds: usize,
     /// What strikes which share of the requests, as the simulator takes it.
-    #[arg(long, default_value = "fault=all;share=5%")]
-    pub plan: Plan,
+    #[arg(long, value_name = "PLAN", default_value = "fault=all;share=5%")]
+    pub faults: Plan,
     /// Repeats a run; without it a random one is taken and printed.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -122,7 +122,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 53));
     {
         use std::io::Write;
-        writeln!(std::io::stdout().lock(), "faults: seed {seed}, {}", options.plan)?;
+        writeln!(std::io::stdout().lock(), "faults: seed {seed}, {}", options.faults)?;
     }
     let population = Population { users: options.users, rooms: options.users, members: 1 };
     let mut crew = options.server.crew(options.users, true, false)?;
@@ -135,7 +135,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
 
     let quiet = run.settings(Vec::new(), seed);
     let mut calm = run.round("calm", &quiet)?;
-    let stormy = run.settings(vec![options.plan.clone()], seed);
+    let stormy = run.settings(vec![options.faults.clone()], seed);
     let mut others = Latency::new("first text of others, while the provider fails");
     let mut memory = Vec::new();
     for round in 0..options.rounds {
@@ -151,7 +151,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     {
         report.setting(name, value);
     }
-    report.setting("plan", &options.plan);
+    report.setting("plan", &options.faults);
     report.setting("seed", seed);
     let crowd = &run.crowd;
     report.figure("messages asked", crowd.asked as f64, "");

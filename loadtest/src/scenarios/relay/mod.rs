@@ -45,6 +45,9 @@ pub struct Options {
     pub proxy_url: Option<String>,
     #[arg(long, value_name = "PID")]
     pub proxy_pid: Option<u32>,
+    /// What it lets clients in with.
+    #[arg(long, value_name = "KEY", default_value = "sk-loadtest", hide_default_value = true)]
+    pub proxy_key: String,
     #[arg(long, default_value = "proxy")]
     pub proxy_name: String,
     /// Seconds for all steps of the proxy.
@@ -189,7 +192,7 @@ fn plainly(
     recorder: &mut Recorder,
 ) -> anyhow::Result<Line> {
     let path = "/v1/chat/completions".to_owned();
-    let api = Api { address: address_of(url)?, path, key: "sk-loadtest".to_owned() };
+    let api = Api { address: address_of(url)?, path, key: options.proxy_key.clone() };
     set_pace(address_of(&options.sim_url)?, pace, 1)?;
     // Some more than are open in the mean.
     let mut plain = Plain::new(api, "sim-1", pace.concurrent + pace.concurrent / 4 + 2)?;
