@@ -2,6 +2,8 @@
 
 #[path = "console/accounts.rs"]
 mod accounts;
+#[path = "console/ai.rs"]
+mod ai;
 #[path = "console/backstage.rs"]
 mod backstage;
 #[path = "console/characters.rs"]

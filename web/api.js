@@ -52,6 +52,8 @@ export class Api {
   get(path) { return this.#authorized("GET", path); }
   /** @param {string} path @param {object} [body] */
   post(path, body = {}) { return this.#authorized("POST", path, body); }
+  /** For what may take minutes. @param {string} path @param {object} body */
+  postPatiently(path, body) { return this.#authorized("POST", path, body, DOWNLOAD_DEADLINE_MS); }
   /** @param {string} path @param {object} body */
   put(path, body) { return this.#authorized("PUT", path, body); }
   /** @param {string} path @param {object} body */
@@ -131,10 +133,10 @@ export class Api {
     return answer;
   }
 
-  async #authorized(method, path, body) {
+  async #authorized(method, path, body, deadlineMs = DEADLINE_MS) {
     const token = this.#token;
     try {
-      return await this.#request(method, path, body, token);
+      return await this.#request(method, path, body, token, deadlineMs);
     } catch (error) {
       if (error.status !== 401) throw error;
       if (this.#token === token) await this.refresh();
@@ -142,12 +144,12 @@ export class Api {
         this.onSignedOut();
         throw error;
       }
-      return this.#request(method, path, body, this.#token);
+      return this.#request(method, path, body, this.#token, deadlineMs);
     }
   }
 
-  /** @param {string} method @param {string} path @param {any} [body] @param {string|null} [token] */
-  async #request(method, path, body, token) {
+  /** @param {string} method @param {string} path @param {any} [body] @param {string|null} [token] @param {number} [deadlineMs] */
+  async #request(method, path, body, token, deadlineMs = DEADLINE_MS) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json", "X-Greenroom-Client": "console" };
     const file = body instanceof Blob;
@@ -157,7 +159,7 @@ export class Api {
     let answer = null;
     try {
       response = await fetch(path, { method, headers, credentials: "same-origin", cache: "no-store",
-        body: body === undefined || file ? body : JSON.stringify(body), signal: AbortSignal.timeout(file ? DOWNLOAD_DEADLINE_MS : DEADLINE_MS) });
+        body: body === undefined || file ? body : JSON.stringify(body), signal: AbortSignal.timeout(file ? DOWNLOAD_DEADLINE_MS : deadlineMs) });
       const text = await response.text();
       if (text) answer = JSON.parse(text);
     } catch {

@@ -1,7 +1,7 @@
 // @ts-check
 /** Try a character: what it would say to this, and the prompt that makes it say so. Nothing is stored in a conversation. */
 import { panel } from "../../account/parts.js";
-import { h } from "../../dom.js";
+import { h, icon } from "../../dom.js";
 import { field, form } from "../../form.js";
 import { formatNumber } from "../../time.js";
 import { dollars, millis } from "./units.js";
@@ -12,7 +12,7 @@ export function bench({ api, state, onEnd }) {
   const message = field("bench-message", "You say", { rows: "3", maxLength: 5000, placeholder: "Good evening. Who are you?" }, { key: "message", kind: "textarea" });
   const result = h("div.admin-body", { "aria-live": "polite", data: { testid: "bench-result" } });
   const ask = form({ id: "bench", fields: [character, message], submit: "Ask",
-    send: (values) => api.post("/api/ai/test", values),
+    send: (values) => api.postPatiently("/api/ai/test", values),
     done: (answer) => result.replaceChildren(...shown(answer, character.input.selectedOptions[0]?.textContent ?? "It")) });
   onEnd(state.on("characters", () => {
     const chosen = character.input.value;
@@ -37,7 +37,8 @@ function shown(answer, name) {
   const line = (/** @type {any} */ part) => h("li.bench-part", { data: { role: part.role } },
     h("p.bench-role", {}, h("b", {}, part.role), h("span.muted", {}, `${formatNumber(part.tokens ?? 0)} tokens`)), h("pre.bench-text", {}, part.content));
   return [
-    panel(`${name} says`, h("p.bench-reply", { data: { testid: "bench-reply" } }, answer.reply), h("dl.facts", {}, ...facts.map(([key, value]) => h("div", {}, h("dt", {}, key), h("dd", {}, value))))),
+    panel(`${name} says`, answer.error ? h("p.notice.warn", { role: "status" }, icon("warning"), h("span", {}, answer.error.message)) : null,
+      h("p.bench-reply", { data: { testid: "bench-reply" } }, answer.reply), h("dl.facts", {}, ...facts.map(([key, value]) => h("div", {}, h("dt", {}, key), h("dd", {}, value))))),
     panel(`The prompt, ${formatNumber(answer.promptTokens ?? 0)} tokens`, h("ol.bench-prompt", { data: { testid: "bench-prompt" } }, ...(answer.prompt ?? []).map(line))),
   ];
 }

@@ -15,8 +15,9 @@ export function dead({ api }) {
   const body = h("div.account-body", {});
   const draw = (/** @type {any} */ reply) => {
     const again = h("button.button.quiet.small", { type: "button", data: { testid: "dead-reply-retry" }, onclick: () => retry(reply, again) }, "Try again");
-    again.setAttribute("aria-label", `Try again: ${reply.characterName} to ${reply.username}`);
-    const item = line([`${reply.characterName} to @${reply.username}`, h("span.tag", { data: { tone: "warn" } }, WHY[/** @type {keyof typeof WHY} */ (reply.code)] ?? reply.code)],
+    const [who, whom] = [reply.characterName ?? "A character that is gone", reply.username ? `@${reply.username}` : "somebody who is gone"];
+    again.setAttribute("aria-label", `Try again: ${who} to ${whom}`);
+    const item = line([`${who} to ${whom}`, h("span.tag", { data: { tone: "warn" } }, WHY[/** @type {keyof typeof WHY} */ (reply.code)] ?? reply.code ?? "No reason is known")],
       [fullMoment(reply.failedAt), [reply.provider, reply.model].filter(Boolean).join(" · "), reply.tries ? `${reply.tries} tries` : "", reply.reason].filter(Boolean).join(" · "), again);
     item.dataset.testid = "dead-reply";
     return item;
@@ -27,7 +28,7 @@ export function dead({ api }) {
     button.disabled = true;
     try {
       await api.post(`/api/admin/dead-replies/${encodeURIComponent(reply.id)}/retry`);
-      toast({ title: `${reply.characterName} answers again`, level: "success" });
+      toast({ title: `${reply.characterName ?? "The character"} answers again`, level: "success" });
       list();
     } catch (error) {
       button.disabled = false;

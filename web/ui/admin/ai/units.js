@@ -11,8 +11,8 @@ export function dollars(micros) {
   return (value === 0 || value >= 1 ? coarse : value >= 0.01 ? fine : finest).format(value);
 }
 
-/** The price of a million tokens. @param {number} value US dollars */
-export const dollarsPerMillion = (value) => fine.format(value);
+/** The price of a million tokens. @param {number} micros */
+export const dollarsPerMillion = (micros) => fine.format(micros / 1e6);
 
 /** "320 ms", "1.4 s". @param {number} value */
 export const millis = (value) => (value < 1000 ? `${formatNumber(Math.round(value))} ms` : `${formatNumber(value / 1000)} s`);

@@ -13,6 +13,8 @@ const MEASURES = /** @type {[string, string][]} */ ([["costMicros", "Cost"], ["t
 const ROWS = 50;
 
 const tokens = (/** @type {any} */ row) => row.promptTokens + row.completionTokens;
+/** The day in UTC, as calls are added up by. @param {Date} date */
+const dayOf = (date) => date.toISOString().slice(0, 10);
 const day = (/** @type {string} */ key) => new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" }).format(new Date(`${key}T00:00:00Z`));
 
 /** @param {import("./ai.js").Place} place */
@@ -32,8 +34,8 @@ export function usage({ api }) {
   async function load() {
     const mine = ++stamp;
     const to = new Date();
-    const from = new Date(to.getTime() - Number(span.value) * DAY_MS);
-    const query = (/** @type {string} */ by, /** @type {number} */ limit) => api.get(`/api/ai/usage?${new URLSearchParams({ from: from.toISOString(), to: to.toISOString(), groupBy: by, limit: String(limit) })}`);
+    const from = new Date(to.getTime() - (Number(span.value) - 1) * DAY_MS);
+    const query = (/** @type {string} */ by, /** @type {number} */ limit) => api.get(`/api/ai/usage?${new URLSearchParams({ from: dayOf(from), to: dayOf(to), groupBy: by, limit: String(limit) })}`);
     try {
       const [byDay, byGroup] = await Promise.all([query("day", 100), query(group.value, ROWS)]);
       if (mine !== stamp) return;
@@ -70,8 +72,8 @@ const NOTHING = { calls: 0, failed: 0, cached: 0, promptTokens: 0, completionTok
 function filled(rows, from, to) {
   const known = new Map(rows.map((row) => [row.key, row]));
   const days = [];
-  for (let at = Date.parse(from.toISOString().slice(0, 10)); at <= to.getTime(); at += DAY_MS) {
-    const key = new Date(at).toISOString().slice(0, 10);
+  for (let at = Date.parse(dayOf(from)); at <= to.getTime(); at += DAY_MS) {
+    const key = dayOf(new Date(at));
     days.push(known.get(key) ?? { key, ...NOTHING });
   }
   return days;
@@ -84,7 +86,7 @@ function grouped({ items, total }) {
   const cell = (/** @type {any} */ value) => h("td", { data: { number: "true" } }, value);
   return h("div", {}, h("div.table-scroll", { tabindex: "0", role: "region", "aria-label": "Usage", data: { testid: "ai-usage" } }, h("table", {},
     h("thead", {}, h("tr", {}, ...["Name", "Cost", "", "Calls", "Failed", "From cache", "Tokens in", "Cached", "Tokens out"].map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", {}, ...items.map((/** @type {any} */ row) => h("tr", {}, h("th", { scope: "row" }, row.label ?? row.key ?? "–"), cell(dollars(row.costMicros)),
+    h("tbody", {}, ...items.map((/** @type {any} */ row) => h("tr", {}, h("th", { scope: "row" }, row.label ?? row.key ?? "Nobody in particular"), cell(dollars(row.costMicros)),
       h("td", {}, h("progress.share", { max: most, value: row.costMicros, "aria-hidden": "true" })), ...["calls", "failed", "cached", "promptTokens", "cachedTokens", "completionTokens"].map((key) => cell(formatNumber(row[key] ?? 0)))))))),
   total > items.length ? h("p.muted", {}, `The first ${items.length} of ${formatNumber(total)}.`) : null);
 }
