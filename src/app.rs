@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{Providers, Tokens};
+use crate::ai::{Audio, Providers, Tokens};
 use crate::audit::Audit;
 use crate::cache::Caches;
 use crate::characters::Characters;
@@ -29,6 +29,7 @@ use crate::control::{Control, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
 use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
+use crate::media::{Links, Media, Objects};
 use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
@@ -36,8 +37,10 @@ use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::journal::PostgresJournal;
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
+use crate::voices::{Shows, Voice};
 use crate::{
-    accounts, ai, audit, cache, characters, control, conversations, http, jobs, memory, outbound, realtime,
+    accounts, ai, audit, cache, characters, control, conversations, http, jobs, media, memory, outbound,
+    realtime,
 };
 use greenroom_actors::session::CloseCode;
 
@@ -56,7 +59,7 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[cache::routes, conversations::pages, jobs::pages, realtime::routes];
+const ROOT: &[Routes] = &[cache::routes, conversations::pages, jobs::pages, media::routes, realtime::routes];
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -121,6 +124,11 @@ impl App {
         };
         let hub = Hub::new(config.realtime_settings());
         let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
+        Links::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets, config.media.url_lifetime())
+            .install();
+        let media = Media::new(Objects::local(&media::folder(&config.data_dir))?, pool.clone());
+        let gates = Gates::new(accounts.clone(), config.clone());
+        let audio = Audio::new(&config).map_err(anyhow::Error::msg)?;
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
             journal: Arc::new(
@@ -130,6 +138,8 @@ impl App {
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
             clock: Arc::new(SystemClock),
+            speech: Arc::new(Voice::new(audio.speech, config.speech.clone(), media.clone())),
+            gallery: Arc::new(Shows::new(pool.clone(), gates.clone())),
         };
         let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
 
@@ -161,7 +171,6 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
-        let gates = Gates::new(accounts.clone(), config.clone());
         accounts.on_changed(tasks::account_changed(&engine, &hub, &gates));
         let caches = Caches::new(characters.caches().into_iter().chain([gates.cache()]).collect());
         let people = People::new(accounts.clone());
@@ -173,6 +182,7 @@ impl App {
         handlers.extend(accounts.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
+        handlers.extend(media.handlers());
         handlers.extend(outbound.handlers(pool.clone()));
         let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
@@ -188,6 +198,7 @@ impl App {
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
+        jobs.repeat(media::SWEEP);
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
@@ -226,6 +237,7 @@ impl App {
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
+                    .app_data(web::Data::new(media.clone()))
                     .app_data(web::Data::new(memories.clone()))
                     .app_data(web::Data::new(outbox.clone()))
                     .app_data(web::Data::new(people.clone()))

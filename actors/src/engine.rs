@@ -11,12 +11,13 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::directory::{Directory, NotTaken};
-use crate::domain::{CharacterId, Message, MessageId, Revision, RoomId, Usage, UserId};
+use crate::domain::{CharacterId, Message, MessageId, MessageKind, Revision, RoomId, Usage, UserId};
 use crate::journal::Journal;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
-    Archive, Clock, Fanout, Generator, JournalStore, OpenTurn, StoreError, TakeUp, TokenCounter,
+    Archive, Clock, Fanout, Gallery, Generator, JournalStore, OpenTurn, Speech, StoreError, TakeUp,
+    TokenCounter,
 };
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
@@ -41,6 +42,8 @@ pub struct Ports {
     pub tokens: Arc<dyn TokenCounter>,
     pub fanout: Arc<dyn Fanout>,
     pub clock: Arc<dyn Clock>,
+    pub speech: Arc<dyn Speech>,
+    pub gallery: Arc<dyn Gallery>,
 }
 
 /// A part of the actor tree, for the console.
@@ -233,16 +236,16 @@ impl Engine {
         self.context.personas.send_if_live(character, PersonaMsg::Changed);
     }
 
-    /// A character has this name now: live conversations know it by that.
-    pub fn character_named(&self, character: CharacterId, name: &str) {
+    /// A character has this name and usually answers so: live conversations know it by that.
+    pub fn character_named(&self, character: CharacterId, name: &str, reply_kind: MessageKind) {
         let name: Arc<str> = name.into();
-        self.context.rooms.tell_all(|| RoomMsg::Cast { character, name: Some(name.clone()) });
+        self.context.rooms.tell_all(|| RoomMsg::Cast { character, now: Some((name.clone(), reply_kind)) });
     }
 
     /// A character is gone: live conversations ask it no more.
     pub fn character_gone(&self, character: CharacterId) {
         self.character_changed(character);
-        self.context.rooms.tell_all(|| RoomMsg::Cast { character, name: None });
+        self.context.rooms.tell_all(|| RoomMsg::Cast { character, now: None });
     }
 
     /// Takes up the replies of nodes that died; answers how many.

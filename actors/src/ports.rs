@@ -4,6 +4,7 @@
 mod archive;
 mod journal_store;
 mod generator;
+mod voice;
 
 use jiff::Timestamp;
 
@@ -19,6 +20,7 @@ pub use journal_store::{
     Amend, Ask, Change, CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome,
     ReadMark, Refused, Say, StoredBefore, TurnEnd,
 };
+pub use voice::{Audience, Calls, Gallery, GalleryWish, SpeakRequest, Speech, SpeechError};
 
 /// The outside is away or broken. What exactly, goes to the log where it is made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

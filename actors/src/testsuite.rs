@@ -5,6 +5,7 @@ mod store;
 mod commands;
 mod generator;
 mod fanout;
+mod voice;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,8 +13,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, MessageKind, ModelChoice, PerCharacter,
-    Plan, Plans, Priority, RoomCharacter, RoomId, RoomMember, UserId, Window,
+    AudioReplies, CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, MessageKind, ModelChoice,
+    PerCharacter, Plan, Plans, Priority, RoomCharacter, RoomId, RoomMember, UserId, Window,
 };
 use crate::engine::{Engine, Ports};
 use crate::ports::{Clock, TokenCounter};
@@ -24,6 +25,7 @@ pub use commands::{content, emoji};
 pub use fanout::MemoryFanout;
 pub use generator::{Script, ScriptedGenerator, back_end};
 pub use store::{CommitFault, MemoryStore};
+pub use voice::{ScriptedGallery, ScriptedSpeech, SpeechScript};
 
 /// A clock that moves only when it is told to.
 pub struct TestClock(Mutex<Timestamp>);
@@ -63,6 +65,8 @@ pub struct TestEngine {
     pub generator: Arc<ScriptedGenerator>,
     pub fanout: Arc<MemoryFanout>,
     pub clock: Arc<TestClock>,
+    pub speech: Arc<ScriptedSpeech>,
+    pub gallery: Arc<ScriptedGallery>,
 }
 
 impl TestEngine {
@@ -81,6 +85,7 @@ impl TestEngine {
         store.new_life();
         let (generator, fanout) = (Arc::new(ScriptedGenerator::default()), Arc::new(MemoryFanout::default()));
         let clock = Arc::new(TestClock::default());
+        let (speech, gallery) = (Arc::new(ScriptedSpeech::default()), Arc::new(ScriptedGallery::default()));
         let ports = Ports {
             archive: store.clone(),
             journal: store.clone(),
@@ -88,9 +93,11 @@ impl TestEngine {
             tokens: Arc::new(ByteCounter),
             fanout: fanout.clone(),
             clock: clock.clone(),
+            speech: speech.clone(),
+            gallery: gallery.clone(),
         };
         let engine = Engine::start(settings, ports).await.expect("the engine starts");
-        Self { engine, store, generator, fanout, clock }
+        Self { engine, store, generator, fanout, clock, speech, gallery }
     }
 
     /// Sends a text and waits for the answer.
@@ -113,20 +120,42 @@ impl TestEngine {
         client_id: Option<&str>,
         reply: ReplyWish,
     ) -> Result<Sent, Refusal> {
+        let client_id = client_id.map(|id| ClientId::parse(id).expect("a valid client id"));
+        self.send(Send { client_id, reply, ..text_of(room, user, text) }).await
+    }
+
+    /// Sends a text that asks for a reply of this kind.
+    pub async fn say_for(
+        &self,
+        room: RoomId,
+        user: UserId,
+        text: &str,
+        kind: MessageKind,
+    ) -> Result<Sent, Refusal> {
+        self.send(Send { reply_kind: Some(kind), ..text_of(room, user, text) }).await
+    }
+
+    pub async fn send(&self, send: Send) -> Result<Sent, Refusal> {
         let (responder, answer) = Responder::channel();
-        let send = Send {
-            room,
-            user,
-            session: None,
-            content: Content::parse(text, 5_000).expect("a valid text"),
-            kind: MessageKind::Text,
-            attachment: None,
-            client_id: client_id.map(|id| ClientId::parse(id).expect("a valid client id")),
-            reply_to: None,
-            reply,
-        };
         self.engine.send(send, responder);
         answer.await.expect("every command is answered")
+    }
+}
+
+/// A text message as a socket would send it.
+#[must_use]
+pub fn text_of(room: RoomId, user: UserId, text: &str) -> Send {
+    Send {
+        room,
+        user,
+        session: None,
+        content: Content::parse(text, 5_000).expect("a valid text"),
+        kind: MessageKind::Text,
+        attachment: None,
+        client_id: None,
+        reply_to: None,
+        reply: ReplyWish::Auto,
+        reply_kind: None,
     }
 }
 
@@ -145,6 +174,7 @@ pub fn plans() -> Plans {
                 media: Some(0),
                 window: Window::Lifetime,
             }),
+            audio_replies: if premium { AudioReplies::With } else { AudioReplies::Without },
         })
     };
     let all = [
@@ -188,6 +218,7 @@ pub fn character(name: &str) -> CharacterRecord {
             max_tokens: 200,
             context_tokens: 4_000,
         },
+        voice: None,
         version: 1,
     }
 }
@@ -210,6 +241,7 @@ pub fn room_character(name: &str) -> RoomCharacter {
         color: "#336699".into(),
         talkativeness: 0.5,
         since: 0,
+        reply_kind: MessageKind::Text,
     }
 }
 

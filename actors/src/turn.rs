@@ -11,6 +11,7 @@
 mod compose;
 mod remember;
 mod said;
+mod voice;
 pub(crate) mod speakers;
 
 use std::sync::Arc;
@@ -19,11 +20,11 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorRuntime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{AiCall, Fact, FailureCode, Finish, MemoryId, ReplyState, Revision};
+use crate::domain::{AiCall, Attachment, Fact, FailureCode, Finish, MemoryId, ReplyState, Revision, UserId};
 use crate::engine::Context;
 use crate::persona::Names;
 use crate::pool::{Bill, Job, PoolEvent};
-use crate::ports::OpenTurn;
+use crate::ports::{Audience, OpenTurn};
 use crate::room::RoomMsg;
 use compose::{Composed, compose};
 use said::Said;
@@ -55,12 +56,11 @@ pub(crate) enum Ending {
     Said {
         text: String,
         finish: Finish,
+        /// Its voice, or what it is shown with.
+        attachment: Option<Arc<Attachment>>,
     },
     /// Nothing was said.
-    Nothing {
-        state: ReplyState,
-        code: Option<FailureCode>,
-    },
+    Nothing { state: ReplyState, code: Option<FailureCode> },
 }
 
 impl Ended {
@@ -82,6 +82,9 @@ pub(crate) struct Arguments {
     pub names: Arc<Names>,
     /// The character knows what was said after this revision, and what it is asked.
     pub since: Revision,
+    /// Who sees what it says.
+    pub members: Arc<[UserId]>,
+    pub audience: Audience,
 }
 
 pub(crate) struct Begin;
@@ -140,11 +143,11 @@ async fn walk(context: &Context, turn: &Arguments) -> Ended {
             Err(ended) => return ended,
         },
     };
-    let request = composed.request.clone();
+    let (request, material) = (composed.request.clone(), composed.material());
     let bill = Bill::default();
     let ended = generate(context, turn, composed, bill.clone()).await;
     let calls = bill.settle(&request, request.purpose, &*context.ports.tokens);
-    Ended { calls, ..ended }
+    voice::carried(context, turn, material, Ended { calls, ..ended }).await
 }
 
 /// Step 5: what a worker makes is passed on, merged, until its end.

@@ -4,6 +4,7 @@
 //! OpenAI-compatible API (`openai`), or the built-in one for when there is none ([`offline`]). Tries, deadlines and
 //! the order of jobs are the engine's pool's; here is one request at a time.
 
+mod audio;
 pub mod offline;
 mod openai;
 mod providers;
@@ -11,6 +12,8 @@ mod routes;
 mod status;
 mod tokens;
 
+pub use audio::{Audio, AudioModel};
+pub use openai::AudioFile;
 pub use providers::{ProviderError, Providers};
 pub use routes::routes;
 pub use status::{ProviderState, ProviderStatus};

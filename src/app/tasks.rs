@@ -160,7 +160,7 @@ pub fn character_changed(engine: &Engine, hub: &Hub) -> characters::OnChanged {
     Arc::new(move |changed| match changed {
         Changed::Record(id) => engine.character_changed(id),
         Changed::View(view) => {
-            engine.character_named(CharacterId::from_uuid(view.id), &view.name);
+            engine.character_named(CharacterId::from_uuid(view.id), &view.name, view.reply_type.into());
             hub.character_changed(&view);
         }
         Changed::Gone(id) => engine.character_gone(id),

@@ -112,6 +112,8 @@ impl EngineSettings {
                 memory_max_tokens: self.memory_max_tokens,
             },
             memories_max: self.memories_max,
+            voice_timeout: Duration::ZERO,
+            transcript_wait: Duration::ZERO,
             recovery: match self.recovery {
                 RecoverySetting::Restart => engine::Recovery::Restart,
                 RecoverySetting::Report => engine::Recovery::Report,

@@ -31,6 +31,7 @@ impl Config {
         self.check_server(&mut broken);
         self.check_bounds(&mut broken);
         self.check_ai(&mut broken);
+        self.check_media(&mut broken);
         self.check_conversations(&mut broken);
         self.check_identity_providers(&mut broken);
         self.check_outbound(&mut broken);

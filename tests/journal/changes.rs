@@ -122,7 +122,8 @@ async fn variants_are_kept_and_one_of_them_stands() {
     let archive = node.archive(greenroom::postgres::archive::OtherNodes::Gone);
     let taken = archive.take_up(TakeUp::Room(room), 10).await.unwrap();
     assert_eq!((taken[0].into, taken[0].asked_offset), (again.into, 1));
-    let mut end = close(&taken[0], TurnEnd::Said { content: text("Anew."), finish: first_finish() });
+    let mut end =
+        close(&taken[0], TurnEnd::Said { content: text("Anew."), finish: first_finish(), attachment: None });
     for _ in 0..2 {
         let message = amended(put(&mut lane, end.clone()).await);
         assert_eq!((message.id, message.content.as_str()), (turn.message, "Anew."));
@@ -142,7 +143,7 @@ async fn variants_are_kept_and_one_of_them_stands() {
     };
     let edited = amended(put(&mut lane, Entry { room, kind: EntryKind::Ask(asked) }).await);
     assert_eq!((edited.content.as_str(), edited.replies.len()), ("Good night", 1));
-    end = close(&on, TurnEnd::Said { content: text(" And on."), finish: first_finish() });
+    end = close(&on, TurnEnd::Said { content: text(" And on."), finish: first_finish(), attachment: None });
     amended(put(&mut lane, end).await);
     let texts = "SELECT count(*) FROM variants WHERE (\"index\", content) IN ((1, 'Anew.'), (0, $1))";
     let whole = format!(

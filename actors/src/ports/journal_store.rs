@@ -113,8 +113,8 @@ pub struct CloseTurn {
 
 #[derive(Clone, Debug)]
 pub enum TurnEnd {
-    /// The reply becomes a message.
-    Said { content: Content, finish: Finish },
+    /// The reply becomes a message, of the kind that carries the attachment.
+    Said { content: Content, finish: Finish, attachment: Option<Arc<Attachment>> },
     /// Nothing was said: the meters go back, the asking message changes (its `replies` say why).
     Nothing { state: ReplyState, code: Option<FailureCode>, refund: Vec<MeterKey> },
 }

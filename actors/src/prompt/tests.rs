@@ -48,6 +48,7 @@ fn record() -> Arc<CharacterRecord> {
             max_tokens: 100,
             context_tokens: 2_000,
         },
+        voice: None,
         version: 1,
     })
 }
@@ -304,8 +305,7 @@ fn a_greeting_is_said_to_its_person_and_in_its_room() {
 fn a_file_is_told_with_its_caption_or_transcript() {
     let (record, user) = (record(), UserId::new());
     let with = |offset, text: &str, kind| {
-        let url = "https://example.com/x".into();
-        let attachment = Attachment { url, kind, mime: None, duration_ms: None, width: None, height: None };
+        let attachment = Attachment::new(Place::Url("https://example.com/x".into()), kind);
         Message { attachment: Some(Arc::new(attachment)), ..message(offset, Sender::User(user), text) }
     };
     let history = [with(1, "", AttachmentKind::Image), with(2, "good evening", AttachmentKind::Audio)];

@@ -18,6 +18,10 @@ pub enum RefusalCode {
     ContentInvalid,
     ContentRefused,
     QuotaExceeded,
+    /// The plan does not have it.
+    PremiumRequired,
+    /// Replies of this kind cannot be made here at present; the message says which setting would do it.
+    ReplyTypeUnavailable,
     RateLimited,
     RoomBusy,
     Overloaded,
@@ -44,6 +48,8 @@ impl RefusalCode {
             Self::ContentInvalid => "content_invalid",
             Self::ContentRefused => "content_refused",
             Self::QuotaExceeded => "quota_exceeded",
+            Self::PremiumRequired => "premium_required",
+            Self::ReplyTypeUnavailable => "reply_type_unavailable",
             Self::RateLimited => "rate_limited",
             Self::RoomBusy => "room_busy",
             Self::Overloaded => "overloaded",

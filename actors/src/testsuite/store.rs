@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use super::{lock, plans};
 use crate::domain::{
-    CharacterId, CharacterRecord, Content, Finish, Message, MessageId, MeterKey, NodeId, ReplyState,
-    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
+    AiCall, CharacterId, CharacterRecord, Message, MessageId, MeterKey, NodeId, ReplyState, Revision,
+    RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
-use crate::journal::decide::{Head, NewMemory, decide};
+use crate::journal::decide::{Head, NewMemory, Variant, decide};
 use crate::ports::{
     CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomRecord, StoreError, UserRecord,
 };
@@ -52,7 +52,9 @@ struct Tables {
     meters: HashMap<MeterKey, u32>,
     reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
     memories: Vec<NewMemory>,
-    variants: HashMap<(MessageId, u16), (Content, Finish)>,
+    /// By id: one that is written twice counts once.
+    calls: BTreeMap<Uuid, AiCall>,
+    variants: HashMap<(MessageId, u16), Variant>,
     /// Changes by the id of their entry.
     done: HashMap<Uuid, Revision>,
     faults: VecDeque<CommitFault>,
@@ -116,6 +118,11 @@ impl MemoryStore {
     /// All facts that are kept, in the order in which they came.
     pub fn memories(&self) -> Vec<NewMemory> {
         lock(&self.0).memories.clone()
+    }
+
+    /// All calls that are accounted, in the order in which they were made.
+    pub fn calls(&self) -> Vec<AiCall> {
+        lock(&self.0).calls.values().cloned().collect()
     }
 
     pub fn head(&self, room: RoomId) -> Revision {

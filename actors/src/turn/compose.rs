@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::voice::Material;
 use super::{Arguments, Ended};
-use crate::domain::{FailureCode, Into, MessageId, ReplyState, Sender};
+use crate::domain::{
+    Content, FailureCode, Into, Message, MessageId, MessageKind, ReplyState, Revision, Sender,
+};
 use crate::engine::Context;
 use crate::persona::{Ask, PersonaMsg};
 use crate::ports::{GenerateRequest, OpenTurn, StoreError};
@@ -14,6 +18,9 @@ use crate::ports::{GenerateRequest, OpenTurn, StoreError};
 /// How long a database that went away may keep a turn from reading its history.
 const COMPOSE_TRIES: u32 = 5;
 const COMPOSE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Between two looks whether an audio message was heard.
+const HEARD_PAUSE: Duration = Duration::from_millis(200);
 
 /// Behind a reply that is to go on.
 const GO_ON: &str = "Go on with your last message from exactly where it ends. Write only what comes next: repeat nothing, \
@@ -28,6 +35,17 @@ pub(super) struct Composed {
     pub chars_left: usize,
     /// The last character of what it goes on from.
     pub behind: Option<char>,
+    /// What is answered, and what the reply goes on from.
+    asked: Content,
+    so_far: Option<Content>,
+}
+
+impl Composed {
+    /// What the reply's voice is made of beside its text.
+    pub fn material(&self) -> Material {
+        let character = self.request.character.clone();
+        Material { character, asked: self.asked.clone(), so_far: self.so_far.clone() }
+    }
 }
 
 /// The persona makes the prompt from itself and the history up to the asking message, or up to what is to go on.
@@ -45,12 +63,14 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
         patiently(|| archive.user(turn.user)),
     )
     .map_err(failed)?;
+    let history = heard(context, turn, since, history).await.map_err(failed)?;
     let part = part(turn);
     // Deleted meanwhile: there is nothing to answer, or to go on with.
     let Some(last) = history.last().filter(|last| last.id == part.unwrap_or(turn.asked)) else {
         return Err(Ended::nothing(ReplyState::Stopped, None));
     };
     let so_far = part.map(|_| last.content.clone());
+    let asked = last.content.clone();
     let own = Sender::Character(turn.character);
     let cue = match &so_far {
         Some(_) => Some(GO_ON),
@@ -78,8 +98,33 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
     Ok(Composed {
         request,
         chars_left: settings.reply_max_chars.saturating_sub(said),
-        behind: so_far.and_then(|content| content.as_str().chars().next_back()),
+        behind: so_far.as_ref().and_then(|content| content.as_str().chars().next_back()),
+        asked,
+        so_far,
     })
+}
+
+/// The history once what was said in the asked message is known, where it is an audio message that came without a text and
+/// somebody listens to it. After a while it is answered as it is.
+async fn heard(
+    context: &Context,
+    turn: &OpenTurn,
+    since: Revision,
+    mut history: Vec<Message>,
+) -> Result<Vec<Message>, FailureCode> {
+    let until = Instant::now() + context.settings.turn.transcript_wait;
+    while unheard(history.last(), turn) && Instant::now() < until {
+        tokio::time::sleep(HEARD_PAUSE).await;
+        let max = context.settings.turn.history_max_messages;
+        let archive = &context.ports.archive;
+        history = patiently(|| archive.history(turn.room, since, turn.asked_offset, max)).await?;
+    }
+    Ok(history)
+}
+
+fn unheard(last: Option<&Message>, turn: &OpenTurn) -> bool {
+    let audio = |last: &Message| last.kind == MessageKind::Audio && last.content.as_str().is_empty();
+    last.is_some_and(|last| last.id == turn.asked && audio(last))
 }
 
 /// The message that is to go on.

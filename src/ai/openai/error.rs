@@ -121,11 +121,22 @@ impl Redact {
     }
 }
 
+/// An answer with a status other than success.
+pub(super) fn of_refusal(refusal: &Refusal, redact: &Redact) -> GenerateError {
+    let mut mapped = GenerateError::new(refusal.kind(), redact.text(&refusal.to_string()));
+    mapped.retry_after = refusal.retry_after;
+    mapped
+}
+
+/// A request without an answer.
+pub(super) fn of_request(error: &reqwest::Error, redact: &Redact) -> GenerateError {
+    let kind = if error.is_timeout() { GenerateErrorKind::Timeout } else { GenerateErrorKind::Unavailable };
+    GenerateError::new(kind, redact.text(&chain(error)))
+}
+
 pub(super) fn mapped(error: &OpenAIError, redact: &Redact) -> GenerateError {
     if let Some(refusal) = Refusal::of(error) {
-        let mut mapped = GenerateError::new(refusal.kind(), redact.text(&refusal.to_string()));
-        mapped.retry_after = refusal.retry_after;
-        return mapped;
+        return of_refusal(refusal, redact);
     }
     let (kind, detail) = match error {
         OpenAIError::Reqwest(error) if error.is_timeout() => (GenerateErrorKind::Timeout, chain(error)),

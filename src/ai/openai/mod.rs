@@ -4,6 +4,7 @@
 //! word is out already), and it holds what comes without a bound (here a reader that is behind holds the connection
 //! back). Dropping the stream closes the connection, which ends the work upstream.
 
+mod audio;
 mod error;
 mod flow;
 mod reader;
@@ -20,6 +21,7 @@ use greenroom_actors::ports::{GenerateError, GenerateRequest, PieceStream};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 
+pub use self::audio::AudioFile;
 use self::error::Redact;
 use self::flow::{Flow, service};
 use self::reader::{Chunk, Reader};

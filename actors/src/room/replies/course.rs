@@ -6,9 +6,9 @@ use ractor::{ActorId, ActorRef};
 use tokio_util::sync::CancellationToken;
 
 use super::{Running, attempt, status, typing};
-use crate::domain::{FailureCode, Finish, MessageId, ReplyState, utf16_len};
+use crate::domain::{FailureCode, Finish, MessageId, ReplyState, Visibility, utf16_len};
 use crate::persona::Names;
-use crate::ports::{OpenTurn, RoomRecord};
+use crate::ports::{Audience, OpenTurn, RoomRecord};
 use crate::protocol::{RoomEvent, Typing};
 use crate::room::{Room, RoomMsg, State};
 use crate::settings::Recovery;
@@ -98,7 +98,11 @@ impl Room {
             let ended = if running.text.trim().is_empty() {
                 Ended::nothing(ReplyState::Failed, Some(FailureCode::Internal))
             } else {
-                let outcome = Ending::Said { text: running.text.clone(), finish: Finish::Interrupted };
+                let outcome = Ending::Said {
+                    text: running.text.clone(),
+                    finish: Finish::Interrupted,
+                    attachment: None,
+                };
                 Ended { outcome, calls: Vec::new(), memories: Vec::new() }
             };
             self.close(myself, state, &turn, ended);
@@ -140,5 +144,11 @@ fn arguments(
     let since = record
         .and_then(|record| record.character(turn.character))
         .map_or(turn.asked_offset, |character| character.since);
-    Arguments { turn: turn.clone(), room: myself.clone(), stop: stop.clone(), names, since }
+    let members = record.iter().flat_map(|record| &record.members).map(|member| member.id).collect();
+    let audience = match record.map(|record| record.details.visibility) {
+        Some(Visibility::Public | Visibility::Unlisted) => Audience::Everybody,
+        Some(Visibility::Private) | None => Audience::Members,
+    };
+    let (turn, room, stop) = (turn.clone(), myself.clone(), stop.clone());
+    Arguments { turn, room, stop, names, since, members, audience }
 }

@@ -114,7 +114,7 @@ impl Tables {
             self.memories.retain(|memory| memory.message != id);
         }
         for (key, row) in writes.variants {
-            self.variants.insert(key, (row.content, row.finish));
+            self.variants.insert(key, row.variant);
         }
         self.done.extend(writes.changes.iter().map(|change| (change.id, change.revision)));
         for row in &writes.rooms {
@@ -132,6 +132,7 @@ impl Tables {
                 turn.state = ended.state;
             }
         }
+        self.calls.extend(writes.calls.into_iter().map(|new| (new.call.id, new.call)));
         for new in writes.memories {
             self.remember(new);
         }
