@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{Audio, Providers, Tokens};
+use crate::ai::{Audio, ProviderDesk, Providers, Tokens};
 use crate::audit::Audit;
 use crate::cache::Caches;
 use crate::characters::Characters;
@@ -59,7 +59,8 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] = &[cache::routes, conversations::pages, jobs::pages, media::routes, realtime::routes];
+const ROOT: &[Routes] =
+    &[ai::pages, cache::routes, conversations::pages, jobs::pages, media::routes, realtime::routes];
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -78,7 +79,7 @@ pub struct App {
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 7],
+    chores: [JoinHandle<()>; 8],
     characters: Characters,
     last_seen: LastSeen,
     http: ServerHandle,
@@ -123,12 +124,16 @@ impl App {
             None => OtherNodes::Leased(config.database.node_dead_after()),
         };
         let hub = Hub::new(config.realtime_settings());
-        let providers = Providers::new(&config.ai)?.read_every(settings.turn.delta_merge);
+        let providers = Providers::new(&config.ai)?
+            .read_every(settings.turn.delta_merge)
+            .waited_for(settings.pool.first_token_timeout);
+        let desk = ProviderDesk::new(providers.clone(), pool.clone());
+        desk.load().await.context("what is switched at providers cannot be read")?;
         Links::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets, config.media.url_lifetime())
             .install();
         let media = Media::new(Objects::local(&media::folder(&config.data_dir))?, pool.clone());
         let gates = Gates::new(accounts.clone(), config.clone());
-        let audio = Audio::new(&config).map_err(anyhow::Error::msg)?;
+        let audio = Audio::new(providers.clone(), config.speech.clone());
         let ports = Ports {
             archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
             journal: Arc::new(
@@ -138,7 +143,7 @@ impl App {
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
             clock: Arc::new(SystemClock),
-            speech: Arc::new(Voice::new(audio.speech, config.speech.clone(), media.clone())),
+            speech: Arc::new(Voice::new(audio.clone(), config.speech.clone(), media.clone())),
             gallery: Arc::new(Shows::new(pool.clone(), gates.clone())),
         };
         let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
@@ -177,6 +182,7 @@ impl App {
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
+        ai::describe_metrics();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.extend(accounts.handlers());
@@ -207,10 +213,13 @@ impl App {
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let counted = hub.clone();
         site.metrics().ask(move || counted.counts().record());
+        let asked = providers.clone();
+        site.metrics().ask(move || asked.record());
         let recovery = tasks::recover(engine.clone(), config.database.node_beat());
         let upkeep = tokio::spawn(site.metrics().clone().upkeep());
         let news = accounts.listen(&database.connector());
         let character_news = characters.listen(&database.connector());
+        let switched = desk.listen(&database.connector());
         let views = characters.keep_writing_views(config.characters.views_flush());
         let kept = tokio::spawn(conversations.clone().upkeep());
         let every = Duration::from_millis(config.realtime.last_seen_write_ms);
@@ -235,6 +244,7 @@ impl App {
                     .app_data(web::Data::new(caches.clone()))
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
+                    .app_data(web::Data::new(desk.clone()))
                     .app_data(web::Data::new(control.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(media.clone()))
@@ -282,7 +292,7 @@ impl App {
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep, news, character_news, views, kept, seeing],
+            chores: [recovery, upkeep, news, character_news, switched, views, kept, seeing],
             characters,
             last_seen,
             http,

@@ -13,7 +13,7 @@ use crate::protocol::{RoomEvent, UserEvent};
 
 pub use archive::{Answered, Archive, OpenTurn, RoomRecord, TakeUp, UserRecord};
 pub use generator::{
-    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry, Opened, Piece,
+    Attempt, Chosen, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry, Opened, Piece,
     PieceStream, PromptMessage, PromptRole, Start, TokenCounter,
 };
 pub use journal_store::{

@@ -214,6 +214,7 @@ pub fn character(name: &str) -> CharacterRecord {
         model: ModelChoice {
             provider: None,
             model: None,
+            fallbacks: Vec::new(),
             temperature: 0.8,
             max_tokens: 200,
             context_tokens: 4_000,

@@ -1,20 +1,37 @@
 //! The AI behind the characters: providers, which of them speaks for whom, and the counting of tokens.
 //!
 //! [`Providers`] is the engine's `Generator`; [`Tokens`] its `TokenCounter`. A provider is any server with an
-//! OpenAI-compatible API (`openai`), or the built-in one for when there is none ([`offline`]). Tries, deadlines and
-//! the order of jobs are the engine's pool's; here is one request at a time.
+//! OpenAI-compatible API (`openai`), or the built-in one for when there is none ([`offline`]). A character has a chain of
+//! back ends (`chain`), of which the first that stands ready is asked (`route`): one that failed too often (`breaker`), asked
+//! to be left alone, is full (`limits`) or was switched off (`desk`) is passed over. Each call is watched to its end (`call`),
+//! which is all that is known of how a provider fares. Tries, deadlines and the order of jobs are the engine's pool's; here
+//! is one call at a time. Other parts get their clients from here too ([`Providers::with_capability`]).
 
 mod audio;
+mod breaker;
+mod call;
+mod capable;
+mod chain;
+mod desk;
+mod limits;
 pub mod offline;
 mod openai;
+mod provider;
 mod providers;
+mod route;
 mod routes;
+mod statistics;
 mod status;
+mod store;
 mod tokens;
 
-pub use audio::{Audio, AudioModel};
-pub use openai::AudioFile;
+pub use audio::{Audio, AudioFile};
+pub use capable::Capable;
+pub use desk::ProviderDesk;
+pub use openai::Endpoint;
 pub use providers::{ProviderError, Providers};
-pub use routes::routes;
-pub use status::{ProviderState, ProviderStatus};
+pub use routes::{pages, routes};
+pub use status::{ModelView, PriceView, ProviderState, ProviderStatus, ProviderView, describe_metrics};
 pub use tokens::Tokens;
+
+pub use crate::config::Capability;

@@ -1,4 +1,4 @@
-//! Which provider speaks for which character.
+//! All providers of the settings, and the engine's generator that asks them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,16 +6,27 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use greenroom_actors::domain::{BackEnd, Price};
+use greenroom_actors::domain::Price;
 use greenroom_actors::ports::{
-    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, Opened, Piece, Start,
+    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, Opened, PromptMessage,
+    TokenCounter,
 };
+use tokio::time::{Instant, timeout_at};
 
-use super::offline::Offline;
-use super::openai::OpenAi;
-use super::status::{Health, ProviderState, ProviderStatus};
+use super::call::{Call, Spans, Watched};
+use super::chain::{Named, chain, default_chain};
+use super::openai::{Answer, Ask};
+use super::provider::{Provider, Voice};
+use super::route::{Link, Plan, Taken};
+use super::status::{ProviderState, ProviderStatus};
+use super::tokens::Tokens;
 use crate::config::{AiSettings, ProviderKind};
 use crate::http::Finding;
+
+/// What a message takes beside its text, as OpenAI counts.
+const MESSAGE_TOKENS: usize = 4;
+/// For a first text, until the pool's is told.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
@@ -25,47 +36,44 @@ pub enum ProviderError {
     NoDefault { name: String },
 }
 
-/// All providers that are switched on. Cheap to clone.
+/// All providers, with those that are off. Cheap to clone; all clones share one state but the spans that they are given.
 #[derive(Clone)]
 pub struct Providers {
-    by_name: Arc<BTreeMap<String, Provider>>,
-    default: Arc<str>,
+    shared: Arc<Shared>,
     read_every: Duration,
+    patience: Duration,
 }
 
-#[derive(Clone)]
-struct Provider {
-    voice: Voice,
-    health: Health,
-}
-
-#[derive(Clone)]
-enum Voice {
-    OpenAi(OpenAi),
-    Offline(Offline),
+pub(super) struct Shared {
+    pub by_name: BTreeMap<String, Arc<Provider>>,
+    pub default: Arc<str>,
+    pub chain: Vec<Named>,
+    pause_max: Duration,
+    place_wait: Duration,
+    tokens: Tokens,
 }
 
 impl Providers {
     /// Makes a client for each provider that is on. Connects to none.
     pub fn new(settings: &AiSettings) -> Result<Self, ProviderError> {
         let mut by_name = BTreeMap::new();
-        for (name, provider) in settings.active() {
-            let voice = match provider.kind {
-                ProviderKind::Offline => {
-                    Voice::Offline(Offline::new(Duration::from_millis(settings.offline_word_delay_ms)))
-                }
-                ProviderKind::OpenAiCompatible => {
-                    let failed = |cause| ProviderError::Settings { name: name.to_owned(), cause };
-                    Voice::OpenAi(OpenAi::new(provider).map_err(failed)?)
-                }
-            };
-            by_name.insert(name.to_owned(), Provider { voice, health: Health::default() });
+        for (name, provider) in &settings.providers {
+            let failed = |cause| ProviderError::Settings { name: name.clone(), cause };
+            by_name.insert(name.clone(), Arc::new(Provider::new(name, provider, settings).map_err(failed)?));
         }
         let default = settings.default_name();
-        if !by_name.contains_key(default) {
+        if !by_name.get(default).is_some_and(|provider| provider.is_active()) {
             return Err(ProviderError::NoDefault { name: default.to_owned() });
         }
-        Ok(Self { by_name: Arc::new(by_name), default: default.into(), read_every: Duration::ZERO })
+        let shared = Shared {
+            by_name,
+            default: default.into(),
+            chain: default_chain(settings),
+            pause_max: settings.pause_max(),
+            place_wait: settings.place_wait(),
+            tokens: Tokens::default(),
+        };
+        Ok(Self { shared: Arc::new(shared), read_every: Duration::ZERO, patience: PATIENCE })
     }
 
     /// Reads a reply that is under way only so often, each time all that came: nothing is gained by reading more often
@@ -75,76 +83,149 @@ impl Providers {
         Self { read_every, ..self }
     }
 
+    /// What whoever asks waits for a first text, and for each next one: a call that is dropped after so long has failed.
+    #[must_use]
+    pub fn waited_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Whether some provider is elsewhere, so that its tokens are to be counted.
     #[must_use]
     pub fn counts_tokens(&self) -> bool {
-        self.by_name.values().any(|provider| matches!(provider.voice, Voice::OpenAi(_)))
+        self.shared.by_name.values().any(|provider| matches!(provider.voice, Some(Voice::OpenAi(_))))
     }
 
     /// The provider of characters that name none.
     #[must_use]
     pub fn default_name(&self) -> &str {
-        &self.default
+        &self.shared.default
     }
 
-    /// By name.
+    /// What the provider's own model is; `None` for one that the settings do not have on.
+    #[must_use]
+    pub fn default_model(&self, provider: &str) -> Option<&str> {
+        Some(&*self.shared.by_name.get(provider).filter(|it| it.is_active())?.model)
+    }
+
+    /// Of a model that the settings do not tell of, nothing.
+    #[must_use]
+    pub fn price(&self, provider: &str, model: &str) -> Price {
+        self.known_price(provider, model).unwrap_or_default()
+    }
+
+    /// `None`: the settings do not tell it.
+    #[must_use]
+    pub fn known_price(&self, provider: &str, model: &str) -> Option<Price> {
+        self.shared.by_name.get(provider)?.known_price(model)
+    }
+
+    /// Those that the settings have on, by name.
     #[must_use]
     pub fn status(&self) -> Vec<ProviderStatus> {
-        self.by_name.iter().map(|(name, provider)| provider.status(name)).collect()
+        let now = Instant::now();
+        let active = self.shared.by_name.values().filter(|provider| provider.is_active());
+        let status = |provider: &Arc<Provider>| ProviderStatus {
+            name: provider.name.to_string(),
+            kind: provider.kind.as_str(),
+            state: provider.state(now),
+            model: (provider.kind != ProviderKind::Offline).then(|| provider.model.to_string()),
+        };
+        active.map(status).collect()
     }
 
-    /// The default provider's state, for the health of the whole.
+    /// Whether characters can speak: how the default provider does, and whether another stands in where it does not.
     #[must_use]
     pub fn finding(&self) -> Finding {
-        let provider = &self.by_name[&*self.default];
-        let name = &self.default;
-        match provider.health.state(provider.kind()) {
-            ProviderState::Idle | ProviderState::Up => {
-                Finding { detail: Some(format!("{name} ({})", provider.kind().as_str())), ..Finding::up() }
+        let now = Instant::now();
+        let state = |name: &str| self.shared.by_name.get(name).map(|it| it.state(now));
+        let name = &*self.shared.default;
+        let serves =
+            |state| matches!(state, Some(ProviderState::Idle | ProviderState::Up | ProviderState::Degraded));
+        let stands_in = || {
+            let others = self.shared.chain.iter().map(|link| link.provider.as_str());
+            others.filter(|other| *other != name).find(|other| serves(state(other)))
+        };
+        let own = match state(name) {
+            Some(ProviderState::Idle | ProviderState::Up) => {
+                let kind = self.shared.by_name[name].kind.as_str();
+                return Finding { detail: Some(format!("{name} ({kind})")), ..Finding::up() };
             }
-            ProviderState::Degraded => Finding::degraded(format!("{name}: the latest request failed")),
-            ProviderState::Down => Finding::down(format!("{name}: the latest requests failed")),
+            Some(ProviderState::Degraded) => {
+                return Finding::degraded(format!("{name}: the latest request failed"));
+            }
+            Some(ProviderState::Off) | None => format!("{name} is switched off"),
+            Some(ProviderState::Down) => format!("{name}: the latest requests failed"),
+        };
+        match stands_in() {
+            Some(other) => Finding::degraded(format!("{own}; {other} stands in")),
+            None => Finding::down(own),
         }
     }
 
-    fn name_of(&self, provider: &Provider) -> &str {
-        self.by_name
-            .iter()
-            .find(|(_, one)| std::ptr::eq(*one, provider))
-            .map_or(&*self.default, |(name, _)| name)
+    /// The back ends that this request may go to, in order.
+    fn plan(&self, request: &GenerateRequest, attempt: &Attempt) -> Result<Plan, GenerateError> {
+        let shared = &self.shared;
+        let own_model =
+            |name: &str| Some(&*shared.by_name.get(name).filter(|provider| provider.is_active())?.model);
+        let chain = chain(&request.character.model, &shared.chain, own_model);
+        let mut counted = None;
+        let mut links = Vec::with_capacity(chain.len());
+        for (provider, model) in &chain {
+            let provider = &shared.by_name[*provider];
+            if let Some(most) = provider.context_tokens(model)
+                // The prompt was made to fit what the character asks for.
+                && most < request.character.model.context_tokens
+            {
+                let tokens = *counted.get_or_insert_with(|| count(&shared.tokens, &request.messages));
+                if tokens + request.max_tokens as usize > most as usize {
+                    continue;
+                }
+            }
+            links.push(Link { provider: provider.clone(), back_end: provider.back_end(model) });
+        }
+        if links.is_empty() && !chain.is_empty() {
+            let detail = "the prompt is longer than any model of the chain reads";
+            return Err(GenerateError::new(GenerateErrorKind::Refused, detail));
+        }
+        Ok(Plan::new(links, attempt.failed.clone()))
     }
 
-    /// The character's own provider with its model, or the default one with its own: a model's name means nothing
-    /// elsewhere.
-    fn route<'a>(&'a self, request: &'a GenerateRequest) -> (&'a Provider, Option<&'a str>) {
-        let choice = &request.character.model;
-        let model = choice.model.as_deref();
-        match choice.provider.as_deref() {
-            None => (&self.by_name[&*self.default], model),
-            Some(name) => match self.by_name.get(name) {
-                Some(provider) => (provider, model),
-                None => (&self.by_name[&*self.default], None),
-            },
+    async fn ask(self, request: Arc<GenerateRequest>, attempt: Attempt) -> Result<Opened, GenerateError> {
+        let plan = Arc::new(self.plan(&request, &attempt)?);
+        let Taken { link, place, passes } = plan.take(self.shared.place_wait).await?;
+        let Link { provider, back_end } = link;
+        attempt.chosen.set(back_end.clone());
+        let spans = Spans { patience: self.patience, pause_max: self.shared.pause_max };
+        let mut call = Call::new(provider.clone(), back_end.clone(), (passes, place), plan, spans);
+        let answer = match &provider.voice {
+            Some(Voice::OpenAi(openai)) => {
+                let Attempt { so_far, .. } = attempt;
+                let model = back_end.model.clone();
+                openai.generate(Ask { request, model, so_far, read_every: self.read_every })
+            }
+            Some(Voice::Offline(offline)) => offline.answer(request),
+            // One that is off is in no chain.
+            None => return Err(GenerateError::new(GenerateErrorKind::Unavailable, "no provider is on")),
+        };
+        let answer = match call.deadline() {
+            Some(deadline) => timeout_at(deadline, answer).await.unwrap_or_else(|_| Err(Call::late())),
+            None => answer.await,
+        };
+        match answer {
+            Ok(Answer { start, pieces }) => {
+                Ok(Opened { back_end, start, pieces: Watched::new(call, pieces).boxed() })
+            }
+            Err(fault) => Err(call.failed(fault)),
         }
     }
 }
 
-impl Provider {
-    fn kind(&self) -> ProviderKind {
-        match self.voice {
-            Voice::OpenAi(_) => ProviderKind::OpenAiCompatible,
-            Voice::Offline(_) => ProviderKind::Offline,
-        }
-    }
-
-    fn status(&self, name: &str) -> ProviderStatus {
-        let model = match &self.voice {
-            Voice::OpenAi(provider) => Some(provider.model().to_owned()),
-            Voice::Offline(_) => None,
-        };
-        let kind = self.kind();
-        ProviderStatus { name: name.to_owned(), kind: kind.as_str(), state: self.health.state(kind), model }
-    }
+fn count(tokens: &Tokens, messages: &[PromptMessage]) -> usize {
+    messages.iter().map(|message| tokens.count(&message.content) + MESSAGE_TOKENS).sum()
 }
 
 impl Generator for Providers {
@@ -153,34 +234,6 @@ impl Generator for Providers {
         request: Arc<GenerateRequest>,
         attempt: Attempt,
     ) -> BoxFuture<'static, Result<Opened, GenerateError>> {
-        let (provider, model) = self.route(&request);
-        let name = self.name_of(provider);
-        let health = provider.health.clone();
-        let answer = match &provider.voice {
-            Voice::Offline(offline) => return offline.generate(request.clone(), attempt),
-            Voice::OpenAi(provider) => provider.generate(&request, model, self.read_every),
-        };
-        let model = match &provider.voice {
-            Voice::OpenAi(provider) => model.unwrap_or(provider.model()),
-            Voice::Offline(_) => name,
-        };
-        let price = Price::default();
-        let back_end = Arc::new(BackEnd { provider: name.into(), model: model.into(), price });
-        Box::pin(async move {
-            let by = back_end.clone();
-            let failed = |error: GenerateError| {
-                health.failed();
-                GenerateError { by: Some(by), ..error }
-            };
-            let pieces = answer.await.map_err(failed)?;
-            let watched = pieces.inspect(move |piece| match piece {
-                Ok(Piece::Text(_)) => {}
-                Ok(Piece::End { .. }) => health.succeeded(),
-                // A refusal in the stream is about what was said: the provider is well.
-                Err(error) if error.kind == GenerateErrorKind::Refused => health.succeeded(),
-                Err(_) => health.failed(),
-            });
-            Ok(Opened { back_end, start: Start::Anew, pieces: watched.boxed() })
-        })
+        Box::pin(self.clone().ask(request, attempt))
     }
 }

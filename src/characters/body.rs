@@ -99,6 +99,9 @@ pub struct AiBody {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub model: Option<Option<String>>,
+    /// `provider` or `provider/model`, at most 8.
+    #[schema(max_items = 8)]
+    pub fallbacks: Option<Vec<String>>,
     /// 0 to 2.
     pub temperature: Option<f32>,
     /// 1 to 32000.
@@ -117,6 +120,9 @@ pub struct AiSettingsBody {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub model: Option<Option<String>>,
+    /// `provider` or `provider/model`, at most 8.
+    #[schema(max_items = 8)]
+    pub fallbacks: Option<Vec<String>>,
     /// 0 to 2.
     pub temperature: Option<f32>,
     /// 1 to 32000.
@@ -188,9 +194,11 @@ impl SettingsBody {
         set(&mut draft.lorebook, self.lorebook);
         set(&mut draft.system_prompt, self.system_prompt);
         set(&mut draft.post_history, self.post_history);
-        if let Some(AiBody { provider, model, temperature, max_tokens, context_tokens }) = self.ai {
+        if let Some(ai) = self.ai {
+            let AiBody { provider, model, fallbacks, temperature, max_tokens, context_tokens } = ai;
             set(&mut draft.ai.provider, provider);
             set(&mut draft.ai.model, model);
+            set(&mut draft.ai.fallbacks, fallbacks);
             set(&mut draft.ai.temperature, temperature);
             set(&mut draft.ai.max_tokens, max_tokens);
             set(&mut draft.ai.context_tokens, context_tokens);
@@ -200,11 +208,11 @@ impl SettingsBody {
 
 impl From<AiSettingsBody> for CharacterBody {
     fn from(body: AiSettingsBody) -> Self {
-        let AiSettingsBody { provider, model, temperature, max_tokens, context_tokens, .. } = body;
+        let AiSettingsBody { provider, model, fallbacks, temperature, max_tokens, context_tokens, .. } = body;
         let settings = SettingsBody {
             system_prompt: body.system_prompt,
             post_history: body.post_history,
-            ai: Some(AiBody { provider, model, temperature, max_tokens, context_tokens }),
+            ai: Some(AiBody { provider, model, fallbacks, temperature, max_tokens, context_tokens }),
             ..SettingsBody::default()
         };
         Self { settings: Some(settings), ..Self::default() }

@@ -50,6 +50,9 @@ pub struct AiChoice {
     pub provider: Option<String>,
     /// Null is the provider's default model.
     pub model: Option<String>,
+    /// Who else is asked when that fails, in order, before the default provider and those that stand in for it:
+    /// `provider` or `provider/model`.
+    pub fallbacks: Vec<String>,
     /// 0 (always the likeliest word) to 2.
     pub temperature: f32,
     /// Tokens that one reply may have.
@@ -60,7 +63,14 @@ pub struct AiChoice {
 
 impl Default for AiChoice {
     fn default() -> Self {
-        Self { provider: None, model: None, temperature: 0.8, max_tokens: 600, context_tokens: 8_000 }
+        Self {
+            provider: None,
+            model: None,
+            fallbacks: Vec::new(),
+            temperature: 0.8,
+            max_tokens: 600,
+            context_tokens: 8_000,
+        }
     }
 }
 

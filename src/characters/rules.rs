@@ -14,6 +14,8 @@ pub const LINE_MAX: usize = 200;
 pub const TEXT_MAX: usize = 16_000;
 /// Entries of a short list: tags, greetings, topics.
 pub const LIST_MAX: usize = 64;
+/// Back ends that stand in for a character's own.
+pub const FALLBACKS_MAX: usize = 8;
 pub const TRAITS_MAX: usize = 24;
 pub const KNOWLEDGE_MAX: usize = 256;
 /// A fact, or one line of an example dialogue.
@@ -106,6 +108,7 @@ fn normalise(draft: &mut CharacterDraft) {
     [&mut draft.name, &mut draft.tagline, &mut draft.category, &mut draft.color, &mut draft.tone]
         .into_iter()
         .for_each(trim);
+    draft.ai.fallbacks.iter_mut().for_each(trim);
     for list in [&mut draft.tags, &mut draft.traits, &mut draft.restricted_topics] {
         list.iter_mut().for_each(trim);
         once_each(list);
@@ -190,6 +193,16 @@ fn private_part(draft: &CharacterDraft, faults: &mut Faults) {
     let ai = &draft.ai;
     faults.optional_line("settings.ai.provider", ai.provider.as_deref().unwrap_or_default(), NAME_MAX);
     faults.optional_line("settings.ai.model", ai.model.as_deref().unwrap_or_default(), LINE_MAX);
+    faults.list("settings.ai.fallbacks", &ai.fallbacks, FALLBACKS_MAX, LINE_MAX);
+    let names_both = |link: &String| {
+        let (provider, model) = link.split_once('/').unwrap_or((link, "its own"));
+        !provider.trim().is_empty() && !model.trim().is_empty() && !link.chars().any(char::is_control)
+    };
+    faults.check(
+        ai.fallbacks.iter().all(names_both),
+        "settings.ai.fallbacks",
+        "takes entries such as gemini, or openai/gpt-5.4-mini",
+    );
     faults.check((0.0..=2.0).contains(&ai.temperature), "settings.ai.temperature", "takes 0 to 2");
     faults.check((1..=MAX_TOKENS_MAX).contains(&ai.max_tokens), "settings.ai.maxTokens", "takes 1 to 32000");
     faults.check(

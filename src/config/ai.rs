@@ -1,9 +1,16 @@
-//! AI providers: any that speaks the OpenAI-compatible API, and the offline one that needs none.
+//! AI providers: any that speaks the OpenAI-compatible API, and the offline one that needs none; and who stands in for whom.
+
+mod models;
+mod presets;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+
+pub(super) use self::models::with_all;
+pub use self::models::{Capability, ModelSettings, Models, PriceSettings, UnitPrice};
 
 /// Name of the built-in provider that answers without any network.
 pub const OFFLINE: &str = "offline";
@@ -30,6 +37,19 @@ impl ProviderKind {
     }
 }
 
+/// How a reply that broke off can go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Continues {
+    /// The model goes on from a last message that is its own.
+    Prefill,
+    /// It is asked to, by an instruction behind that message.
+    Ask,
+    /// It begins anew.
+    #[default]
+    Never,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProviderSettings {
@@ -47,6 +67,13 @@ pub struct ProviderSettings {
     pub model: String,
     pub organization: String,
     pub connect_timeout_ms: u64,
+    /// For the first text of a reply; 0 is `pool.first_token_timeout_ms`.
+    pub first_token_timeout_ms: u64,
+    /// Replies at the same time; 0 is no limit.
+    pub concurrency: usize,
+    pub continues: Continues,
+    /// By the names that the provider has for them. Others work too: at no price, and read as much as they are given.
+    pub models: Models,
 }
 
 impl Default for ProviderSettings {
@@ -61,6 +88,10 @@ impl Default for ProviderSettings {
             model: String::new(),
             organization: String::new(),
             connect_timeout_ms: 5_000,
+            first_token_timeout_ms: 0,
+            concurrency: 0,
+            continues: Continues::default(),
+            models: Models::new(),
         }
     }
 }
@@ -79,53 +110,71 @@ impl ProviderSettings {
     }
 }
 
+/// When a provider, or one model of it, is left alone after failures.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BreakerSettings {
+    /// Failures in a row.
+    pub failures: u32,
+    /// Latest calls of which a share may fail.
+    pub window: usize,
+    /// Per cent of the window, once it is full.
+    pub share_percent: u32,
+    /// How long it is left alone; twice as long each time that the call which tries it then fails too.
+    pub open_ms: u64,
+    pub open_max_ms: u64,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self { failures: 5, window: 20, share_percent: 50, open_ms: 5_000, open_max_ms: 60_000 }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AiSettings {
     /// For characters that name no provider: a name of `providers`, or `auto`.
     pub default_provider: String,
+    /// Who is asked when the default provider fails, in order: `provider` or `provider/model`. Empty: every other
+    /// provider that is on.
+    pub fallback: Vec<String>,
+    /// Whether the offline provider stands in, the last of all.
+    pub offline_fallback: bool,
     /// Between two words of the offline provider.
     pub offline_word_delay_ms: u64,
+    /// A provider that asks to be left alone is, for so long at most.
+    pub pause_max_ms: u64,
+    /// What a reply waits for a place at a provider that has `concurrency` replies already.
+    pub place_wait_ms: u64,
+    /// Replies that wait so for one provider.
+    pub place_queue_max: usize,
+    pub breaker: BreakerSettings,
     pub providers: BTreeMap<String, ProviderSettings>,
 }
 
 impl Default for AiSettings {
     fn default() -> Self {
-        let preset = |base_url: &str, model: &str, key_env: &[&str]| ProviderSettings {
-            base_url: base_url.to_owned(),
-            model: model.to_owned(),
-            key_required: !key_env.is_empty(),
-            api_key_env: key_env.iter().map(|name| (*name).to_owned()).collect(),
-            ..ProviderSettings::default()
-        };
-        let providers = [
-            ("openai", preset("https://api.openai.com/v1", "gpt-5.4-mini", &["OPENAI_API_KEY"])),
-            (
-                "gemini",
-                preset(
-                    "https://generativelanguage.googleapis.com/v1beta/openai",
-                    "gemini-flash-latest",
-                    &["GEMINI_API_KEY"],
-                ),
-            ),
-            (
-                "grok",
-                preset(
-                    "https://api.x.ai/v1",
-                    "grok-4-1-fast-non-reasoning",
-                    &["XAI_API_KEY", "GROK_API_KEY"],
-                ),
-            ),
-            (
-                "ollama",
-                ProviderSettings { enabled: false, ..preset("http://127.0.0.1:11434/v1", "llama3.2", &[]) },
-            ),
-            (OFFLINE, ProviderSettings { kind: ProviderKind::Offline, ..ProviderSettings::default() }),
-        ];
         Self {
             default_provider: AUTO.to_owned(),
+            fallback: Vec::new(),
+            offline_fallback: false,
             offline_word_delay_ms: 40,
-            providers: providers.into_iter().map(|(name, provider)| (name.to_owned(), provider)).collect(),
+            pause_max_ms: 60_000,
+            place_wait_ms: 20_000,
+            place_queue_max: 1_000,
+            breaker: BreakerSettings::default(),
+            providers: presets::providers(),
         }
+    }
+}
+
+/// `provider` or `provider/model`, parted; the names of models have slashes too.
+#[must_use]
+pub fn parted(link: &str) -> (&str, Option<&str>) {
+    match link.trim().split_once('/') {
+        Some((provider, model)) => (provider, Some(model)),
+        None => (link.trim(), None),
     }
 }
 
@@ -149,11 +198,27 @@ impl AiSettings {
         if !self.is_auto() {
             return &self.default_provider;
         }
-        let usable = |name: &str| self.active().find(|(active, _)| *active == name).map(|(name, _)| name);
-        AUTO_ORDER
-            .iter()
-            .find_map(|name| usable(name))
-            .or_else(|| self.active().find(|(_, it)| it.kind != ProviderKind::Offline).map(|(name, _)| name))
-            .unwrap_or(OFFLINE)
+        self.in_auto_order().next().unwrap_or(OFFLINE)
+    }
+
+    /// The names of those that are on and no rules, the likeliest first.
+    pub fn in_auto_order(&self) -> impl Iterator<Item = &str> {
+        let is_on = |name: &str| self.providers.get(name).is_some_and(ProviderSettings::is_active);
+        let known = AUTO_ORDER.into_iter().filter(move |name| is_on(name));
+        let others = self
+            .active()
+            .filter(|(name, it)| it.kind != ProviderKind::Offline && !AUTO_ORDER.contains(name))
+            .map(|(name, _)| name);
+        known.chain(others)
+    }
+
+    #[must_use]
+    pub fn pause_max(&self) -> Duration {
+        Duration::from_millis(self.pause_max_ms)
+    }
+
+    #[must_use]
+    pub fn place_wait(&self) -> Duration {
+        Duration::from_millis(self.place_wait_ms)
     }
 }

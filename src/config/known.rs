@@ -49,7 +49,11 @@ pub(super) fn tree() -> Node {
     if let Node::Table(sections) = &mut root {
         sections.insert("plans".to_owned(), Node::Named(Box::new(shape_of(PlanSettings::default()))));
         if let Some(Node::Table(ai)) = sections.get_mut("ai") {
-            ai.insert("providers".to_owned(), Node::Named(Box::new(shape_of(ProviderSettings::default()))));
+            let mut provider = shape_of(ProviderSettings::default());
+            if let Node::Table(provider) = &mut provider {
+                provider.insert("models".to_owned(), Node::Named(Box::new(shape_of(super::ai::with_all()))));
+            }
+            ai.insert("providers".to_owned(), Node::Named(Box::new(provider)));
         }
         if let Some(Node::Table(auth)) = sections.get_mut("auth") {
             let identity = shape_of(IdentityProviderSettings::default());

@@ -60,20 +60,6 @@ pub enum SpeechFormat {
     Wav,
 }
 
-impl SpeechFormat {
-    /// As the API names it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Mp3 => "mp3",
-            Self::Opus => "opus",
-            Self::Aac => "aac",
-            Self::Flac => "flac",
-            Self::Wav => "wav",
-        }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpeechSettings {
     /// `provider/model` that speaks, or `auto`: the first that can.

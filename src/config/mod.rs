@@ -31,7 +31,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{AdminSettings, AuthSettings, OtpSettings};
-pub use ai::{AiSettings, OFFLINE, ProviderKind, ProviderSettings};
+pub use ai::{
+    AiSettings, BreakerSettings, Capability, Continues, ModelSettings, Models, OFFLINE, PriceSettings,
+    ProviderKind, ProviderSettings, UnitPrice, parted,
+};
 pub use characters::CharacterSettings;
 pub use conversations::{ConversationsSettings, SearchSettings};
 pub use database::DatabaseSettings;

@@ -1,5 +1,6 @@
 //! What settings must hold together before the server starts with them.
 
+mod ai;
 mod outbound;
 
 use std::net::IpAddr;
@@ -9,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::load::Problem;
 use super::log::parse_level;
-use super::{Config, ConfigError, Environment, MailTls, Network, OFFLINE, ProviderKind};
+use super::{Config, ConfigError, Environment, MailTls, Network};
 
 /// Characters of a production server's signing secret.
 const SECRET_MIN_CHARS: usize = 32;
@@ -258,37 +259,6 @@ impl Config {
             self.auth.argon2_memory_kib >= 8 && self.auth.argon2_iterations >= 1,
             "auth.argon2_memory_kib",
             "takes 8 or more, and auth.argon2_iterations 1 or more",
-        );
-    }
-
-    fn check_ai(&self, broken: &mut Broken) {
-        for (name, provider) in &self.ai.providers {
-            let at = format!("ai.providers.{name}");
-            broken.unless(is_name(name), &at, "a name has small letters, digits, - and _");
-            let web = provider.base_url.starts_with("https://") || provider.base_url.starts_with("http://");
-            broken.unless(
-                provider.kind == ProviderKind::Offline || web,
-                &format!("{at}.base_url"),
-                "takes an address such as https://api.openai.com/v1",
-            );
-            broken.unless(
-                provider.kind == ProviderKind::Offline || !provider.is_active() || !provider.model.is_empty(),
-                &format!("{at}.model"),
-                "takes the model for characters that name none",
-            );
-        }
-        let default = self.ai.default_name();
-        let usable = default == OFFLINE || self.ai.active().any(|(name, _)| name == default);
-        broken.unless(
-            usable,
-            "ai.default_provider",
-            &match self.ai.providers.get(default) {
-                Some(provider) if provider.enabled => {
-                    format!("{default:?} has no key: set {}", provider.api_key_env.join(" or "))
-                }
-                Some(_) => format!("{default:?} is switched off: set ai.providers.{default}.enabled = true"),
-                None => format!("there is no provider {default:?} in ai.providers"),
-            },
         );
     }
 

@@ -77,7 +77,7 @@ const USED: &str =
 const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
         knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version,
         alternate_greetings, tone, formality, humor, empathy, creativity, confidence, emoji, restricted_topics,
-        lorebook, post_history, voice
+        lorebook, post_history, fallbacks, voice
     FROM characters WHERE id = $1 AND deleted_at IS NULL";
 
 /// Alone with one person a character knows all that this one told it anywhere; among several only what was told there.
@@ -331,11 +331,12 @@ fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
         model: ModelChoice {
             provider: row.get(12),
             model: row.get(13),
+            fallbacks: row.get(29),
             temperature: row.get(14),
             max_tokens: row.get::<_, i32>(15).cast_unsigned(),
             context_tokens: row.get::<_, i32>(16).cast_unsigned(),
         },
-        voice: row.get(29),
+        voice: row.get(30),
         version: row.get(17),
     }
 }

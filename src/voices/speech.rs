@@ -10,7 +10,7 @@ use greenroom_actors::ports::{Calls, SpeakRequest, Speech, SpeechError};
 use jiff::Timestamp;
 
 use super::duration_ms;
-use crate::ai::AudioModel;
+use crate::ai::Audio;
 use crate::config::{SpeechFormat, SpeechSettings};
 use crate::media::{FileType, Media, ObjectKey, Owner};
 
@@ -26,21 +26,21 @@ const MISSING: &str = "this server cannot speak: no provider that is on has a mo
 pub struct Voice(Arc<Inner>);
 
 struct Inner {
-    model: Option<AudioModel>,
+    audio: Audio,
     settings: SpeechSettings,
     media: Media,
 }
 
 impl Voice {
     #[must_use]
-    pub fn new(model: Option<AudioModel>, settings: SpeechSettings, media: Media) -> Self {
-        Self(Arc::new(Inner { model, settings, media }))
+    pub fn new(audio: Audio, settings: SpeechSettings, media: Media) -> Self {
+        Self(Arc::new(Inner { audio, settings, media }))
     }
 }
 
 impl Speech for Voice {
     fn missing(&self) -> Option<String> {
-        self.0.model.is_none().then(|| MISSING.to_owned())
+        (!self.0.audio.speaks()).then(|| MISSING.to_owned())
     }
 
     fn speak(
@@ -55,7 +55,6 @@ impl Speech for Voice {
 
 impl Inner {
     async fn speak(&self, request: SpeakRequest, calls: &Calls) -> Result<Arc<Attachment>, SpeechError> {
-        let Some(model) = &self.model else { return Err(SpeechError(MISSING.to_owned())) };
         let voice = request.character.voice.as_deref().unwrap_or(&self.settings.voice);
         let parts = parts(&request.text, self.settings.max_chars);
         if parts.len() > most_parts(self.settings.format) {
@@ -63,7 +62,7 @@ impl Inner {
         }
         let mut sound = BytesMut::new();
         for part in parts {
-            let spoken = model.speak(voice, self.settings.format.as_str(), part, calls).await;
+            let spoken = self.audio.speak(voice, part, calls).await;
             sound.extend_from_slice(&spoken.map_err(|error| SpeechError(error.to_string()))?);
         }
         self.kept(&request, sound.freeze()).await

@@ -16,6 +16,8 @@ pub struct ModelChoice {
     pub provider: Option<String>,
     /// Model name as the provider knows it; `None` is the provider's default.
     pub model: Option<String>,
+    /// Who else is asked, in order, before the default provider: `provider` or `provider/model`.
+    pub fallbacks: Vec<String>,
     /// 0 (always the likeliest word) to 2.
     pub temperature: f32,
     /// Tokens that one reply may have.

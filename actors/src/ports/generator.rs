@@ -1,6 +1,6 @@
 //! The AI behind a reply: a prompt goes in, pieces of text come out as they are made.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -52,6 +52,25 @@ pub struct Attempt {
     pub so_far: Option<Arc<str>>,
     /// Back ends that failed at this request, in order; another is asked where there is one.
     pub failed: Vec<Arc<BackEnd>>,
+    /// Filled by the generator, before it asks.
+    pub chosen: Chosen,
+}
+
+/// Who was asked in one try. A generator says it as soon as it has chosen: a try that runs out of time is dropped before
+/// it could tell in any other way. Cheap to clone; all clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen(Arc<OnceLock<Arc<BackEnd>>>);
+
+impl Chosen {
+    /// The first one counts: a generator asks one back end in one try.
+    pub fn set(&self, back_end: Arc<BackEnd>) {
+        let _ = self.0.set(back_end);
+    }
+
+    #[must_use]
+    pub fn get(&self) -> Option<Arc<BackEnd>> {
+        self.0.get().cloned()
+    }
 }
 
 /// An answer that has begun.

@@ -44,6 +44,7 @@ fn record() -> Arc<CharacterRecord> {
         model: ModelChoice {
             provider: None,
             model: None,
+            fallbacks: Vec::new(),
             temperature: 0.8,
             max_tokens: 100,
             context_tokens: 2_000,

@@ -26,11 +26,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use greenroom_actors::domain::{BackEnd, Counted, Finish, Price, TokenUsage};
-use greenroom_actors::ports::{Attempt, GenerateError, GenerateRequest, Generator, Opened, Piece, Start};
+use greenroom_actors::domain::{Counted, Finish, TokenUsage};
+use greenroom_actors::ports::{GenerateRequest, Piece, Start};
 
+use super::openai::{Answer, Fault};
 use super::tokens;
-use crate::config::OFFLINE;
 
 pub use self::reply::{learned, reply};
 
@@ -59,12 +59,9 @@ impl Offline {
     }
 }
 
-impl Generator for Offline {
-    fn generate(
-        &self,
-        request: Arc<GenerateRequest>,
-        _attempt: Attempt,
-    ) -> BoxFuture<'static, Result<Opened, GenerateError>> {
+impl Offline {
+    /// Speaks to the request. It has nothing to fail at.
+    pub(super) fn answer(&self, request: Arc<GenerateRequest>) -> BoxFuture<'static, Result<Answer, Fault>> {
         let offline = *self;
         Box::pin(async move {
             let mut text = reply(&request);
@@ -86,13 +83,9 @@ impl Generator for Offline {
                 Ok(Piece::Text(word))
             });
             let pieces = spoken.chain(stream::iter([Ok(end)])).boxed();
-            Ok(Opened { back_end: back_end(), start: Start::Anew, pieces })
+            Ok(Answer { start: Start::Anew, pieces })
         })
     }
-}
-
-fn back_end() -> Arc<BackEnd> {
-    Arc::new(BackEnd { provider: OFFLINE.into(), model: OFFLINE.into(), price: Price::default() })
 }
 
 /// The words of `text`, each with the space before it, as far as `max_tokens` go.

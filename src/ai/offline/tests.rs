@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use greenroom_actors::domain::{
     CharacterId, CharacterRecord, Dials, ExampleLine, Finish, Lorebook, ModelChoice, Purpose, UserId,
 };
-use greenroom_actors::ports::{Attempt, GenerateRequest, Generator, Piece, PromptMessage, PromptRole};
+use greenroom_actors::ports::{GenerateRequest, Piece, PromptMessage, PromptRole};
 
 use greenroom_actors::prompt::{LAST_HEAD, LORE_HEAD};
 
@@ -45,6 +45,7 @@ fn record(seed: SeedCharacter) -> CharacterRecord {
         model: ModelChoice {
             provider: None,
             model: None,
+            fallbacks: Vec::new(),
             temperature: seed.temperature,
             max_tokens: 600,
             context_tokens: 8_000,
@@ -330,10 +331,7 @@ async fn it_streams_word_by_word_and_ends_with_its_usage() {
     request.messages.push(PromptMessage { role: PromptRole::User, content: "Hello!".into() });
     let whole = reply(&request);
     let begun = tokio::time::Instant::now();
-    let stream = Offline::new(Duration::from_millis(40))
-        .generate(Arc::new(request.clone()), Attempt::default())
-        .await
-        .unwrap();
+    let stream = Offline::new(Duration::from_millis(40)).answer(Arc::new(request.clone())).await.unwrap();
     let pieces: Vec<Piece> = stream.pieces.map(Result::unwrap).collect().await;
     assert!(begun.elapsed() > Duration::from_millis(40) * (pieces.len() as u32 - 1));
     let mut said = String::new();
@@ -348,7 +346,7 @@ async fn it_streams_word_by_word_and_ends_with_its_usage() {
     assert!(usage.prompt_tokens > 100 && usage.completion_tokens > 5);
 
     request.max_tokens = 5;
-    let stream = Offline::new(Duration::ZERO).generate(Arc::new(request), Attempt::default()).await.unwrap();
+    let stream = Offline::new(Duration::ZERO).answer(Arc::new(request)).await.unwrap();
     let pieces: Vec<Piece> = stream.pieces.map(Result::unwrap).collect().await;
     assert!(matches!(pieces.last(), Some(Piece::End { finish: Finish::Length, .. })) && pieces.len() < 7);
 }

@@ -13,6 +13,33 @@ use serde_json::Value;
 
 const DETAIL_MAX_CHARS: usize = 400;
 
+/// What a failure is about: it decides who else is worth asking, and what is left alone for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ai) enum About {
+    Provider,
+    /// One of its models.
+    Model,
+    /// What was said: another provider would be no better.
+    Prompt,
+}
+
+/// A failure with what it is about.
+#[derive(Clone, Debug)]
+pub(in crate::ai) struct Fault {
+    pub error: GenerateError,
+    pub about: About,
+}
+
+impl Fault {
+    pub fn new(kind: GenerateErrorKind, detail: impl Into<String>) -> Self {
+        Self { error: GenerateError::new(kind, detail), about: About::Provider }
+    }
+
+    pub fn of_prompt(kind: GenerateErrorKind, detail: impl Into<String>) -> Self {
+        Self { about: About::Prompt, ..Self::new(kind, detail) }
+    }
+}
+
 /// An answer with a status other than success.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{status}: {message}")]
@@ -22,6 +49,15 @@ pub(super) struct Refusal {
     message: String,
     param: Option<String>,
     code: Option<String>,
+    /// It tells of limits that it keeps for each model.
+    limits_models: Models,
+}
+
+/// Whether limits are kept for each model apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Models {
+    Apart,
+    Together,
 }
 
 #[derive(Default, Deserialize)]
@@ -49,6 +85,11 @@ impl Refusal {
             message: told.message,
             param: told.param,
             code: told.code.or(told.kind).map(text),
+            limits_models: if headers.keys().any(|name| name.as_str().starts_with("x-ratelimit-")) {
+                Models::Apart
+            } else {
+                Models::Together
+            },
         }
     }
 
@@ -64,7 +105,33 @@ impl Refusal {
     pub fn names(&self, field: &str) -> bool {
         let quoted =
             || ['\'', '"', '`'].iter().any(|quote| self.message.contains(&format!("{quote}{field}{quote}")));
-        matches!(self.status.as_u16(), 400 | 422) && (self.param.as_deref() == Some(field) || quoted())
+        // xAI: "Argument not supported on this model: stop".
+        let behind = || self.message.trim_end_matches('.').ends_with(&format!(": {field}"));
+        self.is_of_the_request() && (self.param.as_deref() == Some(field) || quoted() || behind())
+    }
+
+    /// Whether the refusal is about the request's form, and its text holds one of these, in small letters.
+    pub fn says(&self, words: &[&str]) -> bool {
+        let message = self.message.to_lowercase();
+        self.is_of_the_request() && words.iter().any(|word| message.contains(word))
+    }
+
+    fn is_of_the_request(&self) -> bool {
+        matches!(self.status.as_u16(), 400 | 422)
+    }
+
+    fn about(&self, model: &str) -> About {
+        let code = self.code.as_deref().unwrap_or_default();
+        let of_content = |text: &str| text.contains("content_filter") || text.contains("content_policy");
+        match self.status.as_u16() {
+            400 | 403 if of_content(code) || of_content(&self.message) => About::Prompt,
+            // OpenAI and those that do as it does count each model apart, and say so.
+            429 if self.limits_models == Models::Apart || self.message.contains(model) => About::Model,
+            // "The model is overloaded": others of the same provider may be well.
+            500..=599 if self.message.to_lowercase().contains("model") => About::Model,
+            404 => About::Model,
+            _ => About::Provider,
+        }
     }
 
     fn kind(&self) -> GenerateErrorKind {
@@ -105,7 +172,8 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 }
 
 /// Takes the key out of texts that a provider or a library wrote.
-pub(super) struct Redact {
+#[derive(Clone)]
+pub(in crate::ai) struct Redact {
     key: SecretString,
 }
 
@@ -121,22 +189,13 @@ impl Redact {
     }
 }
 
-/// An answer with a status other than success.
-pub(super) fn of_refusal(refusal: &Refusal, redact: &Redact) -> GenerateError {
-    let mut mapped = GenerateError::new(refusal.kind(), redact.text(&refusal.to_string()));
-    mapped.retry_after = refusal.retry_after;
-    mapped
-}
-
-/// A request without an answer.
-pub(super) fn of_request(error: &reqwest::Error, redact: &Redact) -> GenerateError {
-    let kind = if error.is_timeout() { GenerateErrorKind::Timeout } else { GenerateErrorKind::Unavailable };
-    GenerateError::new(kind, redact.text(&chain(error)))
-}
-
-pub(super) fn mapped(error: &OpenAIError, redact: &Redact) -> GenerateError {
+/// What the client met when it asked for `model`.
+pub(in crate::ai) fn mapped(error: &OpenAIError, model: &str, redact: &Redact) -> Fault {
     if let Some(refusal) = Refusal::of(error) {
-        return of_refusal(refusal, redact);
+        let mut fault = Fault::new(refusal.kind(), redact.text(&refusal.to_string()));
+        fault.error.retry_after = refusal.retry_after;
+        fault.about = refusal.about(model);
+        return fault;
     }
     let (kind, detail) = match error {
         OpenAIError::Reqwest(error) if error.is_timeout() => (GenerateErrorKind::Timeout, chain(error)),
@@ -147,7 +206,7 @@ pub(super) fn mapped(error: &OpenAIError, redact: &Redact) -> GenerateError {
         OpenAIError::StreamError(error) => (GenerateErrorKind::Broken, error.to_string()),
         error => (GenerateErrorKind::Broken, error.to_string()),
     };
-    GenerateError::new(kind, redact.text(&detail))
+    Fault::new(kind, redact.text(&detail))
 }
 
 /// The error with its causes, without the address: that may hold a secret.
@@ -164,7 +223,7 @@ fn chain(error: &reqwest::Error) -> String {
 }
 
 /// An error told in the middle of the stream.
-pub(super) fn in_stream(error: &Value, redact: &Redact) -> GenerateError {
+pub(super) fn in_stream(error: &Value, redact: &Redact) -> Fault {
     let told = error_object(error).unwrap_or_default();
     let code = told.code.map(|code| code.to_string()).unwrap_or_default();
     let kind = match code.trim_matches('"') {
@@ -172,7 +231,9 @@ pub(super) fn in_stream(error: &Value, redact: &Redact) -> GenerateError {
         "400" | "401" | "403" | "content_filter" | "content_policy_violation" => GenerateErrorKind::Refused,
         _ => GenerateErrorKind::Broken,
     };
-    GenerateError::new(kind, redact.text(&format!("in the stream: {code} {}", told.message)))
+    let fault = Fault::new(kind, redact.text(&format!("in the stream: {code} {}", told.message)));
+    let about = if code.contains("content_") { About::Prompt } else { About::Provider };
+    Fault { about, ..fault }
 }
 
 #[cfg(test)]
@@ -200,8 +261,27 @@ mod tests {
         let redact = Redact::new(&"sk-secret".to_owned().into());
         let body = br#"{"error":{"message":"bad key sk-secret\n","code":"invalid_api_key"}}"#;
         let refusal = Refusal::new(StatusCode::UNAUTHORIZED, &HeaderMap::new(), body);
-        let error = mapped(&OpenAIError::Boxed(Box::new(refusal)), &redact);
+        let error = mapped(&OpenAIError::Boxed(Box::new(refusal)), "house-model", &redact).error;
         assert_eq!(error.kind, GenerateErrorKind::Refused);
         assert_eq!(error.detail, "401 Unauthorized: bad key [key] ");
+    }
+
+    #[test]
+    fn what_is_a_models_trouble_is_told_from_what_is_the_providers() {
+        let about = |status: u16, header: Option<&'static str>, message: &str| {
+            let mut headers = HeaderMap::new();
+            if let Some(name) = header {
+                headers.insert(name, "0".parse().unwrap());
+            }
+            let body = serde_json::json!({"error": {"message": message}}).to_string();
+            Refusal::new(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes()).about("big-1")
+        };
+        assert_eq!(about(429, None, "slow down"), About::Provider);
+        assert_eq!(about(429, None, "limit of big-1 reached"), About::Model);
+        assert_eq!(about(429, Some("x-ratelimit-remaining-tokens"), "slow down"), About::Model);
+        assert_eq!(about(503, None, "The model is overloaded."), About::Model);
+        assert_eq!(about(503, None, "bad gateway"), About::Provider);
+        assert_eq!(about(400, None, "stopped by content_filter"), About::Prompt);
+        assert_eq!(about(401, None, "no"), About::Provider);
     }
 }

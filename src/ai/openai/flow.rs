@@ -67,6 +67,42 @@ impl Flow {
     }
 }
 
+/// Bytes of an answer that is no stream: minutes of speech.
+const WHOLE_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// What a client sends requests with whose answer is taken whole.
+pub(super) fn plain(
+    http: reqwest::Client,
+    timeout: Duration,
+) -> impl Service<HttpRequestFactory, Response = Response, Error = OpenAIError, Future: Send> + Clone + Send + Sync
+{
+    tower::service_fn(move |request: HttpRequestFactory| {
+        let http = http.clone();
+        async move {
+            let mut request = request.build().await?;
+            *request.timeout_mut() = Some(timeout);
+            let response = http.execute(request).await.map_err(OpenAIError::Reqwest)?;
+            if !response.status().is_success() {
+                return Err(OpenAIError::Boxed(Box::new(refusal(response).await)));
+            }
+            let (status, headers) = (response.status(), response.headers().clone());
+            let whole = response.bytes_stream().scan(0_usize, |taken, chunk| {
+                let chunk = chunk.map_err(|error| io::Error::other(error.without_url()));
+                *taken += chunk.as_ref().map_or(0, Bytes::len);
+                let fits = *taken <= WHOLE_MAX_BYTES;
+                let chunk = chunk.and_then(|chunk| {
+                    if fits { Ok(chunk) } else { Err(io::Error::other("the answer is too long")) }
+                });
+                std::future::ready(Some(chunk))
+            });
+            let mut response = http::Response::new(reqwest::Body::wrap_stream(whole));
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            Ok(Response::from(response))
+        }
+    })
+}
+
 /// What the client sends its requests with.
 pub(super) fn service(
     http: reqwest::Client,

@@ -4,11 +4,13 @@
 //! word is out already), and it holds what comes without a bound (here a reader that is behind holds the connection
 //! back). Dropping the stream closes the connection, which ends the work upstream.
 
-mod audio;
 mod error;
 mod flow;
+mod messages;
 mod reader;
 mod request;
+mod seam;
+mod stops;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,19 +19,24 @@ use async_openai::Client;
 use async_openai::config::Config;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use greenroom_actors::ports::{GenerateError, GenerateRequest, PieceStream};
+use futures_util::stream::BoxStream;
+use greenroom_actors::ports::{GenerateRequest, Piece, Start};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 
-pub use self::audio::AudioFile;
-use self::error::Redact;
-use self::flow::{Flow, service};
-use self::reader::{Chunk, Reader};
+pub(super) use self::error::{About, Fault, Redact, mapped};
+use self::flow::{Flow, plain, service};
+use self::messages::Continuing;
+use self::reader::{Chunk, Reader, Reading};
 use self::request::{Habits, body};
-use crate::config::ProviderSettings;
+use self::seam::Seam;
+use self::stops::Stops;
+use crate::config::{Continues, ProviderSettings};
 
 /// Idle connections are kept for this long.
 const IDLE: Duration = Duration::from_secs(60);
+/// For one answer that is no stream: a judgement, speech, a transcript.
+const WHOLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One provider. Cheap to clone.
 #[derive(Clone)]
@@ -40,8 +47,24 @@ pub(super) struct OpenAi {
 struct Inner {
     http: reqwest::Client,
     endpoint: Endpoint,
-    model: String,
     habits: Habits,
+    continues: Continues,
+}
+
+/// One request for a reply.
+pub(super) struct Ask {
+    pub request: Arc<GenerateRequest>,
+    pub model: Arc<str>,
+    /// What was said before it broke off.
+    pub so_far: Option<Arc<str>>,
+    /// Once it is under way it is read so often.
+    pub read_every: Duration,
+}
+
+/// A reply under way.
+pub(super) struct Answer {
+    pub start: Start,
+    pub pieces: BoxStream<'static, Result<Piece, Fault>>,
 }
 
 impl OpenAi {
@@ -56,47 +79,64 @@ impl OpenAi {
             .map_err(|error| error.to_string())?;
         let endpoint = Endpoint::new(settings)?;
         let habits = Habits::of(&settings.base_url);
-        Ok(Self { inner: Arc::new(Inner { http, endpoint, model: settings.model.clone(), habits }) })
+        let continues = settings.continues;
+        Ok(Self { inner: Arc::new(Inner { http, endpoint, habits, continues }) })
     }
 
-    pub fn model(&self) -> &str {
-        &self.inner.model
-    }
-
-    /// Asks for a reply, by `model` or the provider's own. Once it is under way it is read every `read_every`.
-    pub fn generate(
-        &self,
-        request: &Arc<GenerateRequest>,
-        model: Option<&str>,
-        read_every: Duration,
-    ) -> BoxFuture<'static, Result<PieceStream, GenerateError>> {
+    /// Asks for a reply.
+    pub fn generate(&self, ask: Ask) -> BoxFuture<'static, Result<Answer, Fault>> {
         let inner = self.inner.clone();
-        let model = model.unwrap_or(&inner.model).to_owned();
-        let request = request.clone();
         Box::pin(async move {
+            let Ask { request, model, so_far, read_every } = ask;
+            let so_far = so_far.filter(|text| !text.trim().is_empty());
             let redact = Redact::new(&inner.endpoint.key);
             loop {
                 let habit = inner.habits.of_model(&model);
+                let how = habit.continues(inner.continues);
+                let continuing = so_far
+                    .as_deref()
+                    .filter(|_| how != Continues::Never)
+                    .map(|so_far| Continuing { so_far, how });
                 let flow = Arc::new(Flow::new(read_every));
                 let client = Client::build(inner.http.clone(), inner.endpoint.clone())
                     .with_http_service(service(inner.http.clone(), flow.clone()));
-                let body = body(&request, &model, habit);
-                let opened = client.chat().create_stream_byot::<_, Chunk>(body).await;
-                match opened {
-                    Ok(events) => return Ok(Reader::new(events, flow, &request, redact).pieces().boxed()),
+                let body = body(&request, &model, habit, continuing);
+                match client.chat().create_stream_byot::<_, Chunk>(body).await {
+                    Ok(events) => {
+                        let (start, seam) = match continuing {
+                            Some(Continuing { so_far, .. }) => (Start::Continues, Seam::new(so_far)),
+                            None => (Start::Anew, Seam::none()),
+                        };
+                        let stops = if habit.cuts_here() { request.stop.as_slice() } else { &[] };
+                        let stops = Stops::at(stops);
+                        let reading = Reading { request: request.clone(), model, redact, seam, stops };
+                        let pieces = Reader::new(events, flow, reading).pieces().boxed();
+                        return Ok(Answer { start, pieces });
+                    }
                     // A model that knows a field by another name says so; the next request speaks its way.
                     Err(error) if inner.habits.learn(&model, habit, &error) => {}
-                    Err(error) => return Err(error::mapped(&error, &redact)),
+                    Err(error) => return Err(mapped(&error, &model, &redact)),
                 }
             }
         })
+    }
+
+    /// A client for what is no chat. It asks once, and takes a bounded answer within a bounded time.
+    pub fn client(&self) -> Client<Endpoint> {
+        let Inner { http, endpoint, .. } = &*self.inner;
+        Client::build(http.clone(), endpoint.clone()).with_http_service(plain(http.clone(), WHOLE_TIMEOUT))
+    }
+
+    /// Takes the key out of texts.
+    pub fn redact(&self) -> Redact {
+        Redact::new(&self.inner.endpoint.key)
     }
 }
 
 /// Where requests go and what they carry to prove who asks. The environment is not asked: a key in it belongs to the
 /// provider that the settings name it for.
 #[derive(Clone)]
-struct Endpoint {
+pub struct Endpoint {
     base_url: Arc<str>,
     key: SecretString,
     headers: HeaderMap,
@@ -122,6 +162,13 @@ impl Endpoint {
             headers.insert(HeaderName::from_static("openai-organization"), value);
         }
         Ok(Self { base_url: base_url.into(), key: settings.key().unwrap_or_default().into(), headers })
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    /// Neither the key nor the address, which may hold one.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Endpoint").finish_non_exhaustive()
     }
 }
 

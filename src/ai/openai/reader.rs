@@ -6,12 +6,14 @@ use std::time::Duration;
 use async_openai::types::stream::StreamResponse;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use greenroom_actors::domain::{Counted, Finish, TokenUsage};
-use greenroom_actors::ports::{GenerateError, GenerateErrorKind, GenerateRequest, Piece, TokenCounter};
+use greenroom_actors::ports::{GenerateErrorKind, GenerateRequest, Piece, TokenCounter};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::{Redact, in_stream, mapped};
+use super::error::{Fault, Redact, in_stream, mapped};
 use super::flow::Flow;
+use super::seam::{Joined, Seam};
+use super::stops::{Cut, Stops};
 use crate::ai::Tokens;
 
 /// After the last word the usage follows at once, or not at all.
@@ -56,6 +58,8 @@ struct Usage {
     #[serde(default)]
     completion_tokens: Option<u32>,
     #[serde(default)]
+    total_tokens: Option<u32>,
+    #[serde(default)]
     prompt_tokens_details: Option<PromptDetails>,
 }
 
@@ -69,33 +73,46 @@ pub(super) struct Reader {
     events: StreamResponse<Chunk>,
     flow: Arc<Flow>,
     request: Arc<GenerateRequest>,
+    model: Arc<str>,
     redact: Redact,
+    seam: Seam,
+    stops: Stops,
     text: String,
     finish: Option<Finish>,
     usage: Option<Usage>,
+    /// No more is read: the text ends here.
+    over: bool,
     /// Came behind text that was ready, and is told after it.
     kept: Option<Next>,
     ended: bool,
 }
 
-type Next = Result<Piece, GenerateError>;
+/// How what comes is to be read.
+pub(super) struct Reading {
+    pub request: Arc<GenerateRequest>,
+    pub model: Arc<str>,
+    pub redact: Redact,
+    pub seam: Seam,
+    pub stops: Stops,
+}
+
+type Next = Result<Piece, Fault>;
 
 impl Reader {
-    pub fn new(
-        events: StreamResponse<Chunk>,
-        flow: Arc<Flow>,
-        request: &Arc<GenerateRequest>,
-        redact: Redact,
-    ) -> Self {
-        let request = request.clone();
+    pub fn new(events: StreamResponse<Chunk>, flow: Arc<Flow>, reading: Reading) -> Self {
+        let Reading { request, model, redact, seam, stops } = reading;
         Self {
             events,
             flow,
             request,
+            model,
             redact,
+            seam,
+            stops,
             text: String::new(),
             finish: None,
             usage: None,
+            over: false,
             kept: None,
             ended: false,
         }
@@ -141,9 +158,12 @@ impl Reader {
 
     /// Nothing is lost when the future is dropped: an event that was taken is told in the same poll.
     async fn next(&mut self) -> Next {
+        if self.over {
+            return self.end();
+        }
         loop {
             let Some(event) = self.event().await else { return self.end() };
-            let chunk = event.map_err(|error| mapped(&error, &self.redact))?;
+            let chunk = event.map_err(|error| mapped(&error, &self.model, &self.redact))?;
             if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
                 return Err(in_stream(&error, &self.redact));
             }
@@ -151,20 +171,42 @@ impl Reader {
             self.usage = chunk.usage.or(self.usage);
             let Some(choice) = chunk.choices.unwrap_or_default().into_iter().next() else { continue };
             if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
-                self.finish = Some(self.finished(&reason)?);
+                self.finish = Some(finished(&reason)?);
             }
             let said = choice
                 .delta
                 .and_then(|delta| delta.content.filter(|text| !text.is_empty()).or(delta.refusal));
-            if let Some(text) = said.filter(|text| !text.is_empty()) {
-                self.text.push_str(&text);
-                if self.text.len() > self.request.max_tokens as usize * TOKEN_MAX_BYTES + 1_024 {
-                    self.finish = Some(Finish::Length);
-                    return self.end();
-                }
-                return Ok(Piece::Text(text));
+            let Some(text) = said.filter(|text| !text.is_empty()) else { continue };
+            self.text.push_str(&text);
+            if let Some(piece) = self.heard(text)? {
+                return Ok(Piece::Text(piece));
+            }
+            if self.over {
+                return self.end();
             }
         }
+    }
+
+    /// What is to be told of text that came.
+    fn heard(&mut self, text: String) -> Result<Option<String>, Fault> {
+        if self.text.len() > self.request.max_tokens as usize * TOKEN_MAX_BYTES + 1_024 {
+            self.finish = Some(Finish::Length);
+            self.over = true;
+            return Ok(None);
+        }
+        let joined = match self.seam.push(text) {
+            Joined::Held => return Ok(None),
+            Joined::On(text) => text,
+            Joined::Anew => {
+                return Err(Fault::new(GenerateErrorKind::Broken, "it began anew where it was to go on"));
+            }
+        };
+        let Cut { text, stopped } = self.stops.push(joined);
+        if stopped {
+            self.finish = Some(Finish::Complete);
+            self.over = true;
+        }
+        Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
     /// The next event; `None` at the end, which is also when nothing follows the last word.
@@ -182,35 +224,37 @@ impl Reader {
         event
     }
 
-    fn finished(&self, reason: &str) -> Result<Finish, GenerateError> {
-        match reason {
-            "length" | "max_tokens" | "MAX_TOKENS" => Ok(Finish::Length),
-            "content_filter" | "safety" | "SAFETY" => {
-                Err(GenerateError::new(GenerateErrorKind::Refused, "its content filter stopped the reply"))
-            }
-            "error" => Err(GenerateError::new(GenerateErrorKind::Broken, "it gave up in the middle")),
-            _ => Ok(Finish::Complete),
+    fn end(&mut self) -> Next {
+        let broken = |detail| Err(Fault::new(GenerateErrorKind::Broken, detail));
+        let Some(finish) = self.finish else { return broken("the stream ended in the middle") };
+        if let Some(rest) = self.rest() {
+            self.over = true;
+            return Ok(Piece::Text(rest));
         }
+        if self.text.trim().is_empty() {
+            return broken("the reply is empty");
+        }
+        let (usage, counted) = self.usage();
+        Ok(Piece::End { finish, usage, counted })
     }
 
-    fn end(&self) -> Next {
-        let broken = |detail| Err(GenerateError::new(GenerateErrorKind::Broken, detail));
-        match self.finish {
-            None => broken("the stream ended in the middle"),
-            Some(_) if self.text.trim().is_empty() => broken("the reply is empty"),
-            Some(finish) => {
-                let (usage, counted) = self.usage();
-                Ok(Piece::End { finish, usage, counted })
-            }
-        }
+    /// What was held back, once.
+    fn rest(&mut self) -> Option<String> {
+        let held = self.seam.rest().unwrap_or_default();
+        let Cut { mut text, .. } = self.stops.push(held);
+        text.push_str(&self.stops.rest());
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// As the provider said, or as counted here.
     fn usage(&self) -> (TokenUsage, Counted) {
         let told = self.usage.and_then(|usage| {
+            let (prompt_tokens, completion) = (usage.prompt_tokens?, usage.completion_tokens?);
+            // xAI and Gemini leave out what was thought, but bill it: the total has it.
+            let rest = usage.total_tokens.unwrap_or_default().saturating_sub(prompt_tokens);
             Some(TokenUsage {
-                prompt_tokens: usage.prompt_tokens?,
-                completion_tokens: usage.completion_tokens?,
+                prompt_tokens,
+                completion_tokens: completion.max(rest),
                 cached_tokens: usage.prompt_tokens_details.and_then(|it| it.cached_tokens).unwrap_or(0),
             })
         });
@@ -225,5 +269,17 @@ impl Reader {
             cached_tokens: 0,
         };
         (usage, Counted::Here)
+    }
+}
+
+fn finished(reason: &str) -> Result<Finish, Fault> {
+    let refused = || Fault::of_prompt(GenerateErrorKind::Refused, "its content filter stopped the reply");
+    match reason.to_ascii_lowercase().as_str() {
+        "length" | "max_tokens" => Ok(Finish::Length),
+        "safety" | "recitation" | "prohibited_content" | "blocklist" | "spii" => Err(refused()),
+        // Gemini tells more behind it.
+        filter if filter.starts_with("content_filter") => Err(refused()),
+        "error" => Err(Fault::new(GenerateErrorKind::Broken, "it gave up in the middle")),
+        _ => Ok(Finish::Complete),
     }
 }

@@ -1,14 +1,19 @@
-//! What is sent, and what each model wants to be called otherwise.
+//! What is sent, and what each model wants otherwise. Never a tool: characters talk.
+//!
+//! Every deviation of a provider is a [`Habit`] of one of its models: known from its address, or learnt from its refusal
+//! and kept. Nothing else in the server knows one provider from another.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_openai::error::OpenAIError;
-use greenroom_actors::ports::{GenerateRequest, PromptMessage, PromptRole};
+use greenroom_actors::ports::GenerateRequest;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::error::Refusal;
+use super::messages::{Continuing, Roles, SystemRole, messages};
+use crate::config::Continues;
 
 /// Models that are remembered at most: names come from the operator's characters.
 const MODELS_MAX: usize = 1_000;
@@ -21,6 +26,29 @@ pub(super) struct Habit {
     no_temperature: bool,
     no_usage: bool,
     no_user: bool,
+    no_stop: bool,
+    /// It takes no last message of its own.
+    no_prefill: bool,
+    roles: Roles,
+}
+
+impl Habit {
+    /// Whether the reply has to be cut at its stop sequences here.
+    pub fn cuts_here(self) -> bool {
+        self.no_stop
+    }
+
+    /// How a broken reply is gone on with.
+    pub fn continues(self, wanted: Continues) -> Continues {
+        match wanted {
+            _ if self.no_prefill => Continues::Never,
+            // Where no instruction may stand behind the model's own words there is none to ask with.
+            Continues::Ask if self.roles.alternate || self.roles.system == SystemRole::User => {
+                Continues::Never
+            }
+            wanted => wanted,
+        }
+    }
 }
 
 /// What was learnt of the models of one provider.
@@ -31,9 +59,12 @@ pub(super) struct Habits {
 
 impl Habits {
     pub fn of(base_url: &str) -> Self {
+        let is = |host: &str| base_url.contains(&format!("//{host}/"));
         // OpenAI itself has gone over to the new name; most others know only the old one.
-        let usual = Habit { completion_tokens: base_url.contains("//api.openai.com/"), ..Habit::default() };
-        Self { usual, of_models: Mutex::default() }
+        let completion_tokens = is("api.openai.com");
+        // Google refuses fields that it does not know.
+        let no_user = is("generativelanguage.googleapis.com");
+        Self { usual: Habit { completion_tokens, no_user, ..Habit::default() }, of_models: Mutex::default() }
     }
 
     pub fn of_model(&self, model: &str) -> Habit {
@@ -45,11 +76,12 @@ impl Habits {
     pub fn learn(&self, model: &str, tried: Habit, error: &OpenAIError) -> bool {
         let Some(refusal) = Refusal::of(error) else { return false };
         let mut habit = tried;
-        let switches: [(&str, &mut bool); 4] = [
+        let switches: [(&str, &mut bool); 5] = [
             ("max_tokens", &mut habit.completion_tokens),
             ("temperature", &mut habit.no_temperature),
             ("stream_options", &mut habit.no_usage),
             ("user", &mut habit.no_user),
+            ("stop", &mut habit.no_stop),
         ];
         for (field, switch) in switches {
             if refusal.names(field) {
@@ -59,6 +91,26 @@ impl Habits {
         if refusal.names("max_completion_tokens") && tried.completion_tokens {
             habit.completion_tokens = false;
             habit.no_user |= tried == habit;
+        }
+        // Chat templates: "Conversation roles must alternate user/assistant/user/assistant/...".
+        if refusal.says(&["must alternate", "roles to alternate", "alternating"]) {
+            habit.roles.alternate = true;
+            // A user's message at the start is one of theirs, and what it says may name the field of that name.
+            habit.no_user = tried.no_user;
+        } else if refusal.says(&["prefill", "must end with a user", "last message must be from the user"]) {
+            habit.no_prefill = true;
+            habit.no_user = tried.no_user;
+        } else if refusal.says(&[
+            "developer instruction",
+            "system role",
+            "role 'system'",
+            "'system' with this",
+        ]) || (refusal.says(&["system"]) && refusal.says(&["role"]) && habit == tried)
+        {
+            habit.roles.system = match tried.roles.system {
+                SystemRole::System if refusal.says(&["'developer'", "`developer`"]) => SystemRole::Developer,
+                _ => SystemRole::User,
+            };
         }
         let learnt = habit != tried;
         if learnt {
@@ -74,11 +126,16 @@ impl Habits {
 }
 
 /// The body of the request.
-pub(super) fn body(request: &GenerateRequest, model: &str, habit: Habit) -> Value {
+pub(super) fn body(
+    request: &GenerateRequest,
+    model: &str,
+    habit: Habit,
+    continuing: Option<Continuing<'_>>,
+) -> Value {
     let mut body = Map::new();
     let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
     set("model", json!(model));
-    set("messages", request.messages.iter().map(message).collect());
+    set("messages", messages(&request.messages, habit.roles, continuing).into());
     set("stream", json!(true));
     let max_tokens = if habit.completion_tokens { "max_completion_tokens" } else { "max_tokens" };
     set(max_tokens, json!(request.max_tokens));
@@ -90,7 +147,7 @@ pub(super) fn body(request: &GenerateRequest, model: &str, habit: Habit) -> Valu
         let temperature = (f64::from(request.temperature) * 1_000.0).round() / 1_000.0;
         set("temperature", json!(temperature));
     }
-    if !request.stop.is_empty() {
+    if !request.stop.is_empty() && !habit.no_stop {
         set("stop", json!(request.stop));
     }
     if !habit.no_user {
@@ -99,17 +156,62 @@ pub(super) fn body(request: &GenerateRequest, model: &str, habit: Habit) -> Valu
     Value::Object(body)
 }
 
-fn message(message: &PromptMessage) -> Value {
-    let role = match message.role {
-        PromptRole::System => "system",
-        PromptRole::User | PromptRole::Note => "user",
-        PromptRole::Assistant => "assistant",
-    };
-    json!({ "role": role, "content": message.content })
-}
-
 /// Lets the provider tell one abuser from another, and nothing more.
 fn pseudonym(request: &GenerateRequest) -> String {
     let digest = Sha256::digest(format!("greenroom:{}", request.user));
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+
+    fn refused(message: &str) -> OpenAIError {
+        let body = json!({ "error": { "message": message } }).to_string();
+        let refusal = Refusal::new(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes());
+        OpenAIError::Boxed(Box::new(refusal))
+    }
+
+    /// What is learnt of one refusal.
+    fn learnt(message: &str) -> Option<Habit> {
+        let habits = Habits::of("https://example.com/v1");
+        let tried = habits.of_model("m");
+        habits.learn("m", tried, &refused(message)).then(|| habits.of_model("m"))
+    }
+
+    #[test]
+    fn refusals_of_many_providers_teach_one_habit_each() {
+        let usual = Habit::default();
+        let roles = Roles::default();
+        let system = |system| Habit { roles: Roles { system, ..roles }, ..usual };
+        let stop = "Argument not supported on this model: stop";
+        assert_eq!(learnt(stop), Some(Habit { no_stop: true, ..usual }));
+        let unknown = r#"Invalid JSON payload received. Unknown name "user": Cannot find field."#;
+        assert_eq!(learnt(unknown), Some(Habit { no_user: true, ..usual }));
+        let alternate = "Conversation roles must alternate user/assistant/user/assistant/...";
+        assert_eq!(learnt(alternate), Some(Habit { roles: Roles { alternate: true, ..roles }, ..usual }));
+        for message in [
+            "Developer instruction is not enabled for models/gemma-3-27b-it",
+            "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+            "System role not supported",
+        ] {
+            assert_eq!(learnt(message), Some(system(SystemRole::User)), "{message}");
+        }
+        let developer = "Use the 'developer' role: the system role is not supported.";
+        assert_eq!(learnt(developer), Some(system(SystemRole::Developer)));
+        let prefill = "This model does not support assistant message prefill. The conversation must end with a user message.";
+        assert_eq!(learnt(prefill), Some(Habit { no_prefill: true, ..usual }));
+        assert_eq!(learnt("Your prompt is too long."), None);
+    }
+
+    #[test]
+    fn google_is_told_no_user_and_openai_the_new_name_of_the_limit() {
+        let google = Habits::of("https://generativelanguage.googleapis.com/v1beta/openai").of_model("m");
+        assert!(google.no_user && !google.completion_tokens);
+        let openai = Habits::of("https://api.openai.com/v1").of_model("m");
+        assert!(openai.completion_tokens && !openai.no_user);
+    }
 }

@@ -18,8 +18,8 @@ use crate::postgres::rows;
 pub const WRITTEN: &str = "name, tagline, description, category, tags, avatar_url, color, greeting, \
     alternate_greetings, personality, scenario, tone, formality, humor, empathy, creativity, confidence, emoji, traits, \
     talkativeness, examples, knowledge, restricted_topics, lorebook, system_prompt, post_history, provider, model, \
-    temperature, max_tokens, context_tokens, voice, premium, card, reply_kind";
-const WRITTEN_COUNT: usize = 35;
+    temperature, max_tokens, context_tokens, voice, premium, card, fallbacks, reply_kind";
+const WRITTEN_COUNT: usize = 36;
 
 /// `$first, …`: a place for each of [`WRITTEN`].
 pub fn places(first: usize) -> String {
@@ -94,6 +94,7 @@ impl<'a> Written<'a> {
             &draft.voice,
             &draft.premium,
             &draft.card,
+            &ai.fallbacks,
             &self.reply_kind,
         ]
     }
@@ -138,6 +139,7 @@ pub fn full(row: &Row) -> FullCharacter {
             ai: AiChoice {
                 provider: row.get(31),
                 model: row.get(32),
+                fallbacks: row.get(39),
                 temperature: row.get(33),
                 max_tokens: row.get::<_, i32>(34).cast_unsigned(),
                 context_tokens: row.get::<_, i32>(35).cast_unsigned(),
@@ -145,7 +147,7 @@ pub fn full(row: &Row) -> FullCharacter {
             voice: row.get(36),
             premium: row.get(37),
             card: row.get(38),
-            reply_type: rows::message_kind(row.get(39)).into(),
+            reply_type: rows::message_kind(row.get(40)).into(),
         },
     }
 }

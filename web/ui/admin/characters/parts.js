@@ -43,6 +43,7 @@ function traitList(bind, traits) {
 /** @param {ReturnType<typeof import("./fields.js").binder>} bind */
 export function ai(bind) {
   return [bind.text("settings.ai.provider", "Provider", { maxLength: 80, spellcheck: "false" }, { as: "optional", hint: "By its name in the settings; empty is the default one" }), bind.text("settings.ai.model", "Model", { maxLength: 200, spellcheck: "false" }, { as: "optional", hint: "Empty is the provider's default" }),
+    bind.text("settings.ai.fallbacks", "Who else is asked", { spellcheck: "false" }, { as: "lines", rows: 2, hint: "When that fails, one a line: a provider, or provider/model. Then the default one." }),
     bind.dial("settings.ai.temperature", "the likeliest", "the freest", "Temperature", { most: 2 }), bind.text("settings.ai.maxTokens", "Tokens of one reply", { type: "number", min: "1", max: "32000" }, { as: "number" }),
     bind.text("settings.ai.contextTokens", "Tokens of prompt and reply", { type: "number", min: "500", max: "2000000" }, { as: "number" }),
     bind.text("settings.systemPrompt", "System prompt", { maxLength: TEXT }, { as: "optional", rows: 6, hint: "Stands in the place of the description that is made of the other fields." }),

@@ -1,0 +1,187 @@
+//! What is known of a model: how much it reads, what it costs, what it can do.
+
+use std::collections::BTreeMap;
+
+use greenroom_actors::domain::Price;
+use serde::{Deserialize, Serialize};
+
+/// Dollars of one price at most: beyond is a slip of the keyboard.
+const PRICE_MAX: f64 = 100_000.0;
+const MICROS_PER_DOLLAR: f64 = 1_000_000.0;
+/// What binary fractions may differ from the decimal that was written.
+const DECIMAL_SLACK: f64 = 0.001;
+
+/// What a model can be asked for.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Capability {
+    /// Replies of characters.
+    Chat,
+    /// Judging texts.
+    Moderation,
+    /// Text to speech.
+    Speech,
+    /// Speech to text.
+    Transcription,
+    Image,
+    Video,
+}
+
+impl Capability {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Moderation => "moderation",
+            Self::Speech => "speech",
+            Self::Transcription => "transcription",
+            Self::Image => "image",
+            Self::Video => "video",
+        }
+    }
+}
+
+/// One model as the settings tell of it. What is left out is not known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelSettings {
+    /// Tokens of prompt and reply together; not known, it is not checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_tokens: Option<u32>,
+    /// Not known, its calls are accounted at nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<PriceSettings>,
+    pub capabilities: Vec<Capability>,
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self { context_tokens: None, price: None, capabilities: vec![Capability::Chat] }
+    }
+}
+
+/// In US dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PriceSettings {
+    /// Per million tokens, as the next two.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub input: f64,
+    /// Of the prompt, from the provider's cache; as `input` where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_input: Option<f64>,
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub output: f64,
+    /// Of speech, per million characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_million_characters: Option<f64>,
+    /// Of transcription, per minute of sound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_minute: Option<f64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_nothing(price: &f64) -> bool {
+    *price == 0.0
+}
+
+/// What is not priced by token, in micro-dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnitPrice {
+    pub per_million_characters: u64,
+    pub per_minute: u64,
+}
+
+impl PriceSettings {
+    /// Each by its name; the optional ones where they are given.
+    fn named(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        [
+            ("input", Some(self.input)),
+            ("cached_input", self.cached_input),
+            ("output", Some(self.output)),
+            ("per_million_characters", self.per_million_characters),
+            ("per_minute", self.per_minute),
+        ]
+        .into_iter()
+        .filter_map(|(name, dollars)| Some((name, dollars?)))
+    }
+
+    /// The first one that is no price, and why.
+    pub(in crate::config) fn problem(&self) -> Option<(&'static str, &'static str)> {
+        self.named().find_map(|(name, dollars)| {
+            if !(0.0..=PRICE_MAX).contains(&dollars) {
+                return Some((name, "takes dollars, 0 to 100000"));
+            }
+            let micros = dollars * MICROS_PER_DOLLAR;
+            ((micros - micros.round()).abs() > DECIMAL_SLACK).then_some((name, "takes at most six decimals"))
+        })
+    }
+
+    /// Exact: a price of at most six decimals is a whole number of micro-dollars.
+    #[must_use]
+    pub fn per_tokens(&self) -> Price {
+        Price {
+            input: micros(self.input),
+            cached_input: micros(self.cached_input.unwrap_or(self.input)),
+            output: micros(self.output),
+        }
+    }
+
+    #[must_use]
+    pub fn per_unit(&self) -> UnitPrice {
+        UnitPrice {
+            per_million_characters: micros(self.per_million_characters.unwrap_or_default()),
+            per_minute: micros(self.per_minute.unwrap_or_default()),
+        }
+    }
+}
+
+/// Negative and absurd ones are refused when settings are checked.
+fn micros(dollars: f64) -> u64 {
+    (dollars.clamp(0.0, PRICE_MAX) * MICROS_PER_DOLLAR).round() as u64
+}
+
+/// A model with all that can be told of one: the names that its settings have.
+pub(in crate::config) fn with_all() -> ModelSettings {
+    let price = PriceSettings {
+        input: 1.0,
+        cached_input: Some(1.0),
+        output: 1.0,
+        per_million_characters: Some(1.0),
+        per_minute: Some(1.0),
+    };
+    ModelSettings { context_tokens: Some(1), price: Some(price), capabilities: Vec::new() }
+}
+
+/// The models of one provider, by the names that it has for them.
+pub type Models = BTreeMap<String, ModelSettings>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_becomes_micro_dollars_to_the_last_digit() {
+        let price =
+            PriceSettings { input: 0.075, cached_input: None, output: 4.5, ..PriceSettings::default() };
+        assert_eq!(price.per_tokens(), Price { input: 75_000, cached_input: 75_000, output: 4_500_000 });
+        let finest = PriceSettings { input: 0.000_001, ..price };
+        assert_eq!((finest.problem(), finest.per_tokens().input), (None, 1));
+        for cents in 0..10_000_u64 {
+            let price = PriceSettings { input: cents as f64 / 100.0, ..price };
+            assert_eq!((price.problem(), price.per_tokens().input), (None, cents * 10_000));
+        }
+    }
+
+    #[test]
+    fn what_is_no_price_is_named() {
+        let problem = |input| PriceSettings { input, ..PriceSettings::default() }.problem();
+        assert_eq!(problem(-0.01), Some(("input", "takes dollars, 0 to 100000")));
+        assert_eq!(problem(f64::NAN), Some(("input", "takes dollars, 0 to 100000")));
+        assert_eq!(problem(0.000_000_1), Some(("input", "takes at most six decimals")));
+        let minute = PriceSettings { per_minute: Some(-1.0), ..PriceSettings::default() };
+        assert_eq!(minute.problem().map(|(name, _)| name), Some("per_minute"));
+    }
+}
