@@ -146,6 +146,11 @@ impl App {
             speech: Arc::new(Voice::new(audio.clone(), config.speech.clone(), media.clone())),
             gallery: Arc::new(Shows::new(pool.clone(), gates.clone())),
         };
+        let mut settings = settings;
+        if !(config.speech.transcribe && audio.listens()) {
+            // Nobody listens: no reply waits for it.
+            settings.turn.transcript_wait = Duration::ZERO;
+        }
         let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
 
         // The features around it.
@@ -189,6 +194,9 @@ impl App {
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(media.handlers());
+        if config.speech.transcribe {
+            handlers.extend(tasks::listener(&config, &audio, &media, &engine, &pool)?.handlers());
+        }
         handlers.extend(outbound.handlers(pool.clone()));
         let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(

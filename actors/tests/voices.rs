@@ -266,7 +266,10 @@ async fn what_was_heard_in_an_audio_message_is_what_is_answered() {
     let heard = Amendment::Transcript(content("Good evening"));
     let message = test.amend(room, user, sent.message.id, heard).await.unwrap();
     assert_eq!((message.content.as_str(), message.changes.edited_at), ("Good evening", None));
-    assert_eq!(test.fanout.end_of(room, sent.replies[0].message).await.unwrap(), "re: Good evening");
+    assert_eq!(
+        test.fanout.end_of(room, sent.replies[0].message).await.unwrap(),
+        "re: (sends a voice message) Good evening"
+    );
     // What its author said or wrote is not overwritten.
     let late = Amendment::Transcript(content("Something else"));
     let message = test.amend(room, user, sent.message.id, late).await.unwrap();

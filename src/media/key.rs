@@ -54,6 +54,22 @@ impl FileType {
         Self::ENDINGS.iter().find(|(known, ..)| *known == ending).map_or(Self::Other, |(_, of, _)| *of)
     }
 
+    /// Of a media type, without its parameters.
+    #[must_use]
+    pub fn of_mime(mime: &str) -> Self {
+        match mime {
+            "audio/mp3" => Self::Mp3,
+            "audio/x-wav" | "audio/wave" => Self::Wav,
+            "audio/opus" | "application/ogg" => Self::Ogg,
+            "audio/x-m4a" | "audio/m4a" => Self::M4a,
+            "audio/x-flac" => Self::Flac,
+            "audio/webm" => Self::Webm,
+            mime => {
+                Self::ENDINGS.iter().find(|(.., known)| *known == mime).map_or(Self::Other, |(_, of, _)| *of)
+            }
+        }
+    }
+
     #[must_use]
     pub fn ending(self) -> &'static str {
         Self::ENDINGS.iter().find(|(_, of, _)| *of == self).map_or("bin", |(ending, ..)| ending)

@@ -12,6 +12,7 @@ mod columns;
 mod erased;
 mod filled;
 mod found;
+mod heard;
 mod memories;
 mod restored;
 mod rooms;
@@ -37,6 +38,8 @@ use self::columns::{ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
 pub use self::filled::fill_room;
 pub use self::found::found_room;
+pub use self::heard::TRANSCRIBE;
+use self::heard::UnheardColumns;
 pub use self::restored::{Restored, restore_room};
 use self::statements::Statements;
 pub use self::swept::sweep_changes;
@@ -240,7 +243,7 @@ impl Connection {
             rooms::write(&self.client, row).await?;
         }
         let rows = WriteColumns::of(writes);
-        let (statements, node) = (&self.statements, node.uuid());
+        let (statements, node, unheard) = (&self.statements, node.uuid(), UnheardColumns::of(writes));
         let (
             messages,
             heads,
@@ -254,6 +257,7 @@ impl Connection {
             stopped,
             learned,
             called,
+            heard,
             committed,
         ) = tokio::join!(
             biased;
@@ -277,6 +281,7 @@ impl Connection {
             ),
             self.remember(&rows.memories),
             self.query(!rows.calls.ids.is_empty(), &statements.insert_calls, rows.calls.parameters()),
+            self.query(!unheard.ids.is_empty(), &statements.insert_jobs, unheard.parameters()),
             self.client.batch_execute("COMMIT"),
         );
         for result in [messages, heads, meters, opened, ended, changed] {
@@ -288,6 +293,7 @@ impl Connection {
         }
         learned?;
         called?;
+        heard?;
         committed
     }
 

@@ -1,12 +1,14 @@
 //! The SQL of what may be shown.
 
+use std::sync::Arc;
+
 use deadpool_postgres::GenericClient;
-use greenroom_actors::domain::{CharacterId, RoomId, UserId};
+use greenroom_actors::domain::{Attachment, CharacterId, RoomId, UserId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::fitting::{Candidate, Shown};
-use crate::postgres::{Stored, query};
+use crate::postgres::{Stored, query, rows};
 
 /// An entry of a gallery that can be shown: it has an address.
 #[derive(Clone, Debug)]
@@ -44,6 +46,15 @@ fn candidate(row: &Row) -> Candidate<Entry> {
     let item = Entry { id: row.get(0), url: row.get(1), video, premium: row.get(5) };
     let shown = if video { Shown::Video } else { Shown::Picture };
     Candidate { item, shown, caption: row.get(3), tags: row.get(4), last_shown: row.get(6) }
+}
+
+/// What an audio message carries, while it stands there without a text.
+pub(super) async fn unheard(client: &impl GenericClient, message: Uuid) -> Stored<Option<Arc<Attachment>>> {
+    let sql = format!(
+        "select {} from messages m where m.id = $1 and m.kind = 1 and m.content = '' and m.deleted_at is null",
+        rows::MESSAGE_COLUMNS
+    );
+    Ok(query(client, &sql, &[&message]).await?.first().and_then(|row| rows::message(row).attachment))
 }
 
 /// Counts that these users looked at it, each once.

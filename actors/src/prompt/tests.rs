@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::domain::{
     Attachment, Changes, CharacterId, ClientId, Content, Dials, ExampleLine, Finish, Lorebook, MessageId,
-    MessageKind, ModelChoice, RoomId,
+    MessageKind, ModelChoice, Place, RoomId,
 };
 
 /// A word is a token.

@@ -48,7 +48,7 @@ impl Room {
     fn may_amend(&self, state: &State, user: UserId, what: &Amendment) -> Result<UserId, Refusal> {
         self.takes_commands(state)?;
         let owner = state.member(user)?.owner;
-        if let Amendment::Edit(content) = what {
+        if let Amendment::Edit(content) | Amendment::Transcript(content) = what {
             turn::allowed(&self.context.settings.room, content.as_str())?;
         }
         Ok(owner)

@@ -37,7 +37,7 @@ struct RequestReply {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RegenerateReply {
-    /// What kind of message the variant is to be. Left out: what the reply is.
+    /// What kind of message it is to be. Left out: what the reply is.
     response_type: Option<MessageType>,
 }
 
@@ -117,6 +117,7 @@ pub(super) async fn regenerate(
         ("id" = String, Path, description = "The conversation's id or slug"),
         ("messageId" = String, Path, description = "The reply's id"),
     ),
+    request_body = RegenerateReply,
     responses(
         (status = 202, description = "It is asked for", body = AskedBody),
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
@@ -131,10 +132,11 @@ pub(super) async fn regenerate(
 pub(super) async fn go_on(
     caller: Caller,
     path: web::Path<(String, String)>,
+    body: MaybeJson<RegenerateReply>,
     conversations: web::Data<Conversations>,
 ) -> ApiResult<HttpResponse> {
     let wanted = || Ok(Wanted::Continue(message_id(&path.1)?));
-    ask(caller, &path.0, wanted, None, &conversations).await
+    ask(caller, &path.0, wanted, body.into_inner().response_type, &conversations).await
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]

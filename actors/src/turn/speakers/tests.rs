@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{Attachment, AttachmentKind, Content, RoomDetails, RoomId, UserId};
+use crate::domain::{Attachment, AttachmentKind, Content, Place, RoomDetails, RoomId, UserId};
 use crate::testsuite::{member, room_character};
 
 fn room_of(mode: ReplyMode, names: &[&str]) -> RoomRecord {
