@@ -14,7 +14,9 @@ use greenroom_actors::domain::{CharacterId, MessageId, NodeId, Revision, RoomId,
 use greenroom_actors::engine::{Engine, Ports};
 use greenroom_actors::ports::SystemClock;
 use greenroom_actors::settings::Settings;
-use greenroom_actors::testsuite::{ByteCounter, MemoryFanout, ScriptedGenerator, plans};
+use greenroom_actors::testsuite::{
+    ByteCounter, MemoryFanout, ScriptedGallery, ScriptedGenerator, ScriptedSpeech, plans,
+};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -52,6 +54,8 @@ pub async fn stage() -> Stage {
         tokens: Arc::new(ByteCounter),
         fanout: fanout.clone(),
         clock: Arc::new(SystemClock),
+        speech: Arc::new(ScriptedSpeech::default()),
+        gallery: Arc::new(ScriptedGallery::default()),
     };
     let engine = Engine::start(settings, ports).await.unwrap();
     let characters = Characters::new(pool.clone());

@@ -3,8 +3,8 @@
 
 use greenroom::postgres::rows::{self, MESSAGE_COLUMNS};
 use greenroom_actors::domain::{
-    Attachment, AttachmentKind, CharacterId, Content, Emoji, Into, Message, MessageId, Reaction, RoomId,
-    RoomMember, Sender, UserId, Visibility,
+    Attachment, AttachmentKind, CharacterId, Content, Emoji, Into, Message, MessageId, Place, Reaction,
+    RoomId, RoomMember, Sender, UserId, Visibility,
 };
 use greenroom_actors::ports::{
     Amend, Archive, Ask, Change, Entry, EntryKind, OpenTurn, Outcome, TakeUp, TurnEnd,
@@ -56,12 +56,13 @@ async fn exchange(node: &Node, room: RoomId, user: UserId) -> OpenTurn {
 async fn what_a_message_carries_comes_back() {
     let (node, room, user) = Node::start_with_room().await;
     let attachment = Attachment {
-        url: "https://example.com/a.webp".into(),
+        place: Place::Url("https://example.com/a.webp".into()),
         kind: AttachmentKind::Image,
         mime: Some("image/webp".into()),
         duration_ms: None,
         width: Some(640),
         height: Some(480),
+        item: None,
     };
     let mut picture = say(user, "a");
     picture.attachment = Some(attachment.clone().into());
