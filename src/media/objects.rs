@@ -60,6 +60,7 @@ impl Objects {
     pub fn local(folder: &FilePath) -> Result<Self, ObjectError> {
         std::fs::create_dir_all(folder)
             .map_err(|error| ObjectError::Store(format!("{}: {error}", folder.display())))?;
+        clear_unfinished(folder);
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true).with_automatic_cleanup(true);
         Ok(Self { store: Arc::new(store) })
     }
@@ -145,6 +146,23 @@ impl Objects {
     }
 }
 
+/// Takes away what a server that died was writing: the store writes to a name with `#`, which no key has, and renames.
+fn clear_unfinished(folder: &FilePath) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => clear_unfinished(&path),
+            Ok(kind) if kind.is_file() && entry.file_name().to_string_lossy().contains('#') => {
+                if let Err(error) = std::fs::remove_file(&path) {
+                    tracing::warn!(%error, file = %path.display(), "an unfinished file cannot be taken away");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 fn path(key: &ObjectKey) -> Path {
     // Nothing in a key has to be encoded.
     Path::from(key.as_str())
@@ -194,6 +212,17 @@ mod tests {
         objects.delete(&key).await.unwrap();
         assert!(matches!(objects.stat(&key).await, Err(ObjectError::NotFound)));
         assert_eq!(files(folder.path()), 0);
+    }
+
+    #[test]
+    fn what_a_dead_server_was_writing_is_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let within = folder.path().join("content/1");
+        std::fs::create_dir_all(&within).unwrap();
+        std::fs::write(within.join("a.mp3"), b"whole").unwrap();
+        std::fs::write(within.join("b.mp3#1"), b"ha").unwrap();
+        Objects::local(folder.path()).unwrap();
+        assert_eq!(files(folder.path()), 1);
     }
 
     #[tokio::test]
