@@ -20,8 +20,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{Audio, ProviderDesk, Providers, Tokens};
+use crate::ai::{AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, Providers, Tokens};
 use crate::audit::Audit;
+use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::config::{Config, Logging};
@@ -34,13 +35,15 @@ use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
 use crate::postgres::archive::{OtherNodes, PostgresArchive};
-use crate::postgres::journal::PostgresJournal;
+use crate::postgres::drafts::PostgresDrafts;
+use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend};
+use crate::summaries::{Summarizer, Wishes};
 use crate::voices::{Shows, Voice};
 use crate::{
-    accounts, ai, audit, cache, characters, control, conversations, http, jobs, media, memory, outbound,
-    realtime,
+    accounts, ai, audit, billing, cache, characters, control, conversations, http, jobs, media, memory,
+    outbound, realtime,
 };
 use greenroom_actors::session::CloseCode;
 
@@ -50,7 +53,9 @@ pub use seeding::{seed, unseed};
 const API: &[Routes] = &[
     accounts::routes,
     ai::routes,
+    ai::dead_routes,
     audit::routes,
+    billing::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -61,6 +66,9 @@ const API: &[Routes] = &[
 /// What is mounted at `/`.
 const ROOT: &[Routes] =
     &[ai::pages, cache::routes, conversations::pages, jobs::pages, media::routes, realtime::routes];
+
+/// How old a copy of what a character remembers may be where other nodes may write to the same database.
+const MEMORIES_FRESH_SHARED: Duration = Duration::from_secs(2);
 
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
@@ -114,7 +122,7 @@ impl App {
         tracing::info!("{seeded}");
 
         // The engine and its outside.
-        let settings = config.engine_settings();
+        let mut settings = config.engine_settings();
         let plans = settings.plans.clone();
         let name = format!("{}:{}", config.server.host, config.server.port);
         let beat = config.database.node_beat();
@@ -123,6 +131,10 @@ impl App {
             Some(_) => OtherNodes::Gone,
             None => OtherNodes::Leased(config.database.node_dead_after()),
         };
+        if others != OtherNodes::Gone {
+            // Nobody tells this node what a character learned on another one.
+            settings.turn.memories_fresh = settings.turn.memories_fresh.min(MEMORIES_FRESH_SHARED);
+        }
         let hub = Hub::new(config.realtime_settings());
         let providers = Providers::new(&config.ai)?
             .read_every(settings.turn.delta_merge)
@@ -134,17 +146,31 @@ impl App {
         let media = Media::new(Objects::local(&media::folder(&config.data_dir))?, pool.clone());
         let gates = Gates::new(accounts.clone(), config.clone());
         let audio = Audio::new(providers.clone(), config.speech.clone());
+        let wishes = Wishes::new(pool.clone());
+        let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
+        let archive = Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others));
+        let estimates = Estimates::new(archive.clone(), settings.turn.prompt.clone(), &config.ai);
         let ports = Ports {
-            archive: Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others)),
+            archive,
             journal: Arc::new(
                 PostgresJournal::new(database.connector(), node).keeping(settings.turn.memories_max),
             ),
-            generator: Arc::new(providers.clone()),
+            drafts: Arc::new(PostgresDrafts::new(&database.connector())),
+            charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
+            generator: Arc::new(answers.clone()),
             tokens: Arc::new(Tokens::default()),
             fanout: Arc::new(hub.clone()),
             clock: Arc::new(SystemClock),
             speech: Arc::new(Voice::new(audio.clone(), config.speech.clone(), media.clone())),
             gallery: Arc::new(Shows::new(pool.clone(), gates.clone())),
+            summaries: Arc::new(wishes.clone()),
+        };
+        let summarizer = Summarizer {
+            wishes,
+            archive: ports.archive.clone(),
+            generator: ports.generator.clone(),
+            tokens: ports.tokens.clone(),
+            max_tokens: settings.turn.prompt.summary_max_tokens,
         };
         let mut settings = settings;
         if !(config.speech.transcribe && audio.listens()) {
@@ -156,8 +182,7 @@ impl App {
         // The features around it.
         let tokens = accounts.tokens().clone();
         let characters = Characters::open(pool.clone(), &config.characters);
-        characters.on_changed(tasks::character_changed(&engine, &hub));
-        let memories = Memories::new(pool.clone());
+        let memories = Memories::new(pool.clone(), engine.clone());
         let told = hub.clone();
         let conversations = Conversations::new(
             pool.clone(),
@@ -167,6 +192,7 @@ impl App {
             config.conversation_settings(),
             Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
         );
+        characters.on_changed(tasks::character_changed(&engine, &hub, &conversations));
         let last_seen = LastSeen::new(pool.clone());
         hub.attach(Arc::new(LiveBackend {
             epoch: database.epoch(),
@@ -181,16 +207,22 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
-        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates));
-        let caches = Caches::new(characters.caches().into_iter().chain([gates.cache()]).collect());
+        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates, &conversations));
+        let further = [gates.cache(), conversations.cache(), answers.cache()];
+        let caches = characters.caches().into_iter().chain(further);
+        let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
         let people = People::new(accounts.clone());
+        let ledger = Ledger::new(pool.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
+        let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
         ai::describe_metrics();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
+        handlers.push(ledger::sweep_handler(&ledger));
         handlers.extend(accounts.handlers());
+        handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(media.handlers());
@@ -198,6 +230,7 @@ impl App {
             handlers.extend(tasks::listener(&config, &audio, &media, &engine, &pool)?.handlers());
         }
         handlers.extend(outbound.handlers(pool.clone()));
+        handlers.extend(summarizer.handlers());
         let outbox = Outbox::new(outbound, pool.clone());
         let jobs = Jobs::start(
             pool.clone(),
@@ -213,10 +246,13 @@ impl App {
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
         jobs.repeat(media::SWEEP);
+        jobs.repeat(ledger::SWEEP);
+        AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
         let audit = Audit::new(pool.clone());
+        let dead_replies = DeadReplies::new(pool.clone(), conversations.clone(), audit.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
         let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
         let counted = hub.clone();
@@ -247,13 +283,17 @@ impl App {
                     .app_data(web::Data::new(engine.clone()))
                     .app_data(web::Data::new(accounts.clone()))
                     .app_data(web::Data::new(audit.clone()))
+                    .app_data(web::Data::new(ledger.clone()))
                     .app_data(web::Data::new(characters.clone()))
                     .app_data(web::Data::new(gates.clone()))
                     .app_data(web::Data::new(caches.clone()))
                     .app_data(web::Data::new(conversations.clone()))
                     .app_data(web::Data::new(providers.clone()))
+                    .app_data(web::Data::new(usage.clone()))
+                    .app_data(web::Data::new(estimates.clone()))
                     .app_data(web::Data::new(desk.clone()))
                     .app_data(web::Data::new(control.clone()))
+                    .app_data(web::Data::new(dead_replies.clone()))
                     .app_data(web::Data::new(jobs.clone()))
                     .app_data(web::Data::new(media.clone()))
                     .app_data(web::Data::new(memories.clone()))

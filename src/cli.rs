@@ -4,6 +4,7 @@
 mod check;
 mod env;
 mod health;
+mod ledger;
 mod seed;
 
 use std::future::Future;
@@ -56,6 +57,11 @@ enum Command {
         #[arg(long, value_name = "URL")]
         url: Option<String>,
     },
+    /// Look after the credit ledger
+    Ledger {
+        #[command(subcommand)]
+        command: ledger::Command,
+    },
     /// Print the OpenAPI description of the HTTP interface
     Openapi,
 }
@@ -77,6 +83,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Migrate => run_on(1, migrate(config)),
         Command::Seed(seed) => run_on(1, seed::run(config, seed)),
         Command::Health { url } => run_on(1, health::run(config, url)),
+        Command::Ledger { command } => run_on(1, ledger::run(config, command)),
         Command::Openapi => unreachable!("done above"),
     }
 }

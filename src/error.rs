@@ -202,7 +202,9 @@ pub fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::ContentInvalid
         | RefusalCode::ContentRefused => StatusCode::BAD_REQUEST,
         RefusalCode::Unauthenticated => StatusCode::UNAUTHORIZED,
-        RefusalCode::QuotaExceeded | RefusalCode::PremiumRequired => StatusCode::PAYMENT_REQUIRED,
+        RefusalCode::QuotaExceeded | RefusalCode::OutOfCredits | RefusalCode::PremiumRequired => {
+            StatusCode::PAYMENT_REQUIRED
+        }
         RefusalCode::Forbidden => StatusCode::FORBIDDEN,
         RefusalCode::NotFound => StatusCode::NOT_FOUND,
         RefusalCode::Conflict => StatusCode::CONFLICT,

@@ -11,7 +11,8 @@ use greenroom::ai::{ProviderState, Providers};
 use greenroom::config::{AiSettings, ProviderKind, ProviderSettings};
 use greenroom_actors::domain::{Finish, ModelChoice, Purpose, TokenUsage, UserId};
 use greenroom_actors::ports::{
-    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PromptMessage, PromptRole,
+    Attempt, Freshness, GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PromptMessage,
+    PromptRole,
 };
 use greenroom_actors::testsuite::character;
 use provider::{Act, Provider};
@@ -57,6 +58,7 @@ fn request(change: impl FnOnce(&mut ModelChoice)) -> Arc<GenerateRequest> {
         temperature: character.model.temperature,
         stop: Vec::new(),
         purpose: Purpose::Reply,
+        freshness: Freshness::Any,
         character: Arc::new(character),
     })
 }

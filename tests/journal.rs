@@ -6,6 +6,8 @@ mod database;
 mod changes;
 #[path = "journal/memories.rs"]
 mod memories;
+#[path = "journal/drafts.rs"]
+mod drafts;
 #[path = "journal/faults.rs"]
 mod faults;
 #[path = "journal/fixture.rs"]
@@ -109,8 +111,9 @@ async fn a_reply_becomes_a_message_and_ends_its_turn_once() {
     let asked = ask(room, user, "a");
     put(&mut lane, entry(room, &asked)).await;
     let turn = &asked.turns[0];
+    let end = close(turn, said());
     for _ in 0..2 {
-        assert_eq!(revision(&put(&mut lane, close(turn, said())).await), 2);
+        assert_eq!(revision(&put(&mut lane, end.clone()).await), 2);
     }
     let history =
         node.archive(greenroom::postgres::archive::OtherNodes::Gone).history(room, 0, 9, 9).await.unwrap();

@@ -4,7 +4,7 @@
  *
  * Addresses: `#/` characters, `#/characters/<slug>` one of them, `#/c/<id>[/<offset>]` a conversation (at a place of its log),
  * `#/public[/<category>]`, `#/search[/<words>]`, `#/deleted`, `#/account[/<part>]`, `#/admin`, `#/admin/characters[/<slug>]`
- * (`new` makes one); from mails `#/reset/<token>`, `#/verified` and `#/verify-failed`.
+ * (`new` makes one), `#/admin/ai[/<part>]`; from mails `#/reset/<token>`, `#/verified` and `#/verify-failed`.
  *
  * Stable `data-testid`s, for tests from outside:
  *   door            signin-form, signin-name, signin-email, signin-username, signin-display-name, signin-password,
@@ -36,19 +36,24 @@
  *   conversations   public-link, public-search, public-sort, public-category, public-conversation (data-slug), search-link,
  *                   search, search-scope, search-sort, deleted-link, deleted-conversation, restore
  *   overlays        toast (data-level), confirm, confirm-accept, confirm-cancel
- *   account         account-tab-<part>, account-usage, profile-<field>, profile-submit, email-verified, email-unverified,
+ *   account         account-tab-<part>, account-usage, credits, credit-history, profile-<field>, profile-submit, email-verified, email-unverified,
  *                   resend-verification, password-current, password-new, password-submit, devices, end-session, logout-all,
  *                   api-keys, key-name, key-submit, key-value, revoke-key, history, export, leave-sure, leave-password,
  *                   leave-submit
  *   admin           characters-link, admin-character, admin-new-character, import-drop, import-file, import-preview,
  *                   import-confirm, editor-part-<part>, editor-<field>, editor-save, editor-delete, export-<v2|v3|png>,
- *                   lore-entry, lore-add, admin-tab-<part>, queues-link, people-q, person, person-open, outbox, audit, kick-button, broadcast-title, broadcast-body, broadcast-send, drain-button
+ *                   lore-entry, lore-add, admin-tab-<part>, queues-link, people-q, person, person-open, outbox, audit, kick-button, broadcast-title,
+ *                   broadcast-body, broadcast-send, drain-button
+ *   AI              ai-link, ai-tab-<part>, ai-providers, provider (data-provider), provider-power, provider-drain, ai-usage-span,
+ *                   ai-usage-measure, ai-usage-group, ai-usage-totals, ai-usage, bench-character, bench-message, bench-submit,
+ *                   bench-reply, bench-prompt, dead-replies, dead-reply, dead-reply-retry
  */
 import { Api, mayBeSignedIn } from "./api.js";
 import { GreenroomClient } from "./client.js";
 import { State } from "./state.js";
 import { AccountView } from "./ui/account/account.js";
 import { AdminView } from "./ui/admin/admin.js";
+import { AiView } from "./ui/admin/ai/ai.js";
 import { EditorView } from "./ui/admin/characters/editor.js";
 import { AdminCharactersView } from "./ui/admin/characters/list.js";
 import { CharactersView } from "./ui/characters/gallery.js";
@@ -179,6 +184,7 @@ class Session {
     if (name === "deleted") return new DeletedView(context);
     if (name === "account") return new AccountView(context, id);
     if (name === "admin" && admin && id === "characters") return more ? new EditorView(context, more) : new AdminCharactersView(context);
+    if (name === "admin" && admin && id === "ai") return new AiView(context, more);
     if (name === "admin" && admin) return new AdminView(context);
     return new CharactersView(context);
   }

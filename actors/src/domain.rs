@@ -12,9 +12,9 @@ mod memory;
 mod character;
 mod plan;
 
-pub use ai::{AiCall, BackEnd, CallOutcome, Counted, Price, Purpose};
+pub use ai::{AiCall, BackEnd, CallOutcome, Counted, Price, Purpose, Trouble};
 pub use attachment::{Attachment, AttachmentKind, GalleryItem, ItemRank, Place, kind_of};
-pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice};
+pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice, ResponseCache};
 pub use ids::{CharacterId, MemoryId, MessageId, NodeId, RoomId, SessionId, UserId};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 pub use memory::{FACT_MAX_CHARS, Fact, FactError, Memory};

@@ -10,14 +10,18 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::completion::{self, Completing, Completion};
+use crate::copies::Copies;
+pub use crate::copies::CopyNumbers;
 use crate::directory::{Directory, NotTaken};
 use crate::domain::{CharacterId, Message, MessageId, MessageKind, Revision, RoomId, Usage, UserId};
+use crate::drafts::Drafts;
 use crate::journal::Journal;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
-    Archive, Clock, Fanout, Gallery, Generator, JournalStore, OpenTurn, Speech, StoreError, TakeUp,
-    TokenCounter,
+    Archive, Charges, Clock, DraftStore, Fanout, Gallery, Generator, JournalStore, Speech, StoreError,
+    Summaries, TakeUp, TakenUp, TokenCounter,
 };
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
@@ -38,12 +42,15 @@ const DRAIN_FLUSH: Duration = Duration::from_secs(2);
 pub struct Ports {
     pub archive: Arc<dyn Archive>,
     pub journal: Arc<dyn JournalStore>,
+    pub drafts: Arc<dyn DraftStore>,
+    pub charges: Arc<dyn Charges>,
     pub generator: Arc<dyn Generator>,
     pub tokens: Arc<dyn TokenCounter>,
     pub fanout: Arc<dyn Fanout>,
     pub clock: Arc<dyn Clock>,
     pub speech: Arc<dyn Speech>,
     pub gallery: Arc<dyn Gallery>,
+    pub summaries: Arc<dyn Summaries>,
 }
 
 /// A part of the actor tree, for the console.
@@ -87,6 +94,10 @@ pub struct EngineSnapshot {
     pub journal: JournalSnapshot,
     /// Replies under way or waiting in rooms.
     pub turns: usize,
+    /// Ends of logs that rooms keep for prompts; held are rooms.
+    pub tails: CopyNumbers,
+    /// What characters remember of people; held are sets of facts.
+    pub memories: CopyNumbers,
 }
 
 /// What all actors of one engine share.
@@ -95,9 +106,14 @@ pub(crate) struct Context {
     pub ports: Ports,
     pub pool: Pool,
     pub journal: Journal,
+    pub drafts: Drafts,
     pub rooms: Arc<Directory<Room>>,
     pub users: Arc<Directory<User>>,
     pub personas: Arc<Directory<Persona>>,
+    /// What prompts are made of and is kept in memory.
+    pub copies: Arc<Copies>,
+    /// Where tasks run that are nobody's children.
+    pub runtime: Handle,
     /// Replies running or waiting on this node.
     pub turns_open: Arc<AtomicUsize>,
     draining: AtomicBool,
@@ -126,12 +142,16 @@ impl Engine {
         let idle = settings.room.idle;
         let pool = Pool::start(settings.pool.clone(), ports.generator.clone()).await?;
         let journal = Journal::start(&ports.journal, &settings.journal);
+        let drafts = Drafts::start(ports.drafts.clone(), &settings.turn);
         let context = Arc::new(Context {
             pool,
             journal,
+            drafts,
             rooms: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
             users: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
-            personas: Arc::new(Directory::new(runtime, restarts_max, window)),
+            personas: Arc::new(Directory::new(runtime.clone(), restarts_max, window)),
+            copies: Arc::new(Copies::new(settings.turn.memories_fresh)),
+            runtime,
             turns_open: Arc::default(),
             draining: AtomicBool::new(false),
             settings,
@@ -226,9 +246,21 @@ impl Engine {
         usage.await.unwrap_or_else(|_| Err(Refusal::new(RefusalCode::Internal, "something went wrong here")))
     }
 
+    /// An answer outside of every room, metered as a message to that character. Answers when it is under way, that is
+    /// when it has been counted; dropping it ends the work upstream.
+    pub async fn complete(&self, asked: Completion) -> Result<Completing, Refusal> {
+        completion::begin(&self.context, asked).await
+    }
+
     /// A user's plan or time zone was changed: the next use loads it anew.
     pub fn user_changed(&self, user: UserId) {
+        self.context.copies.forget_person(user);
         self.context.users.send_if_live(user, UserMsg::Reload);
+    }
+
+    /// The user changed what characters remember of them, or had it forgotten: it counts from the next reply on.
+    pub fn memories_changed(&self, user: UserId) {
+        self.context.copies.forget_person(user);
     }
 
     /// A character was changed: the next reply is made from what it now is.
@@ -248,16 +280,18 @@ impl Engine {
         self.context.rooms.tell_all(|| RoomMsg::Cast { character, now: None });
     }
 
-    /// Takes up the replies of nodes that died; answers how many.
+    /// Takes up the replies of nodes that died; answers how many. What was counted for answers outside of rooms that died
+    /// with their node is given back.
     pub async fn recover(&self) -> Result<usize, StoreError> {
+        completion::give_back(&self.context).await?;
         let mut taken = 0;
         loop {
             let turns = self.context.ports.archive.take_up(TakeUp::DeadNodes, TAKE_UP_BATCH).await?;
             let last = turns.len() < TAKE_UP_BATCH;
             taken += turns.len();
-            let mut rooms: HashMap<RoomId, Vec<OpenTurn>> = HashMap::new();
-            for turn in turns {
-                rooms.entry(turn.room).or_default().push(turn);
+            let mut rooms: HashMap<RoomId, Vec<TakenUp>> = HashMap::new();
+            for taken in turns {
+                rooms.entry(taken.turn.room).or_default().push(taken);
             }
             for (room, turns) in rooms {
                 self.tell(room, RoomMsg::TakeUp(turns));
@@ -279,7 +313,18 @@ impl Engine {
             pool: self.context.pool.snapshot(),
             journal: self.context.journal.snapshot(),
             turns: self.context.turns_open.load(Relaxed),
+            tails: self.context.copies.tails.numbers(),
+            memories: self.context.copies.memories.numbers(),
         }
+    }
+
+    /// The messages that a live room keeps for its prompts, and the revision above which these are all that stand: for
+    /// tests.
+    #[cfg(any(test, feature = "testsuite"))]
+    pub async fn tail(&self, room: RoomId) -> Option<(Vec<Arc<Message>>, Revision)> {
+        let (answer, tail) = oneshot::channel();
+        self.context.rooms.send_if_live(room, RoomMsg::Tail(answer));
+        tail.await.ok().flatten()
     }
 
     /// Makes the room's actor panic: for tests of supervision.
@@ -310,6 +355,10 @@ impl Engine {
         // With the database away there is nothing to wait for: what is not acked was promised to nobody.
         let _ = tokio::time::timeout(DRAIN_FLUSH, self.context.journal.flush()).await;
         let unfinished = self.context.turns_open.load(Relaxed);
+        if unfinished > 0 {
+            // Who takes them up goes on from all that was said.
+            let _ = tokio::time::timeout(DRAIN_FLUSH, self.context.drafts.flush(None)).await;
+        }
         for supervisor in self.supervisors.iter() {
             supervisor.drain_children_and_wait(Some(DRAIN_FLUSH)).await;
             let _ = supervisor.stop_and_wait(None, Some(DRAIN_FLUSH)).await;

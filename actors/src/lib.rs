@@ -13,10 +13,13 @@ mod turn;
 mod user;
 pub mod journal;
 mod persona;
+mod copies;
 pub mod prompt;
 pub mod pool;
+pub mod completion;
 mod directory;
 mod supervisor;
+mod drafts;
 pub mod engine;
 #[cfg(any(test, feature = "testsuite"))]
 pub mod testsuite;

@@ -8,13 +8,16 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use crate::directory::{Lodging, Mailbox, Resident};
-use crate::domain::{CharacterId, FailureCode, Memory, Message, Sender, UserId};
+use crate::domain::{CharacterId, FailureCode, Memory, Revision, Sender, UserId};
 use crate::engine::Context;
-use crate::ports::{GenerateRequest, PromptMessage, PromptRole, RoomRecord};
-use crate::prompt::{self, Asked, Script};
+use crate::ports::{Freshness, GenerateRequest, PromptMessage, PromptRole, RoomRecord};
+use crate::prompt::{self, Asked, Older, Script};
+use crate::room::tail::{History, Reach};
 
 pub(crate) enum PersonaMsg {
     Compose(Ask),
+    /// One for a program, with what it says of itself.
+    ComposeFor(Ask, Arc<str>),
     /// The character was changed: load it anew before the next prompt.
     Changed,
     Passivate,
@@ -26,13 +29,24 @@ pub(crate) struct Ask {
     pub user_name: String,
     /// What the people and characters of the room are called.
     pub names: Arc<Names>,
-    /// Oldest first, ending with the asking message, or with what the character is to go on from.
-    pub history: Vec<Message>,
+    /// Ends with the asking message, or with what the character is to go on from.
+    pub history: History,
+    /// The character was there from behind this revision on.
+    pub since: Revision,
     /// An instruction behind all that.
     pub cue: Option<&'static str>,
+    pub freshness: Freshness,
     /// What the character may know here, oldest first.
-    pub memories: Vec<Memory>,
-    pub answer: oneshot::Sender<Result<Arc<GenerateRequest>, FailureCode>>,
+    pub memories: Arc<[Memory]>,
+    pub answer: oneshot::Sender<Result<Made, FailureCode>>,
+}
+
+/// What came of an [`Ask`].
+pub(crate) enum Made {
+    /// The prompt; and up to where older turns should be summarised, where it tells some of them in no way.
+    Ready(Arc<GenerateRequest>, Option<Revision>),
+    /// The prompt has room for more history than was given.
+    Short,
 }
 
 /// What the members and characters of a room are called. Who has left is nobody in particular.
@@ -44,6 +58,15 @@ impl Names {
         let members = room.members.iter().map(|one| (Sender::User(one.id), one.display_name.clone()));
         let cast = room.characters.iter().map(|one| (Sender::Character(one.id), one.name.clone()));
         Self(members.chain(cast).collect())
+    }
+
+    /// The only one, where one person is alone with characters.
+    pub fn only_person(&self) -> Option<UserId> {
+        let mut people = self.0.iter().filter_map(|(sender, _)| match sender {
+            Sender::User(user) => Some(*user),
+            Sender::Character(_) => None,
+        });
+        people.next().filter(|_| people.next().is_none())
     }
 
     fn get(&self, sender: Sender) -> Option<String> {
@@ -97,10 +120,18 @@ impl Actor for Persona {
             PersonaMsg::Compose(ask) => {
                 state.mailbox.handled();
                 let composed = match self.script(state).await {
-                    Ok(script) => Ok(Arc::new(self.compose(&script, &ask))),
+                    Ok(script) => Ok(self.compose(&script, &ask, None)),
                     Err(code) => Err(code),
                 };
                 // The turn may have been stopped meanwhile.
+                let _ = ask.answer.send(composed);
+            }
+            PersonaMsg::ComposeFor(ask, program) => {
+                state.mailbox.handled();
+                let composed = match self.script(state).await {
+                    Ok(script) => Ok(self.compose(&script, &ask, Some(&program))),
+                    Err(code) => Err(code),
+                };
                 let _ = ask.answer.send(composed);
             }
             PersonaMsg::Changed => {
@@ -135,7 +166,7 @@ impl Persona {
         }
     }
 
-    fn compose(&self, script: &Script, ask: &Ask) -> GenerateRequest {
+    fn compose(&self, script: &Script, ask: &Ask, program: Option<&str>) -> Made {
         let record = script.record();
         let names = |sender: Sender| match sender {
             Sender::Character(id) if id == record.id => Some(record.name.clone()),
@@ -145,15 +176,28 @@ impl Persona {
         let asked = Asked {
             user: ask.user,
             user_name: &ask.user_name,
-            history: &ask.history,
+            history: &ask.history.messages,
             names: &names,
             memories: &ask.memories,
         };
         let settings = &self.context.settings.turn.prompt;
-        let mut request = prompt::compose(script, &asked, settings, &*self.context.ports.tokens);
-        // Far shorter than the margin that the prompt leaves.
-        let cue = ask.cue.map(|cue| PromptMessage { role: PromptRole::System, content: cue.to_owned() });
-        request.messages.extend(cue);
-        request
+        let counter = &*self.context.ports.tokens;
+        if let Some(program) = program {
+            let request = prompt::compose_for_program(script, &asked, program, settings, counter);
+            return Made::Ready(cued(request, ask), None);
+        }
+        let older = Older { since: ask.since, from: ask.history.from, summary: ask.history.summary.get() };
+        let compiled = prompt::compile(script, &asked, older, settings, counter);
+        if compiled.takes_more && ask.history.reach == Reach::Part {
+            return Made::Short;
+        }
+        Made::Ready(cued(compiled.request, ask), compiled.summary_wanted)
     }
+}
+
+/// With the last instruction behind it, which is far shorter than the margin that the prompt leaves.
+fn cued(mut request: GenerateRequest, ask: &Ask) -> Arc<GenerateRequest> {
+    let cue = ask.cue.map(|cue| PromptMessage { role: PromptRole::System, content: cue.to_owned() });
+    request.messages.extend(cue);
+    Arc::new(GenerateRequest { freshness: ask.freshness, ..request })
 }

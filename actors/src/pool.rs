@@ -1,15 +1,17 @@
 //! The AI-worker pool: decides which reply is generated when, and sees each one to its end.
 //!
 //! It is a `ractor::factory` whose workers run one job each. Its own parts: the order in which jobs wait ([`queue`]),
-//! the counts that bound it ([`book`]), the job's ticket, which reports an end whatever happens ([`ticket`]), and the
-//! tries of one job ([`worker`]). It holds no text and knows no provider: that is the [`Generator`]'s.
+//! the counts that bound it ([`book`]), the job's ticket, which reports an end whatever happens ([`ticket`]), the tries of
+//! one job ([`worker`], [`course`]), and the seam where one try goes on from another ([`seam`]). It holds no text and knows no provider: that is the [`Generator`]'s.
 //!
 //! Limits: at most `workers` jobs run and `queue_max` wait behind them; at most `per_user` of one user run; the events
 //! of one job are bounded, so a slow turn slows its own stream only.
 
 mod bill;
 mod book;
+mod course;
 mod queue;
+mod seam;
 mod ticket;
 mod worker;
 #[cfg(test)]
@@ -26,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::bill::Bill;
 use self::book::Book;
+pub(crate) use self::course::RESTARTS_MAX;
 use self::queue::{AgedQueue, PoolRouter};
 use self::ticket::Ticket;
 use self::worker::PoolWorker;
@@ -45,6 +48,8 @@ pub struct Job {
     pub request: Arc<GenerateRequest>,
     /// Cancelled when the turn ends: the worker then ends the stream upstream at once.
     pub cancel: CancellationToken,
+    /// What an earlier holder of the turn had let be said: it is to go on from there.
+    pub so_far: Option<Arc<str>>,
     /// What it cost, for the turn to read when it ends.
     pub bill: Bill,
 }
@@ -55,10 +60,12 @@ pub enum PoolEvent {
     /// A worker has it.
     Thinking,
     Text(String),
+    /// What was said so far is void; the text that follows begins anew.
+    Restarted,
     Done {
         finish: Finish,
     },
-    /// After the last try, or in the middle of the text.
+    /// After the last try. What was said until then stands.
     Failed {
         code: FailureCode,
     },

@@ -2,19 +2,25 @@
 //! `src/` (`postgres/`, `ai/`, `realtime/`), the in-memory ones in `testsuite/`.
 
 mod archive;
+mod charges;
+mod drafts;
 mod journal_store;
 mod generator;
 mod voice;
 
 use jiff::Timestamp;
 
-use crate::domain::{Revision, RoomId, SessionId, UserId};
+use crate::domain::{CharacterId, Revision, RoomId, SessionId, UserId};
 use crate::protocol::{RoomEvent, UserEvent};
 
-pub use archive::{Answered, Archive, OpenTurn, RoomRecord, TakeUp, UserRecord};
+pub use archive::{
+    Answered, Archive, OpenTurn, RoomRecord, StoredSummary, Summary, TakeUp, TakenUp, UserRecord,
+};
+pub use charges::{Charge, ChargeEnd, Charged, Charges, Closing};
+pub use drafts::{Draft, DraftCall, DraftStore, NewDraft};
 pub use generator::{
-    Attempt, Chosen, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry, Opened, Piece,
-    PieceStream, PromptMessage, PromptRole, Start, TokenCounter,
+    Attempt, Chosen, Freshness, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry,
+    Opened, Piece, PieceStream, PromptMessage, PromptRole, Start, TokenCounter,
 };
 pub use journal_store::{
     Amend, Ask, Change, CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome,
@@ -42,6 +48,25 @@ pub trait Fanout: Send + Sync + 'static {
     /// The room's actor started anew after a crash and its log stands at `head`: a socket that stands before it has
     /// missed something and is closed with "resume".
     fn resync(&self, room: RoomId, head: Revision);
+}
+
+/// Older turns of a room have fallen out of a character's prompts, and no summary tells of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SummaryWish {
+    pub room: RoomId,
+    pub character: CharacterId,
+    /// Whose reply it was noticed at, and who is accounted for the summary.
+    pub user: UserId,
+    /// The character knows what was said after this revision.
+    pub since: Revision,
+    /// What is to be told in short: all up to this revision.
+    pub up_to: Revision,
+}
+
+/// Has summaries made, in the background. Called at each prompt that lacks one: must not block, and must see to it that a
+/// summary is not made again and again.
+pub trait Summaries: Send + Sync + 'static {
+    fn wanted(&self, wish: SummaryWish);
 }
 
 /// The wall clock, so that tests can hold it.

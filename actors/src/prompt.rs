@@ -2,7 +2,8 @@
 //!
 //! The system message comes first and depends on the character alone, so that it is the same at each turn, in each room
 //! and for each user, and a provider's prompt cache holds it. What people wrote never gets into a system message. The
-//! history follows within the token budget, oldest dropped first. What changes from turn to turn stands behind all
+//! history follows within the token budget, oldest dropped first, behind the summary of what it has no room for ([window],
+//! in the role of the notes). What changes from turn to turn stands behind all
 //! that, right before the asked message: the [notes] on the people (in a role of their own), then one system message with
 //! the lore that was brought up and the character's last instructions. The asked message stands last and is always there.
 
@@ -11,24 +12,31 @@ mod dials;
 mod lore;
 mod macros;
 mod notes;
+mod program;
 mod script;
 mod system;
 mod traits;
+mod window;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
-use crate::domain::{AttachmentKind, CharacterRecord, Memory, Message, Purpose, RoomId, Sender, UserId};
-use crate::ports::{GenerateRequest, PromptMessage, PromptRole, TokenCounter};
+use crate::domain::{
+    AttachmentKind, CharacterRecord, Memory, Message, Purpose, Revision, RoomId, Sender, UserId,
+};
+use crate::ports::{Freshness, GenerateRequest, PromptMessage, PromptRole, TokenCounter};
 use crate::settings::PromptSettings;
 use lore::Scan;
 use macros::{Macros, seed_of};
 
 pub use self::lore::runs_as_pattern;
+pub use self::program::compose_for_program;
 pub use self::script::Script;
 pub use self::system::system_prompt;
 pub use self::traits::{Trait, trait_named, traits};
+pub use self::window::Older;
 
 /// What stands for `{{user}}` where a person's own name may not: in system messages.
 const ANYBODY: &str = "the user";
@@ -36,11 +44,11 @@ const ANYBODY: &str = "the user";
 const NAME_MAX_CHARS: usize = 60;
 
 /// What a reply is asked of.
-pub struct Asked<'a> {
+pub struct Asked<'a, M = Message> {
     pub user: UserId,
     pub user_name: &'a str,
     /// Oldest first; ends with the asked message.
-    pub history: &'a [Message],
+    pub history: &'a [M],
     /// What a sender is called; the lines of all but the character are labelled with it once more than one other
     /// speaks in the history.
     pub names: &'a dyn Fn(Sender) -> Option<String>,
@@ -53,22 +61,56 @@ pub struct Asked<'a> {
 /// Tokens of all messages and of the reply together stay below the character's `context_tokens`, as `counter` counts them.
 /// What the injected text may take is set aside whether it is taken or not: how much history there is room for, and so
 /// where the prompt begins, does not hang on what was brought up this time.
-pub fn compose(
+pub fn compose<M: Borrow<Message>>(
     script: &Script,
-    asked: &Asked<'_>,
+    asked: &Asked<'_, M>,
     settings: &PromptSettings,
     counter: &dyn TokenCounter,
 ) -> GenerateRequest {
+    compile(script, asked, Older::default(), settings, counter).request
+}
+
+/// A prompt, and what it has no room for.
+pub struct Compiled {
+    pub request: GenerateRequest,
+    /// All of the history that was given got in, and more of it would be told if it were given.
+    pub takes_more: bool,
+    /// Older turns are told in no way, neither word for word nor in the summary: one that reaches up to this revision would
+    /// tell them, and leave half of what is told now to be told word for word.
+    pub summary_wanted: Option<Revision>,
+}
+
+/// [`compose`], where there may be more than the history that is given.
+pub fn compile<M: Borrow<Message>>(
+    script: &Script,
+    asked: &Asked<'_, M>,
+    older: Older<'_>,
+    settings: &PromptSettings,
+    counter: &dyn TokenCounter,
+) -> Compiled {
+    compile_within(script.budget, script, asked, older, settings, counter)
+}
+
+/// The same within so many tokens.
+fn compile_within<M: Borrow<Message>>(
+    budget: usize,
+    script: &Script,
+    asked: &Asked<'_, M>,
+    older: Older<'_>,
+    settings: &PromptSettings,
+    counter: &dyn TokenCounter,
+) -> Compiled {
     let user_name = label(asked.user_name);
-    let left = script.budget.saturating_sub(script.system_tokens);
+    let left = budget.saturating_sub(script.system_tokens);
     let (injected, set_aside) = inject(script, asked, &user_name, settings, left / 2, counter);
-    let offsets: Vec<_> = asked.history.iter().map(|message| message.offset).collect();
+    let offsets: Vec<_> = asked.history.iter().map(|message| message.borrow().offset).collect();
     let lines = lines(&script.record, &user_name, asked.history, asked.names);
-    let mut lines = budget::latest(lines, &offsets, left - set_aside, counter);
-    let last = lines.pop();
+    let room = window::Room { tokens: left - set_aside, summary: settings.summary_max_tokens };
+    let mut window = window::fitting(lines, &offsets, older, room, counter);
+    let last = window.lines.pop();
     let mut messages = vec![PromptMessage { role: PromptRole::System, content: script.system.clone() }];
-    messages.extend(lines.into_iter().chain(injected).chain(last));
-    GenerateRequest {
+    messages.extend(window.summary.into_iter().chain(window.lines).chain(injected).chain(last));
+    let request = GenerateRequest {
         character: script.record.clone(),
         user: asked.user,
         user_name,
@@ -77,13 +119,15 @@ pub fn compose(
         temperature: script.record.model.temperature,
         stop: Vec::new(),
         purpose: Purpose::Reply,
-    }
+        freshness: Freshness::Any,
+    };
+    Compiled { request, takes_more: window.takes_more, summary_wanted: window.summary_wanted }
 }
 
 /// What stands between the history and the asked message, and the tokens that are set aside for it: `most` or less.
-fn inject(
+fn inject<M: Borrow<Message>>(
     script: &Script,
-    asked: &Asked<'_>,
+    asked: &Asked<'_, M>,
     user_name: &str,
     settings: &PromptSettings,
     most: usize,
@@ -99,11 +143,11 @@ fn inject(
     let for_notes = settings.memory_max_tokens.min(most - fixed - for_lore);
 
     let latest_first: Vec<&str> =
-        asked.history.iter().rev().map(|message| message.content.as_str()).collect();
+        asked.history.iter().rev().map(|message| message.borrow().content.as_str()).collect();
     let own = Sender::Character(script.record.id);
     let scan = Scan {
         latest_first: &latest_first,
-        own_messages: asked.history.iter().filter(|message| message.sender == own).count(),
+        own_messages: asked.history.iter().filter(|message| (*message).borrow().sender == own).count(),
         scan_depth: settings.lore_scan_depth,
         token_budget: for_lore,
     };
@@ -126,16 +170,17 @@ pub const LORE_HEAD: &str = "## What you know of this";
 pub const LAST_HEAD: &str = "## Before you answer";
 
 /// The history in the model's terms: the character's own lines are the assistant's, all others the user's.
-fn lines(
+fn lines<M: Borrow<Message>>(
     record: &CharacterRecord,
     user_name: &str,
-    history: &[Message],
+    history: &[M],
     names: &dyn Fn(Sender) -> Option<String>,
 ) -> Vec<PromptMessage> {
     let own = Sender::Character(record.id);
     let others: BTreeSet<Sender> =
-        history.iter().map(|message| message.sender).filter(|s| *s != own).collect();
-    let said = |message: &Message| {
+        history.iter().map(|message| message.borrow().sender).filter(|s| *s != own).collect();
+    let said = |message: &M| {
+        let message: &Message = message.borrow();
         if message.sender == own {
             // What it spoke or showed it said: a model that reads of files in its own lines writes of them.
             let text = message.content.as_str();

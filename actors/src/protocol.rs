@@ -80,6 +80,8 @@ pub enum Wanted {
     Continue(MessageId),
     /// One's own message changes, and its replies are made anew (or made, if there were none).
     Resend { message: MessageId, content: Content },
+    /// One that failed, once more: by the same character, to the same message. It is asked for on behalf of its asker.
+    Retry { asked: MessageId, character: CharacterId },
 }
 
 #[derive(Clone, Debug)]

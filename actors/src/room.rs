@@ -16,6 +16,7 @@ mod promised;
 mod replies;
 mod marks;
 mod deletion;
+pub(crate) mod tail;
 mod typing;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::directory::{Lodging, Mailbox, Resident};
 use crate::domain::{CharacterId, Message, MessageId, MessageKind, Revision, RoomId, UserId};
 use crate::engine::Context;
 use crate::journal::Committed;
-use crate::ports::{OpenTurn, RoomRecord, StoreError, TakeUp};
+use crate::ports::{RoomRecord, StoreError, TakeUp, TakenUp};
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
 };
@@ -64,6 +65,13 @@ pub(crate) enum RoomMsg {
     },
     /// The journal answers, in the order of the log.
     Committed(Committed),
+    /// A turn has read the end of the log, for the room's tail.
+    TailRead(tail::TailRead),
+    /// A turn has looked for its character's summary of older turns.
+    SummaryRead {
+        character: CharacterId,
+        summary: tail::SummaryCopy,
+    },
     /// A running turn tells.
     Turn {
         turn: MessageId,
@@ -94,7 +102,7 @@ pub(crate) enum RoomMsg {
     },
     OpenReplies(oneshot::Sender<Vec<OpenReply>>),
     /// Replies of a node that died are this room's now.
-    TakeUp(Vec<OpenTurn>),
+    TakeUp(Vec<TakenUp>),
     /// A character has another name or answers in another way, or is gone (`None`), wherever it plays.
     Cast {
         character: CharacterId,
@@ -103,6 +111,9 @@ pub(crate) enum RoomMsg {
     /// Commands that wait too long are answered `outcome_unknown`.
     Overdue,
     Passivate,
+    /// For tests: the tail as it is.
+    #[cfg(any(test, feature = "testsuite"))]
+    Tail(oneshot::Sender<Option<(Vec<Arc<Message>>, Revision)>>),
     /// For tests of supervision.
     #[cfg(any(test, feature = "testsuite"))]
     Crash,
@@ -125,6 +136,7 @@ pub(crate) struct State {
     replies: replies::Replies,
     marks: marks::Marks,
     typists: typing::Typists,
+    tail: tail::Tail,
     deletion: Option<(Ticket, Responder<Revision>)>,
     /// An `Overdue` is on its way.
     watched: bool,
@@ -212,6 +224,8 @@ impl Actor for Room {
         if lodging.after_crash {
             // What the predecessor had appended is in the log before the log is read.
             self.context.journal.barrier(id).await;
+            // And what its replies had said is kept before they are taken up.
+            self.context.drafts.flush(Some(id)).await;
         }
         let record = match self.context.ports.archive.room(id).await {
             Ok(Some(record)) => Ok(record),
@@ -242,6 +256,7 @@ impl Actor for Room {
             replies: replies::Replies::new(self.context.turns_open.clone()),
             marks: marks::Marks::default(),
             typists: typing::Typists::default(),
+            tail: tail::Tail::new(self.context.copies.clone()),
             deletion: None,
             watched: false,
         })
@@ -276,6 +291,8 @@ impl Actor for Room {
             RoomMsg::Reserved { ticket, outcome } => self.on_reserved(&myself, state, ticket, outcome),
             RoomMsg::Found { ticket, found } => self.on_found(&myself, state, ticket, found),
             RoomMsg::Committed(committed) => self.on_committed(&myself, state, committed),
+            RoomMsg::TailRead(read) => state.tail.fill(read, &self.context.settings.turn),
+            RoomMsg::SummaryRead { character, summary } => state.tail.summary_read(character, summary),
             RoomMsg::Turn { turn, news } => self.on_turn_news(&myself, state, turn, news),
             RoomMsg::Read { user, read_offset, responder } => {
                 state.mailbox.handled();
@@ -313,6 +330,11 @@ impl Actor for Room {
                 if !state.has_work() && self.context.rooms.leave(state.id) {
                     let _ = myself.drain();
                 }
+            }
+            #[cfg(any(test, feature = "testsuite"))]
+            RoomMsg::Tail(answer) => {
+                state.mailbox.handled();
+                let _ = answer.send(state.tail.shown());
             }
             #[cfg(any(test, feature = "testsuite"))]
             RoomMsg::Crash => panic!("asked to crash"),

@@ -48,12 +48,22 @@ pub struct RoomSettings {
 pub struct TurnSettings {
     /// Text that arrives within this span goes out as one delta.
     pub delta_merge: Duration,
+    /// Messages that a live room keeps for its prompts, once one was made; 0 keeps none.
+    pub tail_max_messages: usize,
+    /// What they may take in memory, in bytes, with what each costs beside its text.
+    pub tail_max_bytes: usize,
+    /// How old a copy of what a character remembers may be when nobody told of a change; zero reads it for each prompt.
+    pub memories_fresh: Duration,
     /// Messages of history that a prompt is made from at most.
     pub history_max_messages: usize,
     /// Characters (Unicode) that one reply may have; it is cut there, as `Finish::Length`.
     pub reply_max_chars: usize,
     /// What to do with a reply whose node died.
     pub recovery: Recovery,
+    /// The text of a running reply is kept when it has changed for so long; zero: never for that.
+    pub draft_every: Duration,
+    /// The same, when so many pieces of text (a token each, or a few) have come; 0: never for that.
+    pub draft_every_tokens: u32,
     pub prompt: PromptSettings,
     /// Facts that a character keeps of one person; the oldest goes.
     pub memories_max: usize,
@@ -72,14 +82,18 @@ pub struct PromptSettings {
     pub lore_max_tokens: usize,
     /// Tokens of what the character remembers of the people who are there.
     pub memory_max_tokens: usize,
+    /// Tokens of the summary of older turns; 0 makes none, and leaves it out.
+    pub summary_max_tokens: usize,
 }
 
 /// What becomes of a reply whose node died in the middle of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
+    /// It goes on from what was kept of it.
+    Continue,
     /// It is made anew from the start.
     Restart,
-    /// It ends as `interrupted` and its quota goes back.
+    /// It ends as `interrupted`: with the part that people had seen, or with its quota given back.
     Report,
 }
 
@@ -96,7 +110,7 @@ pub struct PoolSettings {
     pub first_token_timeout: Duration,
     /// From the start of the first try to the last token.
     pub total_timeout: Duration,
-    /// Tries in all, while nothing was streamed yet.
+    /// Tries in all, as far as they wait for one another: going on to another back end at once is none.
     pub tries: u32,
     /// Before the second try; doubles with each further one, with jitter of half of it.
     pub backoff: Duration,
@@ -159,9 +173,14 @@ impl Default for TurnSettings {
     fn default() -> Self {
         Self {
             delta_merge: Duration::from_millis(40),
+            tail_max_messages: 100,
+            tail_max_bytes: 65_536,
+            memories_fresh: Duration::from_secs(300),
             history_max_messages: 200,
             reply_max_chars: 20_000,
-            recovery: Recovery::Restart,
+            recovery: Recovery::Continue,
+            draft_every: Duration::from_secs(1),
+            draft_every_tokens: 64,
             prompt: PromptSettings::default(),
             memories_max: 200,
             voice_timeout: Duration::from_secs(60),
@@ -172,7 +191,7 @@ impl Default for TurnSettings {
 
 impl Default for PromptSettings {
     fn default() -> Self {
-        Self { lore_scan_depth: 4, lore_max_tokens: 1_000, memory_max_tokens: 600 }
+        Self { lore_scan_depth: 4, lore_max_tokens: 1_000, memory_max_tokens: 600, summary_max_tokens: 400 }
     }
 }
 

@@ -13,11 +13,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    AudioReplies, CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, MessageKind, ModelChoice,
-    PerCharacter, Plan, Plans, Priority, RoomCharacter, RoomId, RoomMember, UserId, Window,
+    AudioReplies, CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, Message, MessageKind,
+    ModelChoice, PerCharacter, Plan, Plans, Priority, ResponseCache, RoomCharacter, RoomId, RoomMember,
+    UserId, Window,
 };
 use crate::engine::{Engine, Ports};
-use crate::ports::{Clock, TokenCounter};
+use crate::ports::{Clock, Summaries, SummaryWish, TokenCounter};
 use crate::protocol::{Refusal, ReplyWish, Responder, Send, Sent};
 use crate::settings::Settings;
 
@@ -67,6 +68,23 @@ pub struct TestEngine {
     pub clock: Arc<TestClock>,
     pub speech: Arc<ScriptedSpeech>,
     pub gallery: Arc<ScriptedGallery>,
+    pub summaries: Arc<MemorySummaries>,
+}
+
+/// Keeps what was wished for, and makes nothing.
+#[derive(Default)]
+pub struct MemorySummaries(Mutex<Vec<SummaryWish>>);
+
+impl MemorySummaries {
+    pub fn wishes(&self) -> Vec<SummaryWish> {
+        lock(&self.0).clone()
+    }
+}
+
+impl Summaries for MemorySummaries {
+    fn wanted(&self, wish: SummaryWish) {
+        lock(&self.0).push(wish);
+    }
 }
 
 impl TestEngine {
@@ -84,20 +102,34 @@ impl TestEngine {
         change(&mut settings);
         store.new_life();
         let (generator, fanout) = (Arc::new(ScriptedGenerator::default()), Arc::new(MemoryFanout::default()));
-        let clock = Arc::new(TestClock::default());
+        let (clock, summaries) = (Arc::new(TestClock::default()), Arc::new(MemorySummaries::default()));
         let (speech, gallery) = (Arc::new(ScriptedSpeech::default()), Arc::new(ScriptedGallery::default()));
         let ports = Ports {
             archive: store.clone(),
             journal: store.clone(),
+            drafts: store.clone(),
+            charges: store.clone(),
             generator: generator.clone(),
             tokens: Arc::new(ByteCounter),
             fanout: fanout.clone(),
             clock: clock.clone(),
             speech: speech.clone(),
             gallery: gallery.clone(),
+            summaries: summaries.clone(),
         };
         let engine = Engine::start(settings, ports).await.expect("the engine starts");
-        Self { engine, store, generator, fanout, clock, speech, gallery }
+        Self { engine, store, generator, fanout, clock, speech, gallery, summaries }
+    }
+
+    /// What a live room keeps for its prompts is what the log says; answers whether it keeps anything.
+    pub async fn tail_is_the_logs_end(&self, room: RoomId) -> bool {
+        let Some((held, from)) = self.engine.tail(room).await else { return false };
+        let shown = |message: &Message| Message { revision: 0, replies: Vec::new(), ..message.clone() };
+        let held: Vec<Message> = held.iter().map(|message| shown(message)).collect();
+        let log = self.store.messages(room);
+        let stands = log.iter().filter(|one| one.offset > from && one.changes.deleted_at.is_none());
+        assert_eq!(held, stands.map(shown).collect::<Vec<_>>());
+        true
     }
 
     /// Sends a text and waits for the answer.
@@ -218,6 +250,7 @@ pub fn character(name: &str) -> CharacterRecord {
             temperature: 0.8,
             max_tokens: 200,
             context_tokens: 4_000,
+            response_cache: ResponseCache::Off,
         },
         voice: None,
         version: 1,

@@ -11,25 +11,36 @@
 mod compose;
 mod remember;
 mod said;
+mod talk;
 mod voice;
 pub(crate) mod speakers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorRuntime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{AiCall, Attachment, Fact, FailureCode, Finish, MemoryId, ReplyState, Revision, UserId};
+use crate::domain::{
+    AiCall, Attachment, Fact, FailureCode, Finish, MemoryId, Purpose, ReplyState, Revision, Trouble, UserId,
+};
 use crate::engine::Context;
 use crate::persona::Names;
-use crate::pool::{Bill, Job, PoolEvent};
-use crate::ports::{Audience, OpenTurn};
+use crate::pool::{Bill, Job, PoolEvent, PoolEvents, PoolFull};
+use crate::ports::{Audience, Draft, OpenTurn};
 use crate::room::RoomMsg;
+use crate::room::tail::Known;
 use compose::{Composed, compose};
 use said::Said;
+use talk::Talk;
 
+pub(crate) use compose::SAY_MORE;
+pub(crate) use remember::Remember;
 pub(crate) use speakers::{admit, allowed};
+
+/// Before a reply that was taken up tries again to get into a full pool.
+const FULL_PAUSE: Duration = Duration::from_millis(250);
 
 /// What a turn tells its room.
 #[derive(Debug)]
@@ -38,6 +49,8 @@ pub(crate) enum TurnNews {
     Thinking,
     /// More of the text, merged to the settings' span.
     Text(String),
+    /// All text so far is void: the reply begins anew.
+    Restarted,
     Ended(Ended),
 }
 
@@ -47,6 +60,8 @@ pub(crate) struct Ended {
     pub outcome: Ending,
     /// Every call that was made for it.
     pub calls: Vec<AiCall>,
+    /// Why it failed, or broke off.
+    pub trouble: Option<Trouble>,
     /// What the character is to remember of the asker.
     pub memories: Vec<(MemoryId, Fact)>,
 }
@@ -64,8 +79,12 @@ pub(crate) enum Ending {
 }
 
 impl Ended {
+    pub fn of(outcome: Ending) -> Self {
+        Self { outcome, calls: Vec::new(), trouble: None, memories: Vec::new() }
+    }
+
     pub fn nothing(state: ReplyState, code: Option<FailureCode>) -> Self {
-        Self { outcome: Ending::Nothing { state, code }, calls: Vec::new(), memories: Vec::new() }
+        Self::of(Ending::Nothing { state, code })
     }
 }
 
@@ -80,11 +99,17 @@ pub(crate) struct Arguments {
     /// Cancelled when a person stops the reply.
     pub stop: CancellationToken,
     pub names: Arc<Names>,
-    /// The character knows what was said after this revision, and what it is asked.
+    /// The character knows what was said after this revision, which is below what it is asked.
     pub since: Revision,
     /// Who sees what it says.
     pub members: Arc<[UserId]>,
     pub audience: Audience,
+    /// What the room's tail holds of that.
+    pub known: Known,
+    /// What an earlier holder had let be said, and its calls, which are on the bill.
+    pub draft: Option<Draft>,
+    /// In the room's hands too, should this turn crash.
+    pub bill: Bill,
 }
 
 pub(crate) struct Begin;
@@ -137,77 +162,107 @@ impl Arguments {
 async fn walk(context: &Context, turn: &Arguments) -> Ended {
     let composed = tokio::select! {
         biased;
-        () = turn.stop.cancelled() => return Ended::nothing(ReplyState::Stopped, None),
-        composed = compose(context, turn) => match composed {
-            Ok(composed) => composed,
-            Err(ended) => return ended,
-        },
+        () = turn.stop.cancelled() => Err(Ended::nothing(ReplyState::Stopped, None)),
+        composed = compose(context, turn) => composed,
     };
-    let (request, material) = (composed.request.clone(), composed.material());
-    let bill = Bill::default();
-    let ended = generate(context, turn, composed, bill.clone()).await;
-    let calls = bill.settle(&request, request.purpose, &*context.ports.tokens);
-    voice::carried(context, turn, material, Ended { calls, ..ended }).await
+    let material = composed.as_ref().ok().map(Composed::material);
+    let ended = match composed {
+        Ok(composed) => generate(context, turn, composed).await,
+        Err(ended) => kept(context, turn, ended),
+    };
+    let (calls, trouble) = turn.bill.close(Purpose::Reply, &*context.ports.tokens);
+    voice::carried(context, turn, material, Ended { calls, trouble, ..ended }).await
+}
+
+/// A reply that was taken up and ends before it went on keeps what had been shown of it; unless what it answers is gone.
+fn kept(context: &Context, turn: &Arguments, ended: Ended) -> Ended {
+    let stopped = turn.stop.is_cancelled();
+    match &ended.outcome {
+        Ending::Nothing { state: ReplyState::Stopped, .. } if !stopped => ended,
+        _ => Ended { outcome: rest_of(context, turn.draft.as_ref(), ended.outcome), ..ended },
+    }
+}
+
+/// What stands of a reply that ends without having gone on from its draft: the part that had been shown; else `ending`.
+pub(crate) fn rest_of(context: &Context, draft: Option<&Draft>, ending: Ending) -> Ending {
+    let text = draft.map(|draft| Said::of_draft(draft, context.settings.turn.reply_max_chars));
+    match (text, ending) {
+        (Some(text), Ending::Nothing { state, .. }) if !text.trim().is_empty() => {
+            let finish = if state == ReplyState::Stopped { Finish::Stopped } else { Finish::Interrupted };
+            Ending::Said { text, finish, attachment: None }
+        }
+        (_, ending) => ending,
+    }
 }
 
 /// Step 5: what a worker makes is passed on, merged, until its end.
-async fn generate(context: &Context, turn: &Arguments, composed: Composed, bill: Bill) -> Ended {
+async fn generate(context: &Context, turn: &Arguments, composed: Composed) -> Ended {
     let cancel = CancellationToken::new();
     let _upstream_ends_with_this_turn = cancel.clone().drop_guard();
+    let so_far = turn.draft.as_ref().map(|draft| draft.text.as_str()).filter(|text| !text.is_empty());
+    turn.bill.asks(composed.request.clone());
     let job = Job {
         turn: turn.turn.message,
         user: turn.turn.user,
         priority: turn.turn.priority,
-        request: composed.request,
+        request: composed.request.clone(),
         cancel,
-        bill,
+        so_far: so_far.map(Into::into),
+        bill: turn.bill.clone(),
     };
-    let Ok(mut events) = context.pool.submit(job) else {
-        return Ended::nothing(ReplyState::Failed, Some(FailureCode::Overloaded));
+    let mut talk = Talk::new(context, turn, &composed);
+    if let Some(so_far) = so_far
+        && talk.go_on_from(so_far).is_err()
+    {
+        return talk.ended(ReplyState::Failed, Finish::Length, None);
+    }
+    let mut events = tokio::select! {
+        biased;
+        () = turn.stop.cancelled() => return talk.ended(ReplyState::Stopped, Finish::Stopped, None),
+        submitted = submit(context, turn, job) => match submitted {
+            Ok(events) => events,
+            Err(PoolFull) => {
+                return talk.ended(ReplyState::Failed, Finish::Interrupted, Some(FailureCode::Overloaded));
+            }
+        },
     };
-
-    let mut said = Said::new(composed.chars_left).behind(composed.behind);
-    let merge = context.settings.turn.delta_merge;
-    // When the text that waits is due; the first piece goes out at once.
-    let mut due: Option<Instant> = None;
-    let mut last_sent: Option<Instant> = None;
     loop {
+        let due = talk.due;
         tokio::select! {
             biased;
-            () = turn.stop.cancelled() => return said.ended(turn, ReplyState::Stopped, Finish::Stopped, None),
-            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                due = None;
-                last_sent = Some(Instant::now());
-                said.pass_on(turn);
-            }
+            () = turn.stop.cancelled() => return talk.ended(ReplyState::Stopped, Finish::Stopped, None),
+            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => talk.pass_on(),
             event = events.recv() => match event {
                 Some(PoolEvent::Thinking) => turn.tell(TurnNews::Thinking),
                 Some(PoolEvent::Text(text)) => {
-                    if said.push(&text).is_err() {
-                        return said.ended(turn, ReplyState::Failed, Finish::Length, None);
-                    }
-                    let now = Instant::now();
-                    match last_sent {
-                        // A little early is on time: a timer for the rest would cost more than it merges.
-                        Some(sent) if now + merge / 8 < sent + merge => due = due.or(Some(sent + merge)),
-                        _ => {
-                            due = None;
-                            last_sent = Some(now);
-                            said.pass_on(turn);
-                        }
+                    if talk.hear(&text).is_err() {
+                        return talk.ended(ReplyState::Failed, Finish::Length, None);
                     }
                 }
+                Some(PoolEvent::Restarted) => talk.begin_anew(),
                 Some(PoolEvent::Done { finish }) => {
                     // A provider that ends without a word has not answered.
-                    return said.ended(turn, ReplyState::Failed, finish, Some(FailureCode::ProviderUnavailable));
+                    return talk.ended(ReplyState::Failed, finish, Some(FailureCode::ProviderUnavailable));
                 }
                 Some(PoolEvent::Failed { code }) => {
-                    return said.ended(turn, ReplyState::Failed, Finish::Interrupted, Some(code));
+                    return talk.ended(ReplyState::Failed, Finish::Interrupted, Some(code));
                 }
                 None => {
-                    return said.ended(turn, ReplyState::Failed, Finish::Interrupted, Some(FailureCode::Internal));
+                    return talk.ended(ReplyState::Failed, Finish::Interrupted, Some(FailureCode::Internal));
                 }
             },
         }
+    }
+}
+
+/// One that was taken up has been promised: it waits while the pool is full, as all that a node left may come at once.
+async fn submit(context: &Context, turn: &Arguments, job: Job) -> Result<PoolEvents, PoolFull> {
+    let until = Instant::now() + context.settings.pool.total_timeout;
+    loop {
+        let submitted = context.pool.submit(job.clone());
+        if submitted.is_ok() || turn.turn.fence == 0 || Instant::now() > until {
+            return submitted;
+        }
+        tokio::time::sleep(FULL_PAUSE).await;
     }
 }

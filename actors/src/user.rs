@@ -26,6 +26,8 @@ use quota::Quota;
 
 pub(crate) enum UserMsg {
     Reserve(Reserve),
+    /// The same for a message that no room has: of this kind, to this character.
+    ReserveFor(CharacterId, MessageKind, oneshot::Sender<ReserveOutcome>),
     Settle(Vec<MeterKey>),
     Release(Vec<MeterKey>),
     /// The journal found this meter full, at this count.
@@ -33,6 +35,8 @@ pub(crate) enum UserMsg {
     /// A stored message was refunded by the journal; tell the user's devices.
     Refunded(Vec<MeterKey>),
     Usage(oneshot::Sender<Result<Arc<Usage>, Refusal>>),
+    /// What characters call this person. `None`: there is no such account, or it may not act.
+    Name(oneshot::Sender<Result<Option<String>, StoreError>>),
     /// Plan or time zone changed: load them anew before the next use.
     Reload,
     Passivate,
@@ -162,9 +166,15 @@ impl Actor for User {
         match message {
             UserMsg::Reserve(ask) => {
                 state.mailbox.handled();
-                let outcome = self.reserve(&myself, state, &ask).await;
+                let outcome = self.reserve(&myself, state, ask.character, (ask.kind, ask.reply)).await;
                 // A room that crashed meanwhile drops the grant, and the grant its reservation.
                 let _ = ask.answer.send_message(RoomMsg::Reserved { ticket: ask.ticket, outcome });
+            }
+            UserMsg::ReserveFor(character, kind, answer) => {
+                state.mailbox.handled();
+                let outcome = self.reserve(&myself, state, character, (kind, None)).await;
+                // Who asked may have gone, and the reservation with it.
+                let _ = answer.send(outcome);
             }
             UserMsg::Settle(keys) => state.quota.settle(&keys),
             UserMsg::Release(keys) => state.quota.release(&keys),
@@ -179,6 +189,11 @@ impl Actor for User {
             UserMsg::Usage(answer) => {
                 state.mailbox.handled();
                 let _ = answer.send(self.usage(state).await);
+            }
+            UserMsg::Name(answer) => {
+                state.mailbox.handled();
+                let record = self.record(state).await;
+                let _ = answer.send(record.map(|record| record.map(|record| record.display_name)));
             }
             UserMsg::Reload => {
                 state.mailbox.handled();
@@ -196,7 +211,13 @@ impl Actor for User {
 }
 
 impl User {
-    async fn reserve(&self, myself: &ActorRef<UserMsg>, state: &mut State, ask: &Reserve) -> ReserveOutcome {
+    async fn reserve(
+        &self,
+        myself: &ActorRef<UserMsg>,
+        state: &mut State,
+        character: CharacterId,
+        (kind, reply): (MessageKind, Option<ReplyKind>),
+    ) -> ReserveOutcome {
         let day = match self.ready(state).await {
             Ok(day) => day,
             Err(refusal) => return ReserveOutcome::Refused(refusal),
@@ -205,7 +226,7 @@ impl User {
             return ReserveOutcome::Refused(Refusal::new(RefusalCode::NotFound, "there is no such account"));
         };
         let record = record.clone();
-        let counted = match quota::counted(ask.kind, ask.reply, &record.plan) {
+        let counted = match quota::counted(kind, reply, &record.plan) {
             Ok(kind) => kind,
             Err(refusal) => return ReserveOutcome::Refused(refusal),
         };
@@ -218,7 +239,7 @@ impl User {
                 Refusal::temporary(RefusalCode::RateLimited, "too many messages: wait a little", wait);
             return ReserveOutcome::Refused(slower);
         }
-        let meters = Quota::meters(&record.plan, state.id, ask.character, counted, day);
+        let meters = Quota::meters(&record.plan, state.id, character, counted, day);
         if state.quota.reserve(&meters).is_err() {
             if let Err(error) = self.load_meters(state, &record, day).await {
                 return ReserveOutcome::Refused(dependency_down(&error));
@@ -244,20 +265,27 @@ impl User {
     /// Loads the record and, when the user's day has changed, the meters. Answers the user's day.
     async fn ready(&self, state: &mut State) -> Result<Date, Refusal> {
         let now = self.context.ports.clock.now();
-        let holds = |record: &&UserRecord| record.valid_until.is_none_or(|until| now < until);
-        let record = match state.record.as_ref().filter(holds) {
-            Some(record) => record.clone(),
-            None => match self.context.ports.archive.user(state.id).await {
-                Ok(Some(record)) => state.record.insert(record).clone(),
-                Ok(None) => return Err(Refusal::new(RefusalCode::NotFound, "there is no such account")),
-                Err(error) => return Err(dependency_down(&error)),
-            },
+        let record = match self.record(state).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return Err(Refusal::new(RefusalCode::NotFound, "there is no such account")),
+            Err(error) => return Err(dependency_down(&error)),
         };
         let day = now.to_zoned(record.time_zone.clone()).date();
         if state.loaded_for != Some(day) {
             self.load_meters(state, &record, day).await.map_err(|error| dependency_down(&error))?;
         }
         Ok(day)
+    }
+
+    /// The record as it stands: read at first use, after a change, and when its time is over.
+    async fn record(&self, state: &mut State) -> Result<Option<UserRecord>, StoreError> {
+        let now = self.context.ports.clock.now();
+        let holds = |record: &&UserRecord| record.valid_until.is_none_or(|until| now < until);
+        if let Some(record) = state.record.as_ref().filter(holds) {
+            return Ok(Some(record.clone()));
+        }
+        state.record = self.context.ports.archive.user(state.id).await?;
+        Ok(state.record.clone())
     }
 
     async fn load_meters(&self, state: &mut State, record: &UserRecord, day: Date) -> Result<(), StoreError> {
@@ -289,7 +317,7 @@ impl User {
     }
 }
 
-fn quota_exceeded(full: &Meter, plan: &Plan) -> Refusal {
+pub(crate) fn quota_exceeded(full: &Meter, plan: &Plan) -> Refusal {
     let what = match full.key.scope {
         crate::domain::Scope::Character(..) => "messages to this character",
         crate::domain::Scope::Daily => "messages today",

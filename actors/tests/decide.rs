@@ -152,6 +152,8 @@ fn entries(first: u64, steps: &[Step]) -> Vec<Entry> {
                     user: turn.user,
                     calls: Vec::new(),
                     memories: Vec::new(),
+                    trouble: None,
+                    refund_if_gone: Vec::new(),
                     follow: Vec::new(),
                 };
                 Entry { room: turn.room, kind: EntryKind::Close(close) }

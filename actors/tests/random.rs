@@ -143,6 +143,7 @@ impl World {
                 "nothing is counted that was not said or asked for"
             );
             place.holes = Holes::Never;
+            self.test.tail_is_the_logs_end(place.room).await;
         }
     }
 

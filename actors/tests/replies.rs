@@ -128,10 +128,12 @@ async fn a_stream_that_breaks_keeps_what_was_said() {
     let test = TestEngine::start(|_| {}).await;
     let (room, user, _) = one_room(&test, "premium").await;
     test.generator.script(Script::Break(vec!["Half of"]));
+    test.generator.script(Script::Fail(GenerateErrorKind::Unavailable));
+    test.generator.script(Script::Break(Vec::new()));
     let sent = test.say(room, user, "hello", ReplyWish::Auto).await.unwrap();
     assert_eq!(test.fanout.end_of(room, reply(&sent)).await, Ok("Half of".to_owned()));
     assert_eq!(test.store.messages(room)[1].finish, Finish::Interrupted);
-    assert_eq!(test.generator.requests().len(), 1);
+    assert_eq!(test.generator.requests().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

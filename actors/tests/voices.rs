@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use greenroom_actors::domain::Visibility;
 use greenroom_actors::domain::{
-    Attachment, AttachmentKind, CallOutcome, CharacterId, Finish, Message, MessageId, MessageKind, Place,
-    Purpose, RoomId, Scope, UserId,
+    AiCall, Attachment, AttachmentKind, CallOutcome, CharacterId, Finish, Message, MessageId, MessageKind,
+    Place, Purpose, RoomId, Scope, UserId,
 };
 use greenroom_actors::ports::Audience;
 use greenroom_actors::protocol::{
@@ -66,6 +66,12 @@ impl Scene {
     }
 }
 
+/// The calls for speech that are accounted.
+fn speech(scene: &Scene) -> Vec<AiCall> {
+    let calls = scene.test.store.calls().into_iter().map(|new| new.call);
+    calls.filter(|call| call.purpose == Purpose::Speech).collect()
+}
+
 fn picture() -> Attachment {
     Attachment::new(Place::Url("https://example.com/a.webp".into()), AttachmentKind::Image)
 }
@@ -83,8 +89,7 @@ async fn a_reply_is_spoken_once_its_text_is_complete() {
     assert_eq!(scene.test.fanout.streamed(scene.room, reply), "La la.", "the transcript streams before");
     let asked = scene.test.speech.asked().remove(0);
     assert_eq!((&*asked.text, asked.user, asked.message), ("La la.", scene.user, reply));
-    let calls = scene.test.store.calls();
-    let speech: Vec<_> = calls.iter().filter(|call| call.purpose == Purpose::Speech).collect();
+    let speech = speech(&scene);
     assert_eq!((speech.len(), speech[0].usage.prompt_tokens, speech[0].outcome), (1, 6, CallOutcome::Done));
 }
 
@@ -95,7 +100,7 @@ async fn a_reply_that_cannot_be_spoken_stays_a_text() {
     let message = scene.ended(scene.ask(MessageKind::Audio).await).await;
     assert_eq!((message.kind, message.finish), (MessageKind::Text, Finish::Complete));
     assert_eq!(message.attachment, None);
-    let failed = scene.test.store.calls().into_iter().find(|call| call.purpose == Purpose::Speech).unwrap();
+    let failed = speech(&scene).remove(0);
     assert_eq!((failed.outcome, failed.cost_micros()), (CallOutcome::Failed, 0), "told, and not charged");
 }
 
@@ -109,7 +114,7 @@ async fn a_reply_that_is_stopped_while_it_is_spoken_stays_a_text() {
     let message = scene.ended(reply).await;
     assert_eq!((message.kind, message.finish), (MessageKind::Text, Finish::Stopped));
     assert_eq!(message.content.as_str(), "re: Sing", "all that was said stands");
-    let stopped = scene.test.store.calls().into_iter().find(|call| call.purpose == Purpose::Speech).unwrap();
+    let stopped = speech(&scene).remove(0);
     assert_eq!(stopped.outcome, CallOutcome::Stopped);
 }
 

@@ -88,6 +88,7 @@ mod tests {
             temperature: 0.8,
             max_tokens: 100,
             context_tokens: 1_000,
+            response_cache: greenroom_actors::domain::ResponseCache::Off,
         }
     }
 

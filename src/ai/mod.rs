@@ -8,6 +8,9 @@
 //! is one call at a time. Other parts get their clients from here too ([`Providers::with_capability`]).
 
 mod audio;
+mod dead;
+mod answers;
+mod estimate;
 mod breaker;
 mod call;
 mod capable;
@@ -24,14 +27,20 @@ mod statistics;
 mod status;
 mod store;
 mod tokens;
+mod trial;
+pub mod usage;
 
+pub use answers::Answers;
 pub use audio::{Audio, AudioFile};
 pub use capable::Capable;
+pub use dead::{DeadReplies, routes as dead_routes};
 pub use desk::ProviderDesk;
+pub use estimate::Estimates;
 pub use openai::Endpoint;
 pub use providers::{ProviderError, Providers};
 pub use routes::{pages, routes};
 pub use status::{ModelView, PriceView, ProviderState, ProviderStatus, ProviderView, describe_metrics};
 pub use tokens::Tokens;
+pub use usage::AiUsage;
 
 pub use crate::config::Capability;

@@ -7,13 +7,14 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::desk::SwitchBody;
-use super::{ModelView, ProviderDesk, ProviderStatus, ProviderView, Providers};
+use super::{ModelView, ProviderDesk, ProviderStatus, ProviderView, Providers, estimate, trial, usage};
 use crate::accounts::Origin;
 use crate::error::{ApiResult, ErrorBody};
 use crate::http::{AdminCaller, Caller, DependencyState, Json};
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(status).service(models).service(list).service(switch);
+    config.configure(usage::routes).configure(estimate::routes).configure(trial::routes);
 }
 
 /// What is mounted at `/`.

@@ -20,6 +20,7 @@ use crate::accounts::{Accounts, Gates, OnChanged};
 use crate::ai::{Audio, Providers};
 use crate::characters::{self, Changed};
 use crate::config::{Config, ServerSettings};
+use crate::conversations::Conversations;
 use crate::http::{Finding, Probe};
 use crate::jobs::{Handler, Job, JobError, Jobs, LiveNumbers, LiveQueue, QueueName, Recurring};
 use crate::media::Media;
@@ -140,11 +141,18 @@ pub fn foreign(accounts: &Accounts) -> ForeignTokens {
 
 /// What follows from another plan or standing of an account: its actor reads it anew, and its sockets hear how much of
 /// the plan is used.
-pub fn account_changed(engine: &Engine, hub: &Hub, gates: &Gates) -> OnChanged {
+pub fn account_changed(
+    engine: &Engine,
+    hub: &Hub,
+    gates: &Gates,
+    conversations: &Conversations,
+) -> OnChanged {
     let (engine, hub, gates, runtime) = (engine.clone(), hub.clone(), gates.clone(), Handle::current());
+    let conversations = conversations.clone();
     Arc::new(move |user| {
         gates.forget(user);
         engine.user_changed(user);
+        conversations.names_changed();
         if hub.online(user) == Presence::Offline {
             return;
         }
@@ -159,15 +167,21 @@ pub fn account_changed(engine: &Engine, hub: &Hub, gates: &Gates) -> OnChanged {
 }
 
 /// What follows from a changed character: its persona reads it anew before its next reply, and who looks at it is told.
-pub fn character_changed(engine: &Engine, hub: &Hub) -> characters::OnChanged {
-    let (engine, hub) = (engine.clone(), hub.clone());
+pub fn character_changed(engine: &Engine, hub: &Hub, conversations: &Conversations) -> characters::OnChanged {
+    let (engine, hub, conversations) = (engine.clone(), hub.clone(), conversations.clone());
     Arc::new(move |changed| match changed {
-        Changed::Record(id) => engine.character_changed(id),
+        Changed::Record(id) => {
+            engine.character_changed(id);
+            conversations.names_changed();
+        }
         Changed::View(view) => {
             engine.character_named(CharacterId::from_uuid(view.id), &view.name, view.reply_type.into());
             hub.character_changed(&view);
         }
-        Changed::Gone(id) => engine.character_gone(id),
+        Changed::Gone(id) => {
+            engine.character_gone(id);
+            conversations.names_changed();
+        }
         Changed::Deleted(id) => hub.character_deleted(id),
     })
 }

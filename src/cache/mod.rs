@@ -4,6 +4,7 @@
 //! Who changes something commits first and then [forgets](Cache::forget) the copy. A reader that looked into the database
 //! before that cannot put its older finding back: what was loaded before a `forget` is not kept.
 
+mod engine;
 mod routes;
 
 use std::future::Future;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use moka::sync::Cache as Kept;
 
+pub use engine::of_engine;
 pub use routes::routes;
 
 /// One kind of copies. Cheap to clone; all clones are the same.
@@ -41,6 +43,30 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
     #[must_use]
     pub fn new(name: &'static str, capacity: u64, life: Duration) -> Self {
         let kept = Kept::builder().max_capacity(capacity).time_to_live(life).build();
+        Self::over(name, kept, capacity, life)
+    }
+
+    /// Keeps at most `capacity` entries that weigh at most `bytes` together, each for at most `life`.
+    ///
+    /// One entry counts at least its share of the bytes, so that both bounds hold at once.
+    #[must_use]
+    pub fn weighed(
+        name: &'static str,
+        capacity: u64,
+        bytes: u64,
+        life: Duration,
+        weigh: impl Fn(&V) -> usize + Send + Sync + 'static,
+    ) -> Self {
+        let share = (bytes / capacity.max(1)).max(1);
+        let weigher = move |_: &K, value: &V| {
+            let weight = u64::try_from(weigh(value)).unwrap_or(u64::MAX).max(share);
+            u32::try_from(weight).unwrap_or(u32::MAX)
+        };
+        let kept = Kept::builder().max_capacity(bytes).weigher(weigher).time_to_live(life).build();
+        Self::over(name, kept, capacity, life)
+    }
+
+    fn over(name: &'static str, kept: Kept<K, V>, capacity: u64, life: Duration) -> Self {
         Self(Arc::new(Inner {
             name,
             kept,
@@ -50,6 +76,20 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
             misses: AtomicU64::new(0),
             forgotten: Mutex::new(0),
         }))
+    }
+
+    /// The copy, where there is one: counted as a hit or a miss.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<V> {
+        let found = self.0.kept.get(key);
+        let counter = if found.is_some() { &self.0.hits } else { &self.0.misses };
+        counter.fetch_add(1, Relaxed);
+        found
+    }
+
+    /// Keeps this from now on, in the place of an older one.
+    pub fn put(&self, key: K, value: V) {
+        self.0.kept.insert(key, value);
     }
 
     /// The copy, or what `load` finds. `None` from it is not kept.
@@ -185,5 +225,21 @@ mod tests {
             read(&cache, key, Some(key)).await;
         }
         assert!(cache.numbers().size <= 10);
+    }
+
+    #[test]
+    fn neither_more_entries_nor_more_bytes_are_kept_than_there_is_room_for() {
+        let kept = Cache::<u32, Vec<u8>>::weighed("texts", 10, 1_000, Duration::from_secs(60), Vec::len);
+        for key in 0..100 {
+            kept.put(key, vec![0; 1]);
+        }
+        assert!(kept.numbers().size <= 10, "{:?}", kept.numbers());
+        for key in 0..100 {
+            kept.put(key, vec![0; 400]);
+        }
+        assert!(kept.numbers().size <= 2, "{:?}", kept.numbers());
+        kept.put(1_000, vec![0; 2_000]);
+        kept.numbers();
+        assert_eq!(kept.get(&1_000), None, "larger than all there is room for");
     }
 }

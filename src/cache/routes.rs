@@ -35,6 +35,7 @@ struct CacheView {
     hits: u64,
     misses: u64,
     size: u64,
+    /// Entries at most; 0 where there are as many as live conversations.
     capacity: u64,
     /// Seconds that an entry is kept at most.
     life_s: u64,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::Lorebook;
-use super::draft::{CharacterDraft, ExampleLine};
+use super::draft::{CharacterDraft, ExampleLine, ResponseCache};
 use crate::conversations::view::MessageType;
 
 /// A character, or a part of one.
@@ -108,12 +108,16 @@ pub struct AiBody {
     pub max_tokens: Option<u32>,
     /// 500 to 2000000.
     pub context_tokens: Option<u32>,
+    /// `on`: the same prompt gets the same answer for an hour, without asking the model.
+    pub response_cache: Option<ResponseCache>,
 }
 
 /// The AI settings alone, without the rest of a character.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AiSettingsBody {
+    /// Refused with `conflict` if the character is no longer of this version.
+    pub version: Option<i64>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub provider: Option<Option<String>>,
@@ -129,6 +133,8 @@ pub struct AiSettingsBody {
     pub max_tokens: Option<u32>,
     /// 500 to 2000000.
     pub context_tokens: Option<u32>,
+    /// `on`: the same prompt gets the same answer for an hour, without asking the model.
+    pub response_cache: Option<ResponseCache>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub system_prompt: Option<Option<String>>,
@@ -195,13 +201,22 @@ impl SettingsBody {
         set(&mut draft.system_prompt, self.system_prompt);
         set(&mut draft.post_history, self.post_history);
         if let Some(ai) = self.ai {
-            let AiBody { provider, model, fallbacks, temperature, max_tokens, context_tokens } = ai;
+            let AiBody {
+                provider,
+                model,
+                fallbacks,
+                temperature,
+                max_tokens,
+                context_tokens,
+                response_cache,
+            } = ai;
             set(&mut draft.ai.provider, provider);
             set(&mut draft.ai.model, model);
             set(&mut draft.ai.fallbacks, fallbacks);
             set(&mut draft.ai.temperature, temperature);
             set(&mut draft.ai.max_tokens, max_tokens);
             set(&mut draft.ai.context_tokens, context_tokens);
+            set(&mut draft.ai.response_cache, response_cache);
         }
     }
 }
@@ -209,13 +224,22 @@ impl SettingsBody {
 impl From<AiSettingsBody> for CharacterBody {
     fn from(body: AiSettingsBody) -> Self {
         let AiSettingsBody { provider, model, fallbacks, temperature, max_tokens, context_tokens, .. } = body;
+        let response_cache = body.response_cache;
         let settings = SettingsBody {
             system_prompt: body.system_prompt,
             post_history: body.post_history,
-            ai: Some(AiBody { provider, model, fallbacks, temperature, max_tokens, context_tokens }),
+            ai: Some(AiBody {
+                provider,
+                model,
+                fallbacks,
+                temperature,
+                max_tokens,
+                context_tokens,
+                response_cache,
+            }),
             ..SettingsBody::default()
         };
-        Self { settings: Some(settings), ..Self::default() }
+        Self { version: body.version, settings: Some(settings), ..Self::default() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! All that can be written of a character, with what holds where nothing is said: what creating, changing, seeding and
 //! importing have in common. A draft is checked in `rules.rs` before it is stored.
 
-use greenroom_actors::domain::CharacterId;
+use greenroom_actors::domain::{self, CharacterId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -42,6 +42,41 @@ impl Default for Dials {
     }
 }
 
+/// Whether an answer that the model gave is kept for an hour, and given again to the very same prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ResponseCache {
+    #[default]
+    Off,
+    On,
+}
+
+impl ResponseCache {
+    /// As it is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+        }
+    }
+
+    /// What is stored; anything but `on` is off.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        if text == "on" { Self::On } else { Self::Off }
+    }
+}
+
+impl From<ResponseCache> for domain::ResponseCache {
+    fn from(choice: ResponseCache) -> Self {
+        match choice {
+            ResponseCache::Off => Self::Off,
+            ResponseCache::On => Self::On,
+        }
+    }
+}
+
 /// Which model speaks for it, and how freely.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -59,6 +94,8 @@ pub struct AiChoice {
     pub max_tokens: u32,
     /// Tokens of prompt and reply together.
     pub context_tokens: u32,
+    /// Whether the same prompt gets the same answer for an hour, without asking the model.
+    pub response_cache: ResponseCache,
 }
 
 impl Default for AiChoice {
@@ -70,6 +107,7 @@ impl Default for AiChoice {
             temperature: 0.8,
             max_tokens: 600,
             context_tokens: 8_000,
+            response_cache: ResponseCache::Off,
         }
     }
 }

@@ -32,7 +32,7 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use uuid::Uuid;
 
 pub use body::CharacterBody;
-pub use draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter, Speaker};
+pub use draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter, ResponseCache, Speaker};
 pub use list::{CharacterFilter, Sort};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 pub use news::{Changed, OnChanged};

@@ -242,7 +242,8 @@ async fn remove(
 
 /// Change a character's AI settings
 ///
-/// The same as changing these of a character; what is left out stays as it is.
+/// The same as changing these of a character; what is left out stays as it is. With a `version` the change is refused where
+/// the character has another one by now.
 #[utoipa::path(
     operation_id = "changeAiSettings",
     tag = "ai",
@@ -255,6 +256,7 @@ async fn remove(
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
         (status = 403, description = "The caller is no admin", body = ErrorBody),
         (status = 404, description = "There is none", body = ErrorBody),
+        (status = 409, description = "It has another version by now", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     ),
 )]

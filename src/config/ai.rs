@@ -143,6 +143,14 @@ pub struct AiSettings {
     pub offline_fallback: bool,
     /// Between two words of the offline provider.
     pub offline_word_delay_ms: u64,
+    /// Days that the row of each call to a model is kept; 0 is for ever.
+    pub calls_keep_days: u32,
+    /// Seconds that an answer is given again, of characters that allow it.
+    pub response_cache_s: u64,
+    /// Answers that are kept.
+    pub response_cache_max: u64,
+    /// Bytes of all of them.
+    pub response_cache_max_bytes: u64,
     /// A provider that asks to be left alone is, for so long at most.
     pub pause_max_ms: u64,
     /// What a reply waits for a place at a provider that has `concurrency` replies already.
@@ -160,6 +168,10 @@ impl Default for AiSettings {
             fallback: Vec::new(),
             offline_fallback: false,
             offline_word_delay_ms: 40,
+            calls_keep_days: 90,
+            response_cache_s: 3_600,
+            response_cache_max: 10_000,
+            response_cache_max_bytes: 64 * 1_024 * 1_024,
             pause_max_ms: 60_000,
             place_wait_ms: 20_000,
             place_queue_max: 1_000,
@@ -179,6 +191,12 @@ pub fn parted(link: &str) -> (&str, Option<&str>) {
 }
 
 impl AiSettings {
+    /// How long an answer is given again.
+    #[must_use]
+    pub fn response_cache_life(&self) -> Duration {
+        Duration::from_secs(self.response_cache_s)
+    }
+
     /// The providers that characters can speak through, by name.
     pub fn active(&self) -> impl Iterator<Item = (&str, &ProviderSettings)> {
         self.providers

@@ -13,9 +13,11 @@ fn ms(duration: Duration) -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecoverySetting {
+    /// It goes on from what was kept of it.
+    Continue,
     /// It is made anew from the start.
     Restart,
-    /// It ends as `interrupted` and its quota goes back.
+    /// It ends as `interrupted`: with the part that people had seen, or with its quota given back.
     Report,
 }
 
@@ -31,6 +33,9 @@ pub struct EngineSettings {
     pub typing_ttl_ms: u64,
     pub commit_deadline_ms: u64,
     pub delta_merge_ms: u64,
+    pub tail_max_messages: usize,
+    pub tail_max_bytes: usize,
+    pub memories_fresh_ms: u64,
     pub history_max_messages: usize,
     pub reply_max_chars: usize,
     pub members_max: usize,
@@ -40,8 +45,11 @@ pub struct EngineSettings {
     pub lore_scan_depth: usize,
     pub lore_max_tokens: usize,
     pub memory_max_tokens: usize,
+    pub summary_max_tokens: usize,
     pub memories_max: usize,
     pub recovery: RecoverySetting,
+    pub draft_every_ms: u64,
+    pub draft_every_tokens: u32,
     pub restarts_max: usize,
     pub restart_window_ms: u64,
 }
@@ -61,6 +69,9 @@ impl Default for EngineSettings {
             typing_ttl_ms: ms(room.typing_ttl),
             commit_deadline_ms: ms(room.commit_deadline),
             delta_merge_ms: ms(turn.delta_merge),
+            tail_max_messages: turn.tail_max_messages,
+            tail_max_bytes: turn.tail_max_bytes,
+            memories_fresh_ms: ms(turn.memories_fresh),
             history_max_messages: turn.history_max_messages,
             reply_max_chars: turn.reply_max_chars,
             members_max: room.members_max,
@@ -70,8 +81,12 @@ impl Default for EngineSettings {
             lore_scan_depth: turn.prompt.lore_scan_depth,
             lore_max_tokens: turn.prompt.lore_max_tokens,
             memory_max_tokens: turn.prompt.memory_max_tokens,
+            summary_max_tokens: turn.prompt.summary_max_tokens,
             memories_max: turn.memories_max,
+            draft_every_ms: ms(turn.draft_every),
+            draft_every_tokens: turn.draft_every_tokens,
             recovery: match turn.recovery {
+                engine::Recovery::Continue => RecoverySetting::Continue,
                 engine::Recovery::Restart => RecoverySetting::Restart,
                 engine::Recovery::Report => RecoverySetting::Report,
             },
@@ -104,17 +119,24 @@ impl EngineSettings {
     pub(super) fn turn(&self) -> engine::TurnSettings {
         engine::TurnSettings {
             delta_merge: Duration::from_millis(self.delta_merge_ms),
+            tail_max_messages: self.tail_max_messages,
+            tail_max_bytes: self.tail_max_bytes,
+            memories_fresh: Duration::from_millis(self.memories_fresh_ms),
             history_max_messages: self.history_max_messages,
             reply_max_chars: self.reply_max_chars,
             prompt: engine::PromptSettings {
                 lore_scan_depth: self.lore_scan_depth,
                 lore_max_tokens: self.lore_max_tokens,
                 memory_max_tokens: self.memory_max_tokens,
+                summary_max_tokens: self.summary_max_tokens,
             },
             memories_max: self.memories_max,
             voice_timeout: Duration::ZERO,
             transcript_wait: Duration::ZERO,
+            draft_every: Duration::from_millis(self.draft_every_ms),
+            draft_every_tokens: self.draft_every_tokens,
             recovery: match self.recovery {
+                RecoverySetting::Continue => engine::Recovery::Continue,
                 RecoverySetting::Restart => engine::Recovery::Restart,
                 RecoverySetting::Report => engine::Recovery::Report,
             },

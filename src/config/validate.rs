@@ -21,6 +21,8 @@ const SEND_TIMEOUT_MAX_MS: u64 = 60_000;
 
 /// Ten years: what is deactivated is to go at last.
 pub(super) const ERASE_AFTER_DAYS_MAX: u32 = 3_650;
+/// More often would be work without use: nobody misses a tenth of a second of text.
+const DRAFT_EVERY_MIN_MS: u64 = 100;
 /// Each costs a call of the model that nobody asked for.
 const CHARACTER_CHAIN_MAX: u8 = 20;
 
@@ -187,6 +189,11 @@ impl Config {
             self.auth.erase_after_days <= ERASE_AFTER_DAYS_MAX,
             "auth.erase_after_days",
             "takes at most 3650",
+        );
+        broken.unless(
+            self.engine.draft_every_ms == 0 || self.engine.draft_every_ms >= DRAFT_EVERY_MIN_MS,
+            "engine.draft_every_ms",
+            "takes 0 for never, or 100 and more: each draft is a write",
         );
         broken.unless(
             self.engine.variants_max <= VARIANTS_MAX,

@@ -12,6 +12,7 @@ mod create;
 mod cursor;
 mod details;
 mod export;
+mod lists;
 mod page;
 mod paging;
 mod publishing;
@@ -54,7 +55,6 @@ pub use slug::checked_slug;
 pub use store::MessageRange;
 
 use crate::characters::Characters;
-use crate::http::{Page, PageQuery};
 use crate::postgres::refusal;
 use view::{ConversationView, MessageView};
 
@@ -111,6 +111,7 @@ pub struct Conversations {
     characters: Characters,
     settings: ConversationSettings,
     created: Created,
+    lists: lists::Lists,
     words: words::Words,
     readers: readers::Readers,
     exports: Arc<Semaphore>,
@@ -129,25 +130,8 @@ impl Conversations {
     ) -> Self {
         let words = words::Words::new(&settings.search_language);
         let (readers, exports) = (readers::Readers::default(), Arc::new(Semaphore::new(export::EXPORTS_MAX)));
-        Self { pool, epoch, engine, characters, settings, created, words, readers, exports }
-    }
-
-    /// A page of the user's conversations, the one last spoken in first.
-    pub async fn list(&self, user: UserId, page: &PageQuery) -> Result<Page<ConversationView>, Refusal> {
-        let after = cursor::position(page)?;
-        let limit = page.limit as usize;
-        let mut client = self.client().await?;
-        let reading = reading(&mut client).await?;
-        let mut found = store::list(&reading, user, after, limit as i64 + 1, page.skip() as i64)
-            .await
-            .map_err(|error| refusal(&error))?;
-        let more = found.rooms.len() > limit;
-        found.rooms.truncate(limit);
-        let next_cursor = found.rooms.last().filter(|_| more).copied().map(cursor::write);
-        let rooms: Vec<RoomId> = found.rooms.iter().map(|position| position.room).collect();
-        let items = store::views(&reading, user, &rooms).await.map_err(|error| refusal(&error))?;
-        end(reading).await?;
-        Ok(Page::new(page, items, Some(found.total.unsigned_abs()), next_cursor))
+        let lists = lists::Lists::default();
+        Self { pool, epoch, engine, characters, settings, created, lists, words, readers, exports }
     }
 
     /// One conversation of the user's, by its id or its slug.

@@ -22,7 +22,7 @@ pub(super) use public::{
     own_totals, public_views, room_by_id, room_by_slug, still_public, totals,
 };
 pub use public::{PublicFilter, PublicOrder};
-pub(super) use rooms::{Position, is_member, list, resolve, views};
+pub(super) use rooms::{Position, Standing, is_member, list, resolve, standing_of, views};
 pub(super) use search::{
     Hit, by_ids, by_name, fitting_words, in_room, in_rooms, lexemes, own_rooms, public_rooms, searching,
     titles, took_too_long,

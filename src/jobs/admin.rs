@@ -22,7 +22,8 @@ impl Shared {
         let view = |queue: QueueName| {
             if queue.is_live() {
                 let look = self.live.iter().find(|live| live.name == queue).map(|live| (live.look)());
-                return QueueView::live(queue, look.unwrap_or_default());
+                let stored = counts.iter().find(|it| it.queue == queue.as_str());
+                return QueueView::live(queue, look.unwrap_or_default()).with(stored);
             }
             QueueView::stored(queue, counts.iter().find(|it| it.queue == queue.as_str()), &paused)
         };

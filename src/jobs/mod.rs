@@ -51,7 +51,7 @@ const GIVE_BACK: Duration = Duration::from_secs(5);
 pub enum QueueName {
     /// The journal that stores messages: a live view, nothing is put there.
     Messages,
-    /// The pool of workers that write replies: a live view too.
+    /// The pool of workers that write replies, a live view too; and what models do behind them (summaries), as stored jobs.
     AiResponses,
     MediaProcessing,
     Analytics,
@@ -71,7 +71,8 @@ impl QueueName {
     ];
 
     /// Those that are kept in the database.
-    pub const STORED: [Self; 4] = [Self::MediaProcessing, Self::Analytics, Self::Emails, Self::Maintenance];
+    pub const STORED: [Self; 5] =
+        [Self::AiResponses, Self::MediaProcessing, Self::Analytics, Self::Emails, Self::Maintenance];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -90,7 +91,7 @@ impl QueueName {
         Self::ALL.into_iter().find(|queue| queue.as_str() == text)
     }
 
-    /// True for a view of what the engine does: nothing is stored in it, and it cannot be paused.
+    /// True for a view of what the engine does: it cannot be paused.
     #[must_use]
     pub fn is_live(self) -> bool {
         matches!(self, Self::Messages | Self::AiResponses)

@@ -17,7 +17,7 @@ use crate::http::{PageQuery, moment_cursor};
 pub enum QueueKind {
     /// The database, for all nodes.
     Jobs,
-    /// The engine of this node; nothing in it can be paused, retried or dropped.
+    /// The engine of this node, which cannot be paused; with the jobs that are stored behind it.
     Live,
 }
 
@@ -82,6 +82,19 @@ impl QueueView {
             done_24h: None,
             done_since_start: Some(numbers.done),
             oldest_waiting_ms: numbers.oldest_waiting.map(ms),
+        }
+    }
+
+    /// With the jobs that are stored in it too.
+    pub fn with(self, stored: Option<&Counts>) -> Self {
+        let Some(stored) = stored else { return self };
+        Self {
+            waiting: self.waiting + stored.waiting,
+            delayed: self.delayed + stored.delayed,
+            running: self.running + stored.running,
+            failed: self.failed + stored.dead,
+            oldest_waiting_ms: self.oldest_waiting_ms.max(stored.oldest_waiting_ms),
+            ..self
         }
     }
 }

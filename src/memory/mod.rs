@@ -2,13 +2,14 @@
 //!
 //! Facts are written by the journal, at the end of the reply in which a character heard them; here their person alone sees
 //! and changes them, whatever room they were told in. A fact that they wrote themselves outlives those that were only told.
-//! The engine reads all of it anew for each reply, so a change counts from the next one on.
+//! The engine keeps what it read of them and is told of each change, so it counts from the next reply on.
 
 mod routes;
 mod store;
 
 use deadpool_postgres::{Client, Pool};
 use greenroom_actors::domain::{CharacterId, Fact, MemoryId, UserId};
+use greenroom_actors::engine::Engine;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -52,12 +53,13 @@ pub struct MemoryView {
 #[derive(Clone)]
 pub struct Memories {
     pool: Pool,
+    engine: Engine,
 }
 
 impl Memories {
     #[must_use]
-    pub fn new(pool: Pool) -> Self {
-        Self { pool }
+    pub fn new(pool: Pool, engine: Engine) -> Self {
+        Self { pool, engine }
     }
 
     /// A page of what the character remembers of the user, the latest told first.
@@ -89,7 +91,10 @@ impl Memories {
         let character = character_of(&client, character).await?;
         let changed = store::change(&client, user, character, memory, fact).await;
         match changed.map_err(|error| refusal(&error))? {
-            store::Changed::To(view) => Ok(view),
+            store::Changed::To(view) => {
+                self.engine.memories_changed(user);
+                Ok(view)
+            }
             store::Changed::Nothing => Err(no_fact()),
             store::Changed::KnownAlready => {
                 Err(Refusal::new(RefusalCode::Conflict, "the character remembers this already"))
@@ -102,6 +107,7 @@ impl Memories {
         let client = self.client().await?;
         let character = character_of(&client, character).await?;
         let erased = store::erase(&client, user, character, memory).await.map_err(|error| refusal(&error))?;
+        self.engine.memories_changed(user);
         if erased { Ok(()) } else { Err(no_fact()) }
     }
 
@@ -109,7 +115,9 @@ impl Memories {
     pub async fn erase_all(&self, user: UserId, character: &str) -> Result<u64, Refusal> {
         let client = self.client().await?;
         let character = character_of(&client, character).await?;
-        store::erase_all(&client, user, character).await.map_err(|error| refusal(&error))
+        let erased = store::erase_all(&client, user, character).await.map_err(|error| refusal(&error))?;
+        self.engine.memories_changed(user);
+        Ok(erased)
     }
 
     async fn client(&self) -> Result<Client, Refusal> {

@@ -16,7 +16,9 @@ use greenroom_actors::domain::{
     CharacterId, CharacterRecord, Dials, ExampleLine, Fact, Memory, Message, MessageId, MeterKey,
     ModelChoice, NodeId, Plans, Priority, Revision, RoomDetails, RoomId, UserId,
 };
-use greenroom_actors::ports::{Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, UserRecord};
+use greenroom_actors::ports::{
+    Answered, Archive, OpenTurn, RoomRecord, StoreError, StoredSummary, Summary, TakeUp, TakenUp, UserRecord,
+};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio_postgres::Row;
@@ -24,8 +26,8 @@ use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
 use super::error::store_error;
-use super::rows;
-use crate::characters::Lorebook;
+use super::{drafts, rows};
+use crate::characters::{Lorebook, ResponseCache};
 
 /// What may be assumed of the other nodes whose turns stand open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +79,7 @@ const USED: &str =
 const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
         knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version,
         alternate_greetings, tone, formality, humor, empathy, creativity, confidence, emoji, restricted_topics,
-        lorebook, post_history, fallbacks, voice
+        lorebook, post_history, fallbacks, response_cache, voice
     FROM characters WHERE id = $1 AND deleted_at IS NULL";
 
 /// Alone with one person a character knows all that this one told it anywhere; among several only what was told there.
@@ -88,10 +90,19 @@ const MEMORIES: &str =
         AND (m.room_id = $1 OR (SELECT count(*) FROM present) = 1)
     ORDER BY m.updated_at DESC, m.id DESC LIMIT $3";
 
+/// The journal drops those that are void.
+const SUMMARY: &str =
+    "SELECT text, since, up_to FROM room_summaries WHERE room_id = $1 AND character_id = $2";
+/// From outside of every room it knows all that this one told it.
+const OWN_MEMORIES: &str =
+    "SELECT m.user_id, u.display_name, m.fact FROM memories m JOIN users u ON u.id = m.user_id
+    WHERE m.user_id = $1 AND m.character_id = $2 ORDER BY m.updated_at DESC, m.id DESC LIMIT $3";
+
 /// What [`open_turn`] reads.
 const TURN_COLUMNS: &str =
     "t.id, t.room_id, t.character_id, t.asked_id, t.asked_offset, t.user_id, t.priority, t.fence, t.refund,
     t.into_kind, t.into_id, t.depth, t.reply_kind";
+const TURN_COLUMN_COUNT: usize = 13;
 const OF_DEAD_NODES: &str =
     "node <> $1 AND NOT EXISTS (SELECT FROM nodes n WHERE n.id = node AND n.ended_at IS NULL
         AND n.beat_at > now() - make_interval(secs => $3))";
@@ -180,11 +191,22 @@ impl Archive for PostgresArchive {
             let client = self.client().await?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let latest_first = query(&client, MEMORIES, &[&room.uuid(), &character.uuid(), &limit]).await?;
-            let memory = |row: &Row| Memory {
-                about: UserId::from_uuid(row.get(0)),
-                name: row.get(1),
-                fact: Fact::trusted(row.get::<_, &str>(2)),
-            };
+            Ok(latest_first.iter().rev().map(memory).collect())
+        }
+        .boxed()
+    }
+
+    fn own_memories(
+        &self,
+        user: UserId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let latest_first =
+                query(&client, OWN_MEMORIES, &[&user.uuid(), &character.uuid(), &limit]).await?;
             Ok(latest_first.iter().rev().map(memory).collect())
         }
         .boxed()
@@ -221,7 +243,24 @@ impl Archive for PostgresArchive {
         async move { answered::answered(&self.client().await?, room, message).await }.boxed()
     }
 
-    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>> {
+    fn summary(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+    ) -> BoxFuture<'_, Result<StoredSummary, StoreError>> {
+        async move {
+            let client = self.client().await?;
+            let row = query(&client, SUMMARY, &[&room.uuid(), &character.uuid()]).await?.pop();
+            Ok(row.map(|row| Summary {
+                text: row.get::<_, &str>(0).into(),
+                since: row.get(1),
+                up_to: row.get(2),
+            }))
+        }
+        .boxed()
+    }
+
+    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>> {
         async move {
             let client = self.client().await?;
             let (node, limit) = (self.node.uuid(), i64::try_from(limit).unwrap_or(i64::MAX));
@@ -247,15 +286,25 @@ impl Archive for PostgresArchive {
                 sql,
                 "{of} ORDER BY id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
                  UPDATE turns t SET fence = t.fence + 1, node = $1 FROM taken WHERE t.id = taken.id
-                 RETURNING {TURN_COLUMNS}"
+                 RETURNING {TURN_COLUMNS}, {}",
+                drafts::DRAFT_COLUMNS
             );
-            let mut turns: Vec<OpenTurn> =
-                query(&client, &sql, &values).await?.iter().map(open_turn).collect();
+            let taken =
+                |row: &Row| TakenUp { turn: open_turn(row), draft: drafts::draft(row, TURN_COLUMN_COUNT) };
+            let mut turns: Vec<TakenUp> = query(&client, &sql, &values).await?.iter().map(taken).collect();
             // Ids sort by the order in which they were made.
-            turns.sort_unstable_by_key(|turn| turn.message);
+            turns.sort_unstable_by_key(|taken| taken.turn.message);
             Ok(turns)
         }
         .boxed()
+    }
+}
+
+fn memory(row: &Row) -> Memory {
+    Memory {
+        about: UserId::from_uuid(row.get(0)),
+        name: row.get(1),
+        fact: Fact::trusted(row.get::<_, &str>(2)),
     }
 }
 
@@ -335,8 +384,9 @@ fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
             temperature: row.get(14),
             max_tokens: row.get::<_, i32>(15).cast_unsigned(),
             context_tokens: row.get::<_, i32>(16).cast_unsigned(),
+            response_cache: ResponseCache::from_stored(row.get(30)).into(),
         },
-        voice: row.get(30),
+        voice: row.get(31),
         version: row.get(17),
     }
 }

@@ -8,6 +8,7 @@
 //! A connection that is lost at COMMIT leaves the outcome unknown: the same batch, committed again, finds what it stored.
 
 mod amended;
+mod charges;
 mod columns;
 mod erased;
 mod filled;
@@ -34,6 +35,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 use uuid::Uuid;
 
 use self::amended::ChangeKeys;
+pub use self::charges::PostgresCharges;
 use self::columns::{ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
 pub use self::filled::fill_room;

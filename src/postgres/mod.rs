@@ -8,6 +8,7 @@ pub mod archive;
 pub mod calls;
 mod cluster;
 mod connect;
+pub mod drafts;
 mod error;
 pub mod journal;
 mod locate;

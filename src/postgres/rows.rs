@@ -134,7 +134,7 @@ pub(super) fn into_columns(into: Into) -> (i16, Option<Uuid>) {
     }
 }
 
-pub(super) fn into_of(kind: i16, message: Option<Uuid>) -> Into {
+pub(crate) fn into_of(kind: i16, message: Option<Uuid>) -> Into {
     match (kind, message) {
         (1, Some(message)) => Into::Variant(MessageId::from_uuid(message)),
         (2, Some(message)) => Into::Continuation(MessageId::from_uuid(message)),

@@ -9,13 +9,14 @@ use greenroom::characters::seed::{self, SeedCharacter};
 use greenroom::conversations::view::ConversationView;
 use greenroom::conversations::{ConversationSettings, Conversations, NewConversation};
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
-use greenroom::postgres::journal::PostgresJournal;
+use greenroom::postgres::drafts::PostgresDrafts;
+use greenroom::postgres::journal::{PostgresCharges, PostgresJournal};
 use greenroom_actors::domain::{CharacterId, MessageId, NodeId, Revision, RoomId, UserId};
 use greenroom_actors::engine::{Engine, Ports};
 use greenroom_actors::ports::SystemClock;
 use greenroom_actors::settings::Settings;
 use greenroom_actors::testsuite::{
-    ByteCounter, MemoryFanout, ScriptedGallery, ScriptedGenerator, ScriptedSpeech, plans,
+    ByteCounter, MemoryFanout, MemorySummaries, ScriptedGallery, ScriptedGenerator, ScriptedSpeech, plans,
 };
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -50,12 +51,15 @@ pub async fn stage() -> Stage {
     let ports = Ports {
         archive: Arc::new(PostgresArchive::new(pool.clone(), plans(), node, OtherNodes::Gone)),
         journal: Arc::new(PostgresJournal::new(database.database().connector(), node)),
+        drafts: Arc::new(PostgresDrafts::new(&database.database().connector())),
+        charges: Arc::new(PostgresCharges::new(pool.clone(), node, OtherNodes::Gone)),
         generator: generator.clone(),
         tokens: Arc::new(ByteCounter),
         fanout: fanout.clone(),
         clock: Arc::new(SystemClock),
         speech: Arc::new(ScriptedSpeech::default()),
         gallery: Arc::new(ScriptedGallery::default()),
+        summaries: Arc::new(MemorySummaries::default()),
     };
     let engine = Engine::start(settings, ports).await.unwrap();
     let characters = Characters::new(pool.clone());

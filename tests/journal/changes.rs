@@ -14,7 +14,7 @@ use greenroom_actors::testsuite::room_character;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::fixture::{Node, ask, close, entry, put, revision, said, say};
+use crate::fixture::{Node, ask, close, entry, put, revision, said, say, take_up};
 
 fn amend(room: RoomId, by: UserId, message: MessageId, what: Amendment) -> Entry {
     let amend = Amend { id: Uuid::now_v7(), message, by, owner: true, at: Timestamp::now(), what };
@@ -121,7 +121,7 @@ async fn variants_are_kept_and_one_of_them_stands() {
     }
     // A node that dies now leaves a turn that knows what it is to become.
     let archive = node.archive(greenroom::postgres::archive::OtherNodes::Gone);
-    let taken = archive.take_up(TakeUp::Room(room), 10).await.unwrap();
+    let taken = take_up(&archive, TakeUp::Room(room), 10).await;
     assert_eq!((taken[0].into, taken[0].asked_offset), (again.into, 1));
     let mut end =
         close(&taken[0], TurnEnd::Said { content: text("Anew."), finish: first_finish(), attachment: None });

@@ -10,7 +10,8 @@ use greenroom_actors::domain::{
     Meter, MeterKey, NodeId, Priority, Purpose, RoomId, Scope, TokenUsage, UserId,
 };
 use greenroom_actors::ports::{
-    CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, OpenTurn, Outcome, Say, TurnEnd,
+    Archive, CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, OpenTurn, Outcome, Say,
+    TakeUp, TurnEnd,
 };
 use greenroom_actors::testsuite::plans;
 use jiff::Timestamp;
@@ -109,6 +110,11 @@ impl Node {
     }
 }
 
+/// The turns that are taken up, without their drafts.
+pub async fn take_up(archive: &PostgresArchive, which: TakeUp, limit: usize) -> Vec<OpenTurn> {
+    archive.take_up(which, limit).await.unwrap().into_iter().map(|taken| taken.turn).collect()
+}
+
 pub fn daily(user: UserId, limit: u32) -> Meter {
     Meter { key: MeterKey { user, scope: Scope::Daily, period: DAY }, limit }
 }
@@ -170,6 +176,8 @@ pub fn close(turn: &OpenTurn, end: TurnEnd) -> Entry {
         user: turn.user,
         calls: vec![call()],
         memories: Vec::new(),
+        trouble: None,
+        refund_if_gone: Vec::new(),
         follow: Vec::new(),
     };
     Entry { room: turn.room, kind: EntryKind::Close(close) }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
 use greenroom_actors::domain::{MessageId, NodeId, RoomId, UserId};
-use greenroom_actors::ports::{Archive, CommitError, Entry, EntryKind, OpenTurn, Outcome, TakeUp};
+use greenroom_actors::ports::{CommitError, Entry, EntryKind, OpenTurn, Outcome, TakeUp};
 use greenroom_actors::testsuite::plans;
 
-use crate::fixture::{Node, ask, close, daily, entry, revision, said};
+use crate::fixture::{Node, ask, close, daily, entry, revision, said, take_up};
 
 async fn rooms_and_users(node: &Node, count: usize) -> (Vec<RoomId>, Vec<UserId>) {
     let mut users = Vec::new();
@@ -118,7 +118,7 @@ async fn a_reply_is_stored_once_however_many_nodes_hold_its_turn() {
             for round in 0..60 {
                 // Now as a node that holds what it just took up, now as a zombie that guesses at fences.
                 let held: Vec<OpenTurn> = if round % 2 == 0 {
-                    archive.take_up(TakeUp::DeadNodes, 20).await.unwrap()
+                    take_up(&archive, TakeUp::DeadNodes, 20).await
                 } else {
                     let guess = |_| {
                         let mut turn = opened[random.usize(..opened.len())].clone();

@@ -7,7 +7,7 @@ use greenroom::postgres::nodes::NodeLease;
 use greenroom_actors::domain::{CharacterId, ExampleLine, MessageId, NodeId, Priority, Scope};
 use greenroom_actors::ports::{Archive, OpenTurn, TakeUp};
 
-use crate::fixture::{DAY, Node, ask, close, entry, put, revision, said, say};
+use crate::fixture::{DAY, Node, ask, close, entry, put, revision, said, say, take_up};
 
 const LEASE: OtherNodes = OtherNodes::Leased(Duration::from_secs(10));
 
@@ -137,10 +137,10 @@ async fn only_the_turns_of_the_dead_are_taken_up_and_their_old_holders_lose_them
         asked.push(ask.turns[0].clone());
     }
     let archive = node.archive(LEASE);
-    let mut taken = archive.take_up(TakeUp::DeadNodes, 2).await.unwrap();
+    let mut taken = take_up(&archive, TakeUp::DeadNodes, 2).await;
     assert_eq!(taken.len(), 2, "no more than asked for");
-    taken.extend(archive.take_up(TakeUp::DeadNodes, 10).await.unwrap());
-    assert!(archive.take_up(TakeUp::DeadNodes, 10).await.unwrap().is_empty());
+    taken.extend(take_up(&archive, TakeUp::DeadNodes, 10).await);
+    assert!(take_up(&archive, TakeUp::DeadNodes, 10).await.is_empty());
     for (turn, (was, offset)) in taken.iter().zip(asked[1..4].iter().zip(2..)) {
         let mut expected = was.clone();
         (expected.fence, expected.asked_offset) = (1, offset);
@@ -153,9 +153,9 @@ async fn only_the_turns_of_the_dead_are_taken_up_and_their_old_holders_lose_them
     assert!(matches!(zombie, greenroom_actors::ports::Outcome::FenceLost), "{zombie:?}");
     assert_eq!(revision(&put(&mut lane, close(&taken[1], said())).await), 6);
 
-    let gone = node.archive(OtherNodes::Gone).take_up(TakeUp::DeadNodes, 10).await.unwrap();
+    let gone = take_up(&node.archive(OtherNodes::Gone), TakeUp::DeadNodes, 10).await;
     assert_eq!(gone.len(), 1, "with all others gone, the living one's too");
-    let own = node.archive(LEASE).take_up(TakeUp::Room(room), 10).await.unwrap();
+    let own = take_up(&node.archive(LEASE), TakeUp::Room(room), 10).await;
     assert_eq!(own.len(), 4, "all of the room that this node holds by now");
     lease.close().await;
     assert_eq!(node.number("SELECT count(*) FROM nodes WHERE ended_at IS NOT NULL", &[]).await, 2);

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
+use greenroom::billing::Ledger;
+use greenroom::billing::ledger::{Note, Order};
 use serde_json::{Value, json};
 use zip::ZipArchive;
 
@@ -70,6 +72,10 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
             values (gen_random_uuid(), '{}', 'my key', 'gr_abc', '\\xdeadbeef', '{{chat}}')", user.id),
         format!("insert into usage (user_id, character_id, kind, period, used)
             values ('{}', '{}', -1, '2026-01-01', 77)", user.id, uuid::Uuid::nil()),
+        format!("insert into ai_calls (id, purpose, outcome, provider, model, user_id, prompt_tokens, completion_tokens,
+                cached_tokens, counted_here, cost_micros, took_ms)
+            select gen_random_uuid(), 'reply', 'done', p, 'm', u::uuid, 10, 2, 0, false, 5, 1
+            from (values ('mine', '{}'), ('mine', '{}'), ('theirs-alone', '{}')) as c(p, u)", user.id, user.id, other.id),
         format!("insert into memories (id, user_id, character_id, room_id, message_id, fact, fact_key)
             select gen_random_uuid(), u::uuid, (select id from characters limit 1), '{own}', gen_random_uuid(), f, f
             from (values ('{}', 'I keep bees'), ('{}', 'I rob banks')) as m(u, f)", user.id, other.id),
@@ -77,6 +83,9 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
         execute(&app, &sql).await;
     }
     assert_eq!(login(&app, &user, "the wrong Passphrase 7").await.0, 401);
+    let note = Note { key: "gift", ..Note::default() };
+    let (ledger, id) = (Ledger::new(app.database.pool()), user.id.parse().unwrap());
+    ledger.record(id, &Order::Grant { amount: 7 }, &note).await.unwrap();
     let files = unpack(download(&app, &user).await);
 
     let account = json_of(&files, "account.json");
@@ -85,11 +94,23 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
     assert_eq!(json_of(&files, "sessions.json").as_array().unwrap().len(), 1);
     assert!(files["history.json"].contains("signed_in"), "{}", files["history.json"]);
     assert_eq!(json_of(&files, "api-keys.json")[0]["prefix"], "gr_abc");
+    let credits = json_of(&files, "credits.json");
+    assert_eq!(
+        (credits[0]["kind"].as_str(), credits[0]["amount"].as_i64()),
+        (Some("grant"), Some(7)),
+        "{credits}"
+    );
     let memories = json_of(&files, "memories.json");
     assert_eq!((memories.as_array().unwrap().len(), &memories[0]["fact"]), (1, &json!("I keep bees")));
     assert!(memories[0]["character"].is_string(), "{memories}");
     let usage = json_of(&files, "usage.json");
     assert!(usage.as_array().unwrap().iter().any(|line| line["used"] == 77), "{usage}");
+    let ai = json_of(&files, "ai-usage.json");
+    assert_eq!(ai.as_array().unwrap().len(), 1, "{ai}");
+    assert_eq!(
+        (&ai[0]["provider"], &ai[0]["calls"], &ai[0]["promptTokens"]),
+        (&json!("mine"), &json!(2), &json!(20))
+    );
     let conversations = json_of(&files, "conversations.json");
     assert_eq!(conversations.as_array().unwrap().len(), 4, "{conversations}");
     let lines = |room: &str| -> Vec<Value> {
@@ -113,6 +134,7 @@ async fn an_export_holds_all_of_the_account_and_nothing_of_others() {
     for not_theirs in [
         other.email.as_str(),
         "a secret of others",
+        "theirs-alone",
         "I rob banks",
         "theirs in what I left",
         "argon2",

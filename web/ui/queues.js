@@ -10,7 +10,7 @@ import { h, icon, iconButton, setText } from "./dom.js";
 import { showDoor } from "./door/door.js";
 import { confirmed, toast, toastError } from "./overlays.js";
 import { themeToggle } from "./theme-toggle.js";
-import { duration, formatNumber, fullMoment } from "./time.js";
+import { compactNumber, duration, formatNumber, fullMoment } from "./time.js";
 
 const EVERY_MS = 5000;
 /** The list of dead jobs is asked for when their number changes, and so often at the least. */
@@ -28,7 +28,6 @@ const WHAT = {
   maintenance: "The server's own chores.",
 };
 
-const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 const api = new Api();
 let board = /** @type {Board|null} */ (null);
@@ -66,7 +65,7 @@ class Card {
     const values = { ...queue, done: queue.done24h ?? queue.doneSinceStart ?? 0 };
     for (const [key, element] of this.numbers) {
       const value = values[key] ?? 0;
-      setText(element, value < 10000 ? formatNumber(value) : compact.format(value));
+      setText(element, compactNumber(value));
       element.title = value < 10000 ? "" : formatNumber(value);
       element.parentElement.dataset.tone = key === "failed" && value > 0 ? "warn" : "";
     }

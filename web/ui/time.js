@@ -7,6 +7,7 @@ const shortWeekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const shortDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const longDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 2 });
 const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 
 /** @param {Date} date */
@@ -20,6 +21,8 @@ export const timeOfDay = (at) => clock.format(new Date(at));
 export const fullMoment = (at) => moment.format(new Date(at));
 /** @param {number} value */
 export const formatNumber = (value) => number.format(value);
+/** "3.84M", where there is room for little. @param {number} value */
+export const compactNumber = (value) => (value < 10000 ? number : compact).format(value);
 
 /** "Today", "Yesterday", "Monday", "3 May 2025". @param {string|number} at */
 export function dayName(at) {

@@ -32,6 +32,7 @@ const SEND_REFUSED = {
   content_too_long: "This message is too long.",
   content_invalid: "This message holds characters that cannot be sent.",
   content_refused: "This message was not accepted by moderation.",
+  out_of_credits: "Not enough credits are left.",
   quota_exceeded: "Your plan's limit is reached.",
   rate_limited: "You are writing faster than allowed.",
   room_busy: "Too many replies are waiting in this conversation.",

@@ -130,6 +130,28 @@ impl AiCall {
     }
 }
 
+/// Characters of a reason that are kept.
+const REASON_MAX_CHARS: usize = 500;
+
+/// Why a reply came to nothing or broke off, for admins: users hear no more than a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What the last try failed of, as its provider's adapter tells it: nothing secret is in it.
+    pub reason: String,
+    /// Who failed last; `None` where nobody was asked.
+    pub by: Option<Arc<BackEnd>>,
+    pub tries: u32,
+}
+
+impl Trouble {
+    /// The reason is cut where it is long, and holds no NUL, which Postgres cannot store.
+    #[must_use]
+    pub fn new(reason: &str, by: Option<Arc<BackEnd>>, tries: u32) -> Self {
+        let reason = reason.chars().filter(|sign| *sign != '\0').take(REASON_MAX_CHARS).collect();
+        Self { reason, by, tries }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,6 +33,16 @@ pub enum Place {
     Object(Arc<str>),
 }
 
+impl Place {
+    /// The address or the key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Url(text) | Self::Object(text) => text,
+        }
+    }
+}
+
 /// An entry of a character's gallery that a reply shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GalleryItem {

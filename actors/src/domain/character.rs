@@ -24,6 +24,15 @@ pub struct ModelChoice {
     pub max_tokens: u32,
     /// Tokens of prompt and reply together that the character wants to use at most.
     pub context_tokens: u32,
+    pub response_cache: ResponseCache,
+}
+
+/// Whether an answer to the very same prompt may be given again for a while, instead of asking the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ResponseCache {
+    #[default]
+    Off,
+    On,
 }
 
 /// How it speaks, each from 0 to 1; a half changes nothing.

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::domain::{
     AiCall, Attachment, CharacterId, ClientId, Content, Emoji, Fact, FailureCode, Finish, MemoryId, Message,
-    MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId, Sender, TokenUsage, UserId,
+    MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId, Sender, TokenUsage, Trouble, UserId,
 };
 use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
 use crate::protocol::RoomChange;
@@ -141,6 +141,8 @@ pub struct EndedTurn {
     pub code: Option<FailureCode>,
     pub revision: Revision,
     pub usage: TokenUsage,
+    /// Of one that failed.
+    pub trouble: Option<Trouble>,
 }
 
 /// A call to a model, to be accounted.
@@ -168,6 +170,8 @@ pub struct Writes {
     pub changed: BTreeMap<MessageId, Revision>,
     /// Messages that changed, as they then are.
     pub amended: BTreeMap<MessageId, Message>,
+    /// The oldest message of a room whose words change: summaries that cover it are void.
+    pub reworded: BTreeMap<RoomId, Revision>,
     pub variants: BTreeMap<(MessageId, u16), VariantRow>,
     /// Messages that lose all their variants and reactions.
     pub erased: Vec<MessageId>,
@@ -185,7 +189,7 @@ impl Writes {
     /// True when there is nothing to write: the transaction may as well be rolled back.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.heads.is_empty()
+        self.heads.is_empty() && self.calls.is_empty()
     }
 }
 
@@ -241,6 +245,10 @@ fn target(locked: &Locked, room: RoomId, message: MessageId) -> Option<&Message>
 
 /// A message is now as given; its row follows.
 fn put(locked: &mut Locked, writes: &mut Writes, message: Message) -> Outcome {
+    if locked.messages.get(&message.id).is_none_or(|before| before.content != message.content) {
+        let oldest = writes.reworded.entry(message.room).or_insert(message.offset);
+        *oldest = message.offset.min(*oldest);
+    }
     locked.messages.insert(message.id, message.clone());
     writes.amended.insert(message.id, message.clone());
     Outcome::Amended(Box::new(message))

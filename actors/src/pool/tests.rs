@@ -1,5 +1,6 @@
 //! The pool under a clock that stands still and a generator that does as it is told.
 
+mod courses;
 mod order;
 mod tries;
 
@@ -48,6 +49,7 @@ fn job(name: &str, user: UserId, priority: u8) -> Job {
         priority: Priority(priority),
         request: request(name, user),
         cancel: CancellationToken::new(),
+        so_far: None,
         bill: super::Bill::default(),
     }
 }
@@ -62,6 +64,7 @@ fn request(name: &str, user: UserId) -> Arc<GenerateRequest> {
         temperature: 1.0,
         stop: Vec::new(),
         purpose: crate::domain::Purpose::Reply,
+        freshness: crate::ports::Freshness::Any,
     })
 }
 

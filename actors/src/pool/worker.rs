@@ -1,17 +1,18 @@
 //! One job from its first try to its last word.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use ractor::factory::{FactoryMessage, Job, Worker, WorkerId};
 use ractor::{ActorProcessingErr, ActorRef};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::course::Course;
+use super::seam::Seam;
 use super::ticket::Ticket;
 use super::{JobNumber, PoolEvent};
-use crate::domain::{FailureCode, Finish};
-use crate::ports::{Attempt, GenerateError, GenerateErrorKind, Generator, Piece};
+use crate::domain::{BackEnd, FailureCode, Finish};
+use crate::ports::{Attempt, GenerateError, GenerateErrorKind, Generator, Piece, Start};
 use crate::settings::PoolSettings;
 
 pub(super) struct PoolWorker {
@@ -43,78 +44,72 @@ impl PoolWorker {
     async fn tries(&self, ticket: &Ticket) -> PoolEvent {
         let deadline = Instant::now() + self.settings.total_timeout;
         say(ticket, PoolEvent::Thinking).await;
-        let mut number = 1;
+        let mut course = Course::behind(ticket.job.so_far.as_deref());
         loop {
-            let failure = match self.attempt(ticket, deadline).await {
+            let number = course.number();
+            let Failure { error, by } = match self.attempt(ticket, &mut course, deadline).await {
                 Ok(finish) => return PoolEvent::Done { finish },
                 Err(failure) => failure,
             };
-            let pause = self.pause(&failure, number, deadline);
-            let (turn, error) = (ticket.job.turn, &failure.error);
-            tracing::warn!(%turn, number, %error, again = pause.is_some(), "a reply could not be generated");
+            let provider = by.as_ref().map(|by| by.provider.to_string());
+            let pause = course.next(&error, by, &self.settings, deadline);
+            let (turn, said) = (ticket.job.turn, course.said().len());
+            tracing::warn!(%turn, number, provider, said, %error, again = pause.is_some(), "a reply could not be generated");
             let Some(pause) = pause else {
-                return PoolEvent::Failed { code: code(failure.error.kind) };
+                return PoolEvent::Failed { code: code(error.kind) };
             };
             ticket.count_retry();
             sleep(pause).await;
-            number += 1;
         }
     }
 
-    /// How long to wait before another try; `None` when there is to be none.
-    fn pause(&self, failure: &Failure, number: u32, deadline: Instant) -> Option<Duration> {
-        let final_failure = failure.streamed || failure.error.kind == GenerateErrorKind::Refused;
-        if final_failure || number >= self.settings.tries {
-            return None;
-        }
-        let backoff = self.settings.backoff.saturating_mul(1 << (number - 1).min(16));
-        // Half of it by chance, so that many jobs that failed together do not come back together.
-        let backoff = backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
-        let asked = failure.error.retry_after.unwrap_or_default();
-        // Nobody waits longer for a first word than this; a worker should not either.
-        let bearable = asked <= self.settings.first_token_timeout;
-        let pause = backoff.max(asked);
-        (bearable && Instant::now() + pause < deadline).then_some(pause)
-    }
-
-    async fn attempt(&self, ticket: &Ticket, deadline: Instant) -> Result<Finish, Failure> {
-        let mut streamed = false;
-        let outcome = self.stream(ticket, deadline, &mut streamed).await;
-        outcome.map_err(|error| {
-            ticket.job.bill.failed();
-            Failure { error, streamed }
+    async fn attempt(
+        &self,
+        ticket: &Ticket,
+        course: &mut Course,
+        deadline: Instant,
+    ) -> Result<Finish, Failure> {
+        let attempt = course.attempt();
+        let (chosen, asked) = (attempt.chosen.clone(), Instant::now());
+        ticket.job.bill.tried();
+        self.stream(ticket, course, (attempt, asked), deadline).await.map_err(|error| {
+            let by = error.by.clone().or_else(|| chosen.get());
+            ticket.job.bill.failed(&error.to_string(), by.clone(), asked);
+            Failure { error, by }
         })
     }
 
     async fn stream(
         &self,
         ticket: &Ticket,
+        course: &mut Course,
+        (attempt, asked): (Attempt, Instant),
         deadline: Instant,
-        streamed: &mut bool,
     ) -> Result<Finish, GenerateError> {
         let patience = self.settings.first_token_timeout;
         let late = |what: &str| GenerateError::new(GenerateErrorKind::Timeout, what);
         // The first word has to come within one span, from the connecting on.
-        let mut next = deadline.min(Instant::now() + patience);
-        let (bill, asked) = (&ticket.job.bill, Instant::now());
-        let connecting = self.generator.generate(ticket.job.request.clone(), Attempt::default());
+        let mut next = deadline.min(asked + patience);
+        let (bill, chosen) = (&ticket.job.bill, attempt.chosen.clone());
+        let connecting = self.generator.generate(ticket.job.request.clone(), attempt);
         let opened = timeout_at(next, connecting).await.map_err(|_| late("no answer in time"))??;
+        chosen.set(opened.back_end.clone());
         bill.opened(opened.back_end, opened.start, asked);
+        let mut line = Line { ticket, deadline, joint: Joint::of(opened.start, course), course };
         let mut pieces = opened.pieces;
         loop {
             let piece = timeout_at(next, pieces.next()).await.map_err(|_| late("no text in time"))?;
             match piece {
                 Some(Ok(Piece::Text(text))) if text.is_empty() => {}
                 Some(Ok(Piece::Text(text))) => {
-                    *streamed = true;
                     bill.said(&text);
-                    let told = timeout_at(deadline, say(ticket, PoolEvent::Text(text))).await;
-                    told.map_err(|_| late("not read in time"))?;
+                    line.pass(text).await?;
                     // A stream that falls silent for as long as a first word may take is dead.
                     next = deadline.min(Instant::now() + patience);
                 }
                 Some(Ok(Piece::End { finish, usage, counted })) => {
                     bill.done(usage, counted);
+                    line.end().await?;
                     return Ok(finish);
                 }
                 Some(Err(error)) => return Err(error),
@@ -124,10 +119,81 @@ impl PoolWorker {
     }
 }
 
+/// A try that failed, and who it was that failed.
 struct Failure {
     error: GenerateError,
-    /// Some text went out: another try would say it twice.
-    streamed: bool,
+    by: Option<Arc<BackEnd>>,
+}
+
+/// How the text of a try joins what was said before.
+enum Joint {
+    /// Nothing was, or the place has been found.
+    Closed,
+    GoesOn(Seam),
+    /// What was said is void from the first word on; until then it stands, should this try fail too.
+    BeginsAnew,
+}
+
+impl Joint {
+    fn of(start: Start, course: &Course) -> Self {
+        match start {
+            _ if course.said().is_empty() => Self::Closed,
+            Start::Continues => Self::GoesOn(Seam::behind(course.said())),
+            Start::Anew | Start::Cached => Self::BeginsAnew,
+        }
+    }
+}
+
+/// From one try to the turn.
+struct Line<'a> {
+    ticket: &'a Ticket,
+    deadline: Instant,
+    course: &'a mut Course,
+    joint: Joint,
+}
+
+impl Line<'_> {
+    async fn pass(&mut self, text: String) -> Result<(), GenerateError> {
+        let text = match &mut self.joint {
+            Joint::Closed => text,
+            Joint::GoesOn(seam) => seam.push(text),
+            Joint::BeginsAnew => {
+                self.course.begin_anew()?;
+                self.joint = Joint::Closed;
+                self.tell(PoolEvent::Restarted).await?;
+                text
+            }
+        };
+        self.say(text).await
+    }
+
+    /// The try ended well, if anything was said.
+    async fn end(&mut self) -> Result<(), GenerateError> {
+        let rest = match &mut self.joint {
+            Joint::Closed => String::new(),
+            Joint::GoesOn(seam) => seam.close(),
+            Joint::BeginsAnew => return Err(without_a_word()),
+        };
+        self.say(rest).await?;
+        if self.course.said().is_empty() { Err(without_a_word()) } else { Ok(()) }
+    }
+
+    async fn say(&mut self, text: String) -> Result<(), GenerateError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.course.say(&text);
+        self.tell(PoolEvent::Text(text)).await
+    }
+
+    async fn tell(&self, event: PoolEvent) -> Result<(), GenerateError> {
+        let told = timeout_at(self.deadline, say(self.ticket, event)).await;
+        told.map_err(|_| GenerateError::new(GenerateErrorKind::Timeout, "not read in time"))
+    }
+}
+
+fn without_a_word() -> GenerateError {
+    GenerateError::new(GenerateErrorKind::Broken, "ended without a word")
 }
 
 /// Waits while the turn is behind. A turn that is gone is noticed where the tries are run.

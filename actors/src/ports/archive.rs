@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::StoreError;
+use super::{Draft, StoreError};
 use crate::domain::{
     CharacterId, CharacterRecord, Into, Memory, Message, MessageId, MessageKind, MeterKey, Plan, Priority,
     Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
@@ -78,6 +78,13 @@ pub struct OpenTurn {
     pub refund: Vec<MeterKey>,
 }
 
+/// An open turn that is this node's now, and what its last holder had said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenUp {
+    pub turn: OpenTurn,
+    pub draft: Option<Draft>,
+}
+
 /// A message and the characters' replies to it.
 #[derive(Clone, Debug)]
 pub struct Answered {
@@ -85,6 +92,19 @@ pub struct Answered {
     /// In the order of the log, tombstones left out; at most a few dozen, the latest.
     pub replies: Vec<Message>,
 }
+
+/// What a character keeps of turns that its prompts have no room for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub text: Arc<str>,
+    /// It is of messages above this revision: the character was there.
+    pub since: Revision,
+    /// And up to this one.
+    pub up_to: Revision,
+}
+
+/// A summary, where there is one.
+pub type StoredSummary = Option<Summary>;
 
 /// Which open turns to take up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +156,21 @@ pub trait Archive: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>>;
 
+    /// The character's summary of older turns of the room. None that stands covers a message that was changed since.
+    fn summary(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+    ) -> BoxFuture<'_, Result<StoredSummary, StoreError>>;
+    /// What a character may know of a person who asks from outside of every room: all that this one told it, the latest
+    /// `limit`, oldest first.
+    fn own_memories(
+        &self,
+        user: UserId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>>;
+
     /// Raises the fence of at most `limit` open turns, makes this node their holder, and returns them.
-    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>>;
+    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>>;
 }

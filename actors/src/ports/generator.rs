@@ -41,6 +41,17 @@ pub struct GenerateRequest {
     /// The reply ends before any of these.
     pub stop: Vec<String>,
     pub purpose: Purpose,
+    pub freshness: Freshness,
+}
+
+/// Whether an answer that was kept will do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// Where the character's settings allow it.
+    #[default]
+    Any,
+    /// The model is asked: another answer than the one before is wanted.
+    Fresh,
 }
 
 /// One try at a request.
@@ -156,4 +167,9 @@ pub trait Generator: Send + Sync + 'static {
 /// Counts tokens as the model's tokeniser would, or a little more.
 pub trait TokenCounter: Send + Sync + 'static {
     fn count(&self, text: &str) -> usize;
+
+    /// The share by which models of other makers may count more than this, 0 to 1: prompts leave it free.
+    fn margin(&self) -> f32 {
+        0.0
+    }
 }

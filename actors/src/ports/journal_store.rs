@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::OpenTurn;
 use crate::domain::{
     AiCall, Attachment, CharacterId, ClientId, Content, Fact, FailureCode, Finish, Into, MemoryId, Message,
-    MessageId, MessageKind, Meter, MeterKey, Reply, ReplyState, Revision, RoomId, UserId,
+    MessageId, MessageKind, Meter, MeterKey, Reply, ReplyState, Revision, RoomId, Trouble, UserId,
 };
 use crate::protocol::{Amendment, RoomChange};
 
@@ -107,6 +107,10 @@ pub struct CloseTurn {
     pub calls: Vec<AiCall>,
     /// What the character is to remember of the asker, with the ids under which it is kept. One that it knows is left out.
     pub memories: Vec<(MemoryId, Fact)>,
+    /// Why it failed, or broke off, for admins.
+    pub trouble: Option<Trouble>,
+    /// Meters to give back though something was said: where what it was to become part of is gone.
+    pub refund_if_gone: Vec<MeterKey>,
     /// Characters that answer this reply. Their `asked` is this message; their `asked_offset` is filled in.
     pub follow: Vec<OpenTurn>,
 }

@@ -7,14 +7,21 @@ use crate::ports::{PromptMessage, TokenCounter};
 const MESSAGE_TOKENS: usize = 5;
 /// Left free for what tokenisers count differently.
 const MARGIN_TOKENS: usize = 64;
+/// The most that a model may be said to count more than is counted here.
+const MARGIN_MAX: f32 = 1.0;
 /// Where the history has to be cut, it is cut at a multiple of this many revisions: so the prompt keeps its beginning for
 /// several turns, and the provider its cache, instead of losing one message at each.
 const BLOCK: Revision = 16;
 
-/// Tokens that the prompt may have: what the reply and a margin leave of the context, and never nothing.
-pub(super) fn tokens(model: &ModelChoice) -> usize {
+/// Tokens, as counted here, that the prompt may have: what the reply and a margin leave of the context, and never nothing.
+/// `margin` is the share by which the model may count more.
+pub(super) fn tokens(model: &ModelChoice, margin: f32) -> usize {
     let context = model.context_tokens as usize;
-    context.saturating_sub(model.max_tokens as usize).saturating_sub(MARGIN_TOKENS).max(context / 8)
+    let left =
+        context.saturating_sub(model.max_tokens as usize).saturating_sub(MARGIN_TOKENS).max(context / 8);
+    // In thousandths, so that the same settings give the same prompt on every machine.
+    let thousandths = (margin.clamp(0.0, MARGIN_MAX) * 1_000.0).round() as usize;
+    left * 1_000 / (1_000 + thousandths)
 }
 
 /// Whether `text` has at most `most` tokens. A token is at least a byte: short texts need no counting.
@@ -30,19 +37,33 @@ fn bytes(lines: &[PromptMessage]) -> usize {
     lines.iter().map(|line| MESSAGE_TOKENS + line.content.len()).sum()
 }
 
-/// The latest of `lines` that have at most `budget` tokens together. The last one always gets in, cut where it alone is
-/// too long. `offsets` are the lines' places in the room.
+/// Whether `lines` have at most `budget` tokens together. A token is at least a byte: short ones need no counting.
+pub(super) fn all_fit(lines: &[PromptMessage], budget: usize, counter: &dyn TokenCounter) -> bool {
+    let mut left = budget;
+    bytes(lines) <= budget
+        || lines.iter().all(|line| match left.checked_sub(message_tokens(&line.content, counter)) {
+            Some(rest) => {
+                left = rest;
+                true
+            }
+            None => false,
+        })
+}
+
+/// The latest of `lines` that have at most `budget` tokens together, and how many are left out. The last one always gets in,
+/// cut where it alone is too long. `offsets` are the lines' places in the room.
 pub(super) fn latest(
     mut lines: Vec<PromptMessage>,
     offsets: &[Revision],
     budget: usize,
     counter: &dyn TokenCounter,
-) -> Vec<PromptMessage> {
-    let Some(asked) = lines.last_mut() else { return lines };
+) -> (Vec<PromptMessage>, usize) {
+    let Some(asked) = lines.last_mut() else { return (lines, 0) };
     let most = budget.saturating_sub(MESSAGE_TOKENS);
     if !fits(&asked.content, most, counter) {
         asked.content = cut(&asked.content, most, counter);
-        return lines.split_off(lines.len() - 1);
+        let first = lines.len() - 1;
+        return (lines.split_off(first), first);
     }
     let mut first = 0;
     if bytes(&lines) > budget {
@@ -54,7 +75,8 @@ pub(super) fn latest(
         }
         first = first.min(lines.len() - 1);
     }
-    lines.split_off(whole_blocks(first, offsets))
+    let first = whole_blocks(first, offsets);
+    (lines.split_off(first), first)
 }
 
 /// Moves a cut forward to where a block begins, unless that would cost more than a quarter of what is kept.

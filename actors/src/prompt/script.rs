@@ -26,7 +26,7 @@ pub struct Script {
 impl Script {
     #[must_use]
     pub fn new(record: Arc<CharacterRecord>, counter: &dyn TokenCounter) -> Self {
-        let budget = budget::tokens(&record.model);
+        let budget = budget::tokens(&record.model, counter.margin());
         let system = system::within(&record, budget, counter);
         let system_tokens = budget::message_tokens(&system, counter);
         let macros = of_character(&record);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::domain::{
     Attachment, Changes, CharacterId, ClientId, Content, Dials, ExampleLine, Finish, Lorebook, MessageId,
-    MessageKind, ModelChoice, Place, RoomId,
+    MessageKind, ModelChoice, Place, ResponseCache, RoomId,
 };
 
 /// A word is a token.
@@ -48,6 +48,7 @@ fn record() -> Arc<CharacterRecord> {
             temperature: 0.8,
             max_tokens: 100,
             context_tokens: 2_000,
+            response_cache: ResponseCache::Off,
         },
         voice: None,
         version: 1,

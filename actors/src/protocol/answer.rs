@@ -18,6 +18,7 @@ pub enum RefusalCode {
     ContentInvalid,
     ContentRefused,
     QuotaExceeded,
+    OutOfCredits,
     /// The plan does not have it.
     PremiumRequired,
     /// Replies of this kind cannot be made here at present; the message says which setting would do it.
@@ -48,6 +49,7 @@ impl RefusalCode {
             Self::ContentInvalid => "content_invalid",
             Self::ContentRefused => "content_refused",
             Self::QuotaExceeded => "quota_exceeded",
+            Self::OutOfCredits => "out_of_credits",
             Self::PremiumRequired => "premium_required",
             Self::ReplyTypeUnavailable => "reply_type_unavailable",
             Self::RateLimited => "rate_limited",

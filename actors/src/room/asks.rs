@@ -101,11 +101,14 @@ async fn look_up(
             let last = latest.into_iter().rev().find(|message| message.changes.deleted_at.is_none());
             return Ok(last.map(|target| Found { target, replies: Vec::new(), asking: None }));
         }
-        Wanted::Regenerate(message) | Wanted::Continue(message) | Wanted::Resend { message, .. } => *message,
+        Wanted::Regenerate(message)
+        | Wanted::Continue(message)
+        | Wanted::Resend { message, .. }
+        | Wanted::Retry { asked: message, .. } => *message,
     };
     let Some(found) = archive.answered(room, named).await? else { return Ok(None) };
     let asking = match (wanted, found.message.reply_to) {
-        (Wanted::Resend { .. }, _) | (_, None) => None,
+        (Wanted::Resend { .. } | Wanted::Retry { .. }, _) | (_, None) => None,
         (_, Some(asking)) => archive.answered(room, asking).await?.map(|asking| asking.message),
     };
     Ok(Some(Found { target: found.message, replies: found.replies, asking }))

@@ -36,6 +36,10 @@ impl Room {
                 record.head = record.head.max(revision);
             }
             let told = after.events.len();
+            let learned_of = match &entry.kind {
+                EntryKind::Close(close) if !close.memories.is_empty() => Some(close.user),
+                _ => None,
+            };
             match entry.kind {
                 EntryKind::Say(say) => self.on_said(state, ticket, say, outcome, &mut after),
                 EntryKind::Close(close) => self.on_closed(state, close, outcome, &mut after),
@@ -49,7 +53,11 @@ impl Room {
             }
             // An answer that tells of an older revision had nothing to change: all of it has been told.
             let new = after.events.split_off(told);
-            after.events.extend(new.into_iter().filter(|event| event.offset().is_none_or(|at| at > stood)));
+            let new: Vec<RoomEvent> =
+                new.into_iter().filter(|event| event.offset().is_none_or(|at| at > stood)).collect();
+            let kept = (&self.context.settings.turn, &*self.context.copies);
+            state.follow_for_prompts(stood, &new, learned_of, kept);
+            after.events.extend(new);
         }
         if !after.events.is_empty() {
             self.context.ports.fanout.to_room(state.id, after.events);

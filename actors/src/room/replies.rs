@@ -12,7 +12,8 @@ use ractor::ActorId;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{CharacterId, Into, MessageId, ReplyState};
-use crate::ports::OpenTurn;
+use crate::pool::{Bill, RESTARTS_MAX};
+use crate::ports::{Draft, OpenTurn};
 use crate::protocol::{OpenReply, RoomEvent, Typing, Typist};
 
 /// Replies that one room takes up from a dead node or a crashed predecessor.
@@ -20,6 +21,8 @@ pub(super) const TAKE_UP_MAX: usize = 64;
 
 pub(super) struct Replies {
     by_character: HashMap<CharacterId, Line>,
+    /// Of replies that were taken up and have not begun to go on.
+    drafts: HashMap<MessageId, Draft>,
     /// Characters that have answered one another since a person spoke.
     chain: u8,
     /// Of the whole node, for the console and for draining.
@@ -41,14 +44,17 @@ impl Line {
         self.running.is_none() && self.waiting.is_empty() && self.closing.is_empty()
     }
 
-    /// Takes out the turn whose end is in the log, and whether what follows from it was stopped.
-    fn take(&mut self, turn: MessageId) -> Option<(OpenTurn, Follow)> {
+    /// Takes out the turn whose end is in the log, with its last attempt, and whether what follows from it was stopped.
+    fn take(&mut self, turn: MessageId) -> Option<(OpenTurn, u32, Follow)> {
         if let Some(running) = self.running.take_if(|running| running.turn.message == turn) {
             let follow = if running.stop.is_cancelled() { Follow::Stopped } else { Follow::Begins };
-            return Some((running.turn, follow));
+            let attempt = running.attempt();
+            return Some((running.turn, attempt, follow));
         }
         let at = self.closing.iter().position(|closing| closing.message == turn)?;
-        Some((self.closing.swap_remove(at), Follow::Stopped))
+        let turn = self.closing.swap_remove(at);
+        let attempt = attempt(&turn, 0);
+        Some((turn, attempt, Follow::Stopped))
     }
 
     fn turns(&self) -> impl Iterator<Item = &OpenTurn> {
@@ -74,11 +80,25 @@ struct Running {
     text: String,
     /// Length of `text` in UTF-16 code units.
     position: u32,
+    /// Times that it began anew under this holder.
+    restarts: u32,
+    /// What it costs; the turn settles it, or the room where the turn crashed.
+    bill: Bill,
+}
+
+impl Running {
+    fn attempt(&self) -> u32 {
+        attempt(&self.turn, self.restarts)
+    }
+
+    fn status(&self, state: ReplyState) -> RoomEvent {
+        status_of(&self.turn, self.attempt(), state)
+    }
 }
 
 impl Replies {
     pub fn new(open_on_node: Arc<AtomicUsize>) -> Self {
-        Self { by_character: HashMap::new(), chain: 0, open_on_node, open_here: 0 }
+        Self { by_character: HashMap::new(), drafts: HashMap::new(), chain: 0, open_on_node, open_here: 0 }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -100,8 +120,11 @@ impl Replies {
     }
 
     pub fn open(&self) -> Vec<OpenReply> {
-        let running = |running: &Running| open_reply(&running.turn, running.state, running.text.clone());
-        let waiting = |turn: &OpenTurn| open_reply(turn, ReplyState::Queued, String::new());
+        let running = |running: &Running| {
+            let text = running.text.clone();
+            open_reply(&running.turn, running.attempt(), running.state, text)
+        };
+        let waiting = |turn: &OpenTurn| open_reply(turn, attempt(turn, 0), ReplyState::Queued, String::new());
         self.by_character
             .values()
             .flat_map(|line| line.running.iter().map(running).chain(line.waiting.iter().map(waiting)))
@@ -156,31 +179,37 @@ impl Drop for Replies {
     }
 }
 
-fn open_reply(turn: &OpenTurn, state: ReplyState, text: String) -> OpenReply {
+fn open_reply(turn: &OpenTurn, attempt: u32, state: ReplyState, text: String) -> OpenReply {
     OpenReply {
         message: turn.message,
         character: turn.character,
         in_reply_to: turn.asked,
         into: turn.into,
-        attempt: attempt(turn),
+        attempt,
         state,
         text,
     }
 }
 
-/// Every taking-up starts the reply anew.
-fn attempt(turn: &OpenTurn) -> u32 {
-    u32::try_from(turn.fence).unwrap_or_default() + 1
+/// A reply begins anew when it is taken up, and when its text turns out to be void: each holder of the turn has a range
+/// of attempts of its own.
+fn attempt(turn: &OpenTurn, restarts: u32) -> u32 {
+    let holder = u32::try_from(turn.fence).unwrap_or_default();
+    holder.saturating_mul(RESTARTS_MAX + 1) + restarts.min(RESTARTS_MAX) + 1
 }
 
-/// Where a reply stands: a passing event.
+/// Where a reply that has not begun stands: a passing event.
 pub(super) fn status(turn: &OpenTurn, state: ReplyState) -> RoomEvent {
+    status_of(turn, attempt(turn, 0), state)
+}
+
+fn status_of(turn: &OpenTurn, attempt: u32, state: ReplyState) -> RoomEvent {
     RoomEvent::Status {
         message: turn.message,
         character: turn.character,
         in_reply_to: turn.asked,
         into: turn.into,
-        attempt: attempt(turn),
+        attempt,
         state,
         code: None,
         offset: None,

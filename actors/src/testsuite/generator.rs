@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::lock;
 use crate::domain::{BackEnd, Counted, Finish, Price, TokenUsage};
 use crate::ports::{
-    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, Opened, Piece, PieceStream, Start,
+    Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, NextTry, Opened, Piece,
+    PieceStream, Start,
 };
 
 /// How one request is answered.
@@ -40,6 +41,72 @@ pub enum Script {
     Panic,
     /// This piece, then a panic in the stream.
     PanicIn(&'static str),
+    /// As this one, by the provider of this name.
+    By(&'static str, Box<Script>),
+    /// As this one, where another back end stands ready should it fail.
+    OrElse(Box<Script>),
+    /// As this one, which goes on from what an earlier try said.
+    GoOn(Box<Script>),
+    /// As this one, out of a cache.
+    Cached(Box<Script>),
+}
+
+impl Script {
+    #[must_use]
+    pub fn by(self, provider: &'static str) -> Self {
+        Self::By(provider, Box::new(self))
+    }
+
+    #[must_use]
+    pub fn or_else(self) -> Self {
+        Self::OrElse(Box::new(self))
+    }
+
+    #[must_use]
+    pub fn go_on(self) -> Self {
+        Self::GoOn(Box::new(self))
+    }
+
+    #[must_use]
+    pub fn cached(self) -> Self {
+        Self::Cached(Box::new(self))
+    }
+}
+
+/// Who answers, and how that is to be taken.
+struct Manner {
+    back_end: Arc<BackEnd>,
+    next: NextTry,
+    start: Start,
+}
+
+impl Manner {
+    /// The script without what was said about its manner.
+    fn of(mut script: Option<Script>) -> (Self, Option<Script>) {
+        let mut manner =
+            Self { back_end: Arc::new(back_end()), next: NextTry::AfterPause, start: Start::Anew };
+        loop {
+            script = match script {
+                Some(Script::By(provider, inner)) => {
+                    manner.back_end = Arc::new(BackEnd { provider: provider.into(), ..back_end() });
+                    Some(*inner)
+                }
+                Some(Script::OrElse(inner)) => {
+                    manner.next = NextTry::Elsewhere;
+                    Some(*inner)
+                }
+                Some(Script::GoOn(inner)) => {
+                    manner.start = Start::Continues;
+                    Some(*inner)
+                }
+                Some(Script::Cached(inner)) => {
+                    manner.start = Start::Cached;
+                    Some(*inner)
+                }
+                plain => return (manner, plain),
+            };
+        }
+    }
 }
 
 pub struct ScriptedGenerator {
@@ -47,6 +114,7 @@ pub struct ScriptedGenerator {
     /// Scripts of requests whose last message has this text.
     named: Mutex<HashMap<String, VecDeque<Script>>>,
     requests: Mutex<Vec<(Arc<GenerateRequest>, Instant)>>,
+    attempts: Mutex<Vec<Attempt>>,
     gate: Arc<Semaphore>,
     open: Arc<AtomicUsize>,
 }
@@ -57,6 +125,7 @@ impl Default for ScriptedGenerator {
             scripts: Mutex::default(),
             named: Mutex::default(),
             requests: Mutex::default(),
+            attempts: Mutex::default(),
             gate: Arc::new(Semaphore::new(0)),
             open: Arc::default(),
         }
@@ -85,6 +154,11 @@ impl ScriptedGenerator {
     /// The last messages of all requests, in the order in which they came.
     pub fn asked(&self) -> Vec<String> {
         lock(&self.requests).iter().map(|(request, _)| asked(request).to_owned()).collect()
+    }
+
+    /// What all requests were told of the tries before them.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        lock(&self.attempts).clone()
     }
 
     /// Time between one request and the next.
@@ -123,11 +197,13 @@ impl Generator for ScriptedGenerator {
     fn generate(
         &self,
         request: Arc<GenerateRequest>,
-        _attempt: Attempt,
+        attempt: Attempt,
     ) -> BoxFuture<'static, Result<Opened, GenerateError>> {
         lock(&self.requests).push((request.clone(), Instant::now()));
         let own = lock(&self.named).get_mut(asked(&request)).and_then(VecDeque::pop_front);
-        let script = own.or_else(|| lock(&self.scripts).pop_front());
+        let (manner, script) = Manner::of(own.or_else(|| lock(&self.scripts).pop_front()));
+        attempt.chosen.set(manner.back_end.clone());
+        lock(&self.attempts).push(attempt);
         let gate = self.gate.clone();
         self.open.fetch_add(1, SeqCst);
         let open = Open(self.open.clone());
@@ -144,7 +220,9 @@ impl Generator for ScriptedGenerator {
             let end = stream::iter([Ok(Piece::End { finish: Finish::Complete, usage, counted })]);
             let say =
                 |texts: Vec<&'static str>| stream::iter(texts).map(|text| Ok(Piece::Text(text.to_owned())));
-            let error = |kind| GenerateError::new(kind, "as the script says");
+            let Manner { back_end, next, start } = manner;
+            let by = Some(back_end.clone());
+            let error = |kind| GenerateError { by, next, ..GenerateError::new(kind, "as the script says") };
             let stream: PieceStream = match script {
                 None => {
                     stream::iter([Ok(Piece::Text(format!("re: {}", asked(&request))))]).chain(end).boxed()
@@ -165,6 +243,9 @@ impl Generator for ScriptedGenerator {
                 Some(Script::Short) => stream::empty().boxed(),
                 Some(Script::Hang) => std::future::pending().await,
                 Some(Script::Panic) => panic!("as the script says"),
+                Some(Script::By(..) | Script::OrElse(_) | Script::GoOn(_) | Script::Cached(_)) => {
+                    unreachable!("a manner is no script of its own")
+                }
                 Some(Script::PanicIn(text)) => {
                     say(vec![text]).chain(stream::once(async { panic!("as the script says") })).boxed()
                 }
@@ -175,7 +256,7 @@ impl Generator for ScriptedGenerator {
                     piece
                 })
                 .boxed();
-            Ok(Opened { back_end: Arc::new(back_end()), start: Start::Anew, pieces })
+            Ok(Opened { back_end, start, pieces })
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Tables in memory behind the engine's Archive and JournalStore, with the real `decide` between them, and faults at will.
 
 mod archive;
+mod charges;
 mod tables;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -15,11 +16,12 @@ use uuid::Uuid;
 use super::{lock, plans};
 use crate::domain::{
     AiCall, CharacterId, CharacterRecord, Message, MessageId, MeterKey, NodeId, ReplyState, Revision,
-    RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
+    RoomCharacter, RoomDetails, RoomId, RoomMember, Trouble, UserId,
 };
-use crate::journal::decide::{Head, NewMemory, Variant, decide};
+use crate::journal::decide::{Head, NewCall, NewMemory, Variant, decide};
 use crate::ports::{
-    CommitError, Entry, JournalLane, JournalStore, OpenTurn, Outcome, RoomRecord, StoreError, UserRecord,
+    CommitError, Draft, DraftStore, Entry, JournalLane, JournalStore, NewDraft, OpenTurn, Outcome,
+    RoomRecord, StoreError, Summary, UserRecord,
 };
 
 /// What happens to the next commits.
@@ -39,6 +41,8 @@ struct Turn {
     holder: NodeId,
     state: ReplyState,
     ended: Option<Revision>,
+    draft: Option<Draft>,
+    trouble: Option<Trouble>,
 }
 
 #[derive(Clone, Default)]
@@ -50,11 +54,16 @@ struct Tables {
     messages: BTreeMap<(RoomId, Revision), Message>,
     turns: HashMap<MessageId, Turn>,
     meters: HashMap<MeterKey, u32>,
+    charges: HashMap<Uuid, charges::Open>,
+    /// Calls that were made outside of rooms.
+    called: Vec<AiCall>,
     reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
     memories: Vec<NewMemory>,
-    /// By id: one that is written twice counts once.
-    calls: BTreeMap<Uuid, AiCall>,
+    calls: Vec<NewCall>,
     variants: HashMap<(MessageId, u16), Variant>,
+    summaries: HashMap<(RoomId, CharacterId), Summary>,
+    /// How often each question was asked.
+    asked: HashMap<&'static str, usize>,
     /// Changes by the id of their entry.
     done: HashMap<Uuid, Revision>,
     faults: VecDeque<CommitFault>,
@@ -120,9 +129,29 @@ impl MemoryStore {
         lock(&self.0).memories.clone()
     }
 
-    /// All calls that are accounted, in the order in which they were made.
-    pub fn calls(&self) -> Vec<AiCall> {
-        lock(&self.0).calls.values().cloned().collect()
+    /// How often the engine asked for `what`: `history`, `memories`, `user`, `summary`.
+    pub fn reads(&self, what: &'static str) -> usize {
+        lock(&self.0).asked.get(what).copied().unwrap_or_default()
+    }
+
+    /// A summary was made in the background.
+    pub fn add_summary(&self, room: RoomId, character: CharacterId, summary: Summary) {
+        lock(&self.0).summaries.insert((room, character), summary);
+    }
+
+    /// A person has a character forget all that it knows of them.
+    pub fn forget_memories(&self, user: UserId) {
+        lock(&self.0).memories.retain(|memory| memory.user != user);
+    }
+
+    pub fn summary(&self, room: RoomId, character: CharacterId) -> Option<Summary> {
+        lock(&self.0).summaries.get(&(room, character)).cloned()
+    }
+
+    pub fn rename(&self, user: UserId, name: &str) {
+        if let Some(record) = lock(&self.0).users.get_mut(&user) {
+            record.display_name = name.to_owned();
+        }
     }
 
     pub fn head(&self, room: RoomId) -> Revision {
@@ -140,6 +169,21 @@ impl MemoryStore {
                 *used += 1;
             }
         }
+    }
+
+    /// What is kept of a running reply.
+    pub fn draft(&self, reply: MessageId) -> Option<Draft> {
+        lock(&self.0).turns.get(&reply)?.draft.clone()
+    }
+
+    /// What a reply failed of.
+    pub fn trouble(&self, reply: MessageId) -> Option<Trouble> {
+        lock(&self.0).turns.get(&reply)?.trouble.clone()
+    }
+
+    /// All calls that are accounted, in the order in which they came.
+    pub fn calls(&self) -> Vec<NewCall> {
+        lock(&self.0).calls.clone()
     }
 
     pub fn open_turns(&self) -> usize {
@@ -167,6 +211,18 @@ impl MemoryStore {
     /// A node starts anew: all turns held before are those of a dead one.
     pub fn new_life(&self) {
         lock(&self.0).life = Some(NodeId::new());
+    }
+
+    /// As [`read`](Self::read), counted.
+    fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        read: impl FnOnce(&mut Tables) -> T + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, StoreError>> {
+        self.read(move |tables| {
+            *tables.asked.entry(what).or_default() += 1;
+            read(tables)
+        })
     }
 
     fn read<T: Send + 'static>(
@@ -209,6 +265,22 @@ impl JournalLane for Lane {
             }
         }
         .boxed()
+    }
+}
+
+impl DraftStore for MemoryStore {
+    fn write(&self, drafts: Vec<NewDraft>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.read(move |tables| {
+            for new in drafts {
+                let open = tables
+                    .turns
+                    .get_mut(&new.turn)
+                    .filter(|turn| turn.ended.is_none() && turn.open.fence == new.fence);
+                if let Some(turn) = open {
+                    turn.draft = Some(new.draft);
+                }
+            }
+        })
     }
 }
 

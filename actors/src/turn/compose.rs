@@ -1,4 +1,9 @@
 //! Step 4 of a turn: what its character may know, and the prompt that its persona makes of it.
+//!
+//! In its usual case it asks no database: what was said comes from the room's tail, who asks from the user's actor, what
+//! the character remembers from the copies. What is not there is read, and handed in for the next prompt (`known.rs`).
+
+mod known;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +14,12 @@ use tokio::time::Instant;
 use super::voice::Material;
 use super::{Arguments, Ended};
 use crate::domain::{
-    Content, FailureCode, Into, Message, MessageId, MessageKind, ReplyState, Revision, Sender,
+    Content, FailureCode, Into, Memory, Message, MessageId, MessageKind, ReplyState, Sender,
 };
 use crate::engine::Context;
-use crate::persona::{Ask, PersonaMsg};
-use crate::ports::{GenerateRequest, OpenTurn, StoreError};
+use crate::persona::{Ask, Made, PersonaMsg};
+use crate::ports::{Freshness, GenerateRequest, OpenTurn, StoreError, SummaryWish};
+use crate::room::tail::History;
 
 /// How long a database that went away may keep a turn from reading its history.
 const COMPOSE_TRIES: u32 = 5;
@@ -26,7 +32,7 @@ const HEARD_PAUSE: Duration = Duration::from_millis(200);
 const GO_ON: &str = "Go on with your last message from exactly where it ends. Write only what comes next: repeat nothing, \
                      and do not begin anew.";
 /// Behind the character's own message, where another one is wanted.
-const SAY_MORE: &str =
+pub(crate) const SAY_MORE: &str =
     "Nobody has answered you. Say the next thing, in a new message, without repeating yourself.";
 
 pub(super) struct Composed {
@@ -51,49 +57,47 @@ impl Composed {
 /// The persona makes the prompt from itself and the history up to the asking message, or up to what is to go on.
 pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<Composed, Ended> {
     let turn = &arguments.turn;
-    let failed = |code| Ended::nothing(ReplyState::Failed, Some(code));
-    let archive = &context.ports.archive;
-    let settings = &context.settings.turn;
-    let (history_max, memories_max) = (settings.history_max_messages, settings.memories_max);
-    // It knows what was said since it came, and what it is asked.
-    let since = arguments.since.min(turn.asked_offset - 1);
-    let (history, memories, user) = tokio::try_join!(
-        patiently(|| archive.history(turn.room, since, turn.asked_offset, history_max)),
-        patiently(|| archive.memories(turn.room, turn.character, memories_max)),
-        patiently(|| archive.user(turn.user)),
+    let (mut history, memories, user_name) = tokio::try_join!(
+        known::history(context, arguments),
+        known::memories(context, arguments),
+        known::user_name(context, turn.user),
     )
     .map_err(failed)?;
-    let history = heard(context, turn, since, history).await.map_err(failed)?;
-    let part = part(turn);
-    // Deleted meanwhile: there is nothing to answer, or to go on with.
-    let Some(last) = history.last().filter(|last| last.id == part.unwrap_or(turn.asked)) else {
-        return Err(Ended::nothing(ReplyState::Stopped, None));
+    history = heard(context, arguments, history).await.map_err(failed)?;
+    let last = part(turn).unwrap_or(turn.asked);
+    let mut looked = false;
+    let (request, so_far, asked) = loop {
+        // Deleted meanwhile: there is nothing to answer, or to go on with.
+        let Some(said) = history.messages.last().filter(|said| said.id == last) else {
+            return Err(Ended::nothing(ReplyState::Stopped, None));
+        };
+        let asked = said.content.clone();
+        let so_far = part(turn).map(|_| asked.clone());
+        match ask(context, arguments, &history, &memories, &user_name).await? {
+            Made::Ready(request, None) => break (request, so_far, asked),
+            Made::Ready(request, Some(up_to)) => {
+                if !another_summary(context, arguments, &mut history, &mut looked).await? {
+                    let wish = SummaryWish {
+                        room: turn.room,
+                        character: turn.character,
+                        user: turn.user,
+                        since: arguments.since,
+                        up_to,
+                    };
+                    context.ports.summaries.wanted(wish);
+                    break (request, so_far, asked);
+                }
+            }
+            // What is missing may be told in a summary; then it is enough.
+            Made::Short => {
+                if !another_summary(context, arguments, &mut history, &mut looked).await? {
+                    history =
+                        known::all_history(context, arguments, history.summary).await.map_err(failed)?;
+                }
+            }
+        }
     };
-    let so_far = part.map(|_| last.content.clone());
-    let asked = last.content.clone();
-    let own = Sender::Character(turn.character);
-    let cue = match &so_far {
-        Some(_) => Some(GO_ON),
-        None if last.sender == own => Some(SAY_MORE),
-        None => None,
-    };
-    let (answer, composed) = oneshot::channel();
-    let ask = Ask {
-        user: turn.user,
-        user_name: user.map(|user| user.display_name).unwrap_or_default(),
-        names: arguments.names.clone(),
-        history,
-        memories,
-        cue,
-        answer,
-    };
-    let sent = context.personas.send(turn.character, PersonaMsg::Compose(ask));
-    sent.map_err(|_| failed(FailureCode::Overloaded))?;
-    let request = match composed.await {
-        Ok(composed) => composed.map_err(failed)?,
-        // The persona crashed over this prompt.
-        Err(_) => return Err(failed(FailureCode::Internal)),
-    };
+    let settings = &context.settings.turn;
     let said = so_far.as_ref().map_or(0, |content| content.as_str().chars().count());
     Ok(Composed {
         request,
@@ -108,23 +112,69 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
 /// somebody listens to it. After a while it is answered as it is.
 async fn heard(
     context: &Context,
-    turn: &OpenTurn,
-    since: Revision,
-    mut history: Vec<Message>,
-) -> Result<Vec<Message>, FailureCode> {
+    arguments: &Arguments,
+    mut history: History,
+) -> Result<History, FailureCode> {
     let until = Instant::now() + context.settings.turn.transcript_wait;
-    while unheard(history.last(), turn) && Instant::now() < until {
+    while unheard(&history, &arguments.turn) && Instant::now() < until {
         tokio::time::sleep(HEARD_PAUSE).await;
-        let max = context.settings.turn.history_max_messages;
-        let archive = &context.ports.archive;
-        history = patiently(|| archive.history(turn.room, since, turn.asked_offset, max)).await?;
+        history = known::all_history(context, arguments, history.summary).await?;
     }
     Ok(history)
 }
 
-fn unheard(last: Option<&Message>, turn: &OpenTurn) -> bool {
+fn unheard(history: &History, turn: &OpenTurn) -> bool {
     let audio = |last: &Message| last.kind == MessageKind::Audio && last.content.as_str().is_empty();
-    last.is_some_and(|last| last.id == turn.asked && audio(last))
+    history.messages.last().is_some_and(|last| last.id == turn.asked && audio(last))
+}
+
+/// Looks for the summary, once in a turn; answers whether it is another than was known.
+async fn another_summary(
+    context: &Context,
+    arguments: &Arguments,
+    history: &mut History,
+    looked: &mut bool,
+) -> Result<bool, Ended> {
+    if std::mem::replace(looked, true) {
+        return Ok(false);
+    }
+    known::look_for_summary(context, arguments, history).await.map_err(failed)
+}
+
+async fn ask(
+    context: &Context,
+    arguments: &Arguments,
+    history: &History,
+    memories: &Arc<[Memory]>,
+    user_name: &str,
+) -> Result<Made, Ended> {
+    let turn = &arguments.turn;
+    let own = Sender::Character(turn.character);
+    let cue = match part(turn) {
+        Some(_) => Some(GO_ON),
+        None if history.messages.last().is_some_and(|last| last.sender == own) => Some(SAY_MORE),
+        None => None,
+    };
+    let (answer, made) = oneshot::channel();
+    let ask = Ask {
+        user: turn.user,
+        user_name: user_name.to_owned(),
+        names: arguments.names.clone(),
+        history: history.clone(),
+        since: arguments.since,
+        memories: memories.clone(),
+        cue,
+        freshness: freshness(turn),
+        answer,
+    };
+    let sent = context.personas.send(turn.character, PersonaMsg::Compose(ask));
+    sent.map_err(|_| failed(FailureCode::Overloaded))?;
+    // Without an answer: the persona crashed over this prompt.
+    made.await.unwrap_or(Err(FailureCode::Internal)).map_err(failed)
+}
+
+fn failed(code: FailureCode) -> Ended {
+    Ended::nothing(ReplyState::Failed, Some(code))
 }
 
 /// The message that is to go on.
@@ -132,6 +182,14 @@ fn part(turn: &OpenTurn) -> Option<MessageId> {
     match turn.into {
         Into::Continuation(of) => Some(of),
         Into::New | Into::Variant(_) => None,
+    }
+}
+
+/// Who has a reply made anew wants another one than there is.
+fn freshness(turn: &OpenTurn) -> Freshness {
+    match turn.into {
+        Into::Variant(_) => Freshness::Fresh,
+        Into::New | Into::Continuation(_) => Freshness::Any,
     }
 }
 

@@ -14,7 +14,7 @@ const SPACES_MAX: usize = 2;
 
 /// A pure filter: pieces of the model's text in, what people see out; the facts are kept.
 #[derive(Debug, Default)]
-pub(super) struct Remember {
+pub(crate) struct Remember {
     /// White space from a line break on, which goes along with a hidden line that follows.
     gap: String,
     state: State,

@@ -3,6 +3,7 @@
 use super::remember::Remember;
 use super::{Arguments, Ended, Ending, TurnNews};
 use crate::domain::{FailureCode, Finish, MemoryId, ReplyState};
+use crate::ports::Draft;
 
 pub(super) struct Said {
     /// What the text goes on from ends with this.
@@ -13,6 +14,8 @@ pub(super) struct Said {
     /// Bytes of `text` that the room has been told.
     passed: usize,
     chars_left: usize,
+    /// A space was set before the text.
+    set_off: bool,
 }
 
 /// The reply reached its longest; it was cut there.
@@ -27,6 +30,7 @@ impl Said {
             text: String::new(),
             passed: 0,
             chars_left: max_chars,
+            set_off: false,
         }
     }
 
@@ -48,6 +52,7 @@ impl Said {
             if !last.is_whitespace() && first.is_alphanumeric() && self.chars_left > 0 {
                 self.chars_left -= 1;
                 self.text.push(' ');
+                self.set_off = true;
             }
         }
         for c in more.chars().filter(|c| *c != '\0') {
@@ -66,6 +71,21 @@ impl Said {
             turn.tell(TurnNews::Text(self.text[self.passed..].to_owned()));
             self.passed = self.text.len();
         }
+    }
+
+    /// Bytes of the text that the room has been told, and whether it begins with a space that no model wrote.
+    pub fn shown(&self) -> (usize, bool) {
+        (self.passed, self.set_off)
+    }
+
+    /// What people had been shown of a draft.
+    pub fn of_draft(draft: &Draft, max_chars: usize) -> String {
+        let mut said = Self::new(max_chars);
+        // Too long is cut.
+        let _ = said.push(&draft.text);
+        let shown = said.text.floor_char_boundary(draft.shown);
+        said.text.truncate(shown);
+        said.text
     }
 
     /// The reply's end: a message if anything was said, else `state` with `code`.
@@ -88,7 +108,7 @@ impl Said {
         // What a character says to another is no fact of the person's.
         let told = if turn.turn.depth == 0 { facts } else { Vec::new() };
         let memories = told.into_iter().map(|fact| (MemoryId::new(), fact)).collect();
-        Ended { outcome, calls: Vec::new(), memories }
+        Ended { memories, ..Ended::of(outcome) }
     }
 }
 

@@ -18,7 +18,13 @@ pub(super) struct Material {
 }
 
 /// The end of the turn with what its message carries.
-pub(super) async fn carried(context: &Context, turn: &Arguments, material: Material, ended: Ended) -> Ended {
+pub(super) async fn carried(
+    context: &Context,
+    turn: &Arguments,
+    material: Option<Material>,
+    ended: Ended,
+) -> Ended {
+    let Some(material) = material else { return ended };
     let (MessageKind::Audio | MessageKind::Media, Ending::Said { text, finish, .. }) =
         (turn.turn.kind, &ended.outcome)
     else {

@@ -148,6 +148,8 @@ pub fn close(turn: &OpenTurn, said: &str) -> CloseTurn {
         user: turn.user,
         calls: Vec::new(),
         memories: Vec::new(),
+        trouble: None,
+        refund_if_gone: Vec::new(),
         follow: Vec::new(),
     }
 }

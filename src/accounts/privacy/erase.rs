@@ -6,8 +6,8 @@
 //!
 //! What goes: the rooms that only this account was in, with their logs; sign-ins, identities, keys, links, codes,
 //! history, counters; and all of the account's row that says who it was. What stays: the row as a pseudonym, under which
-//! messages in rooms of others stay readable, the membership there (the room's log knows no leaving yet), and the audit
-//! log.
+//! messages in rooms of others stay readable, the membership there (the room's log knows no leaving yet), the audit
+//! log, and what the AI took (`ai/usage`), which name the row by its id alone.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -20,6 +20,8 @@ use super::zipped::Zipped;
 use super::{Privacy, records};
 use crate::accounts::history::{AuthEvent, Happened};
 use crate::accounts::{Origin, UserView};
+use crate::ai::usage;
+use crate::billing::ledger;
 use crate::http::Caller;
 use crate::postgres::{Stored, refusal};
 
@@ -40,7 +42,9 @@ sessions.json        devices that were signed in: ended ones for 90 days
 history.json         what happened at the door of your account
 api-keys.json        your API keys, without the keys themselves
 memories.json        what characters remember of you
+credits.json         credits that you got, held and spent
 usage.json           messages that were counted against your plan
+ai-usage.json        what the AI took to answer you, by day (UTC): calls, tokens, cost in millionths of a US dollar
 conversations.json   the conversations that you are in, and which file has the messages of each
 conversations/       their messages, one a line (JSON Lines), the oldest first
 
@@ -146,7 +150,11 @@ impl Privacy {
         self.array(&zipped, "api-keys.json", last, |record| record.id).await?;
         let last = async |client: &Client, after: Uuid| records::memories(client, user, after).await;
         self.array(&zipped, "memories.json", last, |record| record.id).await?;
+        let last =
+            async |client: &Client, after: Uuid| ledger::records(client, user, after, records::PAGE).await;
+        self.array(&zipped, "credits.json", last, |record| record.id).await?;
         self.usage(&zipped, user).await?;
+        self.ai_usage(&zipped, user).await?;
         let last = async |client: &Client, after: Uuid| records::conversations(client, user, after).await;
         self.array(&zipped, "conversations.json", last, |record| record.id).await?;
         self.messages(&zipped, user).await?;
@@ -186,6 +194,20 @@ impl Privacy {
                 return zipped.bytes(array.end()).await;
             }
             skip += records::PAGE;
+        }
+    }
+
+    async fn ai_usage(&self, zipped: &Zipped, user: UserId) -> Result<(), Refusal> {
+        zipped.file("ai-usage.json").await?;
+        let mut array = Array::default();
+        let mut skip = 0;
+        loop {
+            let page = checked(usage::of_user(&self.client().await?, user, skip).await)?;
+            zipped.bytes(array.lines(&page)?).await?;
+            if (page.len() as i64) < usage::EXPORT_PAGE {
+                return zipped.bytes(array.end()).await;
+            }
+            skip += usage::EXPORT_PAGE;
         }
     }
 

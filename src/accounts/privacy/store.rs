@@ -66,7 +66,9 @@ pub async fn addresses(client: &impl GenericClient, user: UserId) -> Stored<Vec<
 }
 
 /// What hangs on an account. Refresh tokens go with their sign-ins.
-const TAKEN: [&str; 10] = [
+const TAKEN: [&str; 11] = [
+    // They may name them. Those that are needed are made anew, of what then stands.
+    "delete from room_summaries where room_id in (select room_id from room_members where user_id = $1)",
     "delete from otp_codes where mobile = (select mobile from users where id = $1)",
     "delete from otp_sends where mobile = (select mobile from users where id = $1)",
     "delete from usage where user_id = $1",

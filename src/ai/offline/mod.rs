@@ -13,6 +13,7 @@ mod intent;
 mod lore;
 mod recall;
 mod reply;
+mod summary;
 mod talk;
 mod vocabulary;
 mod voice;
@@ -26,7 +27,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use greenroom_actors::domain::{Counted, Finish, TokenUsage};
+use greenroom_actors::domain::{Counted, Finish, Purpose, TokenUsage};
 use greenroom_actors::ports::{GenerateRequest, Piece, Start};
 
 use super::openai::{Answer, Fault};
@@ -64,11 +65,7 @@ impl Offline {
     pub(super) fn answer(&self, request: Arc<GenerateRequest>) -> BoxFuture<'static, Result<Answer, Fault>> {
         let offline = *self;
         Box::pin(async move {
-            let mut text = reply(&request);
-            // As a model is asked to do it.
-            for fact in learned(&request) {
-                text.push_str(&format!("\n[[remember: {fact}]]"));
-            }
+            let text = said(&request);
             let (words, finish) = within(&text, request.max_tokens);
             let end = Piece::End { finish, usage: usage(&request, &words), counted: Counted::Here };
             let paused = words.into_iter().scan(None, move |before: &mut Option<String>, word| {
@@ -86,6 +83,18 @@ impl Offline {
             Ok(Answer { start: Start::Anew, pieces })
         })
     }
+}
+
+/// What `request` asks for; of a reply with the hidden lines that a model is asked to write.
+fn said(request: &GenerateRequest) -> String {
+    if request.purpose == Purpose::Summary {
+        return summary::summary(request);
+    }
+    let mut text = reply(request);
+    for fact in learned(request) {
+        text.push_str(&format!("\n[[remember: {fact}]]"));
+    }
+    text
 }
 
 /// The words of `text`, each with the space before it, as far as `max_tokens` go.

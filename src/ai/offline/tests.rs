@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use greenroom_actors::domain::{
-    CharacterId, CharacterRecord, Dials, ExampleLine, Finish, Lorebook, ModelChoice, Purpose, UserId,
+    CharacterId, CharacterRecord, Dials, ExampleLine, Finish, Lorebook, ModelChoice, Purpose, ResponseCache,
+    UserId,
 };
-use greenroom_actors::ports::{GenerateRequest, Piece, PromptMessage, PromptRole};
+use greenroom_actors::ports::{Freshness, GenerateRequest, Piece, PromptMessage, PromptRole};
 
 use greenroom_actors::prompt::{LAST_HEAD, LORE_HEAD};
 
@@ -49,6 +50,7 @@ fn record(seed: SeedCharacter) -> CharacterRecord {
             temperature: seed.temperature,
             max_tokens: 600,
             context_tokens: 8_000,
+            response_cache: ResponseCache::Off,
         },
         version: 1,
     }
@@ -94,6 +96,7 @@ impl Chat {
             temperature: 0.8,
             stop: Vec::new(),
             purpose: Purpose::Reply,
+            freshness: Freshness::Any,
         }
     }
 

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use crate::characters::Lorebook;
-use crate::characters::draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter};
+use crate::characters::draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter, ResponseCache};
 use crate::characters::statistics::popularity;
 use crate::characters::view::{CharacterStatistics, CharacterView};
 use crate::conversations::view::wire_time;
@@ -18,8 +18,8 @@ use crate::postgres::rows;
 pub const WRITTEN: &str = "name, tagline, description, category, tags, avatar_url, color, greeting, \
     alternate_greetings, personality, scenario, tone, formality, humor, empathy, creativity, confidence, emoji, traits, \
     talkativeness, examples, knowledge, restricted_topics, lorebook, system_prompt, post_history, provider, model, \
-    temperature, max_tokens, context_tokens, voice, premium, card, fallbacks, reply_kind";
-const WRITTEN_COUNT: usize = 36;
+    temperature, max_tokens, context_tokens, voice, premium, card, fallbacks, response_cache, reply_kind";
+const WRITTEN_COUNT: usize = 37;
 
 /// `$first, …`: a place for each of [`WRITTEN`].
 pub fn places(first: usize) -> String {
@@ -40,6 +40,7 @@ pub struct Written<'a> {
     lorebook: Json<&'a Lorebook>,
     max_tokens: i32,
     context_tokens: i32,
+    response_cache: &'static str,
     reply_kind: i16,
 }
 
@@ -52,6 +53,7 @@ impl<'a> Written<'a> {
             lorebook: Json(&draft.lorebook),
             max_tokens: number(draft.ai.max_tokens),
             context_tokens: number(draft.ai.context_tokens),
+            response_cache: draft.ai.response_cache.as_str(),
             reply_kind: MessageKind::from(draft.reply_type) as i16,
         }
     }
@@ -95,6 +97,7 @@ impl<'a> Written<'a> {
             &draft.premium,
             &draft.card,
             &ai.fallbacks,
+            &self.response_cache,
             &self.reply_kind,
         ]
     }
@@ -143,11 +146,12 @@ pub fn full(row: &Row) -> FullCharacter {
                 temperature: row.get(33),
                 max_tokens: row.get::<_, i32>(34).cast_unsigned(),
                 context_tokens: row.get::<_, i32>(35).cast_unsigned(),
+                response_cache: ResponseCache::from_stored(row.get(40)),
             },
             voice: row.get(36),
             premium: row.get(37),
             card: row.get(38),
-            reply_type: rows::message_kind(row.get(40)).into(),
+            reply_type: rows::message_kind(row.get(41)).into(),
         },
     }
 }

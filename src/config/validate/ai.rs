@@ -9,6 +9,11 @@ const CHAIN_MAX: usize = 16;
 const MODELS_MAX: usize = 1_000;
 /// Characters of a model's name.
 const MODEL_NAME_MAX: usize = 200;
+/// A hundred years.
+const CALLS_KEEP_DAYS_MAX: u32 = 36_500;
+/// A day: what a character said yesterday is no answer of today.
+const RESPONSE_CACHE_MAX_S: u64 = 86_400;
+const RESPONSE_CACHE_MAX_BYTES: u64 = 4 * 1_024 * 1_024 * 1_024;
 /// A pause of an hour is no pause.
 const PAUSE_MAX_MS: u64 = 3_600_000;
 
@@ -31,6 +36,21 @@ impl Config {
             },
         );
         check_chain(&self.ai, broken);
+        broken.unless(
+            self.ai.calls_keep_days <= CALLS_KEEP_DAYS_MAX,
+            "ai.calls_keep_days",
+            "takes at most 36500 days; 0 is for ever",
+        );
+        broken.unless(
+            (1..=RESPONSE_CACHE_MAX_S).contains(&self.ai.response_cache_s),
+            "ai.response_cache_s",
+            "takes 1 to 86400 seconds; each character says whether its answers are kept at all",
+        );
+        broken.unless(
+            self.ai.response_cache_max_bytes <= RESPONSE_CACHE_MAX_BYTES,
+            "ai.response_cache_max_bytes",
+            "takes at most 4 GB",
+        );
         let breaker = &self.ai.breaker;
         broken.unless(breaker.failures >= 1, "ai.breaker.failures", "takes 1 or more");
         broken.unless((1..=1_000).contains(&breaker.window), "ai.breaker.window", "takes 1 to 1000");

@@ -88,6 +88,27 @@ pub async fn list(
     Ok(RoomPage { rooms: rows.iter().filter_map(position).collect(), total })
 }
 
+/// Which rooms a user is in, and how each of them stands: all that their members see of them has a revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Standing {
+    rooms: i64,
+    /// Of the rooms' ids and revisions.
+    hash: i64,
+}
+
+const STANDING: &str = "
+select count(*), coalesce(bit_xor(hashint8extended(h.last_revision, uuid_hash_extended(r.id, 0))), 0)
+from room_members m
+join rooms r on r.id = m.room_id and r.deleted_at is null
+join heads h on h.room_id = r.id
+where m.user_id = $1 and m.left_at is null";
+
+pub async fn standing_of(client: &impl GenericClient, user: UserId) -> Stored<Standing> {
+    let rows = query(client, STANDING, &[&user.uuid()]).await?;
+    let standing = |row: &Row| Standing { rooms: row.get(0), hash: row.get(1) };
+    Ok(rows.first().map_or(Standing { rooms: 0, hash: 0 }, standing))
+}
+
 const HEADS: &str = r#"
 select r.id, r.slug, r.title, r.owner_id, r.visibility, r.created_at, r.updated_at,
     coalesce(h.last_revision, 0), coalesce(d.read_offset, 0), r.category, r.tags, r.featured, r.reply_mode,

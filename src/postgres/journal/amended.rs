@@ -100,11 +100,13 @@ impl Connection {
         let (amended, variants) = (AmendedColumns::of(writes), VariantColumns::of(writes));
         let (come, gone) = (ReactionColumns::coming(writes), ReactionColumns::going(writes));
         let changes = ChangeColumns::of(writes);
+        let (reworded, places): (Vec<Uuid>, Vec<i64>) =
+            writes.reworded.iter().map(|(room, place)| (room.uuid(), *place)).unzip();
         let erased: Vec<Uuid> = writes.erased.iter().map(|message| message.uuid()).collect();
         // A deleted message, and one whose voice was replaced.
         let released: Vec<Uuid> = writes.amended.keys().map(|message| message.uuid()).collect();
         let statements = &self.statements;
-        let (a, b, c, d, e, f, g, h, i) = tokio::join!(
+        let (a, b, c, d, e, f, g, h, i, j) = tokio::join!(
             biased;
             self.query(!amended.ids.is_empty(), &statements.amend_messages, amended.parameters()),
             self.query(!erased.is_empty(), &statements.erase_variants, [&erased]),
@@ -118,9 +120,10 @@ impl Connection {
             ),
             self.query(!come.messages.is_empty(), &statements.insert_reactions, come.parameters()),
             self.query(!changes.ids.is_empty(), &statements.insert_changes, changes.parameters()),
+            self.query(!reworded.is_empty(), &statements.void_summaries, [&reworded, &places]),
             self.query(!released.is_empty(), &statements.release_objects, [&released]),
         );
-        for result in [a, b, c, d, e, f, g, h, i] {
+        for result in [a, b, c, d, e, f, g, h, i, j] {
             result?;
         }
         Ok(())

@@ -52,7 +52,7 @@ pub(super) struct WriteColumns<'a> {
     pub heads: RevisionColumns,
     pub meters: MeterColumns,
     pub opened: OpenedColumns,
-    pub ended: EndedColumns,
+    pub ended: EndedColumns<'a>,
     pub memories: MemoryColumns<'a>,
     pub calls: CallColumns<'a>,
     pub changed: RevisionColumns,
@@ -112,7 +112,7 @@ pub(super) struct MeterColumns {
 }
 
 impl MeterColumns {
-    fn of(rows: impl Iterator<Item = (MeterKey, u32)>) -> Self {
+    pub(super) fn of(rows: impl Iterator<Item = (MeterKey, u32)>) -> Self {
         let mut columns = Self::default();
         for (key, used) in rows {
             let (character, kind) = scope_columns(key.scope);
@@ -249,7 +249,7 @@ impl OpenedColumns {
 }
 
 #[derive(Default)]
-pub(super) struct EndedColumns {
+pub(super) struct EndedColumns<'a> {
     pub ids: Vec<Uuid>,
     states: Vec<i16>,
     codes: Vec<Option<&'static str>>,
@@ -257,10 +257,14 @@ pub(super) struct EndedColumns {
     prompt_tokens: Vec<i32>,
     completion_tokens: Vec<i32>,
     cached_tokens: Vec<i32>,
+    reasons: Vec<Option<&'a str>>,
+    providers: Vec<Option<&'a str>>,
+    models: Vec<Option<&'a str>>,
+    tries: Vec<i32>,
 }
 
-impl EndedColumns {
-    fn of(turns: &[EndedTurn]) -> Self {
+impl<'a> EndedColumns<'a> {
+    fn of(turns: &'a [EndedTurn]) -> Self {
         let count = |tokens: u32| i32::try_from(tokens).unwrap_or(i32::MAX);
         let mut columns = Self::default();
         for turn in turns {
@@ -272,11 +276,17 @@ impl EndedColumns {
             columns.prompt_tokens.push(count(prompt_tokens));
             columns.completion_tokens.push(count(completion_tokens));
             columns.cached_tokens.push(count(cached_tokens));
+            let trouble = turn.trouble.as_ref();
+            let by = trouble.and_then(|trouble| trouble.by.as_ref());
+            columns.reasons.push(trouble.map(|trouble| trouble.reason.as_str()));
+            columns.providers.push(by.map(|by| &*by.provider));
+            columns.models.push(by.map(|by| &*by.model));
+            columns.tries.push(trouble.map_or(0, |trouble| count(trouble.tries)));
         }
         columns
     }
 
-    pub(super) fn parameters(&self) -> [Parameter<'_>; 7] {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 11] {
         [
             &self.ids,
             &self.states,
@@ -285,6 +295,10 @@ impl EndedColumns {
             &self.prompt_tokens,
             &self.completion_tokens,
             &self.cached_tokens,
+            &self.reasons,
+            &self.providers,
+            &self.models,
+            &self.tries,
         ]
     }
 }

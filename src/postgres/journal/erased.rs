@@ -25,7 +25,8 @@ const ASIDE: [&str; 4] = [
         SELECT ctid FROM media_objects WHERE room_id = $1 LIMIT $2))",
     "DELETE FROM room_changes WHERE ctid = ANY(ARRAY(SELECT ctid FROM room_changes WHERE room_id = $1 LIMIT $2))",
 ];
-const LAST: [&str; 3] = [
+const LAST: [&str; 4] = [
+    "DELETE FROM room_summaries WHERE room_id = $1",
     "DELETE FROM heads WHERE room_id = $1",
     "DELETE FROM reads WHERE room_id = $1",
     "DELETE FROM rooms WHERE id = $1",

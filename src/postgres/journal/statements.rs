@@ -40,21 +40,27 @@ pub(super) struct Statements {
     pub insert_memories: Statement,
     pub trim_memories: Statement,
     pub forget_told: Statement,
+    pub void_summaries: Statement,
 }
 
 const LOCK_HEADS: &str = "SELECT room_id, last_revision, closed FROM heads WHERE room_id = ANY($1)
     ORDER BY room_id FOR NO KEY UPDATE";
+
+/// Those that cover a message whose words change. They are made anew from what then stands.
+const VOID_SUMMARIES: &str =
+    "DELETE FROM room_summaries s USING unnest($1::uuid[], $2::bigint[]) AS w(room, place)
+    WHERE s.room_id = w.room AND s.up_to >= w.place";
 
 /// Open or ended: a replay must recognise the end that it stored.
 const LOCK_TURNS: &str = "SELECT id, fence, ended_revision FROM turns WHERE id = ANY($1)
     ORDER BY id FOR NO KEY UPDATE";
 
 /// A row must be there to be locked.
-const INSERT_USAGE: &str = "INSERT INTO usage (user_id, character_id, kind, period)
+pub(super) const INSERT_USAGE: &str = "INSERT INTO usage (user_id, character_id, kind, period)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[]) AS k(u, c, k, p)
     ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING";
 
-const LOCK_USAGE: &str = "SELECT m.user_id, m.character_id, m.kind, m.period, m.used
+pub(super) const LOCK_USAGE: &str = "SELECT m.user_id, m.character_id, m.kind, m.period, m.used
     FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[]) AS k(u, c, k, p)
     JOIN usage m ON m.user_id = k.u AND m.character_id = k.c AND m.kind = k.k AND m.period = k.p
     ORDER BY 1, 2, 3, 4 FOR NO KEY UPDATE OF m";
@@ -73,7 +79,7 @@ const UPDATE_HEADS: &str =
     "UPDATE heads h SET last_revision = w.v FROM unnest($1::uuid[], $2::bigint[]) AS w(r, v)
     WHERE h.room_id = w.r";
 
-const UPDATE_USAGE: &str = "UPDATE usage m SET used = w.n
+pub(super) const UPDATE_USAGE: &str = "UPDATE usage m SET used = w.n
     FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[], $5::int[]) AS w(u, c, k, p, n)
     WHERE m.user_id = w.u AND m.character_id = w.c AND m.kind = w.k AND m.period = w.p";
 
@@ -85,9 +91,10 @@ const INSERT_TURNS: &str =
         $14::smallint[])";
 
 const END_TURNS: &str = "UPDATE turns t SET state = w.s, code = w.c, ended_revision = w.v, ended_at = now(),
-        prompt_tokens = w.pt, completion_tokens = w.ct, cached_tokens = w.ht
-    FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[])
-        AS w(i, s, c, v, pt, ct, ht)
+        prompt_tokens = w.pt, completion_tokens = w.ct, cached_tokens = w.ht,
+        reason = w.r, provider = w.p, model = w.m, tries = w.t, draft = NULL, draft_calls = NULL
+    FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[],
+        $8::text[], $9::text[], $10::text[], $11::int[]) AS w(i, s, c, v, pt, ct, ht, r, p, m, t)
     WHERE t.id = w.i";
 
 const CHANGE_MESSAGES: &str =
@@ -146,7 +153,8 @@ const DELETE_ROOMS: &str = "WITH closed AS (UPDATE heads SET closed = true WHERE
 
 /// The fence moves along: who still works on such a turn must not take its end for the one it stores itself.
 const STOP_TURNS: &str =
-    "UPDATE turns t SET state = 3, fence = fence + 1, ended_revision = w.v, ended_at = now()
+    "UPDATE turns t SET state = 3, fence = fence + 1, ended_revision = w.v, ended_at = now(), draft = NULL,
+        draft_calls = NULL
     FROM unnest($1::uuid[], $2::bigint[]) AS w(r, v) WHERE t.room_id = w.r AND t.state = 0";
 
 impl Statements {
@@ -195,6 +203,7 @@ impl Statements {
             insert_memories: client.prepare(memories::INSERT).await?,
             trim_memories: client.prepare(memories::TRIM).await?,
             forget_told: client.prepare(memories::FORGET).await?,
+            void_summaries: client.prepare(VOID_SUMMARIES).await?,
         })
     }
 }

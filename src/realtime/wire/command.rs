@@ -129,7 +129,7 @@ impl Command {
                 Amendment::Select(_) => "reply:select",
             },
             Self::Ask { wanted, .. } => match wanted {
-                Wanted::Reply(_) => "reply:request",
+                Wanted::Reply(_) | Wanted::Retry { .. } => "reply:request",
                 Wanted::Regenerate(_) => "reply:regenerate",
                 Wanted::Continue(_) => "reply:continue",
                 Wanted::Resend { .. } => "message:edit",

@@ -3,6 +3,7 @@
 import { h } from "../dom.js";
 import { toastError } from "../overlays.js";
 import { apiKeys } from "./api-keys.js";
+import { credits } from "./credits.js";
 import { devices } from "./devices.js";
 import { historyPart } from "./history.js";
 import { privacy } from "./privacy.js";
@@ -19,6 +20,7 @@ import { waysIn } from "./ways-in.js";
 const PARTS = {
   "": { title: "Profile", draw: profile },
   usage: { title: "Usage", draw: usage },
+  credits: { title: "Credits", draw: credits },
   "ways-in": { title: "Ways in", draw: waysIn },
   devices: { title: "Devices", draw: devices },
   keys: { title: "API keys", draw: apiKeys },

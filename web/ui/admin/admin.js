@@ -39,7 +39,7 @@ export class AdminView {
     this.controls = this.#controls();
     this.element = h("section.page.admin", { "aria-labelledby": "admin-title" },
       h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "admin-title" }, "Backstage"), this.fresh)),
-      h("div.tabs", {}, h("div.tab-list", { role: "tablist", "aria-label": "Parts" }, ...this.tabs), h("a.tab", { href: "#/admin/characters", data: { testid: "characters-link" } }, "Characters", icon("arrow")), h("a.tab", { href: "/admin/queues", data: { testid: "queues-link" } }, "Queues", icon("arrow"))),
+      h("div.tabs", {}, h("div.tab-list", { role: "tablist", "aria-label": "Parts" }, ...this.tabs), h("a.tab", { href: "#/admin/characters", data: { testid: "characters-link" } }, "Characters", icon("arrow")), h("a.tab", { href: "#/admin/ai", data: { testid: "ai-link" } }, "AI", icon("arrow")), h("a.tab", { href: "/admin/queues", data: { testid: "queues-link" } }, "Queues", icon("arrow"))),
       this.body);
     this.#choose("overview");
   }

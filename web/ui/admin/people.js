@@ -68,11 +68,16 @@ function person(api, answer, redraw) {
   const days = field("person-days", "Premium for days", { type: "number", min: "1", max: "3650", value: "30" }, { key: "days" });
   const premium = form({ id: "person-premium", fields: [days], submit: "Give premium", look: "quiet",
     send: (values) => act({ isPremium: true, days: Number(values.days) }, `/api/users/${user.id}/premium`) }).element;
+  const amount = field("person-credits", "Credits", { type: "number", min: "-1000000", max: "1000000", step: "1" }, { key: "amount", hint: "Below zero takes them, as far as there are any." });
+  const why = field("person-credits-why", "Why", { maxLength: 500 }, { key: "reason", hint: "They see it in their history." });
+  const giving = form({ id: "person-credits-form", fields: [amount, why], submit: "Give credits", look: "quiet",
+    send: (values) => api.post(`/api/admin/users/${user.id}/credits`, { ...values, amount: Number(values.amount) }),
+    done: (answer) => { toast({ title: `${answer.amount} credits; ${answer.balance.available} can be spent now`, level: "success" }); giving.reset(); } });
   return panel(user.displayName, h("p.muted", {}, `@${user.username}`), facts({ ...user, ...rest }),
     h("div.line-actions", {},
       quick(user.role === "admin" ? "Make a user" : "Make an admin", () => act({ role: user.role === "admin" ? "user" : "admin" }), "person-role"),
       user.planUntil ? quick("End premium", () => act({ isPremium: false }, `/api/users/${user.id}/premium`), "person-premium-end") : "",
       rest.deactivatedAt ? quick("Bring back", () => act({ deactivated: false }), "person-reactivate") : "",
       rest.blocked ? quick("Unblock", () => act({ blocked: false }), "person-unblock") : ""),
-    premium, rest.blocked ? null : block);
+    premium, giving.element, rest.blocked ? null : block);
 }

@@ -45,6 +45,7 @@ pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes
                     (ReplyState::Done, None)
                 }
                 Part::Gone => {
+                    give_back(&close.refund_if_gone, locked, writes);
                     touch(locked, writes, close.asked, revision);
                     (ReplyState::Stopped, None)
                 }
@@ -67,7 +68,8 @@ pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes
         }
     }
     let usage = close.calls.iter().map(|call| call.usage).sum();
-    writes.ended.push(EndedTurn { turn: close.turn, state, code, revision, usage });
+    let trouble = close.trouble.clone().filter(|_| state == ReplyState::Failed);
+    writes.ended.push(EndedTurn { turn: close.turn, state, code, revision, usage, trouble });
     became
 }
 

@@ -39,6 +39,7 @@ impl Touched {
                 }
                 EntryKind::Close(close) => {
                     touched.turns.push(close.turn);
+                    touched.meters.extend(&close.refund_if_gone);
                     if let TurnEnd::Nothing { refund, .. } = &close.end {
                         touched.meters.extend(refund);
                     }

@@ -11,7 +11,7 @@ fn order(bench: &Bench, skip: usize) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_higher_class_goes_first_and_within_a_class_the_earlier_one() {
     let bench = Bench::start(|_| {}).await;
-    bench.generator.script_for("first", [Script::HeldEnd(vec![])]);
+    bench.generator.script_for("first", [Script::HeldEnd(vec!["yes"])]);
     let _first = bench.queue("first", UserId::new(), 3).await;
     let mut waiting = Vec::new();
     for (name, priority) in [("free1", 3), ("paid1", 1), ("free2", 3), ("paid2", 1), ("best", 0)] {
@@ -36,7 +36,7 @@ async fn waiting_counts_as_priority_so_that_nobody_starves() {
         settings.total_timeout = Duration::from_secs(1_000);
     })
     .await;
-    bench.generator.script_for("first", [Script::HeldEnd(vec![])]);
+    bench.generator.script_for("first", [Script::HeldEnd(vec!["yes"])]);
     let _first = bench.queue("first", UserId::new(), 3).await;
     let old = bench.queue("old", UserId::new(), 3).await;
     tokio::time::sleep(Duration::from_secs(9)).await;
@@ -60,7 +60,7 @@ async fn a_user_with_enough_running_is_passed_over_and_served_when_a_place_is_fr
     .await;
     let (busy, other) = (UserId::new(), UserId::new());
     for name in ["a1", "a2", "a3", "a4", "b1"] {
-        bench.generator.script_for(name, [Script::HeldEnd(vec![])]);
+        bench.generator.script_for(name, [Script::HeldEnd(vec!["yes"])]);
     }
     let mut events = Vec::new();
     for (name, user) in [("a1", busy), ("a2", busy), ("a3", busy), ("a4", busy), ("b1", other)] {
@@ -127,7 +127,7 @@ async fn no_job_waits_while_a_worker_is_idle_and_its_user_has_a_place() {
 #[tokio::test(start_paused = true)]
 async fn a_full_pool_says_so_and_has_room_again_when_a_waiting_job_is_cancelled() {
     let bench = Bench::start(|settings| settings.queue_max = 2).await;
-    bench.generator.script_for("first", [Script::HeldEnd(vec![])]);
+    bench.generator.script_for("first", [Script::HeldEnd(vec!["yes"])]);
     let _first = bench.queue("first", UserId::new(), 1).await;
     let second = job("second", UserId::new(), 1);
     let _second = bench.submit(&second);
@@ -185,7 +185,7 @@ async fn a_draining_pool_takes_nothing_new_and_ends_what_it_took() {
 #[tokio::test(start_paused = true)]
 async fn a_factory_that_breaks_tells_its_turns_and_is_started_again() {
     let bench = Bench::start(|_| {}).await;
-    bench.generator.script_for("first", [Script::HeldEnd(vec![])]);
+    bench.generator.script_for("first", [Script::HeldEnd(vec!["yes"])]);
     let first = bench.queue("first", UserId::new(), 1).await;
     let second = bench.queue("second", UserId::new(), 1).await;
     crate::pool::lock(&bench.pool.inner.factory).kill();

@@ -147,9 +147,10 @@ proptest! {
             (0..facts).map(|n| memory(user, "Anna", &format!("fact {n}{}", " more".repeat(n % 9)))).collect();
         let asked =
             Asked { user, user_name: "Anna", history: &history, names: &|_| None, memories: &memories };
-        let settings = PromptSettings { lore_scan_depth: 4, lore_max_tokens, memory_max_tokens };
+        let settings =
+            PromptSettings { lore_scan_depth: 4, lore_max_tokens, memory_max_tokens, ..PromptSettings::default() };
         let request = compose(&script, &asked, &settings, &Words);
-        prop_assert!(tokens(&request) <= budget::tokens(&record.model), "{}", tokens(&request));
+        prop_assert!(tokens(&request) <= budget::tokens(&record.model, 0.0), "{}", tokens(&request));
         let (last, asked) = (request.messages.last().unwrap(), format!("said{turns}"));
         prop_assert!(last.role == PromptRole::User && last.content.starts_with(&asked));
     }

@@ -53,6 +53,7 @@ pub(super) fn plan(
         Wanted::Regenerate(_) => regenerate(room, settings, standing(found)?),
         Wanted::Continue(_) => go_on(room, settings, standing(found)?),
         Wanted::Resend { content, .. } => resend(room, settings, ask, content, standing(found)?),
+        Wanted::Retry { character, .. } => retry(room, *character, standing(found)?),
     }
 }
 
@@ -96,6 +97,19 @@ fn reply(room: &RoomRecord, who: Option<CharacterId>, found: Option<&Found>) -> 
     let asked = (found.target.id, found.target.offset);
     let (asked, asked_offset) = asked;
     Ok(Plan::of(None, Planned { character, asked, asked_offset, into: Into::New, kind: None }))
+}
+
+fn retry(room: &RoomRecord, character: CharacterId, found: &Found) -> Result<Plan, Refusal> {
+    if room.character(character).is_none() {
+        return refuse(RefusalCode::Conflict, "this character has left the conversation");
+    }
+    let own =
+        |reply: &&Message| reply.sender == Sender::Character(character) && reply.changes.deleted_at.is_none();
+    if found.replies.iter().any(|reply| own(&reply)) {
+        return refuse(RefusalCode::Conflict, "this character has answered meanwhile");
+    }
+    let (asked, asked_offset) = (found.target.id, found.target.offset);
+    Ok(Plan::of(Some(asked), Planned { character, asked, asked_offset, into: Into::New, kind: None }))
 }
 
 fn regenerate(room: &RoomRecord, settings: &Settings, found: &Found) -> Result<Plan, Refusal> {

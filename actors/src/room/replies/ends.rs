@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ractor::ActorRef;
 
-use super::{Follow, attempt, status, typing};
+use super::{Follow, status_of, typing};
 use crate::domain::{
     Attachment, Changes, ClientId, Content, FailureCode, Finish, Into, Message, MessageId, MessageKind,
     MeterKey, ReplyState, Revision, Sender, UserId, kind_of,
@@ -41,6 +41,8 @@ impl Room {
             user: turn.user,
             calls: ended.calls,
             memories: ended.memories,
+            trouble: ended.trouble,
+            refund_if_gone: if turn.into == Into::New { Vec::new() } else { turn.refund.clone() },
             follow,
         };
         if self.append(myself, state, EntryKind::Close(close)).is_err() {
@@ -99,7 +101,7 @@ impl Room {
         after: &mut Aftermath,
     ) {
         let Some(line) = state.replies.by_character.get_mut(&close.character) else { return };
-        let Some((turn, follow)) = line.take(close.turn) else { return };
+        let Some((turn, attempt, follow)) = line.take(close.turn) else { return };
         if line.running.is_none()
             && let Some(next) = line.waiting.pop_front()
         {
@@ -113,21 +115,22 @@ impl Room {
             Outcome::Stored { revision } => match (close.end, close.into) {
                 (TurnEnd::Said { content, finish, attachment }, Into::New) => {
                     let said = (content, finish, attachment, close.created_at);
-                    self.said(state, &turn, said, revision, (close.follow, follow), after);
+                    self.said(state, (&turn, attempt), said, revision, (close.follow, follow), after);
                 }
-                // What it was to become part of was deleted meanwhile. It was said, and so it stays counted.
+                // What it was to become part of was deleted meanwhile: nobody gets to see it, and so it counts for nothing.
                 (TurnEnd::Said { .. }, Into::Variant(_) | Into::Continuation(_)) => {
-                    after.events.push(ended(&turn, ReplyState::Stopped, None, revision));
+                    after.events.push(ended(&turn, attempt, (ReplyState::Stopped, None), revision));
+                    self.refunded(close.user, close.refund_if_gone);
                 }
                 (TurnEnd::Nothing { state: ending, code, refund }, _) => {
-                    after.events.push(ended(&turn, ending, code, revision));
+                    after.events.push(ended(&turn, attempt, (ending, code), revision));
                     self.refunded(close.user, refund);
                 }
             },
             Outcome::Amended(message) => {
                 let reply = Some(turn.message);
                 after.events.push(RoomEvent::Updated { message: Arc::from(message), reply });
-                after.events.push(status(&turn, ReplyState::Done));
+                after.events.push(status_of(&turn, attempt, ReplyState::Done));
             }
             Outcome::FenceLost => {
                 tracing::warn!(turn = %close.turn, "another node has taken this reply up");
@@ -143,7 +146,7 @@ impl Room {
     fn said(
         &self,
         state: &mut State,
-        turn: &OpenTurn,
+        (turn, attempt): (&OpenTurn, u32),
         (content, finish, attachment, created_at): (
             Content,
             Finish,
@@ -171,7 +174,7 @@ impl Room {
             created_at,
         };
         after.events.push(RoomEvent::Received(Arc::new(message)));
-        after.events.push(status(turn, ReplyState::Done));
+        after.events.push(status_of(turn, attempt, ReplyState::Done));
         turns.iter_mut().for_each(|next| next.asked_offset = revision);
         after.promises.push(Promised::new(&self.context.turns_open, turns.len()));
         match follow {
@@ -230,7 +233,9 @@ impl Room {
         }
         for turn in taken_back {
             stopped += 1;
-            self.close(myself, state, &turn, Ended::nothing(ReplyState::Stopped, None));
+            let draft = state.replies.drafts.remove(&turn.message);
+            let ended = self.unbegun(draft, (ReplyState::Stopped, None));
+            self.close(myself, state, &turn, ended);
         }
         stopped
     }
@@ -256,13 +261,18 @@ impl Room {
 }
 
 /// A reply ended without becoming a message: that is durable.
-fn ended(turn: &OpenTurn, state: ReplyState, code: Option<FailureCode>, revision: Revision) -> RoomEvent {
+fn ended(
+    turn: &OpenTurn,
+    attempt: u32,
+    (state, code): (ReplyState, Option<FailureCode>),
+    revision: Revision,
+) -> RoomEvent {
     RoomEvent::Status {
         message: turn.message,
         character: turn.character,
         in_reply_to: turn.asked,
         into: turn.into,
-        attempt: attempt(turn),
+        attempt,
         state,
         code,
         offset: Some(revision),

@@ -9,7 +9,7 @@ use crate::domain::{
     UserId,
 };
 use crate::journal::decide::NewMemory;
-use crate::ports::{Answered, Archive, OpenTurn, RoomRecord, StoreError, TakeUp, UserRecord};
+use crate::ports::{Answered, Archive, RoomRecord, StoreError, StoredSummary, TakeUp, TakenUp, UserRecord};
 
 impl Archive for MemoryStore {
     fn room(&self, room: RoomId) -> BoxFuture<'_, Result<Option<RoomRecord>, StoreError>> {
@@ -24,7 +24,7 @@ impl Archive for MemoryStore {
     }
 
     fn user(&self, user: UserId) -> BoxFuture<'_, Result<Option<UserRecord>, StoreError>> {
-        self.read(move |tables| tables.users.get(&user).cloned())
+        self.ask("user", move |tables| tables.users.get(&user).cloned())
     }
 
     fn used(
@@ -51,7 +51,7 @@ impl Archive for MemoryStore {
         character: CharacterId,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>> {
-        self.read(move |tables| {
+        self.ask("memories", move |tables| {
             let Some(record) = tables.rooms.get(&room) else { return Vec::new() };
             let known = |memory: &&NewMemory| {
                 memory.character == character
@@ -71,6 +71,24 @@ impl Archive for MemoryStore {
         })
     }
 
+    fn own_memories(
+        &self,
+        user: UserId,
+        character: CharacterId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Memory>, StoreError>> {
+        self.read(move |tables| {
+            let own = |memory: &&NewMemory| memory.character == character && memory.user == user;
+            let found: Vec<&NewMemory> = tables.memories.iter().filter(own).collect();
+            let told = |memory: &&NewMemory| Memory {
+                about: memory.user,
+                name: String::new(),
+                fact: memory.fact.clone(),
+            };
+            found[found.len().saturating_sub(limit)..].iter().map(told).collect()
+        })
+    }
+
     fn history(
         &self,
         room: RoomId,
@@ -78,7 +96,7 @@ impl Archive for MemoryStore {
         up_to: Revision,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>> {
-        self.read(move |tables| {
+        self.ask("history", move |tables| {
             let mut messages: Vec<Message> = tables
                 .messages
                 .range((room, 0)..=(room, up_to))
@@ -111,7 +129,15 @@ impl Archive for MemoryStore {
         })
     }
 
-    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<OpenTurn>, StoreError>> {
+    fn summary(
+        &self,
+        room: RoomId,
+        character: CharacterId,
+    ) -> BoxFuture<'_, Result<StoredSummary, StoreError>> {
+        self.ask("summary", move |tables| tables.summaries.get(&(room, character)).cloned())
+    }
+
+    fn take_up(&self, which: TakeUp, limit: usize) -> BoxFuture<'_, Result<Vec<TakenUp>, StoreError>> {
         self.read(move |tables| {
             let life = tables.life.unwrap_or_else(NodeId::new);
             let mut turns: Vec<&mut Turn> = tables
@@ -130,7 +156,7 @@ impl Archive for MemoryStore {
                 .map(|turn| {
                     turn.open.fence += 1;
                     turn.holder = life;
-                    turn.open.clone()
+                    TakenUp { turn: turn.open.clone(), draft: turn.draft.clone() }
                 })
                 .collect()
         })

@@ -113,6 +113,9 @@ impl Tables {
             self.variants.retain(|(of, _), _| *of != id);
             self.memories.retain(|memory| memory.message != id);
         }
+        for (room, place) in writes.reworded {
+            self.summaries.retain(|(of, _), summary| *of != room || summary.up_to < place);
+        }
         for (key, row) in writes.variants {
             self.variants.insert(key, row.variant);
         }
@@ -122,7 +125,14 @@ impl Tables {
         }
         self.meters.extend(writes.meters);
         for open in writes.opened {
-            let turn = Turn { holder: life, state: ReplyState::Queued, ended: None, open };
+            let turn = Turn {
+                holder: life,
+                state: ReplyState::Queued,
+                ended: None,
+                draft: None,
+                trouble: None,
+                open,
+            };
             self.turns.insert(turn.open.message, turn);
         }
         for ended in writes.ended {
@@ -130,9 +140,14 @@ impl Tables {
                 assert!(turn.ended.is_none(), "a turn ends once");
                 turn.ended = Some(ended.revision);
                 turn.state = ended.state;
+                (turn.draft, turn.trouble) = (None, ended.trouble);
             }
         }
-        self.calls.extend(writes.calls.into_iter().map(|new| (new.call.id, new.call)));
+        for new in writes.calls {
+            if !self.calls.iter().any(|known| known.call.id == new.call.id) {
+                self.calls.push(new);
+            }
+        }
         for new in writes.memories {
             self.remember(new);
         }
@@ -143,6 +158,7 @@ impl Tables {
             {
                 turn.ended = Some(revision);
                 turn.state = ReplyState::Stopped;
+                turn.draft = None;
             }
         }
     }

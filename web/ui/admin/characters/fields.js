@@ -62,9 +62,9 @@ export function binder({ draft, touched }) {
     }, element: h("div.field.editor-dial", {}, h("div.editor-dial-head", {}, h("label", { for: idOf(path) }, label), said), h("div.editor-dial-row", {}, h("span", {}, low), input, h("span", {}, high)), hint ? h("p.field-hint", {}, hint) : null, problem) };
   }
 
-  /** @returns {Bound} */
-  function check(path, label, hint) {
-    const input = h("input", { type: "checkbox", id: idOf(path), checked: Boolean(at(draft, path)), data: { testid: idOf(path) }, onchange: () => write(path, input.checked) });
+  /** `values` are what is written for not checked and checked. @param {string} path @param {string} label @param {string} [hint] @param {any[]} [values] @returns {Bound} */
+  function check(path, label, hint, [off, on] = [false, true]) {
+    const input = h("input", { type: "checkbox", id: idOf(path), checked: at(draft, path) === on, data: { testid: idOf(path) }, onchange: () => write(path, input.checked ? on : off) });
     return { path, focus: () => input.focus(), setProblem: () => {}, element: h("div.field", {}, h("label.check", { for: idOf(path) }, input, label), hint ? h("p.field-hint", {}, hint) : null) };
   }
 

@@ -59,6 +59,7 @@ export function ai(bind) {
     bind.text("settings.ai.fallbacks", "Who else is asked", { spellcheck: "false" }, { as: "lines", rows: 2, hint: "When that fails, one a line: a provider, or provider/model. Then the default one." }),
     bind.dial("settings.ai.temperature", "the likeliest", "the freest", "Temperature", { most: 2 }), bind.text("settings.ai.maxTokens", "Tokens of one reply", { type: "number", min: "1", max: "32000" }, { as: "number" }),
     bind.text("settings.ai.contextTokens", "Tokens of prompt and reply", { type: "number", min: "500", max: "2000000" }, { as: "number" }),
+    bind.check("settings.ai.responseCache", "Give kept answers again", "The same prompt gets the same answer for an hour, without asking the model.", ["off", "on"]),
     bind.text("settings.systemPrompt", "System prompt", { maxLength: TEXT }, { as: "optional", rows: 6, hint: "Stands in the place of the description that is made of the other fields." }),
     bind.text("settings.postHistory", "After the history", { maxLength: TEXT }, { as: "optional", rows: 3, hint: "Instructions that stand nearest to the reply." })];
 }
