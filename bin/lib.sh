@@ -56,12 +56,12 @@ install_missing() {
   fi
 }
 
-# Installs the official Socket.IO clients that the tests drive, into tests/clients, each at its pinned version.
+# Installs the official clients that the tests drive, into tests/clients, each at its pinned version.
 install_clients() {
   local folder=tests/clients wanted
   wanted=$(cat "$folder/package-lock.json" "$folder/requirements.txt" | cksum)
   [ "$(cat "$folder/.venv/installed" 2>/dev/null)" != "$wanted" ] || [ ! -d "$folder/node_modules" ] || return 0
-  say "Installing the Socket.IO clients"
+  say "Installing the clients that the tests drive"
   npm ci --prefix "$folder" --no-audit --no-fund --silent
   python3 -m venv --clear "$folder/.venv"
   "$folder/.venv/bin/pip" install --quiet --disable-pip-version-check -r "$folder/requirements.txt"

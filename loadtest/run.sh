@@ -2,12 +2,15 @@
 # Runs one scenario of the load generator and starts all that it needs: a seeded server on a private database in a
 # temporary folder, the simulator where replies are wanted, and the generator. Ends all of it again.
 #
-#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|slow|storm|chaos|logins|enumeration|reading [arguments of the scenario]
+#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|relay|faults|slow|storm|chaos|killed|logins|enumeration|reading
+#                   [arguments of the scenario]
 #
 # The server runs on one core, the generator, Postgres and the simulator on another. Results: target/loadtest/.
 #   SERVER_CORE=0 LOAD_CORE=1   the two cores
 #   SERVER=double               the generator's own stand-in in place of the server, to try a scenario
 #   BUILD=0                     take the binaries in target/release as they are
+#   PROFILE=debug               build and take those of another profile, to try a scenario
+#   PROXY=0                     relay without the proxy that it is compared with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,13 +21,15 @@ case $scenario in
   fanout) users=1000 rooms=10 members=100 ;;
   socketio) users=1000 rooms=20 members=100 ;;
   send)   users=1000 rooms=1000 members=1 ;;
-  chat)   users=1000 rooms=1000 members=1 ;;
+  chat | faults) users=1000 rooms=1000 members=1 ;;
+  relay)  users=2400 rooms=1200 members=2 ;;
   slow)   users=200 rooms=10 members=20 ;;
   storm)  users=5000 rooms=100 members=50 ;;
   chaos)  users=40 rooms=10 members=4 ;;
+  killed) users=80 rooms=40 members=2 ;;
   logins | enumeration) users=1000 rooms=0 members=0 ;;
   reading) users=1 rooms=2 members=1 ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 shift
 
@@ -45,7 +50,7 @@ while [ $# -gt 0 ]; do
     *) arguments+=("$1"); shift ;;
   esac
 done
-[ "$scenario" != chat ] || { rooms=$users; members=1; }
+case $scenario in chat | faults) rooms=$users; members=1 ;; esac
 
 password=one-for-all-of-them
 [ "$scenario" != reading ] || arguments+=(--messages "$messages" --messages-small "$messages_small")
@@ -54,22 +59,25 @@ password=one-for-all-of-them
 server_core=${SERVER_CORE:-0}
 load_core=${LOAD_CORE:-1}
 target=${CARGO_TARGET_DIR:-$PWD/target}
-greenroom=$target/release/greenroom
-loadtest=$target/release/loadtest
+profile=${PROFILE:-release}
+greenroom=$target/$profile/greenroom
+loadtest=$target/$profile/loadtest
 results=$target/loadtest
 if [ "${BUILD:-1}" = 1 ]; then
-  [ "${SERVER:-greenroom}" = double ] || cargo build --release --package greenroom --bin greenroom
-  cargo build --release --package loadtest
+  as=dev
+  [ "$profile" = debug ] || as=$profile
+  [ "${SERVER:-greenroom}" = double ] || cargo build --profile "$as" --package greenroom --bin greenroom
+  cargo build --profile "$as" --package loadtest
 fi
 mkdir -p "$results"
 ulimit -n "$(ulimit -Hn)"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/greenroom-load.XXXXXX")
-simulator=
+simulator= proxy=
 clean_up() {
   local status=$? pid
   trap - EXIT
-  for pid in $(cat "$work/server.pid" 2>/dev/null) $simulator; do
+  for pid in $(cat "$work/server.pid" 2>/dev/null) $simulator $proxy; do
     kill -TERM "$pid" 2>/dev/null || true
   done
   for _ in $(seq 300); do
@@ -103,14 +111,69 @@ JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 export JWT_SECRET
 export GREENROOM__SERVER__PORT=$port GREENROOM__DATA_DIR=$work/data
 
-if [ "$scenario" = chat ] || [ "$scenario" = chaos ]; then
-  taskset -c "$load_core" "$loadtest" sim --first-token-delay-ms 50 --tokens 20 >"$work/sim.log" &
-  simulator=$!
-  for _ in $(seq 100); do grep -q 'simulator on' "$work/sim.log" && break; sleep 0.05; done
-  sim_url=http://$(sed -n 's/simulator on //p' "$work/sim.log")
-  export GREENROOM__AI__PROVIDERS__SIM__BASE_URL=$sim_url/v1
-  [ "$scenario" != chat ] || arguments+=(--sim-url "$sim_url" --sim-pid "$simulator")
-fi
+case $scenario in
+  chat | relay | faults | chaos | killed)
+    taskset -c "$load_core" "$loadtest" sim --first-token-delay-ms 50 --tokens 20 >"$work/sim.log" &
+    simulator=$!
+    for _ in $(seq 100); do grep -q 'simulator on' "$work/sim.log" && break; sleep 0.05; done
+    sim_url=http://$(sed -n 's/simulator on //p' "$work/sim.log")
+    export GREENROOM__AI__PROVIDERS__SIM__BASE_URL=$sim_url/v1
+    ;;
+esac
+case $scenario in
+  chat | relay) arguments+=(--sim-url "$sim_url" --sim-pid "$simulator") ;;
+  faults)
+    arguments+=(--sim-url "$sim_url" --sim-pid "$simulator")
+    # Another provider stands in, and nobody waits long for what hangs.
+    export GREENROOM__AI__PROVIDERS__SPARE__BASE_URL=$sim_url/v1 GREENROOM__AI__PROVIDERS__SPARE__ENABLED=true
+    export GREENROOM__POOL__FIRST_TOKEN_TIMEOUT_MS=4000 GREENROOM__POOL__BACKOFF_MS=100
+    ;;
+  killed)
+    arguments+=(--sim-url "$sim_url")
+    # A draft after each piece of text or two, so that there is something to go on from.
+    export GREENROOM__ENGINE__DRAFT_EVERY_TOKENS=2
+    ;;
+esac
+
+# The proxy that `relay` compares with: LiteLLM from PyPI in an environment of its own, on the server's core.
+litellm_version=1.108.7
+start_proxy() {
+  local environment=$target/litellm port key
+  if [ "$(cat "$environment/installed" 2>/dev/null)" != "$litellm_version" ]; then
+    echo "run.sh: installing LiteLLM $litellm_version" >&2
+    python3 -m venv --clear "$environment"
+    "$environment/bin/pip" install --quiet --disable-pip-version-check "litellm[proxy]==$litellm_version"
+    echo "$litellm_version" >"$environment/installed"
+  fi
+  cat >"$work/litellm.yaml" <<YAML
+model_list:
+  - model_name: sim-1
+    litellm_params: { model: openai/sim-1, api_base: "$sim_url/v1", api_key: sk-loadtest }
+litellm_settings: { num_retries: 0, request_timeout: 60, telemetry: false }
+YAML
+  port=$(free_port)
+  # It refuses to start with a weak one.
+  key=sk-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+  # Prices come from the package and not from the net; nothing is logged per request.
+  LITELLM_MASTER_KEY=$key LITELLM_LOCAL_MODEL_COST_MAP=True LITELLM_TELEMETRY=False LITELLM_LOG=ERROR LITELLM_MODE=PRODUCTION \
+    taskset -c "$server_core" "$environment/bin/litellm" --config "$work/litellm.yaml" \
+    --host 127.0.0.1 --port "$port" --num_workers 1 --telemetry False >"$work/litellm.log" 2>&1 &
+  proxy=$!
+  for _ in $(seq 900); do
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+    kill -0 "$proxy" 2>/dev/null || break
+    sleep 0.1
+  done
+  if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    arguments+=(--proxy-url "http://127.0.0.1:$port" --proxy-pid "$proxy" --proxy-key "$key")
+    arguments+=(--proxy-name "LiteLLM $litellm_version")
+  else
+    cp "$work/litellm.log" "$results/litellm.log"
+    echo "run.sh: the proxy did not start; its log is $results/litellm.log" >&2
+    exit 2
+  fi
+}
+[ "$scenario" != relay ] || [ "${PROXY:-1}" = 0 ] || start_proxy
 
 # Rooms leave soon, so that it is seen what they leave behind.
 [ "$scenario" != rooms ] || export GREENROOM__ENGINE__IDLE_MS=30000
@@ -158,7 +221,7 @@ pin_children() {
 }
 
 arguments+=(--json "$results/$scenario.json" --html "$results/$scenario.html")
-if [ "$scenario" = chaos ]; then
+if [ "$scenario" = chaos ] || [ "$scenario" = killed ]; then
   arguments+=(--server-cmd "sh $work/serve.sh" --server-log "$work/server.log")
 else
   sh "$work/serve.sh" >>"$work/server.log" 2>&1 &
@@ -170,7 +233,7 @@ else
 fi
 case $scenario in
   reading) population=() ;;
-  idle | chat | logins | enumeration) population=(--users "$users") ;;
+  idle | chat | faults | logins | enumeration) population=(--users "$users") ;;
   *) population=(--users "$users" --rooms "$rooms" --members "$members") ;;
 esac
 

@@ -19,3 +19,8 @@ create table room_summaries (
   made_at timestamptz not null default now(),
   primary key (room_id, character_id)
 );
+
+-- Models work behind replies too, in jobs that outlive a server.
+alter table jobs drop constraint jobs_queue_check,
+  add constraint jobs_queue_check
+    check (queue in ('ai-responses', 'media-processing', 'analytics', 'emails', 'maintenance'));

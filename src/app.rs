@@ -20,11 +20,14 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
-use crate::ai::{AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, Providers, Tokens};
+use crate::ai::{
+    AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
+};
 use crate::audit::Audit;
 use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
+use crate::completions::Completions;
 use crate::config::{Config, Logging};
 use crate::control::{Control, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
@@ -38,12 +41,12 @@ use crate::postgres::archive::{OtherNodes, PostgresArchive};
 use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
-use crate::realtime::{Hub, LastSeen, LiveBackend};
+use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
 use crate::summaries::{Summarizer, Wishes};
 use crate::voices::{Shows, Voice};
 use crate::{
-    accounts, ai, audit, billing, cache, characters, control, conversations, http, jobs, media, memory,
-    outbound, realtime,
+    accounts, ai, audit, billing, cache, characters, completions, control, conversations, http, jobs, media,
+    memory, outbound, realtime,
 };
 use greenroom_actors::session::CloseCode;
 
@@ -64,8 +67,15 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] =
-    &[ai::pages, cache::routes, conversations::pages, jobs::pages, media::routes, realtime::routes];
+const ROOT: &[Routes] = &[
+    ai::pages,
+    cache::routes,
+    completions::routes,
+    conversations::pages,
+    jobs::pages,
+    media::routes,
+    realtime::routes,
+];
 
 /// How old a copy of what a character remembers may be where other nodes may write to the same database.
 const MEMORIES_FRESH_SHARED: Duration = Duration::from_secs(2);
@@ -90,6 +100,7 @@ pub struct App {
     chores: [JoinHandle<()>; 8],
     characters: Characters,
     last_seen: LastSeen,
+    moderation: ProviderModeration,
     http: ServerHandle,
     http_thread: Thread<()>,
     drain_asked: watch::Receiver<bool>,
@@ -136,6 +147,7 @@ impl App {
             settings.turn.memories_fresh = settings.turn.memories_fresh.min(MEMORIES_FRESH_SHARED);
         }
         let hub = Hub::new(config.realtime_settings());
+        let taps = Taps::new(Arc::new(hub.clone()));
         let providers = Providers::new(&config.ai)?
             .read_every(settings.turn.delta_merge)
             .waited_for(settings.pool.first_token_timeout);
@@ -150,6 +162,7 @@ impl App {
         let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
         let archive = Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others));
         let estimates = Estimates::new(archive.clone(), settings.turn.prompt.clone(), &config.ai);
+        let moderation = ProviderModeration::start(&config, providers.clone(), pool.clone());
         let ports = Ports {
             archive,
             journal: Arc::new(
@@ -158,8 +171,9 @@ impl App {
             drafts: Arc::new(PostgresDrafts::new(&database.connector())),
             charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
             generator: Arc::new(answers.clone()),
-            tokens: Arc::new(Tokens::default()),
-            fanout: Arc::new(hub.clone()),
+            tokens: Arc::new(Tokens::default().with_margin(config.ai.margin())),
+            moderator: Arc::new(moderation.clone()),
+            fanout: Arc::new(taps.clone()),
             clock: Arc::new(SystemClock),
             speech: Arc::new(Voice::new(audio.clone(), config.speech.clone(), media.clone())),
             gallery: Arc::new(Shows::new(pool.clone(), gates.clone())),
@@ -193,6 +207,8 @@ impl App {
             Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
         );
         characters.on_changed(tasks::character_changed(&engine, &hub, &conversations));
+        let completions =
+            Completions::new(pool.clone(), engine.clone(), characters.clone(), conversations.clone(), taps);
         let last_seen = LastSeen::new(pool.clone());
         hub.attach(Arc::new(LiveBackend {
             epoch: database.epoch(),
@@ -288,6 +304,7 @@ impl App {
                     .app_data(web::Data::new(gates.clone()))
                     .app_data(web::Data::new(caches.clone()))
                     .app_data(web::Data::new(conversations.clone()))
+                    .app_data(web::Data::new(completions.clone()))
                     .app_data(web::Data::new(providers.clone()))
                     .app_data(web::Data::new(usage.clone()))
                     .app_data(web::Data::new(estimates.clone()))
@@ -314,6 +331,8 @@ impl App {
                     .keep_alive(server.keep_alive())
                     .client_request_timeout(server.request_timeout())
                     .shutdown_timeout(1)
+                    // Who closes while an answer is made for it is gone: that ends the work, upstream too.
+                    .h1_allow_half_closed(false)
                     .disable_signals()
                     .on_connect(realtime::on_connect(options))
                     .listen(listener)?
@@ -343,6 +362,7 @@ impl App {
             chores: [recovery, upkeep, news, character_news, switched, views, kept, seeing],
             characters,
             last_seen,
+            moderation,
             http,
             http_thread,
             drain_asked,
@@ -403,6 +423,7 @@ impl App {
             tracing::warn!(%error, "the last readers were not counted");
         }
         self.last_seen.write(&self.hub).await;
+        self.moderation.close().await;
         self.lease.close().await;
         self.database.close().await;
         tracing::info!("ended");

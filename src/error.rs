@@ -3,6 +3,8 @@
 //! Inner errors never reach a body: whoever meets one logs it and answers [`ApiError::internal`]. The request id comes
 //! from the request's own task (see [`with_request_id`]), so that an error made anywhere in a handler carries it.
 
+mod openai;
+
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
@@ -14,8 +16,40 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use openai::OpenAiErrorBody;
+pub(crate) use openai::{NO_RETRY, OpenAiError};
+
 tokio::task_local! {
     static REQUEST_ID: Arc<str>;
+    static FORM: ErrorForm;
+}
+
+/// How errors look to the one who asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ErrorForm {
+    /// [`ErrorBody`].
+    #[default]
+    Own,
+    /// As clients of OpenAI expect them, with its statuses.
+    OpenAi,
+}
+
+impl ErrorForm {
+    /// The form of all errors under this path, whoever makes them.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        let below = path.strip_prefix("/v1");
+        if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            Self::OpenAi
+        } else {
+            Self::Own
+        }
+    }
+}
+
+/// Runs a request's future so that errors made in it have this form.
+pub async fn with_error_form<F: Future>(form: ErrorForm, future: F) -> F::Output {
+    FORM.scope(form, future).await
 }
 
 /// Runs a request's future so that errors made in it know the request's id.
@@ -155,6 +189,13 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
     }
 
+    /// Names the field that is to blame, where the message does not stand with one.
+    #[must_use]
+    pub fn at(mut self, field: impl Into<Cow<'static, str>>) -> Self {
+        self.details = vec![FieldError::new(field, self.message.clone())];
+        self
+    }
+
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
@@ -244,7 +285,9 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponseBuilder::new(self.status);
+        let openai = (FORM.try_with(|form| *form) == Ok(ErrorForm::OpenAi)).then(|| OpenAiError::of(self));
+        let status = openai.as_ref().map_or(self.status, |error| error.status);
+        let mut response = HttpResponseBuilder::new(status);
         response.insert_header((header::CACHE_CONTROL, "no-store"));
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -253,7 +296,15 @@ impl ResponseError for ApiError {
         for (name, value) in self.headers.iter().flat_map(|headers| headers.iter()) {
             response.insert_header((name.clone(), value.clone()));
         }
-        response.json(self.body())
+        match openai {
+            Some(error) => {
+                if error.retry == openai::Retry::Never {
+                    response.insert_header(NO_RETRY);
+                }
+                response.json(error.body())
+            }
+            None => response.json(self.body()),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod billing;
 pub mod cache;
 pub mod characters;
+pub mod completions;
 pub mod conversations;
 pub mod ai;
 pub mod jobs;

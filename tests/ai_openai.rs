@@ -1,13 +1,19 @@
 //! The adapter for OpenAI-compatible providers, against a stand-in that speaks the real wire format over HTTP.
 
+#[path = "ai_openai/chain.rs"]
+mod chain;
+#[path = "ai_openai/continuing.rs"]
+mod continuing;
 #[path = "ai_openai/provider.rs"]
 mod provider;
+#[path = "ai_openai/standing.rs"]
+mod standing;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use greenroom::ai::{ProviderState, Providers};
+use greenroom::ai::Providers;
 use greenroom::config::{AiSettings, ProviderKind, ProviderSettings};
 use greenroom_actors::domain::{Finish, ModelChoice, Purpose, TokenUsage, UserId};
 use greenroom_actors::ports::{
@@ -251,6 +257,29 @@ async fn oddities_of_other_providers_are_understood() {
 }
 
 #[tokio::test]
+async fn a_character_that_is_cut_in_the_middle_of_its_bytes_is_whole() {
+    let body = "data: {\"choices\":[{\"delta\":{\"content\":\"na\u{ef}ve \u{1F319} \u{4f60}\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let (whole, _) = heard([Act::Raw(body.into())]).await;
+    assert_eq!(whole.text, "na\u{ef}ve \u{1F319} \u{4f60}");
+    for at in body.char_indices().filter(|(_, letter)| !letter.is_ascii()).map(|(at, _)| at + 1) {
+        let (first, second) = body.as_bytes().split_at(at);
+        let (parted, _) = heard([Act::Parts(vec![first.to_vec(), second.to_vec()])]).await;
+        assert_eq!(parted.text, whole.text);
+        assert!(parted.end.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn what_was_thought_is_counted_where_only_the_total_has_it() {
+    let body = [
+        "data: {\"choices\":[{\"delta\":{\"content\":\"So\"},\"finish_reason\":\"stop\"}],",
+        "\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":3,\"total_tokens\":112}}\n\n",
+    ];
+    let (heard, _) = heard([Act::Raw(body.concat())]).await;
+    assert_eq!(heard.end.unwrap().1.completion_tokens, 103);
+}
+
+#[tokio::test]
 async fn a_line_or_a_reply_without_end_is_cut() {
     let (line, _) = heard([Act::Raw(format!("data: {}", "x".repeat(400_000)))]).await;
     assert_eq!(kind(&line), GenerateErrorKind::Broken);
@@ -335,55 +364,4 @@ async fn a_model_that_wants_another_form_gets_it_from_then_on() {
     // One that is never content is refused in the end.
     provider.script((0..20).flat_map(|_| ["max_completion_tokens", "max_tokens", "user"].map(unsupported)));
     assert_eq!(kind(&heard_of(&providers, request(|_| {})).await), GenerateErrorKind::Refused);
-}
-
-#[tokio::test]
-async fn the_status_follows_real_requests() {
-    let provider = Provider::start().await;
-    let providers = providers(&provider);
-    let state = || providers.status()[0].state;
-    assert_eq!(state(), ProviderState::Idle);
-    heard_of(&providers, request(|_| {})).await.end.unwrap();
-    assert_eq!(state(), ProviderState::Up);
-    provider.script((0..3).map(|_| Act::Status(500, None)));
-    heard_of(&providers, request(|_| {})).await.end.unwrap_err();
-    assert_eq!(state(), ProviderState::Degraded);
-    heard_of(&providers, request(|_| {})).await.end.unwrap_err();
-    heard_of(&providers, request(|_| {})).await.end.unwrap_err();
-    assert_eq!(state(), ProviderState::Down);
-    heard_of(&providers, request(|_| {})).await.end.unwrap();
-    assert_eq!(state(), ProviderState::Up);
-    assert_eq!(providers.status()[0].model.as_deref(), Some("house-model"));
-}
-
-#[tokio::test]
-async fn without_any_key_the_offline_provider_speaks_and_says_that_it_is_offline() {
-    let providers =
-        Providers::new(&AiSettings { offline_word_delay_ms: 0, ..AiSettings::default() }).unwrap();
-    assert_eq!(providers.default_name(), "offline");
-    let status = providers.status();
-    assert_eq!(status.len(), 1);
-    assert_eq!((status[0].kind, status[0].state, &status[0].model), ("offline", ProviderState::Up, &None));
-    let heard = heard_of(&providers, request(|_| {})).await;
-    assert!(heard.end.is_ok() && !heard.text.is_empty());
-}
-
-#[test]
-fn settings_that_cannot_work_are_refused_at_the_start() {
-    let with = |base_url: &str, key: &str| {
-        let provider = ProviderSettings {
-            base_url: base_url.into(),
-            api_key: key.to_owned().into(),
-            ..ProviderSettings::default()
-        };
-        let providers = [("it".to_owned(), provider)].into();
-        AiSettings { default_provider: "it".into(), providers, ..AiSettings::default() }
-    };
-    for settings in [with("nonsense", "k"), with("ftp://x/v1", "k"), with("http://x/v1", "a\nb")] {
-        let error = Providers::new(&settings).err().unwrap().to_string();
-        assert!(error.starts_with("ai.providers.it:") && !error.contains("a\nb"), "{error}");
-    }
-    let mut unknown = with("http://x/v1", "k");
-    unknown.default_provider = "other".into();
-    assert!(Providers::new(&unknown).is_err());
 }

@@ -4,6 +4,8 @@
 mod database;
 #[path = "conversations/stage.rs"]
 mod stage;
+#[path = "conversations/lists.rs"]
+mod lists;
 #[path = "conversations/log.rs"]
 mod log;
 #[path = "conversations/resume.rs"]

@@ -260,3 +260,39 @@ async fn a_greeting_is_said_to_the_person_who_opens_the_conversation() {
     assert!(greeting.ends_with(" is in.") || greeting.ends_with(" is out."), "{greeting}");
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turns_that_a_prompt_has_no_room_for_are_put_in_short_until_one_of_them_is_changed() {
+    let app = quick().await;
+    let (user, admin) = (app.premium().await, app.admin().await);
+    let character = app.character().await;
+    let small = json!({ "ai": { "contextTokens": 1_500, "maxTokens": 100 } });
+    let path = format!("/api/characters/{character}");
+    let (status, answer) = app.call(Method::PUT, &path, Some(&admin.token), Some(small)).await;
+    assert_eq!(status, 200, "{answer}");
+    let room = app.conversation(&user).await;
+    says(&app, &user, &room, "I promise to bring you a lamp from Lisbon.").await;
+    let (_, page) = app.get(&format!("/api/conversations/{room}/messages"), Some(&user.token)).await;
+    let items = page["items"].as_array().unwrap();
+    let first = items.iter().find(|item| item["content"].as_str().unwrap().contains("lamp from Lisbon"));
+    let first = first.unwrap()["id"].as_str().unwrap().to_owned();
+    let client = app.database.pool().get().await.unwrap();
+    let id: uuid::Uuid = room.parse().unwrap();
+    let summary = async || {
+        let row =
+            client.query_opt("select text from room_summaries where room_id = $1", &[&id]).await.unwrap();
+        row.map(|row| row.get::<_, String>(0))
+    };
+    let mut said = 0;
+    while summary().await.is_none() && said < 60 {
+        says(&app, &user, &room, &format!("Day {said}: {}", "the sea was calm and grey ".repeat(12))).await;
+        said += 1;
+    }
+    let text = summary().await.expect("it is made while people talk");
+    assert!(text.contains("I promise to bring you a lamp from Lisbon"), "{text}");
+    let path = format!("/api/conversations/{room}/messages/{first}");
+    let (status, answer) = app.call(Method::DELETE, &path, Some(&user.token), None).await;
+    assert!(status == 200 || status == 204, "{status} {answer}");
+    assert_eq!(summary().await, None);
+    app.stop().await;
+}

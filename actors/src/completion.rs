@@ -24,12 +24,12 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::domain::{
-    AiCall, Changes, CharacterId, ClientId, Content, FailureCode, Finish, Message, MessageId, MessageKind,
-    Priority, Purpose, RoomId, Sender, TokenUsage, Usage, UserId,
+    AiCall, Changes, CharacterId, CharacterRecord, ClientId, Content, FailureCode, Finish, Message,
+    MessageId, MessageKind, Priority, Purpose, RoomId, Sender, TokenUsage, Usage, UserId,
 };
 use crate::engine::Context;
 use crate::persona::{Ask, Made, Names, PersonaMsg};
-use crate::ports::{Charge, Charged, Freshness, GenerateRequest, StoreError};
+use crate::ports::{Charge, Charged, Freshness, GenerateRequest, Side, StoreError, Who};
 use crate::protocol::{Refusal, RefusalCode, UserEvent};
 use crate::room::overloaded;
 use crate::room::tail::{History, Reach, SummaryCopy};
@@ -94,6 +94,8 @@ pub enum Metering {
 pub enum CompletionEvent {
     /// More of the text; never empty.
     Text(String),
+    /// The text so far is void: the stream broke, and it begins anew. Who cannot take text back drops it here.
+    Anew,
     Ended(CompletionEnd),
 }
 
@@ -179,15 +181,31 @@ async fn ready(context: &Context, asked: &Completion) -> Result<Ready, Refusal> 
     }
     let said = asked.lines.iter().filter(|line| line.by == Speaker::Person).map(|line| line.text.as_str());
     for text in said.chain(asked.program.as_deref()) {
-        allowed(&context.settings.room, text)?;
+        allowed(&context.moderation, text)?;
     }
     let grant = match asked.metering {
         Metering::Message => Some(reserve(context, asked).await?),
         Metering::Rehearsal => None,
     };
     let request = compose(context, asked).await?;
+    judged(context, asked, &request.character).await?;
     let priority = grant.as_ref().map_or(Priority(0), |grant| grant.priority);
     Ok(Ready { request, priority, grant, _open: open })
+}
+
+/// All that came along is the asker's word: it is judged together.
+async fn judged(context: &Context, asked: &Completion, character: &CharacterRecord) -> Result<(), Refusal> {
+    if !context.moderation.asks(Side::Message) {
+        return Ok(());
+    }
+    let said = asked.lines.iter().filter(|line| line.by == Speaker::Person).map(|line| line.text.as_str());
+    let said: Vec<&str> = asked.program.as_deref().into_iter().chain(said).collect();
+    context.moderation.admits(&said.join("\n\n"), character, who(asked)).await
+}
+
+/// Whom judging it is accounted to.
+fn who(asked: &Completion) -> Who {
+    Who { user: Some(asked.user), character: Some(asked.character), room: None, turn: None }
 }
 
 async fn reserve(context: &Context, asked: &Completion) -> Result<Grant, Refusal> {

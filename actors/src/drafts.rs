@@ -213,14 +213,15 @@ async fn keep_writing(desk: Arc<Desk>) {
     }
     // Often enough that no text is much older than it may be.
     let look = if desk.every.is_zero() { Duration::MAX } else { desk.every / 4 };
+    let mut all_written = true;
     loop {
         if lock(&desk.sheets).is_empty() {
             desk.wake.notified().await;
-        } else {
+        } else if all_written {
             let _ = tokio::time::timeout(look, desk.wake.notified()).await;
         }
-        let pause = if desk.write(Which::Due).await { PAUSE } else { RETRY };
-        tokio::time::sleep(pause).await;
+        all_written = desk.write(Which::Due).await;
+        tokio::time::sleep(if all_written { PAUSE } else { RETRY }).await;
     }
 }
 

@@ -17,11 +17,12 @@ use crate::directory::{Directory, NotTaken};
 use crate::domain::{CharacterId, Message, MessageId, MessageKind, Revision, RoomId, Usage, UserId};
 use crate::drafts::Drafts;
 use crate::journal::Journal;
+use crate::moderation::Moderation;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
-    Archive, Charges, Clock, DraftStore, Fanout, Gallery, Generator, JournalStore, Speech, StoreError,
-    Summaries, TakeUp, TakenUp, TokenCounter,
+    Archive, Charges, Clock, DraftStore, Fanout, Gallery, Generator, JournalStore, Moderator, Speech,
+    StoreError, Summaries, TakeUp, TakenUp, TokenCounter,
 };
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
@@ -46,6 +47,7 @@ pub struct Ports {
     pub charges: Arc<dyn Charges>,
     pub generator: Arc<dyn Generator>,
     pub tokens: Arc<dyn TokenCounter>,
+    pub moderator: Arc<dyn Moderator>,
     pub fanout: Arc<dyn Fanout>,
     pub clock: Arc<dyn Clock>,
     pub speech: Arc<dyn Speech>,
@@ -107,6 +109,7 @@ pub(crate) struct Context {
     pub pool: Pool,
     pub journal: Journal,
     pub drafts: Drafts,
+    pub moderation: Moderation,
     pub rooms: Arc<Directory<Room>>,
     pub users: Arc<Directory<User>>,
     pub personas: Arc<Directory<Persona>>,
@@ -143,7 +146,9 @@ impl Engine {
         let pool = Pool::start(settings.pool.clone(), ports.generator.clone()).await?;
         let journal = Journal::start(&ports.journal, &settings.journal);
         let drafts = Drafts::start(ports.drafts.clone(), &settings.turn);
+        let moderation = Moderation::new(settings.moderation.clone(), ports.moderator.clone());
         let context = Arc::new(Context {
+            moderation,
             pool,
             journal,
             drafts,

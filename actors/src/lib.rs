@@ -7,6 +7,7 @@ pub mod domain;
 pub mod protocol;
 pub mod ports;
 pub mod settings;
+pub mod moderation;
 pub mod session;
 mod room;
 mod turn;

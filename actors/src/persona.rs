@@ -8,16 +8,21 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use crate::directory::{Lodging, Mailbox, Resident};
-use crate::domain::{CharacterId, FailureCode, Memory, Revision, Sender, UserId};
+use crate::domain::{CharacterId, CharacterRecord, FailureCode, Memory, Revision, Sender, UserId};
 use crate::engine::Context;
+use crate::moderation::words::Manner;
 use crate::ports::{Freshness, GenerateRequest, PromptMessage, PromptRole, RoomRecord};
 use crate::prompt::{self, Asked, Older, Script};
+use crate::protocol::Refusal;
+use crate::room::declined;
 use crate::room::tail::{History, Reach};
 
 pub(crate) enum PersonaMsg {
     Compose(Ask),
     /// One for a program, with what it says of itself.
     ComposeFor(Ask, Arc<str>),
+    /// Says in its manner that it would rather not.
+    Decline(Decline),
     /// The character was changed: load it anew before the next prompt.
     Changed,
     Passivate,
@@ -47,6 +52,22 @@ pub(crate) enum Made {
     Ready(Arc<GenerateRequest>, Option<Revision>),
     /// The prompt has room for more history than was given.
     Short,
+}
+
+/// A person's text that was refused.
+pub(crate) struct Decline {
+    /// What the room calls the character, for when no more is known of it.
+    pub name: Arc<str>,
+    /// Chooses the words.
+    pub seed: u64,
+    pub refuse: Box<dyn FnOnce(Refusal) + Send>,
+}
+
+impl Decline {
+    pub fn by(self, record: Option<&CharacterRecord>) {
+        let manner = record.map_or_else(|| Manner::named(&self.name), Manner::of);
+        (self.refuse)(declined(&manner, self.seed));
+    }
 }
 
 /// What the members and characters of a room are called. Who has left is nobody in particular.
@@ -133,6 +154,11 @@ impl Actor for Persona {
                     Err(code) => Err(code),
                 };
                 let _ = ask.answer.send(composed);
+            }
+            PersonaMsg::Decline(decline) => {
+                state.mailbox.handled();
+                let script = self.script(state).await.ok();
+                decline.by(script.as_deref().map(|script| &**script.record()));
             }
             PersonaMsg::Changed => {
                 state.mailbox.handled();

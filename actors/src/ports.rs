@@ -6,6 +6,7 @@ mod charges;
 mod drafts;
 mod journal_store;
 mod generator;
+mod moderator;
 mod voice;
 
 use jiff::Timestamp;
@@ -26,6 +27,7 @@ pub use journal_store::{
     Amend, Ask, Change, CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome,
     ReadMark, Refused, Say, StoredBefore, TurnEnd,
 };
+pub use moderator::{Moderator, NoModerator, Side, Verdict, Who};
 pub use voice::{Audience, Calls, Gallery, GalleryWish, SpeakRequest, Speech, SpeechError};
 
 /// The outside is away or broken. What exactly, goes to the log where it is made.

@@ -5,6 +5,7 @@
 //!
 //! Bounds: `pending_max` commands in flight, `waiting_replies_max` replies waiting per character; what is over is refused.
 
+mod checks;
 mod sends;
 mod kinds;
 mod amends;
@@ -28,7 +29,7 @@ use crate::directory::{Lodging, Mailbox, Resident};
 use crate::domain::{CharacterId, Message, MessageId, MessageKind, Revision, RoomId, UserId};
 use crate::engine::Context;
 use crate::journal::Committed;
-use crate::ports::{RoomRecord, StoreError, TakeUp, TakenUp};
+use crate::ports::{RoomRecord, StoreError, TakeUp, TakenUp, Verdict};
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
 };
@@ -52,6 +53,12 @@ pub(crate) enum RoomMsg {
         user: UserId,
         what: Box<RoomChange>,
         responder: Responder<Revision>,
+    },
+    /// What a person wrote has been judged.
+    Checked {
+        user: UserId,
+        ticket: Ticket,
+        verdict: Verdict,
     },
     /// The user's actor answers a reservation.
     Reserved {
@@ -129,6 +136,7 @@ pub(crate) struct State {
     /// The room as loaded, or why it cannot serve: then it refuses all and leaves.
     record: Result<RoomRecord, Refusal>,
     next_ticket: u64,
+    checks: checks::Checks,
     sends: sends::Sends,
     amends: amends::Amends,
     asks: asks::Asks,
@@ -161,7 +169,7 @@ impl State {
 
     /// Commands that are not answered yet.
     fn pending(&self) -> usize {
-        self.sends.len() + self.amends.len() + self.asks.len() + self.changes.len()
+        self.checks.len() + self.sends.len() + self.amends.len() + self.asks.len() + self.changes.len()
     }
 
     fn has_work(&self) -> bool {
@@ -191,6 +199,8 @@ impl RoomMsg {
     }
 }
 
+use checks::Command;
+pub(crate) use checks::declined;
 pub(crate) use commits::overloaded;
 
 pub(crate) fn no_room() -> Refusal {
@@ -249,6 +259,7 @@ impl Actor for Room {
             mailbox: lodging.mailbox,
             record,
             next_ticket: 0,
+            checks: checks::Checks::default(),
             sends: sends::Sends::default(),
             amends: amends::Amends::default(),
             asks: asks::Asks::default(),
@@ -271,19 +282,22 @@ impl Actor for Room {
         match message {
             RoomMsg::Send(send, responder) => {
                 state.mailbox.handled();
-                self.on_send(&myself, state, *send, responder);
+                self.take(&myself, state, Command::Send(send, responder));
             }
             RoomMsg::Amend { user, message, what, responder } => {
                 state.mailbox.handled();
-                self.on_amend(&myself, state, user, message, what, responder);
+                self.take(&myself, state, Command::Amend { user, message, what, responder });
             }
             RoomMsg::Ask(ask, responder) => {
                 state.mailbox.handled();
-                self.on_ask(&myself, state, *ask, responder);
+                self.take(&myself, state, Command::Ask(ask, responder));
             }
             RoomMsg::Change { user, what, responder } => {
                 state.mailbox.handled();
                 self.on_change(&myself, state, user, *what, responder);
+            }
+            RoomMsg::Checked { user, ticket, verdict } => {
+                self.on_checked(&myself, state, user, ticket, verdict);
             }
             RoomMsg::Reserved { ticket, outcome } if state.asks.reserves(ticket) => {
                 self.on_ask_reserved(&myself, state, ticket, outcome);

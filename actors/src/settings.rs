@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{CONTENT_MAX_CHARS, Plans};
+use crate::moderation::ModerationSettings;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -12,6 +13,7 @@ pub struct Settings {
     pub pool: PoolSettings,
     pub journal: JournalSettings,
     pub supervision: SupervisionSettings,
+    pub moderation: ModerationSettings,
 }
 
 #[derive(Clone, Debug)]
@@ -26,8 +28,6 @@ pub struct RoomSettings {
     pub waiting_replies_max: usize,
     /// Time without a command after which a room, user or persona leaves memory.
     pub idle: Duration,
-    /// Patterns (lower case) that a person's message may not hold.
-    pub refused_patterns: Vec<String>,
     /// At most one stored read mark per room and this span; marks in between are merged.
     pub read_merge: Duration,
     /// Whoever said `typing:start` and nothing since for so long is no longer typing.
@@ -145,6 +145,7 @@ impl Settings {
             pool: PoolSettings::default(),
             journal: JournalSettings::default(),
             supervision: SupervisionSettings::default(),
+            moderation: ModerationSettings::default(),
         }
     }
 }
@@ -157,7 +158,6 @@ impl Default for RoomSettings {
             pending_max: 256,
             waiting_replies_max: 8,
             idle: Duration::from_secs(300),
-            refused_patterns: Vec::new(),
             read_merge: Duration::from_secs(1),
             typing_ttl: Duration::from_secs(10),
             commit_deadline: Duration::from_secs(10),

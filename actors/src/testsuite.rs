@@ -5,6 +5,7 @@ mod store;
 mod commands;
 mod generator;
 mod fanout;
+mod moderator;
 mod voice;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,8 @@ use crate::settings::Settings;
 
 pub use commands::{content, emoji};
 pub use fanout::MemoryFanout;
-pub use generator::{Script, ScriptedGenerator, back_end};
+pub use generator::{Script, ScriptedGenerator, back_end, counted};
+pub use moderator::{Judgement, ScriptedModerator};
 pub use store::{CommitFault, MemoryStore};
 pub use voice::{ScriptedGallery, ScriptedSpeech, SpeechScript};
 
@@ -64,6 +66,7 @@ pub struct TestEngine {
     pub engine: Engine,
     pub store: Arc<MemoryStore>,
     pub generator: Arc<ScriptedGenerator>,
+    pub moderator: Arc<ScriptedModerator>,
     pub fanout: Arc<MemoryFanout>,
     pub clock: Arc<TestClock>,
     pub speech: Arc<ScriptedSpeech>,
@@ -94,6 +97,15 @@ impl TestEngine {
 
     /// A second life on the same store: what a restart after a crash finds.
     pub async fn start_on(store: Arc<MemoryStore>, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_judged(store, ScriptedModerator::default(), change).await
+    }
+
+    /// The same with somebody who judges.
+    pub async fn start_judged(
+        store: Arc<MemoryStore>,
+        moderator: ScriptedModerator,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = Settings::new(plans());
         settings.turn.delta_merge = Duration::from_millis(1);
         settings.pool.backoff = Duration::from_millis(1);
@@ -101,6 +113,7 @@ impl TestEngine {
         settings.room.read_merge = Duration::from_millis(1);
         change(&mut settings);
         store.new_life();
+        let moderator = Arc::new(moderator);
         let (generator, fanout) = (Arc::new(ScriptedGenerator::default()), Arc::new(MemoryFanout::default()));
         let (clock, summaries) = (Arc::new(TestClock::default()), Arc::new(MemorySummaries::default()));
         let (speech, gallery) = (Arc::new(ScriptedSpeech::default()), Arc::new(ScriptedGallery::default()));
@@ -111,6 +124,7 @@ impl TestEngine {
             charges: store.clone(),
             generator: generator.clone(),
             tokens: Arc::new(ByteCounter),
+            moderator: Arc::new(moderator.clone()),
             fanout: fanout.clone(),
             clock: clock.clone(),
             speech: speech.clone(),
@@ -118,7 +132,7 @@ impl TestEngine {
             summaries: summaries.clone(),
         };
         let engine = Engine::start(settings, ports).await.expect("the engine starts");
-        Self { engine, store, generator, fanout, clock, speech, gallery, summaries }
+        Self { engine, store, generator, moderator, fanout, clock, speech, gallery, summaries }
     }
 
     /// What a live room keeps for its prompts is what the log says; answers whether it keeps anything.

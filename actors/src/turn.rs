@@ -28,7 +28,7 @@ use crate::domain::{
 use crate::engine::Context;
 use crate::persona::Names;
 use crate::pool::{Bill, Job, PoolEvent, PoolEvents, PoolFull};
-use crate::ports::{Audience, Draft, OpenTurn};
+use crate::ports::{Audience, Draft, OpenTurn, Who};
 use crate::room::RoomMsg;
 use crate::room::tail::Known;
 use compose::{Composed, compose};
@@ -37,7 +37,7 @@ use talk::Talk;
 
 pub(crate) use compose::SAY_MORE;
 pub(crate) use remember::Remember;
-pub(crate) use speakers::{admit, allowed};
+pub(crate) use speakers::{admit, allowed, spoken_to};
 
 /// Before a reply that was taken up tries again to get into a full pool.
 const FULL_PAUSE: Duration = Duration::from_millis(250);
@@ -74,6 +74,8 @@ pub(crate) enum Ending {
         /// Its voice, or what it is shown with.
         attachment: Option<Arc<Attachment>>,
     },
+    /// It was refused by moderation; this is what the character says instead.
+    Refused { text: String },
     /// Nothing was said.
     Nothing { state: ReplyState, code: Option<FailureCode> },
 }
@@ -152,6 +154,16 @@ impl Actor for Turn {
 }
 
 impl Arguments {
+    fn who(&self) -> Who {
+        let turn = &self.turn;
+        Who {
+            user: Some(turn.user),
+            character: Some(turn.character),
+            room: Some(turn.room),
+            turn: Some(turn.message),
+        }
+    }
+
     fn tell(&self, news: TurnNews) {
         // A room that crashed takes its turns along; nobody is left to be told.
         let _ = self.room.send_message(RoomMsg::Turn { turn: self.turn.message, news });
@@ -171,6 +183,7 @@ async fn walk(context: &Context, turn: &Arguments) -> Ended {
         Err(ended) => kept(context, turn, ended),
     };
     let (calls, trouble) = turn.bill.close(Purpose::Reply, &*context.ports.tokens);
+    let trouble = ended.trouble.clone().or(trouble);
     voice::carried(context, turn, material, Ended { calls, trouble, ..ended }).await
 }
 
@@ -198,7 +211,8 @@ pub(crate) fn rest_of(context: &Context, draft: Option<&Draft>, ending: Ending) 
 /// Step 5: what a worker makes is passed on, merged, until its end.
 async fn generate(context: &Context, turn: &Arguments, composed: Composed) -> Ended {
     let cancel = CancellationToken::new();
-    let _upstream_ends_with_this_turn = cancel.clone().drop_guard();
+    // Ends it, at the latest with this turn.
+    let upstream = cancel.clone().drop_guard();
     let so_far = turn.draft.as_ref().map(|draft| draft.text.as_str()).filter(|text| !text.is_empty());
     turn.bill.asks(composed.request.clone());
     let job = Job {
@@ -214,45 +228,42 @@ async fn generate(context: &Context, turn: &Arguments, composed: Composed) -> En
     if let Some(so_far) = so_far
         && talk.go_on_from(so_far).is_err()
     {
-        return talk.ended(ReplyState::Failed, Finish::Length, None);
+        return talk.ended(Finish::Length, None).await;
     }
     let mut events = tokio::select! {
         biased;
-        () = turn.stop.cancelled() => return talk.ended(ReplyState::Stopped, Finish::Stopped, None),
+        () = turn.stop.cancelled() => return talk.stopped(),
         submitted = submit(context, turn, job) => match submitted {
             Ok(events) => events,
-            Err(PoolFull) => {
-                return talk.ended(ReplyState::Failed, Finish::Interrupted, Some(FailureCode::Overloaded));
-            }
+            Err(PoolFull) => return talk.ended(Finish::Interrupted, Some(FailureCode::Overloaded)).await,
         },
     };
-    loop {
+    while !talk.is_cut_off() {
         let due = talk.due;
         tokio::select! {
             biased;
-            () = turn.stop.cancelled() => return talk.ended(ReplyState::Stopped, Finish::Stopped, None),
+            () = turn.stop.cancelled() => return talk.stopped(),
             () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => talk.pass_on(),
+            () = talk.answer() => {}
             event = events.recv() => match event {
                 Some(PoolEvent::Thinking) => turn.tell(TurnNews::Thinking),
                 Some(PoolEvent::Text(text)) => {
                     if talk.hear(&text).is_err() {
-                        return talk.ended(ReplyState::Failed, Finish::Length, None);
+                        drop(upstream);
+                        return talk.ended(Finish::Length, None).await;
                     }
                 }
                 Some(PoolEvent::Restarted) => talk.begin_anew(),
                 Some(PoolEvent::Done { finish }) => {
                     // A provider that ends without a word has not answered.
-                    return talk.ended(ReplyState::Failed, finish, Some(FailureCode::ProviderUnavailable));
+                    return talk.ended(finish, Some(FailureCode::ProviderUnavailable)).await;
                 }
-                Some(PoolEvent::Failed { code }) => {
-                    return talk.ended(ReplyState::Failed, Finish::Interrupted, Some(code));
-                }
-                None => {
-                    return talk.ended(ReplyState::Failed, Finish::Interrupted, Some(FailureCode::Internal));
-                }
+                Some(PoolEvent::Failed { code }) => return talk.ended(Finish::Interrupted, Some(code)).await,
+                None => return talk.ended(Finish::Interrupted, Some(FailureCode::Internal)).await,
             },
         }
     }
+    talk.cut_off()
 }
 
 /// One that was taken up has been promised: it waits while the pool is full, as all that a node left may come at once.

@@ -1,6 +1,9 @@
 //! Stored messages change: as all who watch see it, and by whom it may be done.
 
+use std::sync::Arc;
+
 use greenroom_actors::domain::{Message, MessageId, ReplyState, Revision, RoomId, UserId};
+use greenroom_actors::moderation::Rules;
 use greenroom_actors::protocol::{Amendment, RefusalCode, ReplyWish, RoomEvent};
 use greenroom_actors::testsuite::{CommitFault, Script, TestEngine, character, content, emoji};
 
@@ -20,7 +23,7 @@ impl Scene {
     async fn start() -> Self {
         let test = TestEngine::start(|settings| {
             settings.journal.lanes = 1;
-            settings.room.refused_patterns = vec!["forbidden".into()];
+            settings.moderation.rules = Arc::new(Rules::new([("house", "forbidden")]).unwrap());
         })
         .await;
         let [owner, guest, stranger] = ["premium"; 3].map(|plan| test.store.add_user(plan));
@@ -37,7 +40,7 @@ impl Scene {
         user: UserId,
         message: MessageId,
         what: Amendment,
-    ) -> Result<std::sync::Arc<Message>, RefusalCode> {
+    ) -> Result<Arc<Message>, RefusalCode> {
         self.test.amend(self.room, user, message, what).await.map_err(|refusal| refusal.code)
     }
 

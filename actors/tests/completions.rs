@@ -1,5 +1,6 @@
 //! Answers outside of rooms: metered as messages, closed whatever becomes of who asked, bounded by what was asked for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -7,6 +8,7 @@ use greenroom_actors::completion::{
     Completing, Completion, CompletionEnd, CompletionEvent, Line, Metering, Speaker,
 };
 use greenroom_actors::domain::{CallOutcome, CharacterId, FailureCode, Finish, Purpose, TokenUsage, UserId};
+use greenroom_actors::moderation::Rules;
 use greenroom_actors::ports::{GenerateErrorKind, PromptRole};
 use greenroom_actors::protocol::{RefusalCode, ReplyWish, UserEvent};
 use greenroom_actors::testsuite::{Script, TestEngine, character};
@@ -43,6 +45,7 @@ async fn heard(mut completing: Completing) -> (String, CompletionEnd) {
     loop {
         match completing.next().await.expect("an end comes") {
             CompletionEvent::Text(more) => text.push_str(&more),
+            CompletionEvent::Anew => text.clear(),
             CompletionEvent::Ended(end) => {
                 assert!(completing.next().await.is_none(), "nothing comes after the end");
                 return (text, end);
@@ -71,7 +74,7 @@ async fn it_is_answered_counted_once_and_accounted() {
     assert_eq!((text.as_str(), end.outcome), ("Good evening.", Ok(Finish::Complete)));
     assert_eq!(end.usage, TokenUsage { prompt_tokens: 10, completion_tokens: 5, cached_tokens: 0 });
     assert_eq!((test.store.used(user), test.store.open_charges()), (1, 0));
-    let calls = test.store.called();
+    let calls = test.store.outside_calls();
     assert_eq!((calls.clone(), calls[0].outcome), (end.calls, CallOutcome::Done));
     assert!(matches!(&test.fanout.user(user)[..], [UserEvent::Usage(usage)] if usage.lines[0].used == 1));
 }
@@ -121,12 +124,27 @@ async fn what_produced_nothing_is_given_back_and_its_calls_are_accounted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_breaks_ends_with_an_error_behind_its_text() {
-    let (test, user, ada) = world("free").await;
+async fn a_stream_that_breaks_for_good_ends_with_an_error_behind_its_text() {
+    let test = TestEngine::start(|settings| settings.pool.tries = 1).await;
+    let (user, ada) = (test.store.add_user("free"), test.store.add_character(character("Ada")));
     test.generator.script(Script::Break(vec!["Once upon"]));
     let (text, end) = heard(test.engine.complete(asked(user, ada, "A story")).await.unwrap()).await;
     assert_eq!((text.as_str(), end.outcome), ("Once upon", Err(FailureCode::ProviderUnavailable)));
     assert_eq!(test.store.used(user), 1, "something was said");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_breaks_begins_anew_and_says_so_and_counts_once() {
+    let (test, user, ada) = world("free").await;
+    test.generator.script(Script::Break(vec!["Once upon"]));
+    test.generator.script(Script::Say(vec!["It was ", "a night."]));
+    let mut completing = test.engine.complete(asked(user, ada, "A story")).await.unwrap();
+    let text = |text: &str| Some(CompletionEvent::Text(text.to_owned()));
+    assert_eq!(completing.next().await, text("Once upon"));
+    assert_eq!(completing.next().await, Some(CompletionEvent::Anew));
+    let (text, end) = heard(completing).await;
+    assert_eq!((text.as_str(), end.outcome, end.calls.len()), ("It was a night.", Ok(Finish::Complete), 2));
+    assert_eq!((test.store.used(user), test.store.open_charges()), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,8 +156,8 @@ async fn dropping_it_ends_the_stream_upstream_and_closes_its_charge() {
     assert_eq!((test.generator.open(), test.engine.snapshot().turns), (1, 1));
     drop(completing);
     eventually("the stream ends", || test.generator.open() == 0).await;
-    eventually("it is accounted", || test.store.called().len() == 1).await;
-    assert_eq!(test.store.called()[0].outcome, CallOutcome::Stopped);
+    eventually("it is accounted", || test.store.outside_calls().len() == 1).await;
+    assert_eq!(test.store.outside_calls()[0].outcome, CallOutcome::Stopped);
     assert_eq!((test.store.used(user), test.store.open_charges()), (1, 0));
 
     test.generator.script(Script::Hang);
@@ -253,15 +271,15 @@ async fn a_rehearsal_counts_for_nobody() {
             Completion { purpose: Purpose::Test, metering: Metering::Rehearsal, ..asked(user, ada, "Hello") };
         heard(test.engine.complete(wanted).await.unwrap()).await.1.outcome.unwrap();
     }
-    assert_eq!((test.store.used(user), test.store.called().len()), (0, 5));
-    assert_eq!(test.store.called()[0].purpose, Purpose::Test);
+    assert_eq!((test.store.used(user), test.store.outside_calls().len()), (0, 5));
+    assert_eq!(test.store.outside_calls()[0].purpose, Purpose::Test);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_answered_is_refused_and_not_counted() {
     let test = TestEngine::start(|settings| {
         settings.room.messages_per_minute = 3;
-        settings.room.refused_patterns = vec!["forbidden".to_owned()];
+        settings.moderation.rules = Arc::new(Rules::new([("house", "forbidden")]).unwrap());
     })
     .await;
     let (user, ada) = (test.store.add_user("free"), test.store.add_character(character("Ada")));

@@ -1,6 +1,6 @@
 //! Randomised operations from a printed seed: say, retry, change, ask, invite, stop, crash, break commits, die and start
-//! anew. The invariants of ARCHITECTURE.md §3 hold after each step, and clients that heard all of it, or resumed, hold what
-//! a fresh one would load. Replay one with `SEED=… cargo nextest run random`; `LIVES=…` makes it longer.
+//! anew, by each policy of what becomes of replies under way. The invariants of ARCHITECTURE.md §3 hold after each step, clients
+//! that heard all of it, or resumed, hold what a fresh one would load, and replies that count have counted each number once. Replay one with `SEED=… cargo nextest run random`; `LIVES=…` makes it longer.
 
 #[path = "random/client.rs"]
 mod client;
@@ -13,16 +13,30 @@ use std::time::Duration;
 use client::{Client, Holes};
 use greenroom_actors::domain::{Content, MessageId, Revision, RoomId, Sender, UserId};
 use greenroom_actors::protocol::{DetailsChange, RoomChange, RoomEvent};
-use greenroom_actors::settings::Settings;
+use greenroom_actors::settings::{Recovery, Settings};
 use greenroom_actors::testsuite::{TestEngine, character};
 
 const LIVES: usize = 6;
 const STEPS: usize = 120;
 const QUOTA: u32 = 3;
 
-/// Crashes are many here, and rooms are not to be left alone for them.
-fn alive(settings: &mut Settings) {
+/// Crashes are many here, and rooms are not to be left alone for them. Drafts are kept all the time.
+fn alive(settings: &mut Settings, recovery: Recovery) {
     settings.supervision.restarts_max = usize::MAX;
+    settings.turn.recovery = recovery;
+    settings.turn.draft_every = Duration::from_millis(2);
+    settings.turn.draft_every_tokens = 2;
+}
+
+/// Whether a text that counts has counted each number once, from 1 on; a reply that was continued may have begun again.
+fn well_counted(text: &str) -> bool {
+    let numbers: Vec<u32> = text.split(' ').map_while(|word| word.parse().ok()).collect();
+    let mut last = 0;
+    numbers.into_iter().all(|n| {
+        let follows = n == last + 1 || n == 1;
+        last = n;
+        follows
+    })
 }
 
 pub struct Place {
@@ -49,7 +63,7 @@ pub struct World {
 
 impl World {
     async fn start(seed: u64) -> Self {
-        let test = TestEngine::start(alive).await;
+        let test = TestEngine::start(|settings| alive(settings, Recovery::Continue)).await;
         let [ada, tom] = ["Ada", "Tom"].map(|name| test.store.add_character(character(name)));
         let places = (0..6)
             .map(|n| {
@@ -70,6 +84,9 @@ impl World {
             assert!(messages.iter().all(|message| message.revision <= self.test.store.head(room)));
             let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
             assert!(messages.iter().all(|message| ids.insert(message.id)));
+            for message in messages.iter().filter(|one| matches!(one.sender, Sender::Character(_))) {
+                assert!(well_counted(message.content.as_str()), "{}", message.content.as_str());
+            }
             assert!(messages.iter().all(|message| keys.insert((message.sender, message.client_id.clone()))));
             if self.test.store.used(user) > 0 {
                 assert!(self.test.store.used(user) <= QUOTA);
@@ -92,7 +109,9 @@ impl World {
 
     /// The node dies; another life starts on what it left.
     async fn die(&mut self) {
-        let next = TestEngine::start_on(self.test.store.clone(), alive).await;
+        let policies = [Recovery::Continue, Recovery::Continue, Recovery::Restart, Recovery::Report];
+        let recovery = policies[self.random.usize(..policies.len())];
+        let next = TestEngine::start_on(self.test.store.clone(), |settings| alive(settings, recovery)).await;
         self.test = next;
         for place in &mut self.places {
             // The dead node's last commits may still come in, and nobody tells of them.
@@ -129,6 +148,11 @@ impl World {
                 place.client.resume(&self.test, place.room);
             }
             place.client.equals_a_fresh_one(&self.test, place.room);
+            for event in self.test.fanout.room(place.room) {
+                let RoomEvent::Received(message) = event else { continue };
+                let streamed = self.test.fanout.streamed(place.room, message.id);
+                assert!(message.content.as_str().starts_with(&streamed), "{streamed:?} became {message:?}");
+            }
             let mut resumed = Client::default();
             resumed.resume(&self.test, place.room);
             resumed.equals_a_fresh_one(&self.test, place.room);

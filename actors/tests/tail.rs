@@ -135,6 +135,9 @@ async fn a_room_that_crashed_reads_its_log_anew() {
     let scene = Scene::start(|settings| settings.supervision.restarts_max = usize::MAX).await;
     scene.talk("one").await;
     scene.test.engine.crash_room(scene.room);
+    while scene.test.engine.snapshot().branches[0].crashed == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     assert_eq!(scene.asked_by("two").await, [1, 1, 0]);
     assert_eq!(scene.prompt(), ["one", "re: one", "two"]);
     assert_eq!(scene.test.engine.snapshot().tails.held, 1);

@@ -1,19 +1,22 @@
 //! The kind of a reply: spoken, or shown with something of the gallery. By request, by character, by plan; whatever comes
 //! between, the text stands.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_actors::domain::Visibility;
 use greenroom_actors::domain::{
-    AiCall, Attachment, AttachmentKind, CallOutcome, CharacterId, Finish, Message, MessageId, MessageKind,
-    Place, Purpose, RoomId, Scope, UserId,
+    AiCall, Attachment, AttachmentKind, CallOutcome, CharacterId, Content, Finish, Message, MessageId,
+    MessageKind, Place, Purpose, RoomId, Scope, UserId,
 };
-use greenroom_actors::ports::Audience;
+use greenroom_actors::ports::{Audience, Side};
 use greenroom_actors::protocol::{
     Amendment, DetailsChange, RefusalCode, ReplyWish, RoomChange, RoomEvent, Send, Wanted,
 };
 use greenroom_actors::settings::Recovery;
-use greenroom_actors::testsuite::{Script, SpeechScript, TestEngine, character, content, text_of};
+use greenroom_actors::testsuite::{
+    Judgement, Script, ScriptedModerator, SpeechScript, TestEngine, character, content, text_of,
+};
 
 struct Scene {
     test: TestEngine,
@@ -24,7 +27,16 @@ struct Scene {
 
 impl Scene {
     async fn start(plan: &str) -> Self {
-        let test = TestEngine::start(|_| {}).await;
+        Self::on(TestEngine::start(|_| {}).await, plan)
+    }
+
+    /// Somebody judges this side.
+    async fn judged(side: Side, judgement: Judgement) -> Self {
+        let moderator = ScriptedModerator::of(&[side], [judgement]);
+        Self::on(TestEngine::start_judged(Arc::default(), moderator, |_| {}).await, "premium")
+    }
+
+    fn on(test: TestEngine, plan: &str) -> Self {
         let user = test.store.add_user(plan);
         let ada = test.store.add_character(character("Ada"));
         let room = test.store.add_room(&[user], &[ada]);
@@ -102,6 +114,53 @@ async fn a_reply_that_cannot_be_spoken_stays_a_text() {
     assert_eq!(message.attachment, None);
     let failed = speech(&scene).remove(0);
     assert_eq!((failed.outcome, failed.cost_micros()), (CallOutcome::Failed, 0), "told, and not charged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_is_refused_is_never_spoken() {
+    let scene = Scene::judged(Side::Reply, Judgement::Refuse("unspeakable")).await;
+    scene.test.generator.script(Script::Say(vec!["That is ", "unspeakable."]));
+    let message = scene.ended(scene.ask(MessageKind::Audio).await).await;
+    assert_eq!(
+        (message.kind, message.finish, message.attachment),
+        (MessageKind::Text, Finish::Refused, None)
+    );
+    assert!(scene.test.speech.asked().is_empty() && speech(&scene).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_is_spoken_only_when_all_of_it_was_found_fine() {
+    let scene = Scene::judged(Side::Reply, Judgement::Hold("la.")).await;
+    scene.test.generator.script(Script::Say(vec!["La ", "la."]));
+    let reply = scene.ask(MessageKind::Audio).await;
+    while scene.test.moderator.waiting() == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(scene.test.speech.asked().is_empty());
+    scene.test.moderator.let_go("la.");
+    let message = scene.ended(reply).await;
+    assert_eq!((message.kind, message.content.as_str()), (MessageKind::Audio, "La la."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_heard_is_judged_as_if_it_had_been_written() {
+    let scene = Scene::judged(Side::Message, Judgement::Refuse("unspeakable")).await;
+    let file = Attachment::new(Place::Url("https://example.com/a.ogg".into()), AttachmentKind::Audio);
+    let audio = Send {
+        kind: MessageKind::Audio,
+        content: Content::caption("", 10).unwrap(),
+        attachment: Some(file.into()),
+        reply: ReplyWish::None,
+        ..text_of(scene.room, scene.user, "-")
+    };
+    let sent = scene.test.send(audio).await.unwrap().message.id;
+    let heard = Amendment::Transcript(content("unspeakable"));
+    let refused = scene.test.amend(scene.room, scene.user, sent, heard).await.unwrap_err();
+    assert_eq!(refused.code, RefusalCode::ContentRefused);
+    assert_eq!(scene.message(sent).content.as_str(), "");
+    let heard = Amendment::Transcript(content("harmless"));
+    scene.test.amend(scene.room, scene.user, sent, heard).await.unwrap();
+    assert_eq!(scene.message(sent).content.as_str(), "harmless");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -265,7 +324,7 @@ async fn what_was_heard_in_an_audio_message_is_what_is_answered() {
     let ada = test.store.add_character(character("Ada"));
     let room = test.store.add_room(&[user], &[ada]);
     let file = Attachment::new(Place::Url("https://example.com/a.ogg".into()), AttachmentKind::Audio);
-    let mute = greenroom_actors::domain::Content::caption("", 10).unwrap();
+    let mute = Content::caption("", 10).unwrap();
     let audio = Send { kind: MessageKind::Audio, content: mute, ..text_of(room, user, "-") };
     let sent = test.send(Send { attachment: Some(file.into()), ..audio }).await.unwrap();
     let heard = Amendment::Transcript(content("Good evening"));

@@ -8,9 +8,10 @@ use loadtest::double;
 use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
 use loadtest::scenarios::{
-    chaos, chat, enumeration, fanout, idle, logins, reading, rooms, send, slow, socketio, storm,
+    chaos, chat, enumeration, fanout, faults, idle, killed, logins, reading, relay, rooms, send, slow,
+    socketio, storm,
 };
-use loadtest::sim::{Faults, Settings, Simulator};
+use loadtest::sim::{Plan, Settings, Simulator, Words};
 
 /// Load on a Greenroom server, from outside: each scenario prints a table with a verdict on loss, order and
 /// duplicates, and fails (exit code 1) when one of them was violated.
@@ -45,6 +46,10 @@ enum Command {
     Send(Scenario<send::Options>),
     /// Streamed replies from the simulator: what the engine adds to the provider.
     Chat(Scenario<chat::Options>),
+    /// Streamed replies with two watchers each, beside a plain proxy: first tokens, and tokens a second.
+    Relay(Scenario<relay::Options>),
+    /// Many streams while the provider fails in every way it can.
+    Faults(Scenario<faults::Options>),
     /// Readers that stop: the others' latency, the server's memory.
     Slow(Scenario<slow::Options>),
     /// Everybody is cut at once, comes back at once and resumes.
@@ -57,6 +62,8 @@ enum Command {
     Reading(Scenario<reading::Options>),
     /// kill -9 in the middle of everything, again and again.
     Chaos(Scenario<chaos::Options>),
+    /// kill -9 at every so-manyth token of replies whose text is known.
+    Killed(Scenario<killed::Options>),
 }
 
 #[derive(clap::Args)]
@@ -76,33 +83,36 @@ struct SimOptions {
     first_token_delay_ms: f64,
     #[arg(long, default_value_t = 50.0)]
     tokens_per_second: f64,
+    /// Tokens that are written together, each in an event of its own.
+    #[arg(long, default_value_t = 1)]
+    tokens_per_write: u32,
     /// Length of a reply.
     #[arg(long, default_value_t = 100)]
     tokens: u32,
     /// Share by which lengths differ, 0 to 1.
     #[arg(long, default_value_t = 0.0)]
     length_spread: f64,
-    /// Probability of a 429 answer.
-    #[arg(long, default_value_t = 0.0)]
-    rate_limited: f64,
-    /// Of that answer.
-    #[arg(long, default_value_t = 1)]
-    retry_after_seconds: u32,
-    /// Probability of a 500 answer.
-    #[arg(long, default_value_t = 0.0)]
-    server_error: f64,
-    /// Probability that a request is never answered.
-    #[arg(long, default_value_t = 0.0)]
-    hang: f64,
-    /// Probability that a stream is cut in the middle.
-    #[arg(long, default_value_t = 0.0)]
-    broken: f64,
-    /// Probability of a line in the stream that is not JSON.
-    #[arg(long, default_value_t = 0.0)]
-    garbage: f64,
-    /// Of the faults by probability.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Which requests are struck by what, for example `fault=broken,hang;share=5%;times=1;at=0.3`; several times for
+    /// several. Faults have the names that GET /v1/models lists behind `sim/`; `fault=all` is each of them.
+    #[arg(long = "plan", value_name = "PLAN")]
+    plans: Vec<Plan>,
+    /// Of the plans. Without it a random one is taken and printed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Of a 429 answer.
+    #[arg(long, default_value_t = 1.0)]
+    retry_after_seconds: f64,
+    /// How much later a slow first token is.
+    #[arg(long, default_value_t = 5_000.0)]
+    slow_first_ms: f64,
+    /// Replies follow from their question alone, without the times in the first token.
+    #[arg(long)]
+    unstamped: bool,
+    #[arg(long, value_enum, default_value_t)]
+    words: Words,
+    /// Cut events in the middle of a character, and write the rest a little later.
+    #[arg(long)]
+    split_characters: bool,
 }
 
 impl SimOptions {
@@ -110,17 +120,16 @@ impl SimOptions {
         Settings {
             first_token_delay_ms: self.first_token_delay_ms,
             tokens_per_second: self.tokens_per_second,
+            tokens_per_write: self.tokens_per_write,
             length_tokens: self.tokens,
             length_spread: self.length_spread,
-            faults: Faults {
-                rate_limited: self.rate_limited,
-                server_error: self.server_error,
-                hang: self.hang,
-                broken: self.broken,
-                garbage: self.garbage,
-            },
+            plans: self.plans.clone(),
+            seed: self.seed.unwrap_or_else(|| fastrand::u64(..1 << 53)),
             retry_after_seconds: self.retry_after_seconds,
-            seed: self.seed,
+            slow_first_ms: self.slow_first_ms,
+            stamped: !self.unstamped,
+            words: self.words,
+            splits_characters: self.split_characters,
             ..Settings::default()
         }
     }
@@ -142,8 +151,13 @@ fn run(command: Command) -> anyhow::Result<bool> {
     match command {
         Command::Sim(options) => {
             raise_descriptor_limit()?;
-            let mut simulator = Simulator::bind(options.port, options.settings())?;
+            let settings = options.settings();
+            let seed = (!settings.plans.is_empty()).then_some(settings.seed);
+            let mut simulator = Simulator::bind(options.port, settings)?;
             say(&format!("simulator on {}", simulator.address()));
+            if let Some(seed) = seed {
+                say(&format!("simulator: seed {seed}"));
+            }
             simulator.run(|| false)?;
             Ok(true)
         }
@@ -163,12 +177,15 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Socketio(scenario) => publish(socketio::run(&scenario.options), &scenario.outputs),
         Command::Send(scenario) => publish(send::run(&scenario.options), &scenario.outputs),
         Command::Chat(scenario) => publish(chat::run(&scenario.options), &scenario.outputs),
+        Command::Relay(scenario) => publish(relay::run(&scenario.options), &scenario.outputs),
+        Command::Faults(scenario) => publish(faults::run(&scenario.options), &scenario.outputs),
         Command::Slow(scenario) => publish(slow::run(&scenario.options), &scenario.outputs),
         Command::Storm(scenario) => publish(storm::run(&scenario.options), &scenario.outputs),
         Command::Logins(scenario) => publish(logins::run(&scenario.options), &scenario.outputs),
         Command::Enumeration(scenario) => publish(enumeration::run(&scenario.options), &scenario.outputs),
         Command::Reading(scenario) => publish(reading::run(&scenario.options), &scenario.outputs),
         Command::Chaos(scenario) => publish(chaos::run(&scenario.options), &scenario.outputs),
+        Command::Killed(scenario) => publish(killed::run(&scenario.options), &scenario.outputs),
     }
 }
 

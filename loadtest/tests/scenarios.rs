@@ -151,6 +151,26 @@ fn chat_follows_every_reply_from_question_to_end() {
     assert!(report["latencies"][0]["count"].as_u64().unwrap() > 10);
 }
 
+#[test]
+fn relay_compares_a_room_with_a_plain_client() {
+    let sim = Server::start(&["sim"]);
+    let server = double(&["--provider", &sim.url()]);
+    let pace = "--tokens 12 --tokens-per-second 100 --first-token-delay-ms 20 --seconds 0.5";
+    let burst = "--burst-tokens 40 --burst-tokens-per-second 400 --burst-seconds 0.5 --step-seconds 0.3";
+    // The provider itself is as plain a proxy as can be.
+    let proxy = format!("--proxy-url {} --proxy-name itself --proxy-budget 60", sim.url());
+    let crowd = "--users 100 --rooms 50 --members 2 --concurrent 30";
+    let report = passes("relay", &server, &format!("--sim-url {} {crowd} {pace} {burst} {proxy}", sim.url()));
+    let rows = report["tables"][0]["rows"].as_array().unwrap();
+    let who: Vec<_> = rows.iter().map(|row| row[0].as_str().unwrap()).collect();
+    let expected = ["Greenroom (first tokens)", "Greenroom (tokens)", "nothing: the provider itself"];
+    assert_eq!((&who[..3], &who[3..]), (&expected[..], &["itself"; 2][..]), "steps of 25 and 30 streams");
+    assert!(rows.iter().all(|row| row[8] == "0"), "{rows:?}");
+    let relayed = figure(&report, "tokens relayed to each watcher");
+    assert!((2_000.0..20_000.0).contains(&relayed), "{relayed} of 12,000 offered");
+    assert_eq!(figure(&report, "streams that itself bears"), 30.0);
+}
+
 const LOGINS: &str = "--users 20 --logins 8 --rate 400 --before 0.2 --seconds 0.5 --password";
 
 #[test]
@@ -220,6 +240,77 @@ fn reading_notices_a_conversation_that_lacks_messages() {
     let server = double(&["--messages", "2000,99"]);
     let (code, report) = scenario("reading", &server, READING);
     assert_eq!((code, failed(&report)), (1, vec!["pages hold what was seeded"]));
+}
+
+const FAULTS: &str =
+    "--users 40 --rounds 2 --tokens 12 --tokens-per-second 200 --spread-ms 100 --settle 0 --seed 7";
+
+#[test]
+fn faults_finds_nothing_wrong_where_what_failed_is_asked_for_again() {
+    let sim = Server::start(&["sim"]);
+    let server = double(&["--provider", &sim.url()]);
+    let plan = "fault=broken,garbage,slow-first;share=30%;times=1";
+    let report = passes("faults", &server, &format!("{FAULTS} --sim-url {} --faults {plan}", sim.url()));
+    assert_eq!(figure(&report, "messages asked"), 160.0, "two rounds, and one before and behind them");
+    assert_eq!(figure(&report, "replies that are whole"), 160.0);
+    assert!(figure(&report, "of these struck at the first try") > 10.0);
+}
+
+#[test]
+fn faults_notices_what_hangs_and_what_is_said_twice() {
+    let sim = Server::start(&["sim"]);
+    for (arguments, plan, check) in [
+        (&[][..], "fault=hang;share=20%", "each message comes to its end in time"),
+        (
+            &["--breach", "double-reply", "--breach-every", "7"],
+            "fault=empty;share=0",
+            "what was said is what the provider said, once",
+        ),
+    ] {
+        let url = sim.url();
+        let server = double(&[&["--provider", url.as_str()], arguments].concat());
+        let options = format!("{FAULTS} --patience 3 --sim-url {url} --faults {plan}");
+        let (code, report) = scenario("faults", &server, &options);
+        assert_eq!(code, 1, "{plan}");
+        assert!(failed(&report).contains(&check), "{plan}: {:?}", failed(&report));
+    }
+}
+
+fn killed(name: &str, arguments: &[&str]) -> (i32, Value) {
+    let folder = Folder::new(&format!("killed-data-{name}"));
+    let sim = Server::start(&["sim"]);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = format!(
+        "{} double --port {port} --data {} --provider {} {}",
+        env!("CARGO_BIN_EXE_loadtest"),
+        folder.0.join("log").display(),
+        sim.url(),
+        arguments.join(" ")
+    );
+    let (url, sim_url) = (format!("http://127.0.0.1:{port}"), sim.url());
+    let options = "--users 6 --rooms 3 --members 2 --replies 6 --tokens 25 --every 10 --tokens-per-second 60";
+    let mut all = vec!["killed", "--url", &url, "--server-cmd", &server, "--sim-url", &sim_url];
+    all.extend(options.split(' '));
+    run(&format!("killed-{name}"), &all)
+}
+
+/// The stand-in makes replies anew after a kill, but does not tell who resumes the text so far.
+const HOLES: &str = "each watcher sees the known text, once and without a hole";
+
+#[test]
+fn killed_notices_text_that_is_missing_behind_a_resume_and_nothing_else() {
+    let (code, report) = killed("fine", &[]);
+    assert_eq!((code, failed(&report)), (1, vec![HOLES]));
+    assert_eq!((figure(&report, "kills"), report["latencies"][0]["count"].as_u64()), (4.0, Some(4)));
+    assert!(figure(&report, "positions at which replies were struck") > 0.0);
+}
+
+#[test]
+fn killed_notices_a_second_reply() {
+    let (code, report) = killed("double-reply", &["--breach", "double-reply", "--breach-every", "3"]);
+    let check = "each question has one reply, and that is the known text";
+    assert_eq!(code, 1);
+    assert!(failed(&report).contains(&check), "{:?}", failed(&report));
 }
 
 fn chaos(name: &str, arguments: &[&str]) -> (i32, Value) {

@@ -146,6 +146,7 @@ fn settings_change_at_run_time_and_bad_ones_are_refused() {
     assert_eq!(events(&answer(&sim, &question("a"))).last().unwrap()["usage"]["completion_tokens"], 2);
     let models = http::get(sim.address(), "/v1/models", None).unwrap().json().unwrap();
     assert_eq!(models["data"][0]["id"], "sim-1");
+    assert_eq!(models["data"].as_array().unwrap().len(), 1 + Fault::ALL.len());
 }
 
 #[test]

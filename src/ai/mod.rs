@@ -8,15 +8,16 @@
 //! is one call at a time. Other parts get their clients from here too ([`Providers::with_capability`]).
 
 mod audio;
-mod dead;
 mod answers;
-mod estimate;
 mod breaker;
 mod call;
 mod capable;
 mod chain;
+mod dead;
 mod desk;
+mod estimate;
 mod limits;
+mod moderation;
 pub mod offline;
 mod openai;
 mod provider;
@@ -36,6 +37,7 @@ pub use capable::Capable;
 pub use dead::{DeadReplies, routes as dead_routes};
 pub use desk::ProviderDesk;
 pub use estimate::Estimates;
+pub use moderation::ProviderModeration;
 pub use openai::Endpoint;
 pub use providers::{ProviderError, Providers};
 pub use routes::{pages, routes};

@@ -278,7 +278,7 @@ impl Provider {
         let guards = self.guards();
         let of = |guard: &Guard| {
             let paused = guard.paused_until.filter(|until| *until > now);
-            (guard.breaker.stand(now), guard.breaker.failures(), paused)
+            (guard.breaker.stand(now), guard.breaker.in_a_row(), paused)
         };
         let whole = of(&guards.whole);
         match guards.models.get(&self.model) {

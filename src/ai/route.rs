@@ -99,8 +99,10 @@ impl Plan {
     /// Takes a place at the first back end that can answer, waiting for one at most so long.
     pub async fn take(&self, patience: Duration) -> Result<Taken, GenerateError> {
         let deadline = Instant::now() + patience;
-        let (fresh, failed): (Vec<&Link>, Vec<&Link>) =
+        let (fresh, mut failed): (Vec<&Link>, Vec<&Link>) =
             self.links.iter().partition(|link| !self.has_failed(link));
+        // Who refuses would refuse again.
+        failed.sort_by_key(|link| link.provider.statistics.refuses());
         let mut obstacles = Obstacles::default();
         for links in [fresh, failed] {
             loop {

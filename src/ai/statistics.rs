@@ -120,6 +120,13 @@ impl Statistics {
         (seen.total, seen.in_a_row)
     }
 
+    /// Whether it refused the latest call that told anything of it: a bad key, an unknown model.
+    pub fn refuses(&self) -> bool {
+        let seen = self.seen();
+        let refused = kind_name(GenerateErrorKind::Refused);
+        seen.in_a_row > 0 && seen.last_error.as_ref().is_some_and(|error| error.kind == refused)
+    }
+
     pub fn report(&self) -> Report {
         let seen = self.seen();
         let mut sorted: Vec<u32> = seen.first_tokens.iter().copied().collect();

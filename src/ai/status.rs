@@ -22,7 +22,7 @@ pub enum ProviderState {
     /// Nothing was asked of it yet.
     Idle,
     Up,
-    /// The latest request failed, or it is being tried after many did.
+    /// The latest request failed.
     Degraded,
     /// The latest three or more requests failed, or it is left alone because too many did.
     Down,

@@ -24,11 +24,18 @@ static LOADING: Once = Once::new();
 /// The engine's token counter. Cheap to clone; all share one table.
 #[derive(Clone, Default)]
 pub struct Tokens {
+    margin: f32,
     remembered: Arc<Mutex<HashMap<u64, usize>>>,
     hasher: RandomState,
 }
 
 impl Tokens {
+    /// Prompts leave this share free, for models whose tokenisers count more. Counts stay as they are.
+    #[must_use]
+    pub fn with_margin(self, margin: f32) -> Self {
+        Self { margin, ..self }
+    }
+
     /// Builds the table now, on this thread: for tests, and for who wants exact counts from the start.
     pub fn load() {
         TABLE.get_or_init(o200k_base_singleton);
@@ -75,6 +82,10 @@ impl TokenCounter for Tokens {
         }
         Self::load_aside();
         estimate(text)
+    }
+
+    fn margin(&self) -> f32 {
+        self.margin
     }
 }
 

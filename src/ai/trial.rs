@@ -202,6 +202,8 @@ async fn test(
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
+        // A compressor would hold the blanks back.
+        .insert_header(header::ContentEncoding::Identity)
         .streaming(body.map(Ok::<_, std::convert::Infallible>)))
 }
 
@@ -257,6 +259,7 @@ async fn heard(mut completing: Completing, asked: Instant) -> (String, Went) {
         while let Some(event) = completing.next().await {
             match event {
                 CompletionEvent::Text(text) => reply.push_str(&text),
+                CompletionEvent::Anew => reply.clear(),
                 CompletionEvent::Ended(ended) => end = Some(ended),
             }
         }

@@ -46,7 +46,7 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
         Self::over(name, kept, capacity, life)
     }
 
-    /// Keeps at most `capacity` entries that weigh at most `bytes` together, each for at most `life`.
+    /// Keeps at most `capacity` entries that weigh at most `bytes` together, each for at most `life`; none where either is 0.
     ///
     /// One entry counts at least its share of the bytes, so that both bounds hold at once.
     #[must_use]
@@ -62,7 +62,8 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
             let weight = u64::try_from(weigh(value)).unwrap_or(u64::MAX).max(share);
             u32::try_from(weight).unwrap_or(u32::MAX)
         };
-        let kept = Kept::builder().max_capacity(bytes).weigher(weigher).time_to_live(life).build();
+        let most = if capacity == 0 { 0 } else { bytes };
+        let kept = Kept::builder().max_capacity(most).weigher(weigher).time_to_live(life).build();
         Self::over(name, kept, capacity, life)
     }
 
@@ -241,5 +242,12 @@ mod tests {
         kept.put(1_000, vec![0; 2_000]);
         kept.numbers();
         assert_eq!(kept.get(&1_000), None, "larger than all there is room for");
+        for (capacity, bytes) in [(0, 1_000), (10, 0)] {
+            let none =
+                Cache::<u32, Vec<u8>>::weighed("none", capacity, bytes, Duration::from_secs(60), Vec::len);
+            none.put(1, vec![0; 1]);
+            none.numbers();
+            assert_eq!(none.get(&1), None, "{capacity} {bytes}");
+        }
     }
 }

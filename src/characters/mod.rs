@@ -29,6 +29,7 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use greenroom_actors::domain::CharacterId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use body::CharacterBody;
@@ -57,6 +58,14 @@ pub struct CastMember {
     pub name: String,
     /// The greeting, then the other ways to begin.
     pub greetings: Vec<String>,
+}
+
+/// A character as one of many to be asked by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub slug: String,
+    pub name: String,
+    pub created_at: Timestamp,
 }
 
 /// The characters that come with Greenroom.
@@ -188,6 +197,12 @@ impl Characters {
         let client = self.client().await?;
         let statistics = store::numbers(&client, full.id.uuid()).await.map_err(|error| refusal(&error))?;
         Ok(AdminCharacterView::new(full, statistics))
+    }
+
+    /// At most `most` of all that everybody may talk with, by slug.
+    pub async fn listed(&self, most: u32) -> Result<Vec<Listed>, Refusal> {
+        let client = self.client().await?;
+        store::listed(&client, most).await.map_err(|error| refusal(&error))
     }
 
     pub async fn exists(&self, character: CharacterId) -> Result<bool, Refusal> {

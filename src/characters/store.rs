@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-pub use list::{count, list};
+pub use list::{count, list, listed};
 pub use seeds::{seed, unseed};
 pub use write::{delete, insert, lock, update};
 

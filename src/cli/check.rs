@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::ai::Providers;
 use crate::config::{Config, MailTls, PlanSettings, ProviderKind, names_not_needed};
 use crate::outbound::{Channel, Outbound};
 use crate::postgres::HealthState;
@@ -25,6 +26,8 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
     println!("  SMS           {}", sms_line(&config));
     println!("  API for pages of {}", or_none(&config.server.cors_origins.join(", ")));
     println!("  AI: characters speak through \u{201c}{}\u{201d}", config.ai.default_name());
+    let chain = Providers::new(&config.ai).map(|providers| providers.chain()).unwrap_or_default();
+    println!("    when it fails: {}", or_none(&chain[1.min(chain.len())..].join(", then ")));
     for (name, provider) in &config.ai.providers {
         let state = if provider.is_active() {
             on(true).to_owned()
@@ -35,6 +38,8 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
         };
         println!("    {name:<12} {state} {}", provider.model);
     }
+    let patterns: usize = config.moderation.patterns.values().map(Vec::len).sum();
+    println!("  moderation    {patterns} patterns; provider: {}", config.moderation.provider);
     for (name, provider) in &config.auth.providers {
         let state = if provider.is_active() {
             format!("on: {}", provider.effective().issuer)

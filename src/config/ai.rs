@@ -103,6 +103,13 @@ impl ProviderSettings {
         Some(self.api_key.expose_secret()).filter(|key| !key.is_empty())
     }
 
+    /// The first model, by name, that the settings give this capability.
+    #[must_use]
+    pub fn model_for(&self, capability: Capability) -> Option<&str> {
+        let able = self.models.iter().find(|(_, model)| model.capabilities.contains(&capability));
+        able.map(|(name, _)| name.as_str())
+    }
+
     /// Whether characters can speak through it.
     #[must_use]
     pub fn is_active(&self) -> bool {
@@ -158,6 +165,8 @@ pub struct AiSettings {
     /// Replies that wait so for one provider.
     pub place_queue_max: usize,
     pub breaker: BreakerSettings,
+    /// Share by which models that are not OpenAI's may count more tokens than are counted here.
+    pub token_margin: f32,
     pub providers: BTreeMap<String, ProviderSettings>,
 }
 
@@ -176,6 +185,7 @@ impl Default for AiSettings {
             place_wait_ms: 20_000,
             place_queue_max: 1_000,
             breaker: BreakerSettings::default(),
+            token_margin: 0.1,
             providers: presets::providers(),
         }
     }
@@ -203,6 +213,14 @@ impl AiSettings {
             .iter()
             .filter(|(_, provider)| provider.is_active())
             .map(|(name, it)| (name.as_str(), it))
+    }
+
+    /// The margin that prompts need: none where nobody but OpenAI counts.
+    #[must_use]
+    pub fn margin(&self) -> f32 {
+        let theirs = |provider: &ProviderSettings| provider.base_url.contains("//api.openai.com/");
+        let others = self.active().any(|(_, one)| one.kind != ProviderKind::Offline && !theirs(one));
+        if others { self.token_margin } else { 0.0 }
     }
 
     #[must_use]

@@ -10,6 +10,12 @@ use super::{Config, IdentityProviderSettings, PlanSettings, ProviderSettings};
 pub(super) const ENV_PREFIX: &str = "GREENROOM__";
 const ENV_SEPARATOR: &str = "__";
 
+/// Settings of earlier versions, and what stands in their place.
+const MOVED: [(&str, &str); 1] = [(
+    "engine.refused_patterns",
+    "list such texts by category in moderation.patterns, for example house = [\"word\"] under [moderation.patterns]",
+)];
+
 /// What kind of value a setting takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaf {
@@ -54,6 +60,10 @@ pub(super) fn tree() -> Node {
                 provider.insert("models".to_owned(), Node::Named(Box::new(shape_of(super::ai::with_all()))));
             }
             ai.insert("providers".to_owned(), Node::Named(Box::new(provider)));
+        }
+        if let Some(Node::Table(moderation)) = sections.get_mut("moderation") {
+            moderation.insert("patterns".to_owned(), Node::Named(Box::new(Node::Leaf(Leaf::List))));
+            moderation.insert("thresholds".to_owned(), Node::Named(Box::new(Node::Leaf(Leaf::Number))));
         }
         if let Some(Node::Table(auth)) = sections.get_mut("auth") {
             let identity = shape_of(IdentityProviderSettings::default());
@@ -127,6 +137,9 @@ impl Node {
 
     /// Says that `name` is unknown, and which known one is nearest.
     pub(super) fn unknown(&self, name: &str) -> String {
+        if let Some((_, now)) = MOVED.iter().find(|(before, _)| *before == name) {
+            return format!("is no more: {now}");
+        }
         self.nearest(name).map_or_else(
             || "there is no such setting".to_owned(),
             |nearest| format!("there is no such setting; did you mean {nearest}?"),

@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod log;
 mod media;
+mod moderation;
 mod network;
 mod outbound;
 mod plans;
@@ -47,6 +48,8 @@ pub use limits::{LimitSettings, RateSettings};
 pub use load::{CONFIG_FILE, ConfigError, Problem, names_not_needed, names_not_understood};
 pub use log::{LogFormat, LogSettings, Logging};
 pub use media::{MediaSettings, SpeechFormat, SpeechSettings};
+pub use moderation::{AUTO as MODERATION_AUTO, NONE as MODERATION_NONE};
+pub use moderation::{ModerationSettings, OnOutage, RefusedReplySetting};
 pub use network::Network;
 pub use outbound::{MailSettings, MailTls, SmsSettings};
 pub use plans::{PerCharacterSettings, PlanSettings, ServiceClass, WindowSetting};
@@ -96,6 +99,7 @@ pub struct Config {
     pub ai: AiSettings,
     pub speech: SpeechSettings,
     pub media: MediaSettings,
+    pub moderation: ModerationSettings,
     pub characters: CharacterSettings,
     pub conversations: ConversationsSettings,
     pub search: SearchSettings,
@@ -124,6 +128,7 @@ impl Default for Config {
             ai: AiSettings::default(),
             speech: SpeechSettings::default(),
             media: MediaSettings::default(),
+            moderation: ModerationSettings::default(),
             characters: CharacterSettings::default(),
             conversations: ConversationsSettings::default(),
             search: SearchSettings::default(),
@@ -162,6 +167,7 @@ impl Config {
             pool: self.pool.engine(),
             journal: self.journal.engine(),
             supervision: self.engine.supervision(),
+            moderation: self.moderation.engine(),
         }
     }
 }

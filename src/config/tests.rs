@@ -231,6 +231,59 @@ fn providers_are_switched_on_by_their_keys() {
 }
 
 #[test]
+fn models_and_stand_ins_are_checked_by_their_names() {
+    for (text, told) in [
+        (
+            "[ai.providers.openai.models.\"m-1.5\"]\nprice = { input = -1 }\n",
+            "models.\"m-1.5\".price.input: takes dollars",
+        ),
+        (
+            "[ai.providers.openai.models.m]\nprice = { input = 0.0000001 }\n",
+            "price.input: takes at most six decimals",
+        ),
+        ("[ai.providers.openai.models.m]\ncapabilities = [\"singing\"]\n", "singing"),
+        ("[ai.providers.openai.models.m]\ncapabilities = []\n", "models.\"m\".capabilities"),
+        ("[ai.providers.openai.models.m]\ncontext_tokens = 0\n", "models.\"m\".context_tokens"),
+        (
+            "[ai.providers.openai.models.m]\ncontext = 5\n",
+            "did you mean ai.providers.openai.models.m.context_tokens?",
+        ),
+        ("[ai.providers.openai]\ncontinues = \"maybe\"\n", "prefill or ask or never"),
+        (
+            "[ai]\nfallback = [\"openai\", \"nobody/x\"]\n",
+            "ai.fallback: \"nobody/x\": there is no provider \"nobody\"",
+        ),
+        ("[ai]\nfallback = [\"openai/\"]\n", "names no model"),
+        ("[ai.breaker]\nfailures = 0\n", "ai.breaker.failures"),
+        ("[ai.breaker]\nopen_ms = 90000\n", "ai.breaker.open_max_ms"),
+        ("[ai.breaker]\nshare_percent = 0\n", "ai.breaker.share_percent"),
+        ("[ai]\npause_max_ms = 0\n", "ai.pause_max_ms"),
+    ] {
+        let error = from_file(text, &[]).unwrap_err();
+        assert!(error.contains(told), "{text}{error}");
+    }
+    let own = "[ai.providers.openai.models.mine]\nprice = { input = 1.25, output = 2 }\n";
+    let models = from_file(own, &[]).unwrap().ai.providers["openai"].models.clone();
+    let price = models["mine"].price.unwrap().per_tokens();
+    assert_eq!((price.input, price.cached_input, price.output), (1_250_000, 1_250_000, 2_000_000));
+    assert!(models["mine"].capabilities == [Capability::Chat] && models.contains_key("gpt-4-turbo"));
+}
+
+#[test]
+fn every_shipped_provider_tells_of_its_own_model() {
+    let ai = Config::default().ai;
+    for (name, provider) in ai.providers.iter().filter(|(_, it)| it.kind != ProviderKind::Offline) {
+        let own = &provider.models[&provider.model];
+        assert!(own.price.is_some() && own.context_tokens.is_some(), "{name}");
+    }
+    for older in ["gpt-4", "gpt-4-turbo", "gpt-3.5-turbo", "gpt-3.5-turbo-16k"] {
+        assert!(ai.providers["openai"].models[older].price.is_some(), "{older}");
+    }
+    let openrouter = from_env(&[("OPENROUTER_API_KEY", "k")]).unwrap();
+    assert_eq!(openrouter.ai.default_name(), "openrouter");
+}
+
+#[test]
 fn development_stays_on_this_machine() {
     assert!(from_env(&[("HOST", "0.0.0.0")]).unwrap_err().contains("GREENROOM_ENV=production"));
     assert!(from_env(&[("HOST", "::1")]).is_ok() && from_env(&[("HOST", "localhost")]).is_ok());
@@ -325,4 +378,47 @@ fn an_empty_layer_changes_nothing() {
     let config = from_file("", &[]).unwrap();
     assert_eq!(config.values(), Config::default().values());
     assert!(known::tree().check(&Dict::new()).is_empty());
+}
+
+#[test]
+fn patterns_and_thresholds_are_by_names_of_ones_own() {
+    let file = "[moderation]\nwindow_chars = 50\n[moderation.patterns]\nhouse = [\"some words\", \"/colou?r/\"]\n\
+                [moderation.thresholds]\n\"sexual/minors\" = 0.1\n";
+    let config = from_file(file, &[("GREENROOM__MODERATION__PATTERNS__SPAM", "buy now,cheap")]).unwrap();
+    let moderation = &config.engine_settings().moderation;
+    assert_eq!(moderation.window_chars, 50);
+    assert_eq!(moderation.rules.refused("Some words.").as_deref(), Some("house"));
+    assert_eq!(moderation.rules.refused("Buy now!").as_deref(), Some("spam"));
+    assert_eq!(moderation.rules.refused("fair"), None);
+    let scores = ["sexual/minors", "hate"].map(|category| config.moderation.threshold_of(category));
+    assert_eq!(scores, [0.1, 0.5]);
+}
+
+#[test]
+fn what_moderation_cannot_go_by_is_refused_with_the_reason() {
+    let table = [
+        ("[moderation.patterns]\nhouse = [\"/(/\"]\n", "moderation.patterns.house: \"/(/\": "),
+        ("[moderation.patterns]\nhouse = [\"/x*/\"]\n", "is found in every text"),
+        ("[moderation.thresholds]\nhate = 0\n", "moderation.thresholds.\"hate\": takes a score above 0"),
+        ("[moderation]\nthreshold = 3.0\n", "moderation.threshold: takes a score"),
+        ("[moderation]\nwindow_chars = 201\n", "moderation.window_chars: takes 1 to 200"),
+        ("[moderation]\nwindow_chars = 0\n", "moderation.window_chars: takes 1 to 200"),
+        ("[moderation]\ntimeout_ms = 10000\n", "not shorter than engine.commit_deadline_ms"),
+        (
+            "[moderation]\nprovider = \"nobody\"\n",
+            "moderation.provider: no OpenAI-compatible provider \"nobody\" is on",
+        ),
+        ("[moderation]\nprovider = \"offline\"\n", "moderation.provider: no OpenAI-compatible provider"),
+        ("[moderation]\non_outage = \"shut\"\n", "open or closed"),
+        (
+            "[engine]\nrefused_patterns = [\"x\"]\n",
+            "is no more: list such texts by category in moderation.patterns",
+        ),
+    ];
+    for (file, told) in table {
+        let error = from_file(file, &[]).unwrap_err();
+        assert!(error.contains(told), "{file}: {error}");
+    }
+    let variable = ("GREENROOM__ENGINE__REFUSED_PATTERNS", "x");
+    assert!(from_env(&[variable]).unwrap_err().contains("moderation.patterns"));
 }

@@ -1,6 +1,7 @@
 //! What settings must hold together before the server starts with them.
 
 mod ai;
+mod moderation;
 mod outbound;
 
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ impl Config {
         self.check_bounds(&mut broken);
         self.check_ai(&mut broken);
         self.check_media(&mut broken);
+        self.check_moderation(&mut broken);
         self.check_conversations(&mut broken);
         self.check_identity_providers(&mut broken);
         self.check_outbound(&mut broken);
@@ -238,6 +240,12 @@ impl Config {
             "is longer than jobs.backoff_max_ms",
         );
         broken.unless(self.engine.memories_max <= 1_000, "engine.memories_max", "takes 1 to 1000");
+        broken.unless(self.engine.tail_max_messages <= 1_000, "engine.tail_max_messages", "takes 0 to 1000");
+        broken.unless(
+            self.engine.summary_max_tokens <= 4_000,
+            "engine.summary_max_tokens",
+            "takes 0 to 4000",
+        );
         broken.unless(
             self.characters.popularity_half_life_s >= 60,
             "characters.popularity_half_life_s",

@@ -91,6 +91,8 @@ pub enum FinishView {
     Stopped,
     Length,
     Interrupted,
+    /// Moderation refused the reply; the content is what the character said instead.
+    Refused,
 }
 
 impl From<Finish> for FinishView {
@@ -100,6 +102,7 @@ impl From<Finish> for FinishView {
             Finish::Stopped => Self::Stopped,
             Finish::Length => Self::Length,
             Finish::Interrupted => Self::Interrupted,
+            Finish::Refused => Self::Refused,
         }
     }
 }

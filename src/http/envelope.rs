@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::address::client_address;
 use super::{ClientAddress, Site, headers, metrics};
-use crate::error::{ApiError, with_request_id};
+use crate::error::{ApiError, ErrorForm, with_error_form, with_request_id};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_MAX_CHARS: usize = 64;
@@ -55,9 +55,10 @@ pub(super) async fn envelope<B: MessageBody + 'static>(
         request.head_mut().method = Method::GET;
     }
     let span = tracing::info_span!("request", id = %id);
+    let form = ErrorForm::of(&path);
     let answered = with_request_id(
         id.clone(),
-        AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()),
+        with_error_form(form, AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone())),
     );
     let result = match answered.await {
         Ok(result) => result,
@@ -68,8 +69,9 @@ pub(super) async fn envelope<B: MessageBody + 'static>(
             Err(ApiError::internal().into())
         }
     };
+    let settled = with_error_form(form, async { settle(result) });
     let (result, status, route) = with_request_id(id.clone(), async {
-        let mut result = settle(result);
+        let mut result = settled.await;
         let (headers, status, route) = match &mut result {
             Ok(response) => {
                 let route = response.request().match_pattern();

@@ -33,7 +33,10 @@ pub fn document(root: &[Routes], api: &[Routes]) -> OpenApi {
         .split_for_parts();
     document.info = info();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-    document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("API key").build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme("apiKey", SecurityScheme::Http(key));
     name_operations(&mut document);
     document
 }

@@ -4,6 +4,7 @@
 //! side (a store that nodes share) goes behind [`RateLimits`], whose callers wait for an answer already.
 //! What a request was counted by is noted for its answer's `X-RateLimit-*`: see [`watched`].
 
+mod holders;
 mod memory;
 mod paths;
 
@@ -21,6 +22,7 @@ use super::address::limited_part;
 use crate::config::LimitSettings;
 use crate::error::ApiError;
 
+pub(super) use holders::Holders;
 pub(super) use paths::{Counts, counts};
 
 pub(super) const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");

@@ -10,6 +10,7 @@ use actix_web::dev::{Payload, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::{App, Error, FromRequest, HttpMessage, HttpRequest, web};
+use greenroom_actors::domain::UserId;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_actix_web::{AppExt, scope};
 
@@ -18,7 +19,7 @@ use super::openapi::KnownPaths;
 use super::rate::RateLimits;
 use super::throttle::throttle;
 use super::{BodyLimit, Health, Metrics, console, openapi, rate};
-use crate::accounts::AccessTokens;
+use crate::accounts::{AccessTokens, ApiKey};
 use crate::config::{Config, Network};
 use crate::error::{ApiError, FieldError};
 
@@ -33,6 +34,7 @@ struct Inner {
     config: Arc<Config>,
     tokens: AccessTokens,
     limits: RateLimits,
+    holders: rate::Holders,
     health: Health,
     metrics: Metrics,
     trusted: Vec<Network>,
@@ -58,6 +60,7 @@ impl Site {
         let (root, api) = openapi::with_own(root, api);
         Self(Arc::new(Inner {
             limits: RateLimits::new(&config.limits),
+            holders: rate::Holders::default(),
             trusted: config.server.trusted_networks(),
             known: KnownPaths::new(&document),
             document: document.to_json().unwrap_or_default().into(),
@@ -83,6 +86,15 @@ impl Site {
     #[must_use]
     pub fn limits(&self) -> &RateLimits {
         &self.0.limits
+    }
+
+    /// An API key was found good: from now on its user is counted, and not the address that it comes from.
+    pub fn note_holder(&self, key: &ApiKey, user: UserId, plan: &str) {
+        self.0.holders.note(key, user, plan);
+    }
+
+    pub(super) fn holders(&self) -> &rate::Holders {
+        &self.0.holders
     }
 
     #[must_use]

@@ -1,7 +1,8 @@
 //! Counts each request to the API, and tells the caller where it stands.
 //!
 //! Who shows a good access token is counted as that user, others by their address: people behind one address do not
-//! take each other's allowance. Premium plans and admins, whose console asks every few seconds, have the larger one.
+//! take each other's allowance. So is who shows an API key, from the second request on: the first one finds it good.
+//! Premium plans and admins, whose console asks every few seconds, have the larger one.
 //! Health, metrics, webhooks and the console's files are exempt; the table of paths is in [`super::rate`].
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,7 +19,7 @@ use super::envelope::{keep_streams_open, refuse};
 use super::rate::{self, Class, Counts, Exceeded, RateKey};
 use super::{ClientAddress, Site};
 use crate::accounts::Role;
-use crate::error::ApiError;
+use crate::error::{ApiError, NO_RETRY};
 
 /// The middleware.
 pub(super) async fn throttle<B: MessageBody + 'static>(
@@ -37,7 +38,8 @@ pub(super) async fn throttle<B: MessageBody + 'static>(
         keep_streams_open(&mut response);
         let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
         let headers = response.headers_mut();
-        if refused && !headers.contains_key(rate::LIMIT) {
+        // A plan that is used up is no limit that time lifts.
+        if refused && !headers.contains_key(rate::LIMIT) && !headers.contains_key(&NO_RETRY.0) {
             // Held by somebody else than these limits, whose standing says nothing then.
             let messages = site.filter(|_| counts == Some(Counts::Messages));
             tell_refusal(headers, messages.map(|site| site.config().limits.messages.max));
@@ -61,10 +63,15 @@ fn counts(request: &ServiceRequest) -> Option<Counts> {
 async fn count(request: &ServiceRequest, site: &Site, counts: Counts) -> Result<(), Exceeded> {
     let address = request.extensions().get::<ClientAddress>().map(|address| address.0);
     let address = RateKey::address(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
-    let claims = bearer(request.request()).and_then(|token| site.tokens().verify(token).ok());
-    let premium =
-        claims.as_ref().is_some_and(|claims| claims.role == Role::Admin || site.is_premium(&claims.plan));
-    let caller = claims.map_or_else(|| address.clone(), |claims| RateKey::User(claims.sub));
+    let token = bearer(request.request());
+    let claims = token.and_then(|token| site.tokens().verify(token).ok());
+    let holder = token.filter(|_| claims.is_none()).and_then(|token| site.holders().find(token));
+    let (user, premium) = match (claims, holder) {
+        (Some(claims), _) => (Some(claims.sub), claims.role == Role::Admin || site.is_premium(&claims.plan)),
+        (None, Some(holder)) => (Some(holder.user), site.is_premium(&holder.plan)),
+        (None, None) => (None, false),
+    };
+    let caller = user.map_or_else(|| address.clone(), RateKey::User);
     let (general, uploads) =
         if premium { (Class::ApiPremium, Class::UploadsPremium) } else { (Class::Api, Class::Uploads) };
     site.limits().check(general, caller.clone()).await?;

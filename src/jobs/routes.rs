@@ -96,8 +96,8 @@ async fn queues_page(request: HttpRequest) -> ApiResult<HttpResponse> {
 
 /// List the queues
 ///
-/// With their numbers. `messages` and `ai-responses` show what this node's engine does; the others are kept in the
-/// database for all nodes.
+/// With their numbers. `messages` and `ai-responses` show what this node's engine does, the latter with the jobs behind
+/// replies; the others are kept in the database for all nodes.
 #[utoipa::path(
     operation_id = "listQueues",
     tag = "admin",

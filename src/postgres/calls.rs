@@ -36,6 +36,16 @@ pub async fn record(client: &impl GenericClient, account: Account, calls: &[AiCa
     Ok(())
 }
 
+/// The same for calls of different accounts, in one statement.
+pub async fn record_each(client: &impl GenericClient, calls: &[(Account, AiCall)]) -> Result<(), Error> {
+    if calls.is_empty() {
+        return Ok(());
+    }
+    let columns = CallColumns::of(calls.iter().map(|(account, call)| (*account, call)));
+    client.execute(INSERT, &columns.parameters()).await?;
+    Ok(())
+}
+
 #[derive(Default)]
 pub(super) struct CallColumns<'a> {
     pub ids: Vec<Uuid>,

@@ -134,6 +134,7 @@ pub(super) fn into_columns(into: Into) -> (i16, Option<Uuid>) {
     }
 }
 
+/// What a turn becomes, from its two columns.
 pub(crate) fn into_of(kind: i16, message: Option<Uuid>) -> Into {
     match (kind, message) {
         (1, Some(message)) => Into::Variant(MessageId::from_uuid(message)),
@@ -189,6 +190,7 @@ pub fn finish(number: i16) -> Finish {
         1 => Finish::Stopped,
         2 => Finish::Length,
         3 => Finish::Interrupted,
+        4 => Finish::Refused,
         _ => Finish::Complete,
     }
 }
@@ -274,7 +276,7 @@ mod tests {
         for kind in [MessageKind::Text, MessageKind::Audio, MessageKind::Media] {
             assert_eq!(message_kind(kind as i16), kind);
         }
-        for how in [Finish::Complete, Finish::Stopped, Finish::Length, Finish::Interrupted] {
+        for how in [Finish::Complete, Finish::Stopped, Finish::Length, Finish::Interrupted, Finish::Refused] {
             assert_eq!(finish(how as i16), how);
         }
     }

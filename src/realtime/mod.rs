@@ -2,7 +2,8 @@
 //!
 //! `ws` upgrades and hosts a session on its socket; `socketio` does that for clients of another protocol and transport;
 //! `session` is what both share, around one socket's state machine; `shard` has a worker thread's sockets; `hub` is the way
-//! from the engine to the shards; `wire` is the protocol's format; `backend` is what sockets ask of the server.
+//! from the engine to the shards; `wire` is the protocol's format; `backend` is what sockets ask of the server;
+//! `taps` listens to a room without a socket.
 //!
 //! actix-web-actors has one flaw that shapes all of this: a session is polled only while less than 32 KiB wait to be
 //! written, so that a peer which stops reading stops its session's timers and its close as well. Hence: only bounded
@@ -22,6 +23,7 @@ mod socketio;
 mod delivery;
 mod shard;
 mod hub;
+mod taps;
 mod metrics;
 
 pub use backend::{Answer, Backend, Profile, Verification, Verified};
@@ -30,6 +32,7 @@ pub use last_seen::LastSeen;
 pub use live::{ForeignTokens, LiveBackend, Profiles};
 pub use settings::Settings;
 pub use socket::{SocketOptions, on_connect};
+pub use taps::{Tap, Taps};
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

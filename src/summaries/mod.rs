@@ -142,7 +142,8 @@ impl Summarizer {
         self.wishes.pool.get().await.map_err(|error| JobError::Again(error.to_string()))
     }
 
-    async fn make(&self, wish: &SummaryWish) -> Result<(), JobError> {
+    /// Makes one, if it is still wanted.
+    pub async fn make(&self, wish: &SummaryWish) -> Result<(), JobError> {
         let Some(record) = self.archive.character(wish.character).await.map_err(away)? else { return Ok(()) };
         let kept = {
             let mut client = self.client().await?;
@@ -161,7 +162,12 @@ impl Summarizer {
         };
         let mut client = self.client().await?;
         match store::keep(&mut client, (wish.room, wish.character), &new).await.map_err(again)? {
-            store::Stood::Kept | store::Stood::Gone => Ok(()),
+            store::Stood::Kept => {
+                // What it does not tell any more by then may be wished for at once.
+                self.wishes.asked.invalidate(&(wish.room, wish.character));
+                Ok(())
+            }
+            store::Stood::Gone => Ok(()),
             store::Stood::Changed => Err(JobError::Again("what it tells of was changed meanwhile".into())),
         }
     }

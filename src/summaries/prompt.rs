@@ -30,7 +30,7 @@ impl Line {
     fn told(&self) -> String {
         let text = one_line(&self.text);
         let cut: String = text.chars().take(LINE_MAX_CHARS).collect();
-        format!("{}: {cut}", one_line(&self.speaker).replace(':', " ").trim())
+        format!("{}: {cut}", one_line(&self.speaker.replace(':', " ")))
     }
 }
 

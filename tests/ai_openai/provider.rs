@@ -22,6 +22,8 @@ pub enum Act {
     },
     /// An error with this status and `Retry-After`; its text holds the key that was sent.
     Status(u16, Option<&'static str>),
+    /// An error with this status and body.
+    Refusal(u16, String),
     /// The field is not known to the model.
     Unsupported(String),
     /// These texts, then the connection is reset.
@@ -36,6 +38,8 @@ pub enum Act {
     Endless,
     /// 200 with this body.
     Raw(String),
+    /// 200 with a body that comes in these parts, wherever they are cut.
+    Parts(Vec<Vec<u8>>),
 }
 
 impl Act {
@@ -205,6 +209,10 @@ async fn answer(writer: &mut OwnedWriteHalf, act: Act, key: &str, state: &State)
             let message = format!("no, {key}");
             error(writer, status, retry_after, json!({ "message": message, "code": "some_code" })).await
         }
+        Act::Refusal(status, body) => {
+            let told: Value = serde_json::from_str(&body).unwrap();
+            error(writer, status, None, told["error"].clone()).await
+        }
         Act::Unsupported(field) => {
             let message = format!("Unsupported parameter: '{field}' is not supported with this model.");
             let told = json!({ "message": message, "param": field, "code": "unsupported_parameter" });
@@ -232,6 +240,16 @@ async fn answer(writer: &mut OwnedWriteHalf, act: Act, key: &str, state: &State)
                 taken = say(writer, &texts, state).await;
             }
             false
+        }
+        Act::Parts(parts) => {
+            let mut taken = begin(writer, state).await;
+            for part in parts {
+                let head = format!("{:x}\r\n", part.len()).into_bytes();
+                taken = taken && writer.write_all(&[head, part, b"\r\n".to_vec()].concat()).await.is_ok();
+                // Each in a packet of its own.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            taken && last(writer).await
         }
         Act::Raw(body) => {
             begin(writer, state).await && chunk(writer, &body, state).await && last(writer).await

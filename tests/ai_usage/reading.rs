@@ -132,6 +132,19 @@ async fn a_range_takes_its_days_and_pages_neither_repeat_nor_hide_a_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_reads_adds_up_first_what_waits_in_heaps() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let sql = "insert into ai_calls (id, purpose, outcome, provider, model, prompt_tokens, completion_tokens,
+            cached_tokens, counted_here, cost_micros, took_ms)
+        select gen_random_uuid(), 'reply', 'done', 'p', 'm', 1, 1, 0, false, 2, 1 from generate_series(1, 7000)";
+    assert_eq!(execute(&app.database, sql).await, 7_000);
+    assert_eq!(usage(&app, &admin, "").await["totals"]["calls"], 7_000);
+    assert_eq!(number(&app.database, "select count(*) from ai_calls_uncounted").await, 0);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_but_an_admin_sees_it_and_what_makes_no_sense_is_refused() {
     let app = TestApp::start().await;
     let (admin, user) = (app.admin().await, app.user().await);

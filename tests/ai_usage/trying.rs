@@ -111,7 +111,7 @@ async fn a_trial_ends_upstream_when_its_client_leaves() {
     let body = json!({ "characterId": vera, "message": "Hi" }).to_string();
     let mut socket = tokio::net::TcpStream::connect(app.address).await.unwrap();
     let request = format!(
-        "POST /api/ai/test HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+        "POST /api/ai/test HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         admin.token,
         body.len()

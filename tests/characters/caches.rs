@@ -71,3 +71,33 @@ async fn who_changed_a_character_never_reads_the_old_one_however_many_read_meanw
     assert_eq!(count().await, before + 1);
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_conversations_shows_what_was_just_said_by_socket_or_by_request() {
+    let app = TestApp::start().await;
+    let (admin, user) = (app.admin().await, app.user().await);
+    let room = app.conversation(&user).await;
+    let mut socket = app.socket(&user).await;
+    let path = format!("/api/conversations/{room}/messages");
+    for round in 0..5 {
+        let (by_socket, by_request) = (format!("by socket {round}"), format!("by request {round}"));
+        let said = json!({ "conversationId": room, "type": "text", "content": by_socket, "reply": "none" });
+        assert_eq!(socket.ask("message:send", said).await["success"], true);
+        for _ in 0..2 {
+            let (_, list) = app.get("/api/conversations", Some(&user.token)).await;
+            assert_eq!(list["items"][0]["lastMessage"]["content"], by_socket);
+        }
+        let body = json!({ "content": by_request, "reply": "none" });
+        assert_eq!(app.post(&path, Some(&user.token), body).await.0, 201);
+        let list = socket.ask("conversation:list", json!({})).await;
+        assert_eq!(list["items"][0]["lastMessage"]["content"], by_request, "{list}");
+    }
+    let character = app.character().await;
+    assert_eq!(change(&app, &admin, &character, json!({ "name": "Another name" })).await.0, 200);
+    let (_, list) = app.get("/api/conversations", Some(&user.token)).await;
+    assert_eq!(list["items"][0]["characters"][0]["name"], "Another name");
+    let (_, view) = app.get("/cache/status", Some(&admin.token)).await;
+    let lists = view["caches"].as_array().unwrap().iter().find(|one| one["name"] == "conversation-lists");
+    assert!(lists.unwrap()["hits"].as_u64().unwrap() >= 5, "{view}");
+    app.stop().await;
+}

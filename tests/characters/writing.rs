@@ -85,9 +85,17 @@ async fn a_change_leaves_alone_what_it_does_not_name_and_is_audited() {
     assert_eq!((status, thin["name"].as_str()), (200, Some("Mira")), "{thin}");
     assert_eq!(thin["settings"]["systemPrompt"], Value::Null);
     assert_eq!(thin["settings"]["ai"]["contextTokens"], 9000);
+    assert_eq!(thin["settings"]["ai"]["fallbacks"], json!([]));
+    let path = format!("/api/ai/characters/{made}/settings");
+    let body = json!({ "fallbacks": [" gemini", "openai/gpt-5.4-mini"] });
+    let (status, chained) = app.call(Method::PUT, &path, Some(&admin.token), Some(body)).await;
+    assert_eq!(
+        (status, &chained["settings"]["ai"]["fallbacks"]),
+        (200, &json!(["gemini", "openai/gpt-5.4-mini"]))
+    );
     assert_eq!(thin["settings"]["postHistory"], "SECRET-history");
     let (_, log) = app.get("/api/admin/audit?action=character.change", Some(&admin.token)).await;
-    let detail = &log["items"][1]["detail"];
+    let detail = &log["items"][2]["detail"];
     assert_eq!(detail["before"]["tagline"], "One line");
     assert_eq!(detail["after"]["tagline"], "Another");
     assert!(detail["fields"].as_array().unwrap().contains(&json!("settings.ai.maxTokens")), "{log}");
@@ -118,6 +126,11 @@ async fn what_is_wrong_is_refused_by_its_name_and_nothing_is_stored() {
         (json!({ "name": "Mi\u{0}ra" }), "name"),
         (json!({ "name": "Mira", "settings": { "ai": { "temperature": 3 } } }), "settings.ai.temperature"),
         (json!({ "name": "Mira", "settings": { "ai": { "maxTokens": 0 } } }), "settings.ai.maxTokens"),
+        (json!({ "name": "Mira", "settings": { "ai": { "fallbacks": ["a/"] } } }), "settings.ai.fallbacks"),
+        (
+            json!({ "name": "Mira", "settings": { "ai": { "fallbacks": vec!["a"; 9] } } }),
+            "settings.ai.fallbacks",
+        ),
         (
             json!({ "name": "Mira", "settings": { "lorebook": { "entries": [{ "content": "x" }] } } }),
             "settings.lorebook",

@@ -13,7 +13,7 @@ use greenroom::postgres::drafts::PostgresDrafts;
 use greenroom::postgres::journal::{PostgresCharges, PostgresJournal};
 use greenroom_actors::domain::{CharacterId, MessageId, NodeId, Revision, RoomId, UserId};
 use greenroom_actors::engine::{Engine, Ports};
-use greenroom_actors::ports::SystemClock;
+use greenroom_actors::ports::{NoModerator, SystemClock};
 use greenroom_actors::settings::Settings;
 use greenroom_actors::testsuite::{
     ByteCounter, MemoryFanout, MemorySummaries, ScriptedGallery, ScriptedGenerator, ScriptedSpeech, plans,
@@ -55,6 +55,7 @@ pub async fn stage() -> Stage {
         charges: Arc::new(PostgresCharges::new(pool.clone(), node, OtherNodes::Gone)),
         generator: generator.clone(),
         tokens: Arc::new(ByteCounter),
+        moderator: Arc::new(NoModerator),
         fanout: fanout.clone(),
         clock: Arc::new(SystemClock),
         speech: Arc::new(ScriptedSpeech::default()),
@@ -76,6 +77,13 @@ pub async fn stage() -> Stage {
 }
 
 impl Stage {
+    /// The conversations as another node has them: nothing is told to it.
+    pub fn other_node(&self) -> Conversations {
+        let settings = ConversationSettings::default();
+        let (pool, engine, characters) = (self.pool.clone(), self.engine.clone(), self.characters.clone());
+        Conversations::new(pool, self.epoch, engine, characters, settings, Arc::new(|_, _| {}))
+    }
+
     pub async fn execute(&self, statement: &str, parameters: &[&(dyn ToSql + Sync)]) -> u64 {
         self.pool.get().await.unwrap().execute(statement, parameters).await.unwrap()
     }

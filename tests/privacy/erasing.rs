@@ -68,6 +68,13 @@ async fn an_erased_account_is_a_pseudonym_and_shared_rooms_stay_readable() {
         ),
     )
     .await;
+    let call = format!(
+        "insert into ai_calls (id, purpose, outcome, provider, model, user_id, room_id, turn_id, prompt_tokens,
+            completion_tokens, cached_tokens, counted_here, cost_micros, took_ms)
+        values (gen_random_uuid(), 'reply', 'done', 'p', 'm', '{}', '{alone}', gen_random_uuid(), 10, 2, 0, false, 5, 1)",
+        user.id
+    );
+    execute(&app, &call).await;
     leaves(&app, &user).await;
     overdue(&app, &user).await;
     // The job runs when its time comes.
@@ -115,6 +122,14 @@ async fn an_erased_account_is_a_pseudonym_and_shared_rooms_stay_readable() {
         (&seen["user"]["displayName"], &seen["user"]["email"]),
         (&json!("Erased account"), &Value::Null)
     );
+    // What its calls took is that of a pseudonym.
+    let took = app.get("/api/ai/usage?groupBy=user", Some(&admin.token)).await.1;
+    assert_eq!(
+        (&took["items"][0]["key"], &took["items"][0]["label"]),
+        (&json!(user.id), &json!(name)),
+        "{took}"
+    );
+    assert_eq!(took["totals"]["costMicros"], 5);
     let list = app.get("/api/admin/users?status=erased", Some(&admin.token)).await.1;
     assert_eq!(list["total"], 1);
     let change = json!({ "role": "admin" });

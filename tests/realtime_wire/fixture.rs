@@ -146,6 +146,7 @@ pub fn character() -> CharacterView {
         dials: Dials::default(),
         talkativeness: 0.5,
         voice: None,
+        reply_type: MessageKind::Text.into(),
         premium: false,
         created_at: time(),
         updated_at: time(),

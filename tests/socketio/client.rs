@@ -34,14 +34,24 @@ fn folder() -> PathBuf {
 
 impl Client {
     pub fn javascript(scenario: &str, given: &Value) -> Self {
-        assert!(folder().join("node_modules").is_dir(), "no JavaScript client: run bin/test");
-        Self::start(Command::new("node").arg("socketio.js"), scenario, given)
+        Self::node("socketio.js", scenario, given)
     }
 
     pub fn python(scenario: &str, given: &Value) -> Self {
+        Self::snake("socketio.py", scenario, given)
+    }
+
+    /// One of the programs in `tests/clients`.
+    pub fn node(program: &str, scenario: &str, given: &Value) -> Self {
+        assert!(folder().join("node_modules").is_dir(), "no JavaScript client: run bin/test");
+        Self::start(Command::new("node").arg(program), scenario, given)
+    }
+
+    /// The same in Python.
+    pub fn snake(program: &str, scenario: &str, given: &Value) -> Self {
         let python = folder().join(".venv/bin/python");
         assert!(python.exists(), "no Python client: run bin/test");
-        Self::start(Command::new(python).arg("socketio.py"), scenario, given)
+        Self::start(Command::new(python).arg(program), scenario, given)
     }
 
     fn start(command: &mut Command, scenario: &str, given: &Value) -> Self {

@@ -11,8 +11,6 @@ use tokio::net::{TcpListener, TcpStream};
 /// How one request is answered.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// As much sound as there are characters: a frame of 26 ms each.
-    Speak,
     /// A success with this body.
     Raw(&'static str),
     Status(u16),
@@ -69,7 +67,8 @@ impl Provider {
         format!("http://127.0.0.1:{}/v1", self.port)
     }
 
-    /// The next requests are answered so; then all by sound, or by a transcript.
+    /// The next requests are answered so; then all by as much sound as there are characters (a frame of 26 ms each), or by a
+    /// transcript.
     pub fn script(&self, acts: impl IntoIterator<Item = Act>) {
         self.state.script.lock().unwrap().extend(acts);
     }
@@ -97,13 +96,11 @@ async fn serve(socket: TcpStream, state: Arc<State>) -> Option<()> {
                 (status, "application/json", br#"{"error":{"message":"not now"}}"#.to_vec())
             }
             Some(Act::Raw(body)) => (200, "application/octet-stream", body.as_bytes().to_vec()),
-            Some(Act::Speak) | None if asked.path.ends_with("/audio/speech") => {
+            None if asked.path.ends_with("/audio/speech") => {
                 let text = asked.json()["input"].as_str().unwrap().chars().count();
                 (200, "audio/mpeg", sound(text))
             }
-            Some(Act::Speak) | None => {
-                (200, "application/json", br#"{"text":" Good evening, Mira. "}"#.to_vec())
-            }
+            None => (200, "application/json", br#"{"text":" Good evening, Mira. "}"#.to_vec()),
         };
         let head =
             format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());

@@ -30,6 +30,36 @@ test("a lower attempt is ignored and a higher one begins anew", () => {
   assert.equal(room.replies.get("a").text, "second");
 });
 
+test("a reply that begins anew in mid-stream keeps its old text until the new one comes, and shows none of it after", () => {
+  status("streaming");
+  delta(0, "There was ");
+  delta(10, "a king");
+  assert.equal(room.replies.get("a").text, "There was a king");
+  delta(0, "Once", 2);
+  assert.equal(room.replies.get("a").text, "Once");
+  delta(16, " who", 1);
+  delta(4, " upon a time", 2);
+  assert.deepEqual([room.replies.get("a").text, room.replies.get("a").attempt, room.live], ["Once upon a time", 2, true]);
+  status("done", { attempt: 2 });
+  assert.equal(room.replies.size, 0);
+});
+
+test("a reply that another server takes up is told as a whole, and its old server's words change nothing", () => {
+  delta(0, "Once upon a");
+  status("streaming", { attempt: 17 });
+  delta(0, "Once upon", 17);
+  delta(9, " a time", 17);
+  delta(11, " lie", 1);
+  status("failed", { attempt: 1, code: "internal" });
+  assert.deepEqual([room.replies.get("a").text, room.replies.get("a").state], ["Once upon a time", "streaming"]);
+});
+
+test("of a reply that begins anew a later piece without its beginning asks for a new join", () => {
+  delta(0, "There was");
+  assert.equal(delta(4, " upon", 2), false);
+  assert.equal(room.live, false);
+});
+
 test("a delta beyond the text that is held asks for a new join", () => {
   delta(0, "abc");
   assert.equal(delta(9, "xyz"), false);

@@ -25,13 +25,13 @@ export const FINISH = {
   stopped: "Stopped here",
   length: "Cut at the length limit",
   interrupted: "Broke off here",
+  refused: "Did not go on with this",
 };
 
 const SEND_REFUSED = {
   content_empty: "There is nothing in this message.",
   content_too_long: "This message is too long.",
   content_invalid: "This message holds characters that cannot be sent.",
-  content_refused: "This message was not accepted by moderation.",
   out_of_credits: "Not enough credits are left.",
   quota_exceeded: "Your plan's limit is reached.",
   rate_limited: "You are writing faster than allowed.",

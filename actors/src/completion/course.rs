@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::spoken::Spoken;
+use super::spoken::{Spoken, Touched};
 use super::{
-    Completing, Completion, CompletionEnd, CompletionEvent, Counted, EVENTS_MAX, Ready, charge, ready,
+    Completing, Completion, CompletionEnd, CompletionEvent, Counted, EVENTS_MAX, Ready, charge, ready, who,
 };
 use crate::domain::{AiCall, FailureCode, Finish, MessageId, Priority, TokenUsage};
 use crate::engine::Context;
+use crate::moderation::{Judged, RefusedReply, Watched};
 use crate::pool::{Bill, Job, PoolEvent};
 use crate::ports::{ChargeEnd, Closing, GenerateRequest, StoreError};
 use crate::protocol::Refusal;
@@ -56,8 +57,9 @@ pub(super) async fn run(
     // Who is gone drops it: that is noticed below.
     drop(started.send(Ok(completing)));
     let bill = Bill::default();
+    bill.asks(request.clone());
     let walked = walk(&context, &asked, &request, priority, &bill, &events).await;
-    let calls = bill.settle(&request, request.purpose, &*context.ports.tokens);
+    let (calls, _) = bill.close(request.purpose, &*context.ports.tokens);
     let end = CompletionEnd { outcome: walked.outcome, usage: usage_of(&calls), calls: calls.clone() };
     let closed = close(&context, &asked, &counted, walked.produced, calls);
     tokio::pin!(closed);
@@ -106,24 +108,40 @@ async fn walk(
     };
     // A stop sequence may come first: then nothing is what was asked for.
     let mut cut_here = false;
+    let mut watched = Watched::new(&context.moderation, who(asked));
+    // How it ends, once all of it is judged.
+    let mut ended = None;
     let outcome = loop {
+        let text = watched.take().to_owned();
+        if !text.is_empty() && events.send(CompletionEvent::Text(text)).await.is_err() {
+            break Ok(Finish::Stopped);
+        }
+        match (watched.judged(), ended) {
+            (Judged::Refused, _) => break Err(FailureCode::ContentRefused),
+            (Judged::Unavailable, _) => break Err(FailureCode::ProviderUnavailable),
+            (Judged::Fine, Some(finish)) => break Ok(finish),
+            (Judged::Fine | Judged::Open, _) => {}
+        }
         let event = tokio::select! {
             biased;
             () = events.closed() => break Ok(Finish::Stopped),
-            event = pool.recv() => event,
+            () = watched.answer() => continue,
+            event = pool.recv(), if ended.is_none() => event,
         };
         let said = match event {
             Some(PoolEvent::Thinking) => continue,
-            // Who reads this cannot take back what it has read.
-            Some(PoolEvent::Restarted) if spoken.has_said() => break Err(FailureCode::ProviderUnavailable),
-            Some(PoolEvent::Restarted) => {
-                spoken = Spoken::new(&asked.stop, context.settings.turn.reply_max_chars);
-                continue;
-            }
             Some(PoolEvent::Text(text)) => {
                 let said = spoken.push(&text);
                 cut_here = said.end.is_some();
                 said
+            }
+            Some(PoolEvent::Restarted) => {
+                watched = Watched::new(&context.moderation, who(asked));
+                // Nobody has to be told that what was never passed on is void.
+                if spoken.reset() == Touched::Yes && events.send(CompletionEvent::Anew).await.is_err() {
+                    break Ok(Finish::Stopped);
+                }
+                continue;
             }
             Some(PoolEvent::Done { finish }) => {
                 let mut said = spoken.end(finish);
@@ -133,14 +151,20 @@ async fn walk(
             Some(PoolEvent::Failed { code }) => break Err(code),
             None => break Err(FailureCode::Internal),
         };
-        if !said.text.is_empty() && events.send(CompletionEvent::Text(said.text)).await.is_err() {
-            break Ok(Finish::Stopped);
-        }
+        watched.push(&said.text);
         if let Some(finish) = said.end {
-            break Ok(finish);
+            // Nothing more is read.
+            pool.close();
+            watched.ends();
+            ended = Some(finish);
         }
     };
     let produced = if cut_here || spoken.has_said() { Produced::Something } else { Produced::Nothing };
+    let refunds = context.settings.moderation.refused_reply == RefusedReply::Refunds;
+    let produced = match outcome {
+        Err(FailureCode::ContentRefused) if refunds => Produced::Nothing,
+        _ => produced,
+    };
     let outcome = match outcome {
         // A provider that ends without a word has not answered.
         Ok(Finish::Complete | Finish::Length) if produced == Produced::Nothing => {

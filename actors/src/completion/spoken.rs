@@ -5,6 +5,8 @@ use crate::domain::Finish;
 use crate::turn::Remember;
 
 pub(super) struct Spoken {
+    stop: Vec<String>,
+    chars_max: usize,
     /// What a character would note for itself is not kept: it belongs to no conversation.
     remember: Remember,
     stops: Stops,
@@ -20,9 +22,23 @@ pub(super) struct Said {
     pub end: Option<Finish>,
 }
 
+/// Whether text went out that nobody but its reader can take back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touched {
+    Yes,
+    No,
+}
+
 impl Spoken {
     pub fn new(stop: &[String], chars_max: usize) -> Self {
-        Self { remember: Remember::default(), stops: Stops::new(stop), chars_left: chars_max, said: false }
+        Self {
+            stop: stop.to_vec(),
+            chars_max,
+            remember: Remember::default(),
+            stops: Stops::new(stop),
+            chars_left: chars_max,
+            said: false,
+        }
     }
 
     pub fn push(&mut self, more: &str) -> Said {
@@ -44,6 +60,13 @@ impl Spoken {
 
     pub fn has_said(&self) -> bool {
         self.said
+    }
+
+    /// The text begins anew. Answers whether any of it was passed on.
+    pub fn reset(&mut self) -> Touched {
+        let touched = if self.chars_left == self.chars_max { Touched::No } else { Touched::Yes };
+        *self = Self::new(&std::mem::take(&mut self.stop), self.chars_max);
+        touched
     }
 
     fn pass(&mut self, more: &str) -> Said {
@@ -87,6 +110,16 @@ mod tests {
         assert_eq!(text(spoken.push("tea]] ST")), "\n");
         assert_eq!(text(spoken.push("ART")), "START");
         assert_eq!(spoken.push(" ST\0OP y"), Said { text: " ".into(), end: Some(Finish::Complete) });
+    }
+
+    #[test]
+    fn text_that_begins_anew_has_all_of_its_bounds_again() {
+        let mut spoken = Spoken::new(&["STOP".to_owned()], 4);
+        assert_eq!(text(spoken.push("STO")), "");
+        assert_eq!(spoken.reset(), Touched::No, "it was held back");
+        assert_eq!(text(spoken.push("P no")), "P no");
+        assert_eq!(spoken.reset(), Touched::Yes);
+        assert_eq!(text(spoken.push("one ")), "one ");
     }
 
     #[test]

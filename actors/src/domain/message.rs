@@ -116,6 +116,8 @@ pub enum Finish {
     Length = 2,
     /// The provider or the node broke off; the part that was said stands.
     Interrupted = 3,
+    /// Moderation refused the reply; what stands is what the character said instead.
+    Refused = 4,
 }
 
 /// Where a reply stands, from the asking to its end.

@@ -5,7 +5,7 @@
 /// Bytes at the end of what was said in which a repetition is looked for; so much is held back at most.
 const LOOK_BACK: usize = 400;
 /// Characters of a repetition: what is shorter may be meant ("no, no").
-const REPEATED_MIN_CHARS: usize = 12;
+const REPEATED_MIN_CHARS: usize = 10;
 /// The same, where all that was said is repeated: then it was begun anew.
 const WHOLE_MIN_CHARS: usize = 3;
 
@@ -98,7 +98,7 @@ mod tests {
     proptest! {
         #[test]
         fn however_it_is_cut_the_same_comes_out(said in "[ab ]{0,30}", new in "[ab ]{0,40}", size in 1_usize..7) {
-            prop_assert_eq!(after(&said, &new, size), after(&said, &new, usize::MAX.min(1_000)));
+            prop_assert_eq!(after(&said, &new, size), after(&said, &new, 1_000));
         }
 
         #[test]

@@ -119,6 +119,9 @@ pub struct CloseTurn {
 pub enum TurnEnd {
     /// The reply becomes a message, of the kind that carries the attachment.
     Said { content: Content, finish: Finish, attachment: Option<Arc<Attachment>> },
+    /// The reply was refused by moderation: `content` stands in its place, as [`Finish::Refused`], and by policy the meters go
+    /// back.
+    Refused { content: Content, refund: Vec<MeterKey> },
     /// Nothing was said: the meters go back, the asking message changes (its `replies` say why).
     Nothing { state: ReplyState, code: Option<FailureCode>, refund: Vec<MeterKey> },
 }

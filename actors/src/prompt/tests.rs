@@ -1,4 +1,6 @@
 mod injected;
+mod older;
+mod snapshots;
 
 use std::sync::Arc;
 

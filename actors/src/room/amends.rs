@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ractor::ActorRef;
 use uuid::Uuid;
 
+use super::checks::Command;
 use super::commits::{Aftermath, not_written};
 use super::waiting::Waiting;
 use super::{Room, RoomMsg, State, Ticket};
@@ -31,7 +32,9 @@ impl Room {
     ) {
         let owner = match self.may_amend(state, user, &what) {
             Ok(owner) => owner == user,
-            Err(refusal) => return responder.refuse(refusal),
+            Err(refusal) => {
+                return self.refuse(state, Command::Amend { user, message, what, responder }, refusal);
+            }
         };
         let at = self.context.ports.clock.now();
         let amend = Amend { id: Uuid::now_v7(), message, by: user, owner, at, what };
@@ -45,11 +48,11 @@ impl Room {
     }
 
     /// Answers the room's owner.
-    fn may_amend(&self, state: &State, user: UserId, what: &Amendment) -> Result<UserId, Refusal> {
+    pub(super) fn may_amend(&self, state: &State, user: UserId, what: &Amendment) -> Result<UserId, Refusal> {
         self.takes_commands(state)?;
         let owner = state.member(user)?.owner;
         if let Amendment::Edit(content) | Amendment::Transcript(content) = what {
-            turn::allowed(&self.context.settings.room, content.as_str())?;
+            turn::allowed(&self.context.moderation, content.as_str())?;
         }
         Ok(owner)
     }

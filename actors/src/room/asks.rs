@@ -12,6 +12,7 @@ use std::time::Duration;
 use ractor::ActorRef;
 use uuid::Uuid;
 
+use super::checks::Command;
 use super::commits::{Aftermath, not_written};
 use super::promised::Promised;
 use super::replies::status;
@@ -119,16 +120,16 @@ impl Room {
         &self,
         myself: &ActorRef<RoomMsg>,
         state: &mut State,
-        ask: Ask,
+        ask: Box<Ask>,
         responder: Responder<Asked>,
     ) {
         if let Err(refusal) = self.may_ask(state, &ask) {
-            return responder.refuse(refusal);
+            return self.refuse(state, Command::Ask(ask, responder), refusal);
         }
         let ticket = state.ticket();
         let (archive, room) = (self.context.ports.archive.clone(), state.id);
         let (wanted, answer) = (ask.wanted.clone(), myself.clone());
-        state.asks.looking.insert(ticket, (ask, responder));
+        state.asks.looking.insert(ticket, (*ask, responder));
         self.watch(myself, state);
         // Bounded by `pending_max` and by the archive's own deadlines.
         tokio::spawn(async move {
@@ -138,11 +139,11 @@ impl Room {
         });
     }
 
-    fn may_ask(&self, state: &State, ask: &Ask) -> Result<(), Refusal> {
+    pub(super) fn may_ask(&self, state: &State, ask: &Ask) -> Result<(), Refusal> {
         self.takes_commands(state)?;
         state.member(ask.user)?;
         match &ask.wanted {
-            Wanted::Resend { content, .. } => turn::allowed(&self.context.settings.room, content.as_str()),
+            Wanted::Resend { content, .. } => turn::allowed(&self.context.moderation, content.as_str()),
             _ => Ok(()),
         }
     }

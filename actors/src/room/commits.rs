@@ -107,6 +107,9 @@ impl Room {
     /// Answers commands that wait too long: their responders, dropped, say `outcome_unknown`.
     pub(super) fn on_overdue(&self, myself: &ActorRef<RoomMsg>, state: &mut State) {
         let deadline = self.context.settings.room.commit_deadline;
+        for user in state.checks.expire(deadline) {
+            self.go_on(myself, state, user);
+        }
         state.sends.expire(deadline);
         state.amends.expire(deadline);
         state.asks.expire(deadline);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 
+use super::checks::Command;
 use super::commits::{Aftermath, RETRY_SOON, not_written};
 use super::promised::Promised;
 use super::waiting::Waiting;
@@ -59,14 +60,14 @@ impl Room {
         &self,
         myself: &ActorRef<RoomMsg>,
         state: &mut State,
-        send: Send,
+        send: Box<Send>,
         responder: Responder<Sent>,
     ) {
         let id = MessageId::new();
         let admitted = self.admit(state, &send, id);
         let speakers = match admitted.and_then(|who| self.reply_kinds(state, who, send.reply_kind)) {
             Ok(speakers) => speakers,
-            Err(refusal) => return responder.refuse(refusal),
+            Err(refusal) => return self.refuse(state, Command::Send(send, responder), refusal),
         };
         // The quota counts per character: the first who answers, else the one whose room it is.
         let first = speakers.first().copied();
@@ -84,7 +85,7 @@ impl Room {
         };
         let ticket = state.ticket();
         let (user, kind) = (send.user, send.kind);
-        state.sends.reserving.insert(ticket, Reserving { send, id, speakers, responder });
+        state.sends.reserving.insert(ticket, Reserving { send: *send, id, speakers, responder });
         self.watch(myself, state);
         let (answer, reply) = (myself.clone(), first.map(|(_, kind)| kind));
         let reserve = UserMsg::Reserve(Reserve { character, kind, reply, answer, ticket });
@@ -96,9 +97,14 @@ impl Room {
     }
 
     /// The room's own limits, then the turn's rules.
-    fn admit(&self, state: &State, send: &Send, id: MessageId) -> Result<Vec<CharacterId>, Refusal> {
+    pub(super) fn admit(
+        &self,
+        state: &State,
+        send: &Send,
+        id: MessageId,
+    ) -> Result<Vec<CharacterId>, Refusal> {
         self.takes_commands(state)?;
-        let speakers = turn::admit(state.member(send.user)?, &self.context.settings.room, send, id)?;
+        let speakers = turn::admit(state.member(send.user)?, &self.context.moderation, send, id)?;
         self.takes_replies(state, speakers.iter().copied())?;
         Ok(speakers)
     }

@@ -342,8 +342,10 @@ impl State {
         }
         for event in events {
             match event {
+                // Who was alone is no more, or the other way round; and one who read at that moment saw either.
                 RoomEvent::MemberAdded { .. } | RoomEvent::MemberRemoved { .. } => {
-                    copies.forget_in(self.id, None);
+                    let members = self.record.iter().flat_map(|record| &record.members);
+                    members.for_each(|member| copies.forget_in(self.id, Some(member.id)));
                 }
                 // What was only told in a message goes with it.
                 RoomEvent::Updated { message, .. } if !stands(message) => {

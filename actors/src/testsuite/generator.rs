@@ -41,6 +41,13 @@ pub enum Script {
     Panic,
     /// This piece, then a panic in the stream.
     PanicIn(&'static str),
+    /// Counts from 1 to `to`, a piece a number, each after `pace`; breaks behind `breaks`. Where an earlier try had been
+    /// counting, it counts on.
+    Count {
+        to: u32,
+        breaks: Option<u32>,
+        pace: Duration,
+    },
     /// As this one, by the provider of this name.
     By(&'static str, Box<Script>),
     /// As this one, where another back end stands ready should it fail.
@@ -71,6 +78,21 @@ impl Script {
     pub fn cached(self) -> Self {
         Self::Cached(Box::new(self))
     }
+}
+
+/// The number that a counting text has come to; `None` where it is none, or is not whole.
+#[must_use]
+pub fn counted(text: &str) -> Option<u32> {
+    let mut numbers = text.split(' ');
+    let ordered = (1..).zip(&mut numbers).all(|(n, number): (u32, &str)| number == n.to_string());
+    ordered.then(|| u32::try_from(text.split(' ').count()).unwrap_or(u32::MAX))
+}
+
+/// What a counting script says behind `so_far`: its pieces, and whether it breaks off then.
+fn counting(to: u32, breaks: Option<u32>, so_far: u32) -> (Vec<String>, bool) {
+    let piece = |n: u32| if n == 1 { n.to_string() } else { format!(" {n}") };
+    let last = breaks.unwrap_or(to).min(to);
+    ((so_far + 1..=last).map(piece).collect(), breaks.is_some())
 }
 
 /// Who answers, and how that is to be taken.
@@ -201,7 +223,11 @@ impl Generator for ScriptedGenerator {
     ) -> BoxFuture<'static, Result<Opened, GenerateError>> {
         lock(&self.requests).push((request.clone(), Instant::now()));
         let own = lock(&self.named).get_mut(asked(&request)).and_then(VecDeque::pop_front);
-        let (manner, script) = Manner::of(own.or_else(|| lock(&self.scripts).pop_front()));
+        let (mut manner, script) = Manner::of(own.or_else(|| lock(&self.scripts).pop_front()));
+        let stands_at = attempt.so_far.as_deref().and_then(counted).unwrap_or_default();
+        if let (Some(Script::Count { .. }), 1..) = (&script, stands_at) {
+            manner.start = Start::Continues;
+        }
         attempt.chosen.set(manner.back_end.clone());
         lock(&self.attempts).push(attempt);
         let gate = self.gate.clone();
@@ -243,6 +269,18 @@ impl Generator for ScriptedGenerator {
                 Some(Script::Short) => stream::empty().boxed(),
                 Some(Script::Hang) => std::future::pending().await,
                 Some(Script::Panic) => panic!("as the script says"),
+                Some(Script::Count { to, breaks, pace }) => {
+                    let (pieces, breaks) = counting(to, breaks, stands_at);
+                    let pieces = stream::iter(pieces).then(move |text| async move {
+                        tokio::time::sleep(pace).await;
+                        Ok(Piece::Text(text))
+                    });
+                    if breaks {
+                        pieces.chain(stream::iter([Err(error(GenerateErrorKind::Broken))])).boxed()
+                    } else {
+                        pieces.chain(end).boxed()
+                    }
+                }
                 Some(Script::By(..) | Script::OrElse(_) | Script::GoOn(_) | Script::Cached(_)) => {
                     unreachable!("a manner is no script of its own")
                 }

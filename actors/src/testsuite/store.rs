@@ -56,7 +56,7 @@ struct Tables {
     meters: HashMap<MeterKey, u32>,
     charges: HashMap<Uuid, charges::Open>,
     /// Calls that were made outside of rooms.
-    called: Vec<AiCall>,
+    outside_calls: Vec<AiCall>,
     reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
     memories: Vec<NewMemory>,
     calls: Vec<NewCall>,

@@ -39,18 +39,17 @@ pub(super) struct Composed {
     pub request: Arc<GenerateRequest>,
     /// Characters that the reply may have.
     pub chars_left: usize,
-    /// The last character of what it goes on from.
-    pub behind: Option<char>,
-    /// What is answered, and what the reply goes on from.
+    /// What it goes on from.
+    pub before: Option<Content>,
+    /// What is answered.
     asked: Content,
-    so_far: Option<Content>,
 }
 
 impl Composed {
     /// What the reply's voice is made of beside its text.
     pub fn material(&self) -> Material {
         let character = self.request.character.clone();
-        Material { character, asked: self.asked.clone(), so_far: self.so_far.clone() }
+        Material { character, asked: self.asked.clone(), before: self.before.clone() }
     }
 }
 
@@ -99,13 +98,7 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
     };
     let settings = &context.settings.turn;
     let said = so_far.as_ref().map_or(0, |content| content.as_str().chars().count());
-    Ok(Composed {
-        request,
-        chars_left: settings.reply_max_chars.saturating_sub(said),
-        behind: so_far.as_ref().and_then(|content| content.as_str().chars().next_back()),
-        asked,
-        so_far,
-    })
+    Ok(Composed { request, chars_left: settings.reply_max_chars.saturating_sub(said), before: so_far, asked })
 }
 
 /// The history once what was said in the asked message is known, where it is an audio message that came without a text and

@@ -6,15 +6,15 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::domain::{CharacterId, MessageId, MessageKind, ReplyMode, RoomCharacter};
-use crate::ports::RoomRecord;
+use crate::moderation::Moderation;
+use crate::ports::{RoomRecord, Side, Verdict};
 use crate::protocol::{Refusal, RefusalCode, ReplyWish, Send};
-use crate::settings::RoomSettings;
 
 /// Step 1: may this be said here, and who is to answer? Pure; refuses before anything is reserved or stored.
 /// `id` is the one that the message will have.
 pub(crate) fn admit(
     room: &RoomRecord,
-    settings: &RoomSettings,
+    moderation: &Moderation,
     send: &Send,
     id: MessageId,
 ) -> Result<Vec<CharacterId>, Refusal> {
@@ -25,20 +25,27 @@ pub(crate) fn admit(
         let refusal = "a text takes no attachment, audio and media take one";
         return Err(Refusal::new(RefusalCode::BadRequest, refusal));
     }
-    allowed(settings, send.content.as_str())?;
+    allowed(moderation, send.content.as_str())?;
     speakers(room, send.reply, send.content.as_str(), id)
 }
 
-/// Refuses a text that holds what the operator's patterns name.
-pub(crate) fn allowed(settings: &RoomSettings, text: &str) -> Result<(), Refusal> {
-    if settings.refused_patterns.is_empty() {
-        return Ok(());
+/// Refuses a text that holds what the operator's rules name. The room tells it in a character's words.
+pub(crate) fn allowed(moderation: &Moderation, text: &str) -> Result<(), Refusal> {
+    match moderation.by_rules(text, Side::Message) {
+        Verdict::Refused { .. } => {
+            Err(Refusal::new(RefusalCode::ContentRefused, "let us talk about something else"))
+        }
+        Verdict::Fine | Verdict::Unavailable => Ok(()),
     }
-    let said = text.to_lowercase();
-    if settings.refused_patterns.iter().any(|pattern| said.contains(pattern)) {
-        return Err(Refusal::new(RefusalCode::ContentRefused, "let us talk about something else"));
-    }
-    Ok(())
+}
+
+/// Who would answer this, and so who declines to; the first of the cast where nobody would.
+pub(crate) fn spoken_to(room: &RoomRecord, wish: ReplyWish, said: &str) -> Option<CharacterId> {
+    let named = speakers(room, wish, said, MessageId::new()).ok();
+    named
+        .and_then(|who| who.first().copied())
+        .or(room.last_speaker.filter(|last| room.character(*last).is_some()))
+        .or_else(|| room.characters.first().map(|one| one.id))
 }
 
 /// Who answers a person: the one asked for; else by the room's mode.

@@ -1,5 +1,6 @@
 //! What is heard of a running reply, on its way to the room (merged to the settings' span) and into its draft.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,9 +8,10 @@ use tokio::time::Instant;
 use super::compose::Composed;
 use super::said::{Said, TooLong};
 use super::{Arguments, Ended, TurnNews};
-use crate::domain::{FailureCode, Finish, ReplyState};
+use crate::domain::{CharacterRecord, Content, FailureCode, Finish};
 use crate::drafts::Pen;
 use crate::engine::Context;
+use crate::moderation::{Judged, Moderation, Watch};
 
 pub(super) struct Talk<'a> {
     turn: &'a Arguments,
@@ -21,21 +23,26 @@ pub(super) struct Talk<'a> {
     last_sent: Option<Instant>,
     /// Of what is composed, to begin anew.
     chars_left: usize,
-    behind: Option<char>,
+    before: Option<Content>,
+    moderation: Moderation,
+    /// Who speaks.
+    character: Arc<CharacterRecord>,
 }
 
 impl<'a> Talk<'a> {
     pub fn new(context: &Context, turn: &'a Arguments, composed: &Composed) -> Self {
-        let (chars_left, behind) = (composed.chars_left, composed.behind);
+        let (chars_left, before) = (composed.chars_left, composed.before.clone());
         Self {
             turn,
-            said: Said::new(chars_left).behind(behind),
+            said: said(turn, &context.moderation, before.as_ref(), chars_left),
             pen: context.drafts.open(&turn.turn, &turn.bill),
             merge: context.settings.turn.delta_merge,
             due: None,
             last_sent: None,
             chars_left,
-            behind,
+            before,
+            moderation: context.moderation.clone(),
+            character: composed.request.character.clone(),
         }
     }
 
@@ -64,21 +71,69 @@ impl<'a> Talk<'a> {
     pub fn pass_on(&mut self) {
         self.due = None;
         self.last_sent = Some(Instant::now());
+        // First, so that a draft never knows of less than people have seen.
+        self.pen.show(self.said.seen());
         self.said.pass_on(self.turn);
-        self.pen.show(self.said.shown());
     }
 
     /// What was said is void.
     pub fn begin_anew(&mut self) {
-        self.said = Said::new(self.chars_left).behind(self.behind);
+        self.said = said(self.turn, &self.moderation, self.before.as_ref(), self.chars_left);
         self.pen.begin_anew();
         (self.due, self.last_sent) = (None, None);
         self.turn.tell(TurnNews::Restarted);
     }
 
-    /// The reply's end: a message if anything was said, else `state` with `code`.
-    pub fn ended(self, state: ReplyState, finish: Finish, code: Option<FailureCode>) -> Ended {
-        self.pen.put_down();
-        self.said.ended(self.turn, state, finish, code)
+    /// Waits for the next word of who judges the text, for ever where nobody was asked, and passes on what then may be seen.
+    pub async fn answer(&mut self) {
+        self.said.answer().await;
+        self.pass_on();
     }
+
+    /// Whether it is over before the model came to its end: refused, or beyond anybody's judgement.
+    pub fn is_cut_off(&self) -> bool {
+        matches!(self.said.judged(), Judged::Refused | Judged::Unavailable)
+    }
+
+    /// How it ended that was [cut off](Self::is_cut_off).
+    pub fn cut_off(self) -> Ended {
+        self.pen.put_down();
+        match self.said.judged() {
+            Judged::Refused => self.said.refused(self.turn, &self.character),
+            Judged::Unavailable | Judged::Open | Judged::Fine => self.said.unjudged(self.turn),
+        }
+    }
+
+    /// A person stopped it, wherever it stood: nobody is waited for.
+    pub fn stopped(self) -> Ended {
+        self.pen.put_down();
+        self.said.stopped(self.turn)
+    }
+
+    /// The reply's end, once all of it is judged: a message if anything was said, else it failed, with `code`.
+    pub async fn ended(mut self, finish: Finish, code: Option<FailureCode>) -> Ended {
+        self.said.ends(finish);
+        loop {
+            match self.said.judged() {
+                Judged::Fine => break,
+                Judged::Refused | Judged::Unavailable => return self.cut_off(),
+                Judged::Open => {}
+            }
+            self.pass_on();
+            tokio::select! {
+                biased;
+                () = self.turn.stop.cancelled() => return self.stopped(),
+                () = self.said.answer() => {}
+            }
+        }
+        self.pen.put_down();
+        self.said.ended(self.turn, finish, code)
+    }
+}
+
+/// A text that has not begun, and who watches it.
+fn said(turn: &Arguments, moderation: &Moderation, before: Option<&Content>, chars_left: usize) -> Said {
+    let before = before.map_or("", Content::as_str);
+    let watch = Watch::new(moderation, turn.who(), before);
+    Said::new(chars_left, watch).behind(before.chars().next_back())
 }

@@ -14,7 +14,7 @@ pub(super) struct Material {
     /// The message that is answered.
     pub asked: Content,
     /// What the text goes on from.
-    pub so_far: Option<Content>,
+    pub before: Option<Content>,
 }
 
 /// The end of the turn with what its message carries.
@@ -33,8 +33,8 @@ pub(super) async fn carried(
     if !matches!(finish, Finish::Complete | Finish::Length) {
         return ended;
     }
-    let whole: Arc<str> = match &material.so_far {
-        Some(so_far) => format!("{}{text}", so_far.as_str()).into(),
+    let whole: Arc<str> = match &material.before {
+        Some(before) => format!("{}{text}", before.as_str()).into(),
         None => text.as_str().into(),
     };
     let (finish, calls) = (*finish, Calls::default());

@@ -111,7 +111,7 @@ impl Tables {
                 }
                 let revision = self.next(room);
                 match &close.end {
-                    TurnEnd::Said { .. } => {
+                    TurnEnd::Said { .. } | TurnEnd::Refused { .. } => {
                         let client_id = ClientId::of_message(close.turn);
                         self.store(close.turn, room, close.character.uuid(), client_id, revision);
                     }

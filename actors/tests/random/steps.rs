@@ -44,7 +44,7 @@ impl World {
         };
         let user = if self.random.u8(0..4) == 0 { guest } else { owner };
         match self.random.u8(0..24) {
-            0..=2 => self.script(),
+            0..=2 => (0..self.random.u8(1..4)).for_each(|_| self.script()),
             3 => drop(checked(self.test.stop(room, user, None).await)),
             4 => {
                 self.places[at].holes = Holes::MayBe;
@@ -69,7 +69,15 @@ impl World {
     }
 
     fn script(&mut self) {
-        let script = match self.random.u8(0..8) {
+        let script = match self.random.u8(0..14) {
+            8 => Script::Silent(vec!["1", " 2", " 3"]),
+            9..=13 => {
+                let to = self.random.u32(2..9);
+                let breaks = self.random.bool().then(|| self.random.u32(1..to));
+                let pace = Duration::from_millis(self.random.u64(0..4));
+                let script = Script::Count { to, breaks, pace };
+                if self.random.bool() { script.or_else() } else { script }
+            }
             0 => Script::Fail(GenerateErrorKind::Unavailable),
             1 => Script::Fail(GenerateErrorKind::Refused),
             2 => Script::Break(vec!["a part"]),

@@ -39,6 +39,10 @@ impl Latency {
         Latency { name: name.into(), histogram }
     }
 
+    pub fn rename(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+    }
+
     pub fn record(&mut self, duration: Duration) {
         self.record_micros(duration.as_micros() as u64);
     }

@@ -41,6 +41,11 @@ impl CpuMeter {
 }
 
 impl CpuUsed {
+    /// Seconds of CPU of the process with that name.
+    pub fn of(&self, name: &str) -> Option<f64> {
+        self.used.iter().find(|(known, _)| *known == name).map(|(_, cpu)| *cpu)
+    }
+
     /// Adds the CPU of each process, in all and for each of `count` things.
     pub fn describe(&self, report: &mut Report, count: u64, thing: &str) {
         for (name, cpu) in &self.used {

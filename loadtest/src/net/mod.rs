@@ -6,6 +6,7 @@ pub mod frame;
 pub mod http;
 mod poll;
 mod socket;
+pub mod sse;
 mod swarm;
 mod system;
 

@@ -43,10 +43,28 @@ impl Report {
             self.settings.iter().map(|(name, value)| escape(&format!("{name} {value}"))).collect();
         writeln!(out, "<p>{}</p>", settings.join(" · "))?;
         self.write_figures(out)?;
+        self.write_tables(out)?;
         self.write_latencies(out)?;
         self.write_plots(out)?;
         self.write_verdict(out)?;
         writeln!(out, "</main></body></html>")
+    }
+
+    fn write_tables(&self, out: &mut String) -> std::fmt::Result {
+        for table in &self.tables {
+            let cells = |row: &[String], tag: &str| {
+                row.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect::<String>()
+            };
+            let rows = table.rows.iter().map(|row| format!("<tr>{}</tr>", cells(row, "td")));
+            writeln!(
+                out,
+                "<h2>{}</h2><div class=\"card\"><table><tr>{}</tr>{}</table></div>",
+                escape(&table.title),
+                cells(&table.columns, "th"),
+                rows.collect::<String>()
+            )?;
+        }
+        Ok(())
     }
 
     fn write_figures(&self, out: &mut String) -> std::fmt::Result {

@@ -47,6 +47,14 @@ pub struct Figure {
     pub met: Option<bool>,
 }
 
+/// What is compared, a line each.
+#[derive(Clone, Debug, Serialize)]
+pub struct Table {
+    pub title: String,
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+}
+
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -59,6 +67,7 @@ pub struct Report {
     /// `(name, value)`
     pub settings: Vec<(String, String)>,
     pub figures: Vec<Figure>,
+    pub tables: Vec<Table>,
     pub latencies: Vec<LatencySummary>,
     pub series: Vec<Series>,
     pub verdict: Verdict,
@@ -89,6 +98,7 @@ impl Report {
             machine: Machine::read(),
             settings: Vec::new(),
             figures: Vec::new(),
+            tables: Vec::new(),
             latencies: Vec::new(),
             series: Vec::new(),
             verdict: Verdict::default(),
@@ -154,7 +164,7 @@ fn shown_command(arguments: impl Iterator<Item = String>) -> String {
 }
 
 fn is_secret(flag: &str) -> bool {
-    flag.ends_with("-secret") || flag == "--password"
+    flag.ends_with("-secret") || flag.ends_with("-key") || flag == "--password"
 }
 
 fn with_unit(value: f64, unit: &str) -> String {

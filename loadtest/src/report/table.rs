@@ -38,6 +38,30 @@ impl Report {
             let value = with_unit(figure.value, &figure.unit);
             writeln!(out, "  {:<widest$}  {value:>14}  {mark:<8} {target}", figure.name)?;
         }
+        for table in &self.tables {
+            // In Markdown, to be put into documents as it is.
+            writeln!(out, "\n  {}\n", table.title)?;
+            let widths: Vec<usize> = (0..table.columns.len())
+                .map(|column| {
+                    let cells =
+                        table.rows.iter().filter_map(|row| row.get(column)).chain([&table.columns[column]]);
+                    cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+                })
+                .collect();
+            let line = |cells: &[String]| {
+                let cells = cells.iter().zip(&widths).map(|(cell, width)| format!(" {cell:<width$} |"));
+                format!("|{}", cells.collect::<String>())
+            };
+            writeln!(out, "{}", line(&table.columns))?;
+            writeln!(
+                out,
+                "|{}",
+                widths.iter().map(|width| format!("{}|", "-".repeat(width + 2))).collect::<String>()
+            )?;
+            for row in &table.rows {
+                writeln!(out, "{}", line(row))?;
+            }
+        }
         if !self.latencies.is_empty() {
             let widest = self.latencies.iter().map(|latency| latency.name.chars().count()).max().unwrap_or(0);
             let heads = ["p50", "p90", "p99", "p99.9", "max"].map(|head| format!("{head:>10}")).concat();

@@ -1,16 +1,23 @@
-//! A stand-in for a provider that speaks the OpenAI API: `POST /v1/chat/completions` (streamed and whole) and
-//! `GET /v1/models`, with a pace and faults of one's choice, which counts what it was asked.
+//! A stand-in for a provider that speaks the OpenAI API: `/v1/chat/completions` (streamed and whole), `/v1/moderations`,
+//! `/v1/audio/speech`, `/v1/audio/transcriptions` and `/v1/models`, with a pace and faults of one's choice, which counts
+//! what it was asked.
 //!
 //! One thread, one `epoll`, one heap of timers whose entries are served in millisecond batches: 500 streams of 50
 //! tokens a second are 25,000 small writes a second on the core that it shares with Postgres and the clients.
-//! Beside the API: `GET|PUT /sim/config`, `GET|DELETE /sim/stats`.
+//! Beside the API: `GET|PUT /sim/config`, `GET|DELETE /sim/stats`, `GET /sim/asked`.
 
+mod audio;
+mod chat;
 mod connection;
+mod fault;
+mod moderation;
+mod other;
 mod reply;
 pub(crate) mod request;
 mod server;
 mod settings;
 mod stats;
+mod stream;
 
 use std::io;
 use std::net::SocketAddrV4;
@@ -18,9 +25,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-pub use reply::{Stamp, beginning, stamp_of};
+pub use audio::{Format, speech};
+pub use fault::{Fault, Outcome, Plan, Struck};
+pub use reply::{Stamp, Words, beginning, known_text, prompt_hash, stamp_of};
 pub use server::Simulator;
-pub use settings::{Fault, Faults, Outcome, Settings};
+pub use settings::{Endpoint, Insert, Settings, Verdict};
 
 /// A simulator on a thread of its own, which ends when this is dropped.
 pub struct Background {

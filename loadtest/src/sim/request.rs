@@ -1,10 +1,12 @@
-//! HTTP requests as they come from a provider client: a head, and a body of a told length.
+//! HTTP requests as they come from a provider client: a head, and a body of a told length or in chunks.
+
+use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// Heads and bodies that are larger are refused, in bytes.
+/// Heads and bodies that are larger are refused, in bytes. An audio file is 25 MB at most at OpenAI.
 const MAX_HEAD: usize = 32 * 1024;
-const MAX_BODY: usize = 8 * 1024 * 1024;
+const MAX_BODY: usize = 26 * 1024 * 1024;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Request<'a> {
@@ -13,7 +15,10 @@ pub struct Request<'a> {
     /// What follows the `?`.
     pub query: &'a str,
     pub keep_alive: bool,
-    pub body: &'a [u8],
+    /// The key after `Bearer`.
+    pub api_key: Option<&'a str>,
+    pub content_type: &'a str,
+    pub body: Cow<'a, [u8]>,
     /// Bytes of the whole request.
     pub length: usize,
 }
@@ -29,24 +34,64 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Request<'_>>, u16> {
     let (Some(method), Some(target), Some(version)) = (first.next(), first.next(), first.next()) else {
         return Err(400);
     };
-    let (mut length, mut keep_alive) = (0usize, version == "HTTP/1.1");
+    let (mut length, mut keep_alive, mut chunked) = (0usize, version == "HTTP/1.1", false);
+    let (mut api_key, mut content_type) = (None, "");
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
             length = value.parse().map_err(|_| 400u16)?;
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            return Err(411);
+            chunked = value.eq_ignore_ascii_case("chunked");
+            if !chunked {
+                return Err(411);
+            }
         } else if name.eq_ignore_ascii_case("connection") {
             keep_alive = value.eq_ignore_ascii_case("keep-alive") || keep_alive && value != "close";
+        } else if name.eq_ignore_ascii_case("authorization") {
+            api_key = value.strip_prefix("Bearer ");
+        } else if name.eq_ignore_ascii_case("content-type") {
+            content_type = value;
         }
     }
     if length > MAX_BODY {
         return Err(413);
     }
     let body_start = head_end + 4;
-    let Some(body) = bytes.get(body_start..body_start + length) else { return Ok(None) };
+    let (body, taken) = if chunked {
+        match unchunked(&bytes[body_start..])? {
+            Some((body, taken)) => (Cow::Owned(body), taken),
+            None => return Ok(None),
+        }
+    } else {
+        match bytes.get(body_start..body_start + length) {
+            Some(body) => (Cow::Borrowed(body), length),
+            None => return Ok(None),
+        }
+    };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    Ok(Some(Request { method, path, query, keep_alive, body, length: body_start + length }))
+    let length = body_start + taken;
+    Ok(Some(Request { method, path, query, keep_alive, api_key, content_type, body, length }))
+}
+
+/// The body in chunks at the beginning of `bytes`, and how many bytes it took; `None` while it is not whole.
+fn unchunked(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, u16> {
+    let (mut body, mut at) = (Vec::new(), 0);
+    loop {
+        let Some(line) = bytes[at..].windows(2).position(|two| two == b"\r\n") else { return Ok(None) };
+        let size = std::str::from_utf8(&bytes[at..at + line]).map_err(|_| 400u16)?;
+        let size = size.split(';').next().unwrap_or_default().trim();
+        let size = usize::from_str_radix(size, 16).map_err(|_| 400u16)?;
+        if size > MAX_BODY || body.len() + size > MAX_BODY {
+            return Err(413);
+        }
+        let start = at + line + 2;
+        let Some(chunk) = bytes.get(start..start + size + 2) else { return Ok(None) };
+        body.extend_from_slice(&chunk[..size]);
+        at = start + size + 2;
+        if size == 0 {
+            return Ok(Some((body, at)));
+        }
+    }
 }
 
 /// The part of a chat request that matters here.
@@ -115,6 +160,12 @@ impl ChatRequest {
         last.map(|message| message.content.text()).unwrap_or_default()
     }
 
+    /// What was said already, where the last message is the assistant's: the reply is to go on from there.
+    pub fn so_far(&self) -> Option<String> {
+        let last = self.messages.last().filter(|message| message.role == "assistant");
+        last.map(|message| message.content.text()).filter(|text| !text.is_empty())
+    }
+
     /// About four bytes are a token.
     pub fn prompt_tokens(&self) -> usize {
         self.messages.iter().map(|message| message.content.text().len() / 4 + 4).sum()
@@ -134,7 +185,7 @@ mod tests {
         }
         let request = parse(wire).unwrap().unwrap();
         assert_eq!(
-            (request.method, request.path, request.query, request.body),
+            (request.method, request.path, request.query, &*request.body),
             ("POST", "/v1/chat/completions", "a=1", &b"body"[..])
         );
         assert!(request.keep_alive);
@@ -142,8 +193,33 @@ mod tests {
     }
 
     #[test]
+    fn a_body_in_chunks_is_put_together() {
+        let wire = b"POST /v1/audio/transcriptions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\
+            Authorization: Bearer sk-1\r\n\r\n4\r\nhalf\r\n6;x=1\r\n a bod\r\n1\r\ny\r\n0\r\n\r\n";
+        for cut in 0..wire.len() {
+            assert_eq!(parse(&wire[..cut]), Ok(None), "cut at {cut}");
+        }
+        let request = parse(wire).unwrap().unwrap();
+        assert_eq!((&*request.body, request.length), (&b"half a body"[..], wire.len()));
+        assert_eq!(request.api_key, Some("sk-1"));
+    }
+
+    #[test]
+    fn a_part_of_the_reply_at_the_end_is_to_be_continued() {
+        let of = |messages: &str| {
+            let chat: ChatRequest = serde_json::from_str(&format!(r#"{{"messages":[{messages}]}}"#)).unwrap();
+            (chat.prompt(), chat.so_far())
+        };
+        let asked = r#"{"role":"user","content":"How far?"}"#;
+        let part = r#"{"role":"assistant","content":"re:How"}"#;
+        assert_eq!(of(&format!("{asked},{part}")), ("How far?".to_owned(), Some("re:How".to_owned())));
+        assert_eq!(of(&format!("{part},{asked}")), ("How far?".to_owned(), None));
+    }
+
+    #[test]
     fn what_cannot_be_handled_is_refused_with_its_status() {
-        assert_eq!(parse(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(411));
+        assert_eq!(parse(b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n"), Err(411));
+        assert_eq!(parse(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"), Err(400));
         assert_eq!(parse(b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"), Err(413));
         assert_eq!(parse(b"POST\r\n\r\n"), Err(400));
         assert_eq!(parse(&vec![b'a'; MAX_HEAD + 1]), Err(431));

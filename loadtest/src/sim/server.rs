@@ -1,4 +1,4 @@
-//! The simulator's loop: accept, read requests, keep the pace of every reply.
+//! The simulator's loop: accept, read requests, hand them to their endpoint, and serve the timers of replies.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,38 +6,34 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::connection::{Connection, Reply, State, put_chunk};
-use super::reply;
-use super::request::{self, ChatRequest};
-use super::settings::{Fault, Outcome, Settings};
+use super::connection::{Connection, State};
+use super::request::{self, Request};
+use super::settings::{Endpoint, Settings};
 use super::stats::Stats;
+use super::stream::error;
 use crate::clock::Moment;
 use crate::net::{Interest, Poll, receive, stamp_arrivals};
 
 /// More connections are closed at once.
 const MAX_CONNECTIONS: usize = 10_000;
 /// A client that sends more while a reply is under way is closed, in bytes.
-const MAX_INCOMING: usize = 16 * 1024 * 1024;
-/// Timers that are due within this time are served together.
-const MERGED: Duration = Duration::from_micros(500);
+const MAX_INCOMING: usize = 32 * 1024 * 1024;
 const LISTENER: u64 = u64::MAX;
-const STREAM_HEAD: &[u8] =
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 pub struct Simulator {
     listener: TcpListener,
     address: SocketAddrV4,
     poll: Poll,
-    connections: Vec<Option<Connection>>,
+    pub(super) connections: Vec<Option<Connection>>,
     free: Vec<usize>,
-    timers: BinaryHeap<Reverse<(Moment, usize, u32)>>,
-    settings: Settings,
-    stats: Stats,
-    random: fastrand::Rng,
-    replies: u64,
-    generation: u32,
+    /// `(due, connection, generation)`
+    pub(super) timers: BinaryHeap<Reverse<(Moment, usize, u32)>>,
+    pub(super) settings: Settings,
+    pub(super) stats: Stats,
+    pub(super) replies: u64,
+    pub(super) generation: u32,
     buffer: Vec<u8>,
 }
 
@@ -59,7 +55,6 @@ impl Simulator {
             connections: Vec::new(),
             free: Vec::new(),
             timers: BinaryHeap::new(),
-            random: fastrand::Rng::with_seed(settings.seed),
             settings,
             stats: Stats::default(),
             replies: 0,
@@ -117,11 +112,13 @@ impl Simulator {
             });
             self.poll.add(&stream, number as u64, Interest { readable: true, writable: false })?;
             self.connections[number] = Some(Connection::new(stream));
+            self.stats.connected();
         }
     }
 
-    fn close(&mut self, number: usize) {
+    pub(super) fn close(&mut self, number: usize) {
         let Some(connection) = self.connections[number].take() else { return };
+        self.stats.disconnected();
         if !matches!(connection.state, State::Idle) {
             self.stats.aborted();
         }
@@ -144,7 +141,7 @@ impl Simulator {
         }
     }
 
-    fn flush(&mut self, number: usize) {
+    pub(super) fn flush(&mut self, number: usize) {
         let Some(connection) = self.connections[number].as_mut() else { return };
         if !connection.flush() || connection.outgoing.is_empty() && connection.closes_when_written {
             return self.close(number);
@@ -159,7 +156,7 @@ impl Simulator {
     }
 
     /// Serves the requests that are whole, one after the other.
-    fn take_requests(&mut self, number: usize, arrived: Moment) {
+    pub(super) fn take_requests(&mut self, number: usize, arrived: Moment) {
         loop {
             let Some(connection) = self.connections[number].as_mut() else { return };
             if !matches!(connection.state, State::Idle) || connection.closes_when_written {
@@ -177,171 +174,59 @@ impl Simulator {
                 }
                 Err(status) => {
                     self.stats.bad_request();
-                    connection.answer(
-                        status,
-                        "",
-                        &error("malformed request", "invalid_request_error"),
-                        false,
-                    );
+                    let told = error("malformed request", "invalid_request_error");
+                    connection.answer(status, "", &told, false);
                 }
             }
             self.flush(number);
         }
     }
 
-    fn serve(&mut self, number: usize, request: &request::Request<'_>, arrived: Moment) {
-        if (request.method, request.path) == ("POST", "/v1/chat/completions") {
-            return self.chat(number, request, arrived);
+    fn serve(&mut self, number: usize, request: &Request<'_>, arrived: Moment) {
+        let endpoint = match (request.method, request.path) {
+            ("POST", "/v1/chat/completions") => Endpoint::Chat,
+            ("POST", "/v1/moderations") => Endpoint::Moderations,
+            ("POST", "/v1/audio/speech") => Endpoint::Speech,
+            ("POST", "/v1/audio/transcriptions") => Endpoint::Transcriptions,
+            ("GET", "/v1/models") => Endpoint::Models,
+            _ => return self.serve_own(number, request),
+        };
+        self.stats.called(endpoint, request);
+        let wrong_key = self.settings.api_key.as_deref().is_some_and(|key| request.api_key != Some(key));
+        if wrong_key {
+            self.answer(number, 401, &error("the key does not fit", "invalid_api_key"), request.keep_alive);
+        } else if endpoint == Endpoint::Chat {
+            self.chat(number, request, arrived);
+        } else {
+            self.serve_other(number, endpoint, request);
         }
+    }
+
+    /// Its own paths: settings and counts.
+    fn serve_own(&mut self, number: usize, request: &Request<'_>) {
         let (status, body) = match (request.method, request.path) {
-            ("GET", "/v1/models") => {
-                let model =
-                    json!({ "id": self.settings.model, "object": "model", "created": 0, "owned_by": "sim" });
-                (200, json!({ "object": "list", "data": [model] }))
-            }
             ("GET", "/sim/config") => (200, json!(self.settings)),
-            ("PUT", "/sim/config") => match self.settings.changed_by(request.body) {
+            ("PUT", "/sim/config") => match self.settings.changed_by(&request.body) {
                 Ok(settings) => {
-                    if settings.seed != self.settings.seed {
-                        self.random = fastrand::Rng::with_seed(settings.seed);
-                    }
                     self.settings = settings;
                     (200, json!(self.settings))
                 }
                 Err(what) => (400, error(&what, "invalid_request_error")),
             },
             ("GET", "/sim/stats") => (200, self.stats.json()),
+            ("GET", "/sim/asked") => (200, self.stats.asked_json()),
             ("DELETE", "/sim/stats") => {
                 self.stats.reset();
                 (200, self.stats.json())
             }
             _ => (404, error("no such path", "invalid_request_error")),
         };
+        self.answer(number, status, &body, request.keep_alive);
+    }
+
+    pub(super) fn answer(&mut self, number: usize, status: u16, body: &serde_json::Value, keep_alive: bool) {
         if let Some(connection) = self.connections[number].as_mut() {
-            connection.answer(status, "", &body, request.keep_alive);
+            connection.answer(status, "", body, keep_alive);
         }
     }
-
-    fn chat(&mut self, number: usize, request: &request::Request<'_>, arrived: Moment) {
-        let Some(connection) = self.connections[number].as_mut() else { return };
-        let chat: ChatRequest = match serde_json::from_slice(request.body) {
-            Ok(chat) => chat,
-            Err(what) => {
-                self.stats.bad_request();
-                return connection.answer(
-                    400,
-                    "",
-                    &error(&what.to_string(), "invalid_request_error"),
-                    request.keep_alive,
-                );
-            }
-        };
-        self.replies += 1;
-        let mut reply = Reply::new(&chat, arrived, self.replies);
-        self.stats.asked(&reply.prompt);
-        let outcome = self.settings.next_outcome(&mut self.random);
-        if let Outcome::Fails(fault) = outcome {
-            self.stats.failed(fault);
-        }
-        match outcome {
-            Outcome::Fails(Fault::RateLimited) => {
-                let header = format!("Retry-After: {}\r\n", self.settings.retry_after_seconds);
-                let body = error("too many requests", "rate_limit_exceeded");
-                connection.answer(429, &header, &body, request.keep_alive);
-            }
-            Outcome::Fails(Fault::ServerError) => {
-                connection.answer(500, "", &error("the model fell over", "server_error"), request.keep_alive);
-            }
-            Outcome::Fails(Fault::Hang) => {
-                self.stats.opened();
-                connection.state = State::Hanging;
-            }
-            Outcome::Ok | Outcome::Fails(Fault::Broken | Fault::Garbage) => {
-                self.stats.opened();
-                if let Outcome::Fails(fault) = outcome {
-                    reply.fault = Some(fault);
-                }
-                let settings = &self.settings;
-                let wanted = reply::length(reply.hash, settings.length_tokens, settings.length_spread);
-                reply.length = chat.max_tokens().map_or(wanted, |most| wanted.min(most)).max(1);
-                reply.cut_short = reply.length < wanted;
-                reply.micros_per_token = 1e6 / settings.tokens_per_second;
-                reply.first_due = arrived.plus(Duration::from_secs_f64(settings.first_token_delay_ms / 1e3));
-                reply.keep_alive = request.keep_alive;
-                self.generation = self.generation.wrapping_add(1);
-                connection.generation = self.generation;
-                self.timers.push(Reverse((reply.due(), number, self.generation)));
-                connection.state = State::Replying(Box::new(reply));
-            }
-        }
-    }
-
-    fn serve_timers(&mut self) {
-        let until = Moment::now().plus(MERGED);
-        while let Some(Reverse((due, number, generation))) = self.timers.peek().copied() {
-            if due > until {
-                return;
-            }
-            self.timers.pop();
-            if let Some(next) = self.step(number, generation) {
-                self.timers.push(Reverse((next, number, generation)));
-            }
-        }
-    }
-
-    /// Sends what is due on one connection, and says when the next is.
-    fn step(&mut self, number: usize, generation: u32) -> Option<Moment> {
-        let connection = self.connections.get_mut(number)?.as_mut()?;
-        let State::Replying(reply) = &mut connection.state else { return None };
-        if connection.generation != generation {
-            return None;
-        }
-        let now = Moment::now();
-        if reply.is_at_fault() {
-            match reply.fault.take() {
-                Some(Fault::Garbage) => {
-                    put_chunk(&mut connection.outgoing, b"data: {\"choices\": [ <!oops>\n\n");
-                }
-                _ => {
-                    connection.state = State::Idle;
-                    self.stats.broken();
-                    self.close(number);
-                    return None;
-                }
-            }
-        }
-        let (mut next, mut tokens) = (None, 1);
-        if reply.streamed {
-            if reply.sent == 0 {
-                connection.outgoing.extend_from_slice(STREAM_HEAD);
-            }
-            reply.put_token(&mut connection.outgoing, now);
-            if reply.sent < reply.length {
-                next = Some(reply.due());
-            } else {
-                reply.put_end(&mut connection.outgoing);
-                connection.closes_when_written |= !reply.keep_alive;
-            }
-        } else {
-            tokens = u64::from(reply.length);
-            let keep_alive = reply.keep_alive;
-            let body = if reply.garbled { json!("<!oops>") } else { reply.whole(now) };
-            connection.answer(200, "", &body, keep_alive);
-        }
-        self.stats.tokens(tokens);
-        if next.is_none() {
-            connection.state = State::Idle;
-            self.stats.completed();
-        }
-        self.flush(number);
-        if next.is_none() {
-            // A client may have sent its next request already.
-            self.take_requests(number, now);
-        }
-        next
-    }
-}
-
-fn error(message: &str, code: &str) -> Value {
-    json!({ "error": { "message": message, "type": code, "code": code, "param": null } })
 }

@@ -1,99 +1,117 @@
-//! How the simulator behaves: its pace, and when it fails.
+//! How the simulator behaves: its pace, its words, and when it fails.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-/// What can go wrong with a provider.
+use super::fault::{Fault, Outcome, Plan, Struck, draw};
+use super::reply::Words;
+
+/// What it serves beside its own paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Fault {
-    /// 429 with `Retry-After`.
-    RateLimited,
-    /// 500.
-    ServerError,
-    /// The request is taken and never answered.
-    Hang,
-    /// The stream is cut in the middle.
-    Broken,
-    /// A data line in the middle is not JSON; the stream goes on.
-    Garbage,
+pub enum Endpoint {
+    Chat,
+    Moderations,
+    Speech,
+    Transcriptions,
+    Models,
 }
 
-/// What happens to one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Outcome {
-    Ok,
-    #[serde(untagged)]
-    Fails(Fault),
+/// What the moderation says of a text with a certain word in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Verdict {
+    pub category: String,
+    /// 0 to 1; flagged from a half on.
+    pub score: f64,
 }
 
-/// The probability of each fault, 0 to 1; together at most 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Faults {
-    pub rate_limited: f64,
-    pub server_error: f64,
-    pub hang: f64,
-    pub broken: f64,
-    pub garbage: f64,
+/// A text that stands in a reply in place of one of its words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Insert {
+    /// Of the word, from 1.
+    pub position: u32,
+    pub text: String,
 }
 
-impl Faults {
-    /// `draw` is a number from 0 to 1.
-    fn pick(&self, draw: f64) -> Outcome {
-        let all = [
-            (self.rate_limited, Fault::RateLimited),
-            (self.server_error, Fault::ServerError),
-            (self.hang, Fault::Hang),
-            (self.broken, Fault::Broken),
-            (self.garbage, Fault::Garbage),
-        ];
-        let mut upper = 0.0;
-        for (probability, fault) in all {
-            upper += probability;
-            if draw < upper {
-                return Outcome::Fails(fault);
-            }
-        }
-        Outcome::Ok
-    }
-}
-
-/// Every setting can be given as a flag, and changed at run time by `PUT /sim/config`; fields that are left out there
-/// keep their value.
+/// Every setting can be changed at run time by `PUT /sim/config`; fields that are left out there keep their value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Settings {
     /// From the request to the first token.
     pub first_token_delay_ms: f64,
     pub tokens_per_second: f64,
+    /// Tokens that are written together, each in an event of its own.
+    pub tokens_per_write: u32,
     /// Tokens of a reply; a request's own limit may make it shorter.
     pub length_tokens: u32,
     /// The length varies by as much as this share of it, up and down, 0 to 1. Which way follows from the prompt.
     pub length_spread: f64,
-    pub faults: Faults,
-    /// Of a 429 answer.
-    pub retry_after_seconds: u32,
-    /// The outcomes of the next requests, before probabilities count again.
+    /// The first token tells when the request came and when it was written itself. Without, a reply follows from its
+    /// question alone.
+    pub stamped: bool,
+    pub words: Words,
+    /// Events are cut in the middle of a character, and the second half is written a little later.
+    pub splits_characters: bool,
+    pub insert: Option<Insert>,
+    /// By chance, from the seed. The shares of all together are at most 1.
+    pub plans: Vec<Plan>,
+    /// The outcomes of the next requests for replies, before plans count again.
     pub script: VecDeque<Outcome>,
-    /// Of the faults by probability.
+    /// What strikes every request of an endpoint.
+    pub endpoints: BTreeMap<Endpoint, Fault>,
+    /// Of the plans.
     pub seed: u64,
+    /// The share of a reply after which faults in the middle strike, 0 to 1.
+    pub fault_at: f64,
+    /// Of a 429 answer; in seconds it is told rounded up.
+    pub retry_after_seconds: f64,
+    pub slow_first_ms: f64,
+    pub slow_tokens_per_second: f64,
+    /// Tokens of a huge reply.
+    pub huge_tokens: u32,
+    /// The one that requests are to carry; without, any will do, and none.
+    pub api_key: Option<String>,
+    /// By the word, in lower case.
+    pub moderation_words: BTreeMap<String, Verdict>,
     pub model: String,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
+        let verdict = |word: &str, category: &str, score| {
+            (word.to_owned(), Verdict { category: category.to_owned(), score })
+        };
         Settings {
             first_token_delay_ms: 200.0,
             tokens_per_second: 50.0,
+            tokens_per_write: 1,
             length_tokens: 100,
             length_spread: 0.0,
-            faults: Faults::default(),
-            retry_after_seconds: 1,
+            stamped: true,
+            words: Words::Latin,
+            splits_characters: false,
+            insert: None,
+            plans: Vec::new(),
             script: VecDeque::new(),
+            endpoints: BTreeMap::new(),
             seed: 1,
+            fault_at: 0.5,
+            retry_after_seconds: 1.0,
+            slow_first_ms: 5_000.0,
+            slow_tokens_per_second: 2.0,
+            huge_tokens: 200_000,
+            api_key: None,
+            moderation_words: [
+                verdict("bloodbath", "violence", 0.95),
+                verdict("brawl", "violence", 0.6),
+                verdict("vermin", "hate", 0.9),
+                verdict("nuisance", "harassment", 0.55),
+                verdict("bedroom", "sexual", 0.4),
+            ]
+            .into(),
             model: "sim-1".to_owned(),
         }
     }
@@ -114,21 +132,27 @@ impl Settings {
     }
 
     pub fn validate(&self) -> Result<(), String> {
-        let faults = &self.faults;
-        let each = [faults.rate_limited, faults.server_error, faults.hang, faults.broken, faults.garbage];
-        let shares = each.iter().chain([&self.length_spread]);
+        let shares = [self.length_spread, self.fault_at];
+        let shares = shares.into_iter().chain(self.moderation_words.values().map(|verdict| verdict.score));
+        let hour = 0.0..=3_600_000.0;
+        let pace = 0.1..=100_000.0;
         for (good, what) in [
             (
-                shares.into_iter().all(|share| (0.0..=1.0).contains(share)),
-                "shares and probabilities are 0 to 1",
+                shares.into_iter().all(|share| (0.0..=1.0).contains(&share)),
+                "shares, spreads and scores are 0 to 1",
             ),
-            (each.iter().sum::<f64>() <= 1.0, "the probabilities of all faults together are at most 1"),
-            ((0.1..=100_000.0).contains(&self.tokens_per_second), "tokensPerSecond is 0.1 to 100000"),
             (
-                (0.0..=3_600_000.0).contains(&self.first_token_delay_ms),
-                "firstTokenDelayMs is at most an hour",
+                self.plans.iter().map(|plan| plan.share).sum::<f64>() <= 1.0,
+                "the shares of all plans are at most 1",
             ),
+            (pace.contains(&self.tokens_per_second), "tokensPerSecond is 0.1 to 100000"),
+            (pace.contains(&self.slow_tokens_per_second), "slowTokensPerSecond is 0.1 to 100000"),
+            ((1..=1_000).contains(&self.tokens_per_write), "tokensPerWrite is 1 to 1000"),
+            (hour.contains(&self.first_token_delay_ms), "firstTokenDelayMs is at most an hour"),
+            (hour.contains(&self.slow_first_ms), "slowFirstMs is at most an hour"),
+            ((0.0..=3_600.0).contains(&self.retry_after_seconds), "retryAfterSeconds is at most an hour"),
             ((1..=100_000).contains(&self.length_tokens), "lengthTokens is 1 to 100000"),
+            ((1..=1_000_000).contains(&self.huge_tokens), "hugeTokens is 1 to 1000000"),
             (self.script.len() <= 10_000, "a script has at most 10000 outcomes"),
         ] {
             if !good {
@@ -138,9 +162,38 @@ impl Settings {
         Ok(())
     }
 
-    /// What happens to the next request; uses up the script.
-    pub fn next_outcome(&mut self, random: &mut fastrand::Rng) -> Outcome {
-        self.script.pop_front().unwrap_or_else(|| self.faults.pick(random.f64()))
+    /// What strikes the `nth` request (from 1) for a reply to the question with this hash, by this model. Uses up the
+    /// script.
+    pub fn strikes(&mut self, model: &str, question: u64, nth: u32) -> Option<Struck> {
+        if let Some(fault) = self.endpoints.get(&Endpoint::Chat) {
+            return Some(Struck { fault: *fault, at: None });
+        }
+        if let Some(plan) = Plan::of_model(model) {
+            return plan.pick(draw(self.seed, question, nth), nth);
+        }
+        match self.script.pop_front() {
+            Some(Outcome::Ok) => None,
+            Some(Outcome::Fails(fault)) => Some(Struck { fault, at: None }),
+            None => self.by_chance(question, nth),
+        }
+    }
+
+    /// What the plans alone say of a request, for whoever wants to know beforehand.
+    pub fn by_chance(&self, question: u64, nth: u32) -> Option<Struck> {
+        let mut draw = draw(self.seed, question, nth);
+        for plan in &self.plans {
+            if draw < plan.share {
+                return plan.pick(draw, nth);
+            }
+            draw -= plan.share;
+        }
+        None
+    }
+
+    /// What strikes a request of another endpoint by this model.
+    pub fn strikes_at(&self, endpoint: Endpoint, model: &str) -> Option<Fault> {
+        let by_model = || Plan::of_model(model)?.faults.first().copied();
+        self.endpoints.get(&endpoint).copied().or_else(by_model)
     }
 }
 
@@ -152,43 +205,51 @@ mod tests {
     fn a_change_keeps_what_it_does_not_name_and_refuses_what_it_does_not_know() {
         let changed = Settings::default()
             .changed_by(
-                br#"{"tokensPerSecond":10,"faults":{"hang":0.5},"script":["ok","rateLimited","broken"]}"#,
+                br#"{"tokensPerSecond":10,"plans":["fault=hang;share=50%"],"script":["ok","rateLimited","broken"],
+                    "endpoints":{"moderations":"unavailable"}}"#,
             )
             .unwrap();
         assert_eq!(changed.length_tokens, Settings::default().length_tokens);
         assert_eq!(changed.tokens_per_second, 10.0);
-        assert_eq!(changed.faults.hang, 0.5);
+        assert_eq!(changed.plans[0].share, 0.5);
         assert_eq!(changed.script[1], Outcome::Fails(Fault::RateLimited));
-        for bad in
-            ["{\"speed\":1}", "[]", "{\"tokensPerSecond\":0}", "{\"faults\":{\"hang\":0.6,\"broken\":0.6}}"]
-        {
+        assert_eq!(changed.strikes_at(Endpoint::Moderations, "m"), Some(Fault::Unavailable));
+        for bad in [
+            "{\"speed\":1}",
+            "[]",
+            "{\"tokensPerSecond\":0}",
+            "{\"plans\":[\"fault=hang;share=60%\",\"fault=broken;share=60%\"]}",
+            "{\"plans\":[\"fault=flood\"]}",
+        ] {
             assert!(Settings::default().changed_by(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn the_script_comes_before_the_probabilities() {
-        let faults = Faults { hang: 1.0, ..Faults::default() };
+    fn the_model_comes_before_the_script_and_the_script_before_the_plans() {
         let mut settings = Settings {
-            faults,
+            plans: vec!["fault=hang".parse().unwrap()],
             script: [Outcome::Ok, Outcome::Fails(Fault::Broken)].into(),
             ..Settings::default()
         };
-        let mut random = fastrand::Rng::with_seed(1);
-        let outcomes: Vec<_> = (0..3).map(|_| settings.next_outcome(&mut random)).collect();
-        assert_eq!(outcomes, [Outcome::Ok, Outcome::Fails(Fault::Broken), Outcome::Fails(Fault::Hang)]);
+        let fault = |struck: Option<Struck>| struck.map(|struck| struck.fault);
+        assert_eq!(fault(settings.strikes("sim/empty", 1, 1)), Some(Fault::Empty));
+        let outcomes: Vec<_> = (1..=3).map(|nth| fault(settings.strikes("m", 1, nth))).collect();
+        assert_eq!(outcomes, [None, Some(Fault::Broken), Some(Fault::Hang)]);
+        settings.endpoints.insert(Endpoint::Chat, Fault::Unavailable);
+        assert_eq!(fault(settings.strikes("sim/empty", 1, 1)), Some(Fault::Unavailable));
     }
 
     #[test]
-    fn probabilities_are_met() {
-        let faults = Faults { server_error: 0.25, garbage: 0.25, ..Faults::default() };
-        let mut settings = Settings { faults, ..Settings::default() };
-        let mut random = fastrand::Rng::with_seed(7);
-        let count = |wanted, settings: &mut Settings, random: &mut fastrand::Rng| {
-            (0..10_000).filter(|_| settings.next_outcome(random) == wanted).count()
+    fn several_plans_share_the_requests() {
+        let plans = ["fault=hang;share=25%", "fault=garbage;share=25%;times=1"];
+        let settings =
+            Settings { plans: plans.map(|plan| plan.parse().unwrap()).to_vec(), ..Settings::default() };
+        let count = |wanted: Option<Fault>, nth| {
+            (0..10_000).filter(|q| settings.by_chance(*q, nth).map(|struck| struck.fault) == wanted).count()
         };
-        let failed = count(Outcome::Fails(Fault::ServerError), &mut settings, &mut random);
-        let fine = count(Outcome::Ok, &mut settings, &mut random);
-        assert!(failed.abs_diff(2_500) < 200 && fine.abs_diff(5_000) < 200, "{failed} {fine}");
+        assert!(count(Some(Fault::Hang), 1).abs_diff(2_500) < 200);
+        assert!(count(Some(Fault::Garbage), 1).abs_diff(2_500) < 200);
+        assert_eq!(count(Some(Fault::Garbage), 2), 0);
     }
 }

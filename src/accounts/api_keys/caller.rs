@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{ApiKey, Scope};
 use crate::accounts::{Accounts, Role};
 use crate::error::ApiError;
-use crate::http::{Caller, bearer};
+use crate::http::{Caller, Site, bearer};
 
 /// A user, signed in or by an API key. Needs `web::Data<Accounts>` in the app. Ask [`require`](Self::require) before
 /// doing anything for it.
@@ -39,9 +39,12 @@ impl KeyCaller {
         }
     }
 
-    async fn by_key(accounts: &Accounts, text: &str) -> Result<Self, ApiError> {
+    async fn by_key(accounts: &Accounts, site: Option<&Site>, text: &str) -> Result<Self, ApiError> {
         let key = ApiKey::parse(text).ok_or_else(|| ApiError::unauthenticated("the API key is not valid"))?;
         let holder = accounts.key_holder(&key).await?;
+        if let Some(site) = site {
+            site.note_holder(&key, holder.user, &holder.plan);
+        }
         let way = Way::Key { id: holder.key, scopes: holder.scopes };
         Ok(Self { user: holder.user, role: Role::User, way })
     }
@@ -63,12 +66,13 @@ impl FromRequest for KeyCaller {
             return async move { Ok(caller.await?.into()) }.boxed_local();
         };
         let accounts = request.app_data::<web::Data<Accounts>>().cloned();
+        let site = request.app_data::<web::Data<Site>>().cloned();
         async move {
             let Some(accounts) = accounts else {
                 tracing::error!("the app was built without Accounts");
                 return Err(ApiError::internal());
             };
-            Self::by_key(&accounts, &text).await
+            Self::by_key(&accounts, site.as_ref().map(|site| &***site), &text).await
         }
         .boxed_local()
     }

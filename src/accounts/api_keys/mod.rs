@@ -121,6 +121,8 @@ pub struct Holder {
     pub key: Uuid,
     pub user: UserId,
     pub scopes: Vec<Scope>,
+    /// The plan that the user has now.
+    pub plan: String,
 }
 
 impl Accounts {

@@ -91,9 +91,9 @@ pub struct Found {
     pub is_use_noted_late: bool,
 }
 
-const FIND: &str = "select k.id, k.user_id, k.scopes,
+const FIND: &str = "select k.id, k.user_id, k.scopes, s.plan,
         coalesce(k.last_used_at < now() - interval '1 minute', true) as late
-    from api_keys k join users u on u.id = k.user_id
+    from api_keys k join users u on u.id = k.user_id join standing s on s.id = u.id
     where k.hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
         and u.blocked_at is null and u.deactivated_at is null";
 
@@ -103,6 +103,7 @@ pub async fn find(client: &impl GenericClient, key: &ApiKey) -> Stored<Option<Fo
             key: row.get("id"),
             user: UserId::from_uuid(row.get("user_id")),
             scopes: scopes(&row),
+            plan: row.get("plan"),
         },
         is_use_noted_late: row.get("late"),
     }))

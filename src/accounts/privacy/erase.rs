@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::{Privacy, store};
 use crate::accounts::random_hex;
 use crate::accounts::rules::ERASED_PREFIX;
+use crate::ai::usage;
 use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, Recurring, enqueue};
 use crate::postgres::{journal, refusal};
 use crate::{audit, outbound};
@@ -128,6 +129,7 @@ impl Privacy {
             return Ok(Erased::NotDue);
         }
         outbound::forget(&transaction, &known).await.map_err(|error| refusal(&error))?;
+        usage::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         let detail = json!({ "rooms": rooms, "pseudonym": username });
         audit::record_own(&transaction, ERASE, ("user", user.to_string()), &detail)
             .await

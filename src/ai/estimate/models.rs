@@ -2,7 +2,7 @@
 
 use greenroom_actors::domain::Price;
 
-use crate::config::{AiSettings, Capability, ModelSettings, OFFLINE, ProviderKind};
+use crate::config::{AiSettings, Capability, ModelSettings, OFFLINE, ProviderKind, parted};
 
 /// Names that are suggested for an unknown one.
 const NEAREST_MAX: usize = 3;
@@ -53,9 +53,12 @@ pub(super) fn find(settings: &AiSettings, provider: Option<&str>, name: &str) ->
     let all = known(settings);
     let name = name.trim();
     let of_provider = |one: &&Known| provider.is_none_or(|provider| one.provider == provider);
-    let exact = all.iter().filter(of_provider).find(|one| one.model == name);
-    let with_provider = || all.iter().find(|one| format!("{}/{}", one.provider, one.model) == name);
-    if let Some(found) = exact.or_else(with_provider) {
+    let exact = || all.iter().filter(of_provider).find(|one| one.model == name);
+    // Names of models have slashes too: a provider's own goes first.
+    let (of, model) = parted(name);
+    let with_provider =
+        all.iter().find(|one| provider.is_none() && one.provider == of && Some(&*one.model) == model);
+    if let Some(found) = with_provider.or_else(exact) {
         return Ok(found.clone());
     }
     let wanted = name.to_lowercase();

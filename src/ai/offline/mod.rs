@@ -63,7 +63,9 @@ impl Offline {
 impl Offline {
     /// Speaks to the request. It has nothing to fail at.
     pub(super) fn answer(&self, request: Arc<GenerateRequest>) -> BoxFuture<'static, Result<Answer, Fault>> {
-        let offline = *self;
+        // Nobody listens to a summary.
+        let quick = request.purpose == Purpose::Summary;
+        let offline = if quick { Self::new(Duration::ZERO) } else { *self };
         Box::pin(async move {
             let text = said(&request);
             let (words, finish) = within(&text, request.max_tokens);

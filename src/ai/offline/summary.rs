@@ -2,6 +2,9 @@
 //!
 //! It invents nothing: each sentence is one that was said, quoted, with its speaker's name before it.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use greenroom_actors::ports::GenerateRequest;
 
 use crate::ai::tokens::estimate;
@@ -9,56 +12,54 @@ use crate::summaries::prompt;
 
 /// Characters of one quoted sentence.
 const SENTENCE_MAX_CHARS: usize = 160;
-/// Part of the whole that the summary so far may keep.
-const BEFORE_SHARE: (usize, usize) = (1, 2);
+/// Between a speaker and what they said.
+const SAID: &str = " said: “";
+/// Of lines that another provider wrote: above small talk, below what people told of themselves.
+const OTHERS_WEIGHT: usize = 3;
 
 /// The summary that `request` asks for.
 #[must_use]
 pub fn summary(request: &GenerateRequest) -> String {
     let asked = request.messages.last().map_or("", |message| message.content.as_str());
     let (before, said) = prompt::read(asked);
-    let most = request.max_tokens as usize;
-    let mut kept = newest_within(before.lines().collect(), most * BEFORE_SHARE.0 / BEFORE_SHARE.1);
-    let mut left = most.saturating_sub(kept.iter().map(|line| estimate(line)).sum());
-
-    let mut candidates: Vec<(usize, usize, String)> = Vec::new();
-    for (place, (speaker, text)) in said.iter().enumerate() {
-        let best = sentences(text).map(|sentence| (weight(sentence), sentence)).max_by_key(|(w, _)| *w);
-        let Some((weight, sentence)) = best.filter(|(weight, _)| *weight > 0) else { continue };
-        let cut: String = sentence.trim().chars().take(SENTENCE_MAX_CHARS).collect();
-        candidates.push((weight, place, format!("{speaker} said: “{}”", cut.replace(['“', '”'], "'"))));
+    let own = request.character.name.as_str();
+    let kept = before.lines().map(str::trim).filter(|line| !line.is_empty());
+    let kept = kept.map(|line| match line.split_once(SAID) {
+        Some((speaker, sentence)) => (weight(speaker, own, sentence).max(1), line.to_owned()),
+        // Written by another.
+        None => (OTHERS_WEIGHT, line.to_owned()),
+    });
+    let new = said.iter().filter_map(|(speaker, text)| {
+        let weighed = sentences(text).map(|sentence| (weight(speaker, own, sentence), sentence));
+        let (weight, sentence) =
+            weighed.max_by_key(|(weight, _)| *weight).filter(|(weight, _)| *weight > 0)?;
+        let cut: String = sentence.chars().take(SENTENCE_MAX_CHARS).collect();
+        Some((weight, format!("{speaker}{SAID}{}”", cut.replace(['“', '”'], "'"))))
+    });
+    let lines: Vec<(usize, String)> = kept.chain(new).collect();
+    let chosen = telling_most(&lines, request.max_tokens as usize);
+    if chosen.is_empty() {
+        let speakers: BTreeSet<&str> = said.iter().map(|(speaker, _)| *speaker).collect();
+        return format!("{} talked.", speakers.into_iter().collect::<Vec<_>>().join(" and "));
     }
-    candidates.sort_by_key(|(weight, place, _)| (std::cmp::Reverse(*weight), std::cmp::Reverse(*place)));
-    let mut chosen: Vec<(usize, String)> = Vec::new();
-    for (_, place, line) in candidates {
-        let tokens = estimate(&line) + 1;
-        if tokens <= left && !chosen.iter().any(|(_, known)| *known == line) {
+    chosen.join("\n")
+}
+
+/// Those that tell most, of equal ones the latest, within `most` tokens and in their order.
+fn telling_most(lines: &[(usize, String)], most: usize) -> Vec<&str> {
+    let mut by_weight: Vec<usize> = (0..lines.len()).collect();
+    by_weight.sort_by_key(|at| (Reverse(lines[*at].0), Reverse(*at)));
+    let (mut left, mut known, mut chosen) = (most, BTreeSet::new(), Vec::new());
+    for at in by_weight {
+        let line = lines[at].1.as_str();
+        let tokens = estimate(line) + 1;
+        if tokens <= left && known.insert(line) {
             left -= tokens;
-            chosen.push((place, line));
+            chosen.push(at);
         }
     }
     chosen.sort_unstable();
-    kept.extend(chosen.into_iter().map(|(_, line)| line));
-    if kept.is_empty() {
-        let speakers: std::collections::BTreeSet<&str> = said.iter().map(|(speaker, _)| *speaker).collect();
-        return format!("{} talked.", speakers.into_iter().collect::<Vec<_>>().join(" and "));
-    }
-    kept.join("\n")
-}
-
-fn newest_within(lines: Vec<&str>, most: usize) -> Vec<String> {
-    let mut left = most;
-    let mut kept: Vec<String> = lines
-        .into_iter()
-        .rev()
-        .filter(|line| !line.trim().is_empty())
-        .map_while(|line| {
-            left = left.checked_sub(estimate(line) + 1)?;
-            Some(line.trim().to_owned())
-        })
-        .collect();
-    kept.reverse();
-    kept
+    chosen.into_iter().map(|at| lines[at].1.as_str()).collect()
 }
 
 /// What stands between the ends of sentences.
@@ -66,12 +67,15 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(['.', '!', '?', '。', '！', '？']).map(str::trim).filter(|one| !one.is_empty())
 }
 
-/// How much a sentence tells: of oneself most, questions and small talk nothing.
-fn weight(sentence: &str) -> usize {
+/// How much a sentence tells: of oneself most, questions and small talk nothing. What the character said of itself it knows.
+fn weight(speaker: &str, own: &str, sentence: &str) -> usize {
     let low = format!(" {} ", sentence.to_lowercase().replace(['’', ','], " "));
     let words = low.split_whitespace().count();
-    if words < 3 || sentence.trim_end().ends_with('?') {
+    if words < 3 || sentence.trim_end_matches('”').ends_with('?') {
         return 0;
+    }
+    if speaker == own {
+        return 1;
     }
     let of_oneself = [" i ", " my ", " i'm ", " we ", " our "].iter().any(|word| low.contains(word));
     let telling =
@@ -120,11 +124,13 @@ mod tests {
             (0..60).map(|n| format!("Anna: Some small thing number {n} here.")).collect();
         let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         lines.insert(3, "Anna: I promise to work on my plan.");
-        let text = made("Mara said: “Long ago.”", &lines, 120);
-        assert!(estimate(&text) <= 130, "{}", estimate(&text));
-        assert!(
-            text.starts_with("Mara said: “Long ago.”\nAnna said: “I promise to work on my plan.”"),
-            "{text}"
-        );
+        let text = made("Ben said: “I love old maps.”\nMara said: “Long ago it was.”", &lines, 120);
+        assert!(estimate(&text) <= 120, "{}", estimate(&text));
+        for told in
+            ["Ben said: “I love old maps.”", "Anna said: “I promise to work on my plan.”", "number 59 "]
+        {
+            assert!(text.contains(told), "{text}");
+        }
+        assert!(!text.contains("number 0 "), "{text}");
     }
 }

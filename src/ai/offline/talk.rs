@@ -27,23 +27,24 @@ impl<'a> Talk<'a> {
             .collect();
         let mut told = of_the_asker(&lines);
         let asked = told.pop().unwrap_or_default();
-        let notes = request.messages.iter().find(|message| message.role == PromptRole::Note);
+        let notes = request.messages.iter().filter(said(PromptRole::Note));
         let lore = request.messages.iter().skip(1).find(|message| message.role == PromptRole::System);
         Self {
             own: own.map(|message| message.content.as_str()).collect(),
             told,
             asked,
-            noted: notes.map(|notes| noted(&notes.content, &request.user_name)).unwrap_or_default(),
+            noted: notes.flat_map(|notes| noted(&notes.content, &request.user_name)).collect(),
             lore: lore.map(|lore| entries(&lore.content)).unwrap_or_default(),
         }
     }
 }
 
-/// The facts of the asker: lines with their name before them, or with none.
+/// The facts of the asker: lines with their name before them, or with none; and what a summary says that they said.
 fn noted<'a>(notes: &'a str, name: &str) -> Vec<&'a str> {
     let fact = |line: &'a str| {
-        let (who, fact) = line.strip_prefix("- ")?.split_once('“')?;
-        let own = who.is_empty() || who.strip_suffix(": ") == Some(name);
+        let (who, fact) = line.strip_prefix("- ").unwrap_or(line).split_once('“')?;
+        let (noted, said) = (who.strip_suffix(": "), who.strip_suffix(" said: "));
+        let own = (who.is_empty() && line.starts_with("- ")) || noted == Some(name) || said == Some(name);
         fact.strip_suffix('”').filter(|_| own)
     };
     notes.lines().filter_map(fact).collect()

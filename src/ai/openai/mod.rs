@@ -9,7 +9,6 @@ mod flow;
 mod messages;
 mod reader;
 mod request;
-mod seam;
 mod stops;
 
 use std::sync::Arc;
@@ -29,7 +28,6 @@ use self::flow::{Flow, plain, service};
 use self::messages::Continuing;
 use self::reader::{Chunk, Reader, Reading};
 use self::request::{Habits, body};
-use self::seam::Seam;
 use self::stops::Stops;
 use crate::config::{Continues, ProviderSettings};
 
@@ -103,13 +101,10 @@ impl OpenAi {
                 let body = body(&request, &model, habit, continuing);
                 match client.chat().create_stream_byot::<_, Chunk>(body).await {
                     Ok(events) => {
-                        let (start, seam) = match continuing {
-                            Some(Continuing { so_far, .. }) => (Start::Continues, Seam::new(so_far)),
-                            None => (Start::Anew, Seam::none()),
-                        };
+                        let start = if continuing.is_some() { Start::Continues } else { Start::Anew };
                         let stops = if habit.cuts_here() { request.stop.as_slice() } else { &[] };
                         let stops = Stops::at(stops);
-                        let reading = Reading { request: request.clone(), model, redact, seam, stops };
+                        let reading = Reading { request: request.clone(), model, redact, stops };
                         let pieces = Reader::new(events, flow, reading).pieces().boxed();
                         return Ok(Answer { start, pieces });
                     }

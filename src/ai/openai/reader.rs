@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use super::error::{Fault, Redact, in_stream, mapped};
 use super::flow::Flow;
-use super::seam::{Joined, Seam};
 use super::stops::{Cut, Stops};
 use crate::ai::Tokens;
 
@@ -75,7 +74,6 @@ pub(super) struct Reader {
     request: Arc<GenerateRequest>,
     model: Arc<str>,
     redact: Redact,
-    seam: Seam,
     stops: Stops,
     text: String,
     finish: Option<Finish>,
@@ -92,7 +90,6 @@ pub(super) struct Reading {
     pub request: Arc<GenerateRequest>,
     pub model: Arc<str>,
     pub redact: Redact,
-    pub seam: Seam,
     pub stops: Stops,
 }
 
@@ -100,14 +97,13 @@ type Next = Result<Piece, Fault>;
 
 impl Reader {
     pub fn new(events: StreamResponse<Chunk>, flow: Arc<Flow>, reading: Reading) -> Self {
-        let Reading { request, model, redact, seam, stops } = reading;
+        let Reading { request, model, redact, stops } = reading;
         Self {
             events,
             flow,
             request,
             model,
             redact,
-            seam,
             stops,
             text: String::new(),
             finish: None,
@@ -178,7 +174,7 @@ impl Reader {
                 .and_then(|delta| delta.content.filter(|text| !text.is_empty()).or(delta.refusal));
             let Some(text) = said.filter(|text| !text.is_empty()) else { continue };
             self.text.push_str(&text);
-            if let Some(piece) = self.heard(text)? {
+            if let Some(piece) = self.heard(text) {
                 return Ok(Piece::Text(piece));
             }
             if self.over {
@@ -188,25 +184,18 @@ impl Reader {
     }
 
     /// What is to be told of text that came.
-    fn heard(&mut self, text: String) -> Result<Option<String>, Fault> {
+    fn heard(&mut self, text: String) -> Option<String> {
         if self.text.len() > self.request.max_tokens as usize * TOKEN_MAX_BYTES + 1_024 {
             self.finish = Some(Finish::Length);
             self.over = true;
-            return Ok(None);
+            return None;
         }
-        let joined = match self.seam.push(text) {
-            Joined::Held => return Ok(None),
-            Joined::On(text) => text,
-            Joined::Anew => {
-                return Err(Fault::new(GenerateErrorKind::Broken, "it began anew where it was to go on"));
-            }
-        };
-        let Cut { text, stopped } = self.stops.push(joined);
+        let Cut { text, stopped } = self.stops.push(text);
         if stopped {
             self.finish = Some(Finish::Complete);
             self.over = true;
         }
-        Ok(Some(text).filter(|text| !text.is_empty()))
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// The next event; `None` at the end, which is also when nothing follows the last word.
@@ -227,23 +216,16 @@ impl Reader {
     fn end(&mut self) -> Next {
         let broken = |detail| Err(Fault::new(GenerateErrorKind::Broken, detail));
         let Some(finish) = self.finish else { return broken("the stream ended in the middle") };
-        if let Some(rest) = self.rest() {
+        let held = self.stops.rest();
+        if !held.is_empty() {
             self.over = true;
-            return Ok(Piece::Text(rest));
+            return Ok(Piece::Text(held));
         }
         if self.text.trim().is_empty() {
             return broken("the reply is empty");
         }
         let (usage, counted) = self.usage();
         Ok(Piece::End { finish, usage, counted })
-    }
-
-    /// What was held back, once.
-    fn rest(&mut self) -> Option<String> {
-        let held = self.seam.rest().unwrap_or_default();
-        let Cut { mut text, .. } = self.stops.push(held);
-        text.push_str(&self.stops.rest());
-        Some(text).filter(|text| !text.is_empty())
     }
 
     /// As the provider said, or as counted here.

@@ -10,7 +10,7 @@
 //! to the sums within one statement, hence one snapshot: it equals a recount at any moment.
 //!
 //! **Keeping.** Rows go after `ai.calls_keep_days`; sums stay for ever. Neither names anybody but by id: of an erased account
-//! they keep what its row has become, a pseudonym.
+//! they keep what its row has become, a pseudonym, and not where it asked.
 //!
 //! Prometheus is fed by the roll-up, on the node that does it: calls, tokens and micro-dollars of all writers, each once,
 //! within a minute or so.
@@ -52,7 +52,7 @@ const BATCH: i64 = 5_000;
 /// Transactions of one run; what is left waits for the next.
 const BATCHES_MAX: usize = 500;
 /// Where more than this waits (the queue was paused, say), who reads adds it to the sums first.
-const WAITING_MAX: i64 = 10_000;
+const WAITING_MAX: i64 = 2_000;
 /// Rows of one page of an export.
 pub const EXPORT_PAGE: i64 = 500;
 
@@ -199,6 +199,11 @@ impl AiUsage {
 /// A page of what a user's calls took, by day, character and model, for the user's own export.
 pub async fn of_user(client: &impl GenericClient, user: UserId, skip: i64) -> Stored<Vec<UsageDay>> {
     store::of_user(client, user.uuid(), EXPORT_PAGE, skip).await
+}
+
+/// Takes from an erased user's calls where they were made: what is left is that a pseudonym made them.
+pub async fn forget(client: &impl GenericClient, user: UserId) -> Stored<()> {
+    store::forget(client, user.uuid()).await
 }
 
 /// The last that can be done for what nobody will bill.

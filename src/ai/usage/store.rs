@@ -151,6 +151,13 @@ pub(super) async fn sweep(client: &impl GenericClient, at: Timestamp, id: Uuid, 
     execute(client, SWEEP, &[&at, &id, &limit]).await
 }
 
+const FORGET: &str = "update ai_calls set room_id = null, turn_id = null
+    where user_id = $1 and (room_id is not null or turn_id is not null)";
+
+pub(super) async fn forget(client: &impl GenericClient, user: Uuid) -> Stored<()> {
+    execute(client, FORGET, &[&user]).await.map(drop)
+}
+
 /// The key of a group, and what it is called, given the key.
 fn key(by: GroupBy) -> (&'static str, &'static str) {
     match by {

@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::rows::{self, PUBLIC_COLUMNS};
+use crate::characters::Listed;
 use crate::characters::cursor::{Key, Position};
 use crate::characters::list::{CharacterFilter, Sort};
 use crate::characters::view::CharacterView;
@@ -30,6 +31,13 @@ pub async fn count(client: &impl GenericClient, filter: &CharacterFilter) -> Sto
     )
     .await?;
     Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()))
+}
+
+/// At most `most` of all, by slug.
+pub async fn listed(client: &impl GenericClient, most: u32) -> Stored<Vec<Listed>> {
+    let sql = "select slug, name, created_at from characters where deleted_at is null order by slug limit $1";
+    let listed = |row: &Row| Listed { slug: row.get(0), name: row.get(1), created_at: row.get(2) };
+    Ok(query(client, sql, &[&i64::from(most)]).await?.iter().map(listed).collect())
 }
 
 /// What a sort goes by, its type, and which way.

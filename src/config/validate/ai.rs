@@ -19,6 +19,7 @@ const PAUSE_MAX_MS: u64 = 3_600_000;
 
 impl Config {
     pub(super) fn check_ai(&self, broken: &mut Broken) {
+        broken.unless((0.0..=1.0).contains(&self.ai.token_margin), "ai.token_margin", "takes 0 to 1");
         for (name, provider) in &self.ai.providers {
             check_provider(name, provider, broken);
         }

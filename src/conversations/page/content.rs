@@ -196,6 +196,7 @@ fn said(base: &str, message: &PublicMessageView, names: &Names, colors: &mut Vec
             FinishView::Stopped => Some("stopped"),
             FinishView::Length => Some("cut at its longest"),
             FinishView::Interrupted => Some("interrupted"),
+            FinishView::Refused => Some("declined"),
         },
         file: message.attachment.as_ref().map(|attachment| file(base, attachment)),
         reactions: message.reactions.clone(),

@@ -45,6 +45,7 @@ const TABLE: &[(Method, &str, Counts)] = &[
     (Method::POST, "/content/generate/*", Also(Class::Generation)),
     (Method::POST, "/content/{}/retry", Also(Class::Generation)),
     (Method::POST, "/media/upload/*", Also(Class::Uploads)),
+    (Method::POST, "/chat/completions", Messages),
     (Method::POST, "/chatroom/{}/message", Messages),
     (Method::POST, "/conversations/{}/messages", Messages),
     // Each costs a reply. So does an edit that sends again, which only its body tells.
@@ -123,6 +124,7 @@ mod tests {
         for path in ["/", "/apis", "/health", "/metrics", "/assets/app.js", "/ws", "/openapi.json", "/v10"] {
             assert_eq!(of(&Method::GET, path, ""), None, "{path}");
         }
-        assert_eq!(of(&Method::POST, "/v1/chat/completions", ""), Some(Counts::Api));
+        assert_eq!(of(&Method::POST, "/v1/chat/completions", ""), Some(Messages));
+        assert_eq!(of(&Method::GET, "/v1/models", ""), Some(Counts::Api));
     }
 }

@@ -7,8 +7,8 @@ use super::{
     open, put, target, touch,
 };
 use crate::domain::{
-    ClientId, Content, Into, Message, MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId, Sender,
-    kind_of,
+    ClientId, Content, Finish, Into, Message, MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId,
+    Sender, kind_of,
 };
 use crate::ports::{CloseTurn, OpenTurn, Outcome, TurnEnd};
 
@@ -30,26 +30,18 @@ pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes
     let (state, code) = match &close.end {
         TurnEnd::Said { content, finish, attachment } => {
             let said = Variant { content: content.clone(), finish: *finish, attachment: attachment.clone() };
-            match part_of(close, &said, room, revision, locked) {
-                Part::None => {
-                    writes.messages.push(reply(room, close, said, revision));
-                    for turn in &close.follow {
-                        open_turn(OpenTurn { asked_offset: revision, ..turn.clone() }, locked, writes);
-                    }
-                    (ReplyState::Done, None)
-                }
-                Part::Of(message, rows) => {
-                    writes.variants.extend(rows);
-                    became = put(locked, writes, *message);
-                    touch(locked, writes, close.asked, revision);
-                    (ReplyState::Done, None)
-                }
-                Part::Gone => {
-                    give_back(&close.refund_if_gone, locked, writes);
-                    touch(locked, writes, close.asked, revision);
-                    (ReplyState::Stopped, None)
-                }
+            let said = becomes(close, said, room, revision, locked, writes);
+            became = said.1;
+            (said.0, None)
+        }
+        TurnEnd::Refused { content, refund } => {
+            let said = Variant { content: content.clone(), finish: Finish::Refused, attachment: None };
+            let said = becomes(close, said, room, revision, locked, writes);
+            if said.0 == ReplyState::Done {
+                give_back(refund, locked, writes);
             }
+            became = said.1;
+            (said.0, None)
         }
         TurnEnd::Nothing { state, code, refund } => {
             give_back(refund, locked, writes);
@@ -71,6 +63,37 @@ pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes
     let trouble = close.trouble.clone().filter(|_| state == ReplyState::Failed);
     writes.ended.push(EndedTurn { turn: close.turn, state, code, revision, usage, trouble });
     became
+}
+
+/// What was said becomes a message, or part of one.
+fn becomes(
+    close: &CloseTurn,
+    said: Variant,
+    room: RoomId,
+    revision: Revision,
+    locked: &mut Locked,
+    writes: &mut Writes,
+) -> (ReplyState, Outcome) {
+    match part_of(close, &said, room, revision, locked) {
+        Part::None => {
+            writes.messages.push(reply(room, close, said, revision));
+            for turn in &close.follow {
+                open_turn(OpenTurn { asked_offset: revision, ..turn.clone() }, locked, writes);
+            }
+            (ReplyState::Done, Outcome::Stored { revision })
+        }
+        Part::Of(message, rows) => {
+            writes.variants.extend(rows);
+            let became = put(locked, writes, *message);
+            touch(locked, writes, close.asked, revision);
+            (ReplyState::Done, became)
+        }
+        Part::Gone => {
+            give_back(&close.refund_if_gone, locked, writes);
+            touch(locked, writes, close.asked, revision);
+            (ReplyState::Stopped, Outcome::Stored { revision })
+        }
+    }
 }
 
 fn calls(room: RoomId, close: &CloseTurn) -> impl Iterator<Item = NewCall> {
@@ -97,7 +120,9 @@ fn before(room: RoomId, close: &CloseTurn, revision: Revision, locked: &Locked) 
         Into::Variant(of) | Into::Continuation(of) => target(locked, room, of),
     };
     match (&close.end, part) {
-        (TurnEnd::Said { .. }, Some(message)) if message.changes.deleted_at.is_none() => {
+        (TurnEnd::Said { .. } | TurnEnd::Refused { .. }, Some(message))
+            if message.changes.deleted_at.is_none() =>
+        {
             Outcome::Amended(Box::new(Message { revision, ..message.clone() }))
         }
         _ => Outcome::Stored { revision },

@@ -40,7 +40,7 @@ impl Touched {
                 EntryKind::Close(close) => {
                     touched.turns.push(close.turn);
                     touched.meters.extend(&close.refund_if_gone);
-                    if let TurnEnd::Nothing { refund, .. } = &close.end {
+                    if let TurnEnd::Nothing { refund, .. } | TurnEnd::Refused { refund, .. } = &close.end {
                         touched.meters.extend(refund);
                     }
                 }

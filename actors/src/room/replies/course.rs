@@ -146,7 +146,7 @@ impl Room {
                 }
                 Recovery::Report => {
                     let nothing = (ReplyState::Interrupted, Some(FailureCode::Interrupted));
-                    let ended = self.unbegun(draft, nothing);
+                    let ended = self.unbegun(draft.as_ref(), nothing);
                     self.end_unbegun(myself, state, &turn, ended);
                 }
             }
@@ -157,13 +157,13 @@ impl Room {
     /// were made for it elsewhere.
     pub(super) fn unbegun(
         &self,
-        draft: Option<Draft>,
+        draft: Option<&Draft>,
         (state, code): (ReplyState, Option<FailureCode>),
     ) -> Ended {
         let bill = Bill::default();
-        draft.iter().for_each(|draft| bill.inherit(&draft.calls));
+        draft.into_iter().for_each(|draft| bill.inherit(&draft.calls));
         let (calls, _) = bill.close(Purpose::Reply, &*self.context.ports.tokens);
-        let outcome = rest_of(&self.context, draft.as_ref(), Ending::Nothing { state, code });
+        let outcome = rest_of(&self.context, draft, Ending::Nothing { state, code });
         Ended { calls, ..Ended::of(outcome) }
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::{
     Attachment, Changes, ClientId, Content, FailureCode, Finish, Into, Message, MessageId, MessageKind,
     MeterKey, ReplyState, Revision, Sender, UserId, kind_of,
 };
+use crate::moderation::RefusedReply;
 use crate::ports::{CloseTurn, EntryKind, OpenTurn, Outcome, TurnEnd};
 use crate::protocol::{Refusal, RefusalCode, RoomEvent, Typing};
 use crate::room::commits::Aftermath;
@@ -27,6 +28,9 @@ impl Room {
         let end = match ended.outcome {
             Ending::Said { text, finish, attachment } => {
                 TurnEnd::Said { content: Content::trusted(text), finish, attachment }
+            }
+            Ending::Refused { text } => {
+                TurnEnd::Refused { content: Content::trusted(text), refund: self.refund_of_refused(turn) }
             }
             Ending::Nothing { state, code } => TurnEnd::Nothing { state, code, refund: turn.refund.clone() },
         };
@@ -117,8 +121,16 @@ impl Room {
                     let said = (content, finish, attachment, close.created_at);
                     self.said(state, (&turn, attempt), said, revision, (close.follow, follow), after);
                 }
+                (TurnEnd::Refused { content, refund }, Into::New) => {
+                    let said = (content, Finish::Refused, None, close.created_at);
+                    self.said(state, (&turn, attempt), said, revision, (close.follow, follow), after);
+                    self.refunded(close.user, refund);
+                }
                 // What it was to become part of was deleted meanwhile: nobody gets to see it, and so it counts for nothing.
-                (TurnEnd::Said { .. }, Into::Variant(_) | Into::Continuation(_)) => {
+                (
+                    TurnEnd::Said { .. } | TurnEnd::Refused { .. },
+                    Into::Variant(_) | Into::Continuation(_),
+                ) => {
                     after.events.push(ended(&turn, attempt, (ReplyState::Stopped, None), revision));
                     self.refunded(close.user, close.refund_if_gone);
                 }
@@ -128,6 +140,9 @@ impl Room {
                 }
             },
             Outcome::Amended(message) => {
+                if let TurnEnd::Refused { refund, .. } = close.end {
+                    self.refunded(close.user, refund);
+                }
                 let reply = Some(turn.message);
                 after.events.push(RoomEvent::Updated { message: Arc::from(message), reply });
                 after.events.push(status_of(&turn, attempt, ReplyState::Done));
@@ -186,6 +201,13 @@ impl Room {
         }
     }
 
+    fn refund_of_refused(&self, turn: &OpenTurn) -> Vec<MeterKey> {
+        match self.context.settings.moderation.refused_reply {
+            RefusedReply::Counts => Vec::new(),
+            RefusedReply::Refunds => turn.refund.clone(),
+        }
+    }
+
     fn refunded(&self, user: UserId, refund: Vec<MeterKey>) {
         if !refund.is_empty() {
             let _ = self.context.users.send(user, UserMsg::Refunded(refund));
@@ -234,7 +256,7 @@ impl Room {
         for turn in taken_back {
             stopped += 1;
             let draft = state.replies.drafts.remove(&turn.message);
-            let ended = self.unbegun(draft, (ReplyState::Stopped, None));
+            let ended = self.unbegun(draft.as_ref(), (ReplyState::Stopped, None));
             self.close(myself, state, &turn, ended);
         }
         stopped

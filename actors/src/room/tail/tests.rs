@@ -52,16 +52,16 @@ impl Log {
         latest
     }
 
-    fn committed(&mut self, event: Option<RoomEvent>, skipped: Revision) {
+    fn committed(&mut self, events: &[RoomEvent]) {
         let stood = self.head;
-        self.head += 1 + skipped;
-        self.tail.follow((stood, self.head), event.as_slice(), &self.settings);
+        self.head += 1;
+        self.tail.follow((stood, self.head), events, &self.settings);
     }
 
     fn say(&mut self, text: &str) {
         let message = message(self.head + 1, text);
         self.messages.push(message.clone());
-        self.committed(Some(RoomEvent::Received(Arc::new(message))), 0);
+        self.committed(&[RoomEvent::Received(Arc::new(message))]);
     }
 
     /// One of the latest is edited, or deleted.
@@ -75,7 +75,7 @@ impl Log {
             None => message.changes.deleted_at = Some(jiff::Timestamp::UNIX_EPOCH),
         }
         let changed = RoomEvent::Updated { message: Arc::new(message.clone()), reply: None };
-        self.committed(Some(changed), 0);
+        self.committed(&[changed]);
     }
 
     /// As a turn of a character that came after `since` sees it; it reads what is not held, and hands it in at once or
@@ -89,7 +89,8 @@ impl Log {
                 let expected = self.history(since, last.offset, most);
                 let held: Vec<Message> = history.messages.iter().map(|one| Message::clone(one)).collect();
                 prop_assert!(expected.ends_with(&held));
-                prop_assert_eq!(history.reach != Reach::Part, held.len() == expected.len(), "{:?}", history);
+                // A part may be all of it, by chance.
+                prop_assert!(history.reach == Reach::Part || held.len() == expected.len(), "{history:?}");
                 let all: Vec<Message> = self.history(history.from, last.offset, usize::MAX);
                 prop_assert_eq!(held, all);
             }
@@ -147,7 +148,7 @@ proptest! {
                 Step::Say(length) => log.say(&"x".repeat(length)),
                 Step::Edit(back, length) => log.change(back, Some(&"y".repeat(length))),
                 Step::Delete(back) => log.change(back, None),
-                Step::Other => log.committed(None, 0),
+                Step::Other => log.committed(&[]),
                 Step::Elsewhere(said) => {
                     for _ in 0..said {
                         log.head += 1;
@@ -179,7 +180,7 @@ proptest! {
 
 #[test]
 fn a_message_of_the_tail_costs_less_than_half_a_kilobyte_and_its_text() {
-    assert!(MESSAGE_BYTES < 512, "{MESSAGE_BYTES}");
+    const { assert!(MESSAGE_BYTES < 512) };
     assert!(size_of::<Tail>() <= 72, "a room that makes no prompt holds {} bytes", size_of::<Tail>());
 }
 

@@ -37,7 +37,7 @@ impl Charges for MemoryStore {
 
     fn close(&self, closing: Closing) -> BoxFuture<'_, Result<Vec<MeterKey>, StoreError>> {
         self.read(move |tables| {
-            tables.called.extend(closing.calls);
+            tables.outside_calls.extend(closing.calls);
             let Some(open) = tables.charges.remove(&closing.id) else { return Vec::new() };
             match closing.end {
                 ChargeEnd::Kept => Vec::new(),
@@ -75,8 +75,8 @@ impl super::Tables {
 impl MemoryStore {
     /// Calls that were made outside of rooms, in the order of their ends.
     #[must_use]
-    pub fn called(&self) -> Vec<AiCall> {
-        lock(&self.0).called.clone()
+    pub fn outside_calls(&self) -> Vec<AiCall> {
+        lock(&self.0).outside_calls.clone()
     }
 
     /// Charges whose answers are under way.

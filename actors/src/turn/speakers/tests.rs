@@ -1,5 +1,9 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::domain::{Attachment, AttachmentKind, Content, Place, RoomDetails, RoomId, UserId};
+use crate::moderation::{ModerationSettings, Rules};
+use crate::ports::NoModerator;
 use crate::testsuite::{member, room_character};
 
 fn room_of(mode: ReplyMode, names: &[&str]) -> RoomRecord {
@@ -34,8 +38,13 @@ fn send(room: &RoomRecord, text: &str, reply: ReplyWish) -> Send {
     }
 }
 
+fn moderation(rules: Rules) -> Moderation {
+    let settings = ModerationSettings { rules: Arc::new(rules), ..ModerationSettings::default() };
+    Moderation::new(settings, Arc::new(NoModerator))
+}
+
 fn admitted(room: &RoomRecord, send: &Send) -> Result<Vec<CharacterId>, RefusalCode> {
-    admit(room, &RoomSettings::default(), send, MessageId::new()).map_err(|refusal| refusal.code)
+    admit(room, &moderation(Rules::default()), send, MessageId::new()).map_err(|refusal| refusal.code)
 }
 
 /// Names of who answers `text`.
@@ -189,19 +198,19 @@ fn only_audio_and_media_come_with_a_file_and_they_do() {
     send.kind = MessageKind::Media;
     assert_eq!(admitted(&room, &send), Err(RefusalCode::BadRequest));
     let place = Place::Url("https://example.com/cat.webp".into());
-    send.attachment = Some(std::sync::Arc::new(Attachment::new(place, AttachmentKind::Image)));
+    send.attachment = Some(Arc::new(Attachment::new(place, AttachmentKind::Image)));
     assert!(admitted(&room, &send).is_ok());
     send.kind = MessageKind::Text;
     assert_eq!(admitted(&room, &send), Err(RefusalCode::BadRequest));
 }
 
 #[test]
-fn refused_patterns_are_found_in_any_case() {
+fn what_the_rules_name_is_refused_in_any_case() {
     let room = room();
-    let settings = RoomSettings { refused_patterns: vec!["forbidden".into()], ..RoomSettings::default() };
+    let moderation = moderation(Rules::new([("house", "forbidden")]).unwrap());
     let send = send(&room, "this is FORBIDDEN here", ReplyWish::Auto);
     assert_eq!(
-        admit(&room, &settings, &send, MessageId::new()).unwrap_err().code,
+        admit(&room, &moderation, &send, MessageId::new()).unwrap_err().code,
         RefusalCode::ContentRefused
     );
 }

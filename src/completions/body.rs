@@ -1,0 +1,429 @@
+//! What a client asks for: OpenAI's request, checked, and what of it means something here.
+
+use std::collections::BTreeMap;
+
+use greenroom_actors::completion::{Line, Speaker};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::error::{ApiError, ApiResult, FieldError};
+
+/// Bytes of a request's body.
+pub(super) const BODY_MAX_BYTES: usize = 1024 * 1024;
+const MESSAGES_MAX: usize = 1_000;
+/// Characters (Unicode) of one message.
+const MESSAGE_MAX_CHARS: usize = 32_000;
+/// Characters of all messages together.
+const MESSAGES_MAX_CHARS: usize = 200_000;
+const STOPS_MAX: usize = 4;
+const STOP_MAX_CHARS: usize = 256;
+const METADATA_MAX: usize = 16;
+const METADATA_KEY_MAX_CHARS: usize = 64;
+const METADATA_VALUE_MAX_CHARS: usize = 512;
+
+/// A chat completion that is wanted. Fields of OpenAI that are not named here change nothing: `top_p`, the penalties, `seed`,
+/// `user` and others are the character's own affair.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct ChatRequest {
+    /// `character/<slug>`
+    #[schema(example = "character/hanne-brekke")]
+    model: String,
+    /// The whole history, oldest first. What `system` and `developer` messages say is told to the character with a user's
+    /// weight.
+    #[schema(min_items = 1, max_items = 1000)]
+    messages: Vec<ChatMessage>,
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
+    /// At most so many tokens of text; the character has a bound of its own. The older name of `max_completion_tokens`.
+    #[schema(minimum = 1)]
+    max_tokens: Option<u32>,
+    #[schema(minimum = 1)]
+    max_completion_tokens: Option<u32>,
+    /// Without it the character's own.
+    #[schema(minimum = 0, maximum = 2)]
+    temperature: Option<f32>,
+    /// The text ends before any of these: one, or up to four.
+    stop: Option<Stop>,
+    /// 1 and nothing else.
+    #[schema(minimum = 1, maximum = 1)]
+    n: Option<u32>,
+    /// `conversation_id`: the last user message is said in that conversation, and its reply answered. `client_id`: the same
+    /// message twice is one message there.
+    metadata: Option<BTreeMap<String, String>>,
+    /// Not offered.
+    #[schema(value_type = Option<Vec<Object>>)]
+    tools: Option<Value>,
+    /// Not offered.
+    #[schema(value_type = Option<Vec<Object>>)]
+    functions: Option<Value>,
+    /// `text` and nothing else.
+    response_format: Option<Format>,
+    /// `text` and nothing else.
+    modalities: Option<Vec<String>>,
+    /// Not offered.
+    logprobs: Option<bool>,
+    /// Not offered.
+    #[schema(value_type = Option<Object>)]
+    audio: Option<Value>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct ChatMessage {
+    /// `system`, `developer`, `user` or `assistant`.
+    role: String,
+    content: Option<Content>,
+    #[schema(value_type = Option<Vec<Object>>)]
+    tool_calls: Option<Value>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "takes a text or a list of parts")]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+struct Part {
+    /// `text`
+    #[serde(rename = "type")]
+    kind: String,
+    text: Option<String>,
+    refusal: Option<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct StreamOptions {
+    /// One more chunk before the end, with the tokens.
+    include_usage: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "takes a text or a list of texts")]
+enum Stop {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+struct Format {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// How the answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    Whole,
+    Stream(StreamUsage),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StreamUsage {
+    Left,
+    Included,
+}
+
+/// A request that makes sense.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub model: String,
+    pub lines: Vec<Line>,
+    /// What the client's system messages say.
+    pub program: Option<String>,
+    pub max_tokens: Option<u32>,
+    pub temperature: Option<f32>,
+    pub stop: Vec<String>,
+    pub delivery: Delivery,
+    pub conversation: Option<String>,
+    pub client_id: Option<String>,
+}
+
+impl Wanted {
+    /// Reads a body; an error names the field by its path.
+    pub fn read(body: Value) -> ApiResult<Self> {
+        let request: ChatRequest = serde_path_to_error::deserialize(body).map_err(|error| {
+            let (path, cause) = (error.path().to_string(), error.inner().to_string());
+            let missing = cause.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+            match (missing, &*path) {
+                (Some((name, _)), ".") => FieldError::new(name.to_owned(), "is missing"),
+                (Some((name, _)), path) => FieldError::new(format!("{path}.{name}"), "is missing"),
+                (None, ".") => FieldError::new("body", cause),
+                (None, path) => FieldError::new(path.to_owned(), cause),
+            }
+        })?;
+        request.checked()
+    }
+
+    /// What was said last by the one who asks.
+    pub fn last_said(&self) -> Option<&str> {
+        let said = self.lines.iter().rev().find(|line| line.by == Speaker::Person);
+        said.map(|line| line.text.as_str())
+    }
+}
+
+fn wrong(field: impl Into<std::borrow::Cow<'static, str>>, message: impl Into<String>) -> ApiError {
+    FieldError::new(field, message.into()).into()
+}
+
+impl ChatRequest {
+    fn checked(self) -> ApiResult<Wanted> {
+        self.refuse_what_is_not_offered()?;
+        let (lines, program) = read_messages(self.messages)?;
+        if self.temperature.is_some_and(|it| !(0.0..=2.0).contains(&it)) {
+            return Err(wrong("temperature", "takes 0 to 2"));
+        }
+        let max_tokens = match (self.max_completion_tokens, self.max_tokens) {
+            (Some(0), _) => return Err(wrong("max_completion_tokens", "takes 1 or more")),
+            (None, Some(0)) => return Err(wrong("max_tokens", "takes 1 or more")),
+            (newer, older) => newer.or(older),
+        };
+        let delivery = match (self.stream.unwrap_or_default(), self.stream_options) {
+            (false, Some(_)) => return Err(wrong("stream_options", "goes together with stream alone")),
+            (false, None) => Delivery::Whole,
+            (true, options) => {
+                let included = options.and_then(|options| options.include_usage).unwrap_or_default();
+                Delivery::Stream(if included { StreamUsage::Included } else { StreamUsage::Left })
+            }
+        };
+        let mut metadata = read_metadata(self.metadata.unwrap_or_default())?;
+        Ok(Wanted {
+            model: self.model,
+            lines,
+            program,
+            max_tokens,
+            temperature: self.temperature,
+            stop: read_stop(self.stop)?,
+            delivery,
+            conversation: metadata.remove("conversation_id"),
+            client_id: metadata.remove("client_id"),
+        })
+    }
+
+    /// What a client relies on must not be left out in silence.
+    fn refuse_what_is_not_offered(&self) -> ApiResult<()> {
+        let given = |value: &Option<Value>| match value {
+            Some(Value::Array(items)) => !items.is_empty(),
+            Some(value) => !value.is_null(),
+            None => false,
+        };
+        let other = |kind: &str| kind != "text";
+        let refused = [
+            ("tools", given(&self.tools), "is not offered: characters have no tools"),
+            ("functions", given(&self.functions), "is not offered: characters have no functions"),
+            ("audio", given(&self.audio), "is not offered: answers are text"),
+            ("logprobs", self.logprobs == Some(true), "is not offered"),
+            ("n", self.n.is_some_and(|n| n != 1), "takes 1: there is one answer"),
+            (
+                "response_format",
+                self.response_format.as_ref().is_some_and(|format| other(&format.kind)),
+                "takes text: characters speak, they fill in no schema",
+            ),
+            (
+                "modalities",
+                self.modalities.iter().flatten().any(|kind| other(kind)),
+                "takes text: answers are text",
+            ),
+        ];
+        match refused.into_iter().find(|(_, given, _)| *given) {
+            Some((field, _, message)) => Err(wrong(field, message)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The lines that were said, and what system messages add.
+fn read_messages(messages: Vec<ChatMessage>) -> ApiResult<(Vec<Line>, Option<String>)> {
+    if messages.len() > MESSAGES_MAX {
+        return Err(wrong("messages", format!("takes at most {MESSAGES_MAX} messages")));
+    }
+    let (mut lines, mut program, mut chars) = (Vec::new(), Vec::new(), 0);
+    for (at, message) in messages.into_iter().enumerate() {
+        let field = |name: &str| format!("messages[{at}].{name}");
+        if message.tool_calls.is_some_and(|calls| !calls.is_null()) {
+            return Err(wrong(field("tool_calls"), "is not offered: characters have no tools"));
+        }
+        let text = message.content.map(|content| text_of(content, at)).transpose()?.unwrap_or_default();
+        let length = text.chars().count();
+        chars += length;
+        if length > MESSAGE_MAX_CHARS {
+            return Err(wrong(field("content"), format!("is longer than {MESSAGE_MAX_CHARS} characters")));
+        }
+        if chars > MESSAGES_MAX_CHARS {
+            let message = format!("are longer than {MESSAGES_MAX_CHARS} characters together");
+            return Err(wrong("messages", message));
+        }
+        let by = match message.role.as_str() {
+            "system" | "developer" => None,
+            "user" => Some(Speaker::Person),
+            "assistant" => Some(Speaker::Character),
+            "tool" | "function" => {
+                return Err(wrong(field("role"), "is not offered: characters have no tools"));
+            }
+            _ => return Err(wrong(field("role"), "takes system, developer, user or assistant")),
+        };
+        match by {
+            _ if text.trim().is_empty() => {}
+            Some(by) => lines.push(Line { by, text }),
+            None => program.push(text),
+        }
+    }
+    if !lines.iter().any(|line| line.by == Speaker::Person) {
+        return Err(wrong("messages", "takes at least one message of the user that says something"));
+    }
+    let program = (!program.is_empty()).then(|| program.join("\n\n"));
+    Ok((lines, program))
+}
+
+fn text_of(content: Content, at: usize) -> ApiResult<String> {
+    let parts = match content {
+        Content::Text(text) => return Ok(text),
+        Content::Parts(parts) => parts,
+    };
+    let mut text = String::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        let field = |name: &str| format!("messages[{at}].content[{index}].{name}");
+        let more = match part.kind.as_str() {
+            "text" => part.text.ok_or_else(|| wrong(field("text"), "is missing"))?,
+            "refusal" => part.refusal.unwrap_or_default(),
+            "image_url" | "input_audio" | "file" => {
+                return Err(wrong(field("type"), "takes text: characters do not see pictures or files here"));
+            }
+            _ => return Err(wrong(field("type"), "takes text")),
+        };
+        if !text.is_empty() && !more.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&more);
+    }
+    Ok(text)
+}
+
+fn read_stop(stop: Option<Stop>) -> ApiResult<Vec<String>> {
+    let stop = match stop {
+        None => Vec::new(),
+        Some(Stop::One(one)) => vec![one],
+        Some(Stop::Many(many)) => many,
+    };
+    if stop.len() > STOPS_MAX {
+        return Err(wrong("stop", format!("takes at most {STOPS_MAX} sequences")));
+    }
+    if stop.iter().any(|one| one.is_empty() || one.chars().count() > STOP_MAX_CHARS) {
+        return Err(wrong("stop", format!("takes sequences of 1 to {STOP_MAX_CHARS} characters")));
+    }
+    Ok(stop)
+}
+
+fn read_metadata(metadata: BTreeMap<String, String>) -> ApiResult<BTreeMap<String, String>> {
+    let long = |(key, value): (&String, &String)| {
+        key.chars().count() > METADATA_KEY_MAX_CHARS || value.chars().count() > METADATA_VALUE_MAX_CHARS
+    };
+    if metadata.len() > METADATA_MAX || metadata.iter().any(long) {
+        return Err(wrong(
+            "metadata",
+            format!(
+                "takes at most {METADATA_MAX} pairs, keys of {METADATA_KEY_MAX_CHARS} characters and values of \
+                 {METADATA_VALUE_MAX_CHARS}"
+            ),
+        ));
+    }
+    Ok(metadata)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(change: Value) -> Result<Wanted, String> {
+        let mut body =
+            json!({ "model": "character/mira", "messages": [{"role": "user", "content": "Hello"}] });
+        for (name, value) in change.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        Wanted::read(body).map_err(|error| error.details[0].field.to_string())
+    }
+
+    #[test]
+    fn messages_are_told_apart_by_who_speaks() {
+        let wanted = read(json!({ "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "One"}, {"type": "text", "text": "two"}]},
+            {"role": "assistant", "content": "Three"},
+            {"role": "assistant", "content": null},
+            {"role": "developer", "content": "Be kind."},
+            {"role": "user", "content": "Four", "name": "mira"},
+        ]}))
+        .unwrap();
+        let said: Vec<_> = wanted.lines.iter().map(|line| (line.by, line.text.as_str())).collect();
+        let (person, character) = (Speaker::Person, Speaker::Character);
+        assert_eq!(said, [(person, "One\ntwo"), (character, "Three"), (person, "Four")]);
+        assert_eq!(wanted.program.as_deref(), Some("Be brief.\n\nBe kind."));
+        assert_eq!((wanted.last_said(), wanted.delivery), (Some("Four"), Delivery::Whole));
+    }
+
+    #[test]
+    fn what_a_client_relies_on_and_is_not_there_is_refused_by_name() {
+        for (change, field) in [
+            (json!({"tools": [{"type": "function"}]}), "tools"),
+            (json!({"functions": [{}]}), "functions"),
+            (json!({"n": 2}), "n"),
+            (json!({"logprobs": true}), "logprobs"),
+            (json!({"response_format": {"type": "json_object"}}), "response_format"),
+            (json!({"modalities": ["text", "audio"]}), "modalities"),
+            (json!({"temperature": 2.1}), "temperature"),
+            (json!({"temperature": "hot"}), "temperature"),
+            (json!({"max_tokens": 0}), "max_tokens"),
+            (json!({"max_completion_tokens": 0}), "max_completion_tokens"),
+            (json!({"stop": ["a", "b", "c", "d", "e"]}), "stop"),
+            (json!({"stop": ""}), "stop"),
+            (json!({"stop": 7}), "stop"),
+            (json!({"stream_options": {"include_usage": true}}), "stream_options"),
+            (json!({"metadata": {"a": 1}}), "metadata.a"),
+            (json!({"metadata": {"a": "x".repeat(513)}}), "metadata"),
+            (json!({"messages": []}), "messages"),
+            (json!({"messages": "Hello"}), "messages"),
+            (json!({"messages": [{"content": "Hello"}]}), "messages[0].role"),
+            (json!({"messages": [{"role": "system", "content": "Hello"}]}), "messages"),
+            (json!({"messages": [{"role": "user", "content": "  "}]}), "messages"),
+            (json!({"messages": [{"role": "bot", "content": "Hello"}]}), "messages[0].role"),
+            (json!({"messages": [{"role": "tool", "content": "Hello"}]}), "messages[0].role"),
+            (json!({"messages": [{"role": "user", "content": 7}]}), "messages[0].content"),
+            (
+                json!({"messages": [{"role": "user", "content": [{"type": "text"}]}]}),
+                "messages[0].content[0].text",
+            ),
+            (
+                json!({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}),
+                "messages[0].content[0].type",
+            ),
+            (json!({"messages": [{"role": "user", "content": "x".repeat(32_001)}]}), "messages[0].content"),
+            (
+                json!({"messages": vec![json!({"role": "user", "content": "x".repeat(30_000)}); 7]}),
+                "messages",
+            ),
+            (json!({"messages": vec![json!({"role": "user", "content": "x"}); 1_001]}), "messages"),
+        ] {
+            assert_eq!(read(change.clone()).unwrap_err(), field, "{:.80}", change.to_string());
+        }
+        assert_eq!(Wanted::read(json!({"messages": []})).unwrap_err().details[0].field, "model");
+        assert_eq!(Wanted::read(json!([])).unwrap_err().details[0].field, "body");
+    }
+
+    #[test]
+    fn what_changes_nothing_is_taken() {
+        let wanted = read(json!({
+            "tools": [], "tool_choice": "none", "n": 1, "top_p": 0.5, "presence_penalty": 1, "user": "u-1",
+            "seed": 7, "response_format": {"type": "text"}, "modalities": ["text"], "logprobs": false,
+            "stream": true, "stream_options": {"include_usage": true}, "stop": "END", "max_tokens": 5,
+            "max_completion_tokens": 7, "metadata": {"conversation_id": "c", "client_id": "i", "other": "o"},
+            "something_new": {"a": 1},
+        }))
+        .unwrap();
+        assert_eq!(wanted.delivery, Delivery::Stream(StreamUsage::Included));
+        assert_eq!((wanted.stop, wanted.max_tokens), (vec!["END".to_owned()], Some(7)));
+        assert_eq!((wanted.conversation.as_deref(), wanted.client_id.as_deref()), (Some("c"), Some("i")));
+    }
+}
