@@ -130,8 +130,9 @@ mod tests {
     #[test]
     fn a_long_text_is_spoken_in_sentences() {
         assert_eq!(parts("Short.", 20), ["Short."]);
-        let text = "One two three. Four five six! Seven eight nine ten";
-        assert_eq!(parts(text, 20), ["One two three.", "Four five six!", "Seven eight nine", "ten"]);
+        let text = "One two three. Four five six! Seven eight nine eleven";
+        assert_eq!(parts(text, 20), ["One two three.", "Four five six!", "Seven eight nine", "eleven"]);
+        assert_eq!(parts("Seven eight nine ten", 20), ["Seven eight nine ten"], "as long as can be");
         assert_eq!(parts("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(parts("äöü äöü äöü", 5), ["äöü", "äöü", "äöü"]);
         assert_eq!(parts("   ", 5), Vec::<&str>::new());
