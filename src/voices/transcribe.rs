@@ -103,7 +103,7 @@ impl Inner {
         let calls = Calls::default();
         let heard = self.audio.transcribe(AudioFile { bytes, name, seconds }, &calls).await;
         self.account(&payload, &calls).await;
-        let text: String = heard.map_err(failed)?.chars().filter(|c| *c != '\0').collect();
+        let text: String = heard.map_err(|error| failed(&error))?.chars().filter(|c| *c != '\0').collect();
         let text: String = text.trim().chars().take(self.content_max_chars).collect();
         // Nothing was said.
         let Ok(content) = Content::parse(&text, self.content_max_chars) else { return Ok(()) };
@@ -177,7 +177,7 @@ impl Inner {
     }
 }
 
-fn failed(error: GenerateError) -> JobError {
+fn failed(error: &GenerateError) -> JobError {
     match (error.kind, error.retry_after) {
         (GenerateErrorKind::Refused, _) => JobError::Never(error.to_string()),
         (_, Some(wait)) => JobError::NotBefore(wait, error.to_string()),

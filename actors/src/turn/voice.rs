@@ -54,7 +54,7 @@ pub(super) async fn carried(
         None => (Finish::Stopped, None),
         Some(made) => (finish, made),
     };
-    ended.with(finish, made, calls)
+    ended.with(finish, made, &calls)
 }
 
 async fn make(
@@ -110,7 +110,7 @@ fn becomes(into: Into, own: MessageId) -> MessageId {
 }
 
 impl Ended {
-    fn with(mut self, finish: Finish, made: Option<Arc<Attachment>>, calls: Calls) -> Self {
+    fn with(mut self, finish: Finish, made: Option<Arc<Attachment>>, calls: &Calls) -> Self {
         if let Ending::Said { finish: stands, attachment, .. } = &mut self.outcome {
             (*stands, *attachment) = (finish, made);
         }
