@@ -3,6 +3,7 @@
 mod settings;
 mod seeding;
 mod tasks;
+mod web;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -11,12 +12,11 @@ use std::thread::JoinHandle as Thread;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{HttpServer, web};
 use anyhow::Context;
 use greenroom_actors::domain::NodeId;
 use greenroom_actors::engine::{Engine, Ports};
 use greenroom_actors::ports::SystemClock;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
@@ -49,6 +49,8 @@ use crate::{
     memory, outbound, realtime,
 };
 use greenroom_actors::session::CloseCode;
+
+use self::web::{Serving, Shared};
 
 pub use seeding::{seed, unseed};
 
@@ -287,65 +289,32 @@ impl App {
 
         let counts_tokens = providers.counts_tokens();
 
-        // HTTP has threads of its own; what all workers share goes in by clone.
-        let options = config.socket_options();
-        let app = {
-            let (hub, engine, jobs) = (hub.clone(), engine.clone(), jobs.clone());
-            let characters = characters.clone();
-            let conversations = conversations.clone();
-            move || {
-                http::app(&site)
-                    .app_data(web::Data::new(hub.clone()))
-                    .app_data(web::Data::new(engine.clone()))
-                    .app_data(web::Data::new(accounts.clone()))
-                    .app_data(web::Data::new(audit.clone()))
-                    .app_data(web::Data::new(ledger.clone()))
-                    .app_data(web::Data::new(characters.clone()))
-                    .app_data(web::Data::new(gates.clone()))
-                    .app_data(web::Data::new(caches.clone()))
-                    .app_data(web::Data::new(conversations.clone()))
-                    .app_data(web::Data::new(completions.clone()))
-                    .app_data(web::Data::new(providers.clone()))
-                    .app_data(web::Data::new(usage.clone()))
-                    .app_data(web::Data::new(estimates.clone()))
-                    .app_data(web::Data::new(desk.clone()))
-                    .app_data(web::Data::new(control.clone()))
-                    .app_data(web::Data::new(dead_replies.clone()))
-                    .app_data(web::Data::new(jobs.clone()))
-                    .app_data(web::Data::new(media.clone()))
-                    .app_data(web::Data::new(memories.clone()))
-                    .app_data(web::Data::new(outbox.clone()))
-                    .app_data(web::Data::new(people.clone()))
-                    .app_data(web::Data::new(privacy.clone()))
-            }
-        };
+        let shared = Shared::default()
+            .with(&hub)
+            .with(&engine)
+            .with(&accounts)
+            .with(&audit)
+            .with(&ledger)
+            .with(&characters)
+            .with(&gates)
+            .with(&caches)
+            .with(&conversations)
+            .with(&completions)
+            .with(&providers)
+            .with(&usage)
+            .with(&estimates)
+            .with(&desk)
+            .with(&control)
+            .with(&dead_replies)
+            .with(&jobs)
+            .with(&media)
+            .with(&memories)
+            .with(&outbox)
+            .with(&people)
+            .with(&privacy);
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
-        let address = listener.local_addr()?;
-        let server = config.server.clone();
-        let (started, handle) = oneshot::channel();
-        let http_thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {
-            let result = actix_web::rt::System::new().block_on(async move {
-                let server = HttpServer::new(app)
-                    .workers(server.worker_threads())
-                    .max_connections(server.connections_max)
-                    .keep_alive(server.keep_alive())
-                    .client_request_timeout(server.request_timeout())
-                    .shutdown_timeout(1)
-                    // Who closes while an answer is made for it is gone: that ends the work, upstream too.
-                    .h1_allow_half_closed(false)
-                    .disable_signals()
-                    .on_connect(realtime::on_connect(options))
-                    .listen(listener)?
-                    .run();
-                // Whoever waits for it is gone only if the start was given up.
-                drop(started.send(server.handle()));
-                server.await
-            });
-            if let Err(error) = result {
-                tracing::error!(%error, "the HTTP server ended");
-            }
-        })?;
-        let http = handle.await.context("the HTTP server did not start")?;
+        let Serving { address, handle: http, thread: http_thread } =
+            web::serve(&config, listener, site, shared).await?;
         if counts_tokens {
             Tokens::load_aside();
         }

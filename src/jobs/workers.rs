@@ -216,8 +216,8 @@ mod tests {
     #[test]
     fn no_queue_gets_all_workers_and_a_lone_worker_serves_all() {
         let emails = |running| move |queue| if queue == QueueName::Emails { running } else { 0 };
-        let all = vec!["media-processing", "analytics", "emails", "maintenance"];
-        let others = vec!["media-processing", "analytics", "maintenance"];
+        let all = vec!["ai-responses", "media-processing", "analytics", "emails", "maintenance"];
+        let others = vec!["ai-responses", "media-processing", "analytics", "maintenance"];
         assert_eq!(open_to(8, 8, emails(0)), (6, all.clone()));
         assert_eq!(open_to(8, 4, emails(4)), (2, all.clone()));
         assert_eq!(open_to(8, 2, emails(6)), (2, others.clone()));

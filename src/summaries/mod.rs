@@ -144,10 +144,12 @@ impl Summarizer {
 
     /// Makes one, if it is still wanted.
     pub async fn make(&self, wish: &SummaryWish) -> Result<(), JobError> {
-        let Some(record) = self.archive.character(wish.character).await.map_err(away)? else { return Ok(()) };
+        let Some(record) = self.archive.character(wish.character).await.map_err(|error| away(&error))? else {
+            return Ok(());
+        };
         let kept = {
             let mut client = self.client().await?;
-            store::kept(&mut client, wish, store::MESSAGES_MAX).await.map_err(again)?
+            store::kept(&mut client, wish, store::MESSAGES_MAX).await.map_err(|error| again(&error))?
         };
         let Some(kept) = kept.filter(|kept| !kept.lines.is_empty()) else { return Ok(()) };
         let record = Arc::new(record);
@@ -161,7 +163,10 @@ impl Summarizer {
             back_end: &back_end,
         };
         let mut client = self.client().await?;
-        match store::keep(&mut client, (wish.room, wish.character), &new).await.map_err(again)? {
+        match store::keep(&mut client, (wish.room, wish.character), &new)
+            .await
+            .map_err(|error| again(&error))?
+        {
             store::Stood::Kept => {
                 // What it does not tell any more by then may be wished for at once.
                 self.wishes.asked.invalidate(&(wish.room, wish.character));
@@ -248,10 +253,10 @@ impl Handler for Summarizer {
     }
 }
 
-fn away(error: StoreError) -> JobError {
+fn away(error: &StoreError) -> JobError {
     JobError::Again(error.to_string())
 }
 
-fn again(error: deadpool_postgres::PoolError) -> JobError {
+fn again(error: &deadpool_postgres::PoolError) -> JobError {
     JobError::Again(error.to_string())
 }

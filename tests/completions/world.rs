@@ -59,8 +59,9 @@ impl World {
     /// A request that says `text`, changed by `change`.
     pub fn body(&self, text: &str, change: Value) -> Value {
         let mut body = json!({"model": self.model, "messages": [{"role": "user", "content": text}]});
-        for (name, value) in change.as_object().unwrap() {
-            body[name] = value.clone();
+        let Value::Object(change) = change else { panic!("{change}") };
+        for (name, value) in change {
+            body[name] = value;
         }
         body
     }

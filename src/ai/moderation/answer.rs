@@ -32,7 +32,7 @@ impl Scores {
             (Some(told), ..) => put(told, scores, |score| score.as_f64()),
             // It says whether, not how much.
             (None, Some(told), _) => {
-                put(told, scores, |flag| flag.as_bool().map(|flag| f64::from(u8::from(flag))))
+                put(told, scores, |flag| flag.as_bool().map(|flag| f64::from(u8::from(flag))));
             }
             (None, None, Some(flagged)) => scores.push(("flagged".to_owned(), f64::from(u8::from(flagged)))),
             (None, None, None) => return None,

@@ -38,14 +38,11 @@ impl Ledger {
     /// Never waits.
     pub fn note(&self, account: Account, call: AiCall) {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        let lost = match notes.as_ref().map(|notes| notes.try_send((account, call))) {
-            Some(Ok(())) => None,
-            Some(Err(mpsc::error::TrySendError::Full(noted) | mpsc::error::TrySendError::Closed(noted))) => {
-                Some(noted)
-            }
-            None => return,
-        };
-        if let Some((_, call)) = lost {
+        let Some(notes) = notes.as_ref() else { return };
+        if let Err(
+            mpsc::error::TrySendError::Full((_, call)) | mpsc::error::TrySendError::Closed((_, call)),
+        ) = notes.try_send((account, call))
+        {
             tracing::error!(
                 call = %call.id,
                 model = &*call.back_end.model,

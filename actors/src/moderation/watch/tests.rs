@@ -11,7 +11,10 @@ use crate::ports::{Moderator, NoModerator};
 
 /// Answers when the test does.
 #[derive(Clone, Default)]
-struct Asked(Arc<Mutex<Vec<(String, oneshot::Sender<Verdict>)>>>);
+struct Asked(Arc<Mutex<Vec<Question>>>);
+
+/// A text, and where its judgement goes.
+type Question = (String, oneshot::Sender<Verdict>);
 
 impl Moderator for Asked {
     fn judges(&self, side: Side) -> bool {
