@@ -68,6 +68,7 @@ impl World {
                 user: sender,
                 priority: Priority(3),
                 into: Into::New,
+                kind: MessageKind::Text,
                 depth: 0,
                 fence: 0,
                 refund: vec![meter],

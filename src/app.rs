@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{
-    AiUsage, Answers, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
+    AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
 };
 use crate::audit::Audit;
 use crate::billing::{Ledger, ledger};
@@ -33,6 +33,7 @@ use crate::control::{Control, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
 use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
+use crate::media::{Links, Media, Objects};
 use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
 use crate::postgres::Database;
@@ -42,9 +43,10 @@ use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
 use crate::summaries::{Summarizer, Wishes};
+use crate::voices::{Shows, Voice};
 use crate::{
-    accounts, ai, audit, billing, cache, characters, completions, control, conversations, http, jobs, memory,
-    outbound, realtime,
+    accounts, ai, audit, billing, cache, characters, completions, control, conversations, http, jobs, media,
+    memory, outbound, realtime,
 };
 use greenroom_actors::session::CloseCode;
 
@@ -67,8 +69,15 @@ const API: &[Routes] = &[
     outbound::routes,
 ];
 /// What is mounted at `/`.
-const ROOT: &[Routes] =
-    &[ai::pages, cache::routes, completions::routes, conversations::pages, jobs::pages, realtime::routes];
+const ROOT: &[Routes] = &[
+    ai::pages,
+    cache::routes,
+    completions::routes,
+    conversations::pages,
+    jobs::pages,
+    media::routes,
+    realtime::routes,
+];
 
 /// How old a copy of what a character remembers may be where other nodes may write to the same database.
 const MEMORIES_FRESH_SHARED: Duration = Duration::from_secs(2);
@@ -146,6 +155,11 @@ impl App {
             .waited_for(settings.pool.first_token_timeout);
         let desk = ProviderDesk::new(providers.clone(), pool.clone());
         desk.load().await.context("what is switched at providers cannot be read")?;
+        Links::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets, config.media.url_lifetime())
+            .install();
+        let media = Media::new(Objects::local(&media::folder(&config.data_dir))?, pool.clone());
+        let gates = Gates::new(accounts.clone(), config.clone());
+        let audio = Audio::new(providers.clone(), config.speech.clone());
         let wishes = Wishes::new(pool.clone());
         let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
         let archive = Arc::new(PostgresArchive::new(pool.clone(), plans.clone(), node, others));
@@ -163,6 +177,8 @@ impl App {
             moderator: Arc::new(moderation.clone()),
             fanout: Arc::new(taps.clone()),
             clock: Arc::new(SystemClock),
+            speech: Arc::new(Voice::new(audio.clone(), config.speech.clone(), media.clone())),
+            gallery: Arc::new(Shows::new(pool.clone(), gates.clone())),
             summaries: Arc::new(wishes.clone()),
         };
         let summarizer = Summarizer {
@@ -172,6 +188,11 @@ impl App {
             tokens: ports.tokens.clone(),
             max_tokens: settings.turn.prompt.summary_max_tokens,
         };
+        let mut settings = settings;
+        if !(config.speech.transcribe && audio.listens()) {
+            // Nobody listens: no reply waits for it.
+            settings.turn.transcript_wait = Duration::ZERO;
+        }
         let engine = Engine::start(settings, ports).await.context("the engine cannot start")?;
 
         // The features around it.
@@ -204,7 +225,6 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
-        let gates = Gates::new(accounts.clone(), config.clone());
         accounts.on_changed(tasks::account_changed(&engine, &hub, &gates, &conversations));
         let further = [gates.cache(), conversations.cache(), answers.cache()];
         let caches = characters.caches().into_iter().chain(further);
@@ -223,6 +243,10 @@ impl App {
         handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
+        handlers.extend(media.handlers());
+        if config.speech.transcribe {
+            handlers.extend(tasks::listener(&config, &audio, &media, &engine, &pool)?.handlers());
+        }
         handlers.extend(outbound.handlers(pool.clone()));
         handlers.extend(summarizer.handlers());
         let outbox = Outbox::new(outbound, pool.clone());
@@ -239,6 +263,7 @@ impl App {
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
+        jobs.repeat(media::SWEEP);
         jobs.repeat(ledger::SWEEP);
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
@@ -282,6 +307,7 @@ impl App {
             .with(&control)
             .with(&dead_replies)
             .with(&jobs)
+            .with(&media)
             .with(&memories)
             .with(&outbox)
             .with(&people)

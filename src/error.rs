@@ -243,7 +243,9 @@ pub fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::ContentInvalid
         | RefusalCode::ContentRefused => StatusCode::BAD_REQUEST,
         RefusalCode::Unauthenticated => StatusCode::UNAUTHORIZED,
-        RefusalCode::QuotaExceeded | RefusalCode::OutOfCredits => StatusCode::PAYMENT_REQUIRED,
+        RefusalCode::QuotaExceeded | RefusalCode::OutOfCredits | RefusalCode::PremiumRequired => {
+            StatusCode::PAYMENT_REQUIRED
+        }
         RefusalCode::Forbidden => StatusCode::FORBIDDEN,
         RefusalCode::NotFound => StatusCode::NOT_FOUND,
         RefusalCode::Conflict => StatusCode::CONFLICT,
@@ -252,6 +254,7 @@ pub fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::DependencyDown
         | RefusalCode::OutcomeUnknown
         | RefusalCode::Draining
+        | RefusalCode::ReplyTypeUnavailable
         | RefusalCode::FeatureUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         RefusalCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -4,6 +4,7 @@
 mod ids;
 mod ai;
 mod text;
+mod attachment;
 mod message;
 mod room;
 mod lorebook;
@@ -12,14 +13,17 @@ mod character;
 mod plan;
 
 pub use ai::{AiCall, BackEnd, CallOutcome, Counted, Price, Purpose, Trouble};
+pub use attachment::{Attachment, AttachmentKind, GalleryItem, ItemRank, Place, kind_of};
 pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice, ResponseCache};
 pub use ids::{CharacterId, MemoryId, MessageId, NodeId, RoomId, SessionId, UserId};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 pub use memory::{FACT_MAX_CHARS, Fact, FactError, Memory};
 pub use message::{
-    Attachment, AttachmentKind, Changes, Emoji, EmojiError, FailureCode, Finish, Into, Message, MessageKind,
-    Reaction, Reply, ReplyState, Revision, Sender, TokenUsage,
+    Changes, Emoji, EmojiError, FailureCode, Finish, Into, Message, MessageKind, Reaction, Reply, ReplyState,
+    Revision, Sender, TokenUsage,
 };
-pub use plan::{Meter, MeterKey, PerCharacter, Plan, Plans, Priority, Scope, Usage, UsageLine, Window};
+pub use plan::{
+    AudioReplies, Meter, MeterKey, PerCharacter, Plan, Plans, Priority, Scope, Usage, UsageLine, Window,
+};
 pub use room::{ReplyMode, RoomCharacter, RoomDetails, RoomMember, Visibility};
 pub use text::{CONTENT_MAX_CHARS, ClientId, ClientIdError, Content, ContentError, utf16_len};

@@ -14,15 +14,15 @@ use crate::completion::{self, Completing, Completion};
 use crate::copies::Copies;
 pub use crate::copies::CopyNumbers;
 use crate::directory::{Directory, NotTaken};
-use crate::domain::{CharacterId, Message, MessageId, Revision, RoomId, Usage, UserId};
+use crate::domain::{CharacterId, Message, MessageId, MessageKind, Revision, RoomId, Usage, UserId};
 use crate::drafts::Drafts;
 use crate::journal::Journal;
 use crate::moderation::Moderation;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
-    Archive, Charges, Clock, DraftStore, Fanout, Generator, JournalStore, Moderator, StoreError, Summaries,
-    TakeUp, TakenUp, TokenCounter,
+    Archive, Charges, Clock, DraftStore, Fanout, Gallery, Generator, JournalStore, Moderator, Speech,
+    StoreError, Summaries, TakeUp, TakenUp, TokenCounter,
 };
 use crate::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
@@ -50,6 +50,8 @@ pub struct Ports {
     pub moderator: Arc<dyn Moderator>,
     pub fanout: Arc<dyn Fanout>,
     pub clock: Arc<dyn Clock>,
+    pub speech: Arc<dyn Speech>,
+    pub gallery: Arc<dyn Gallery>,
     pub summaries: Arc<dyn Summaries>,
 }
 
@@ -271,16 +273,16 @@ impl Engine {
         self.context.personas.send_if_live(character, PersonaMsg::Changed);
     }
 
-    /// A character has this name now: live conversations know it by that.
-    pub fn character_named(&self, character: CharacterId, name: &str) {
+    /// A character has this name and usually answers so: live conversations know it by that.
+    pub fn character_named(&self, character: CharacterId, name: &str, reply_kind: MessageKind) {
         let name: Arc<str> = name.into();
-        self.context.rooms.tell_all(|| RoomMsg::Cast { character, name: Some(name.clone()) });
+        self.context.rooms.tell_all(|| RoomMsg::Cast { character, now: Some((name.clone(), reply_kind)) });
     }
 
     /// A character is gone: live conversations ask it no more.
     pub fn character_gone(&self, character: CharacterId) {
         self.character_changed(character);
-        self.context.rooms.tell_all(|| RoomMsg::Cast { character, name: None });
+        self.context.rooms.tell_all(|| RoomMsg::Cast { character, now: None });
     }
 
     /// Takes up the replies of nodes that died; answers how many. What was counted for answers outside of rooms that died

@@ -7,6 +7,7 @@ mod drafts;
 mod journal_store;
 mod generator;
 mod moderator;
+mod voice;
 
 use jiff::Timestamp;
 
@@ -27,6 +28,7 @@ pub use journal_store::{
     ReadMark, Refused, Say, StoredBefore, TurnEnd,
 };
 pub use moderator::{Moderator, NoModerator, Side, Verdict, Who};
+pub use voice::{Audience, Calls, Gallery, GalleryWish, SpeakRequest, Speech, SpeechError};
 
 /// The outside is away or broken. What exactly, goes to the log where it is made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

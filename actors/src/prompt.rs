@@ -181,15 +181,17 @@ fn lines<M: Borrow<Message>>(
         history.iter().map(|message| message.borrow().sender).filter(|s| *s != own).collect();
     let said = |message: &M| {
         let message: &Message = message.borrow();
-        let text = &shown(message);
         if message.sender == own {
+            // What it spoke or showed it said: a model that reads of files in its own lines writes of them.
+            let text = message.content.as_str();
             // Rooms of before have their greeting as it was written.
             let content = match message.reply_to {
                 None => addressed(text, &record.name, user_name, seed_of(message.id.uuid())),
-                Some(_) => text.clone(),
+                Some(_) => text.to_owned(),
             };
             return PromptMessage { role: PromptRole::Assistant, content };
         }
+        let text = &shown(message);
         let content = if others.len() > 1 {
             let name = names(message.sender).map(|name| label(&name)).filter(|name| !name.is_empty());
             let nobody = match message.sender {

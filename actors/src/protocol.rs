@@ -39,6 +39,8 @@ pub struct Send {
     pub client_id: Option<ClientId>,
     pub reply_to: Option<MessageId>,
     pub reply: ReplyWish,
+    /// What kind of message the reply is to be; `None`: what its character usually gives.
+    pub reply_kind: Option<MessageKind>,
 }
 
 /// The answer to a [`Send`]: the message is stored.
@@ -63,6 +65,8 @@ pub enum Amendment {
     Unreact(Emoji),
     /// This variant of a reply is to stand in it.
     Select(u16),
+    /// What its author says in an audio message that came without a text; heard by the server. Changes no other.
+    Transcript(Content),
 }
 
 /// Replies that are wanted without a new message.
@@ -87,6 +91,8 @@ pub struct Ask {
     /// The socket it came by; `None` by REST.
     pub session: Option<SessionId>,
     pub wanted: Wanted,
+    /// What kind of message the replies are to be; `None`: what they were, or what their character usually gives.
+    pub reply_kind: Option<MessageKind>,
 }
 
 /// The answer to an [`Ask`].

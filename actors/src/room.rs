@@ -7,6 +7,7 @@
 
 mod checks;
 mod sends;
+mod kinds;
 mod amends;
 mod asks;
 mod changes;
@@ -25,7 +26,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use crate::directory::{Lodging, Mailbox, Resident};
-use crate::domain::{CharacterId, Message, MessageId, Revision, RoomId, UserId};
+use crate::domain::{CharacterId, Message, MessageId, MessageKind, Revision, RoomId, UserId};
 use crate::engine::Context;
 use crate::journal::Committed;
 use crate::ports::{RoomRecord, StoreError, TakeUp, TakenUp, Verdict};
@@ -109,10 +110,10 @@ pub(crate) enum RoomMsg {
     OpenReplies(oneshot::Sender<Vec<OpenReply>>),
     /// Replies of a node that died are this room's now.
     TakeUp(Vec<TakenUp>),
-    /// A character has another name, or is gone (`None`), wherever it plays.
+    /// A character has another name or answers in another way, or is gone (`None`), wherever it plays.
     Cast {
         character: CharacterId,
-        name: Option<Arc<str>>,
+        now: Option<(Arc<str>, MessageKind)>,
     },
     /// Commands that wait too long are answered `outcome_unknown`.
     Overdue,
@@ -333,9 +334,9 @@ impl Actor for Room {
                 state.mailbox.handled();
                 self.on_take_up(&myself, state, turns);
             }
-            RoomMsg::Cast { character, name } => {
+            RoomMsg::Cast { character, now } => {
                 if let Ok(record) = &mut state.record {
-                    recast(record, character, name.as_ref());
+                    recast(record, character, now.as_ref());
                 }
             }
             RoomMsg::Overdue => self.on_overdue(&myself, state),
@@ -375,12 +376,13 @@ impl Actor for Room {
 }
 
 /// Who is gone is asked no more, and who has another name is called by that. Replies under way go on.
-fn recast(record: &mut RoomRecord, character: CharacterId, name: Option<&Arc<str>>) {
-    match name {
+fn recast(record: &mut RoomRecord, character: CharacterId, now: Option<&(Arc<str>, MessageKind)>) {
+    match now {
         None => record.characters.retain(|known| known.id != character),
-        Some(name) => {
+        Some((name, reply_kind)) => {
             for known in record.characters.iter_mut().filter(|known| known.id == character) {
                 known.name = name.clone();
+                known.reply_kind = *reply_kind;
             }
         }
     }

@@ -67,6 +67,10 @@ pub struct TurnSettings {
     pub prompt: PromptSettings,
     /// Facts that a character keeps of one person; the oldest goes.
     pub memories_max: usize,
+    /// What speaking a finished reply, or finding what it is shown with, may take; then it stays a text.
+    pub voice_timeout: Duration,
+    /// How long a reply waits for what was said in an audio message that came without a text; zero: nobody listens.
+    pub transcript_wait: Duration,
 }
 
 /// What is told to a model beside who the character is and what was said.
@@ -179,6 +183,8 @@ impl Default for TurnSettings {
             draft_every_tokens: 64,
             prompt: PromptSettings::default(),
             memories_max: 200,
+            voice_timeout: Duration::from_secs(60),
+            transcript_wait: Duration::ZERO,
         }
     }
 }

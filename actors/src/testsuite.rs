@@ -6,6 +6,7 @@ mod commands;
 mod generator;
 mod fanout;
 mod moderator;
+mod voice;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,8 +14,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, Message, MessageKind, ModelChoice,
-    PerCharacter, Plan, Plans, Priority, ResponseCache, RoomCharacter, RoomId, RoomMember, UserId, Window,
+    AudioReplies, CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, Message, MessageKind,
+    ModelChoice, PerCharacter, Plan, Plans, Priority, ResponseCache, RoomCharacter, RoomId, RoomMember,
+    UserId, Window,
 };
 use crate::engine::{Engine, Ports};
 use crate::ports::{Clock, Summaries, SummaryWish, TokenCounter};
@@ -26,6 +28,7 @@ pub use fanout::MemoryFanout;
 pub use generator::{Script, ScriptedGenerator, back_end, counted};
 pub use moderator::{Judgement, ScriptedModerator};
 pub use store::{CommitFault, MemoryStore};
+pub use voice::{ScriptedGallery, ScriptedSpeech, SpeechScript};
 
 /// A clock that moves only when it is told to.
 pub struct TestClock(Mutex<Timestamp>);
@@ -66,6 +69,8 @@ pub struct TestEngine {
     pub moderator: Arc<ScriptedModerator>,
     pub fanout: Arc<MemoryFanout>,
     pub clock: Arc<TestClock>,
+    pub speech: Arc<ScriptedSpeech>,
+    pub gallery: Arc<ScriptedGallery>,
     pub summaries: Arc<MemorySummaries>,
 }
 
@@ -111,6 +116,7 @@ impl TestEngine {
         let moderator = Arc::new(moderator);
         let (generator, fanout) = (Arc::new(ScriptedGenerator::default()), Arc::new(MemoryFanout::default()));
         let (clock, summaries) = (Arc::new(TestClock::default()), Arc::new(MemorySummaries::default()));
+        let (speech, gallery) = (Arc::new(ScriptedSpeech::default()), Arc::new(ScriptedGallery::default()));
         let ports = Ports {
             archive: store.clone(),
             journal: store.clone(),
@@ -121,10 +127,12 @@ impl TestEngine {
             moderator: Arc::new(moderator.clone()),
             fanout: fanout.clone(),
             clock: clock.clone(),
+            speech: speech.clone(),
+            gallery: gallery.clone(),
             summaries: summaries.clone(),
         };
         let engine = Engine::start(settings, ports).await.expect("the engine starts");
-        Self { engine, store, generator, moderator, fanout, clock, summaries }
+        Self { engine, store, generator, moderator, fanout, clock, speech, gallery, summaries }
     }
 
     /// What a live room keeps for its prompts is what the log says; answers whether it keeps anything.
@@ -158,20 +166,42 @@ impl TestEngine {
         client_id: Option<&str>,
         reply: ReplyWish,
     ) -> Result<Sent, Refusal> {
+        let client_id = client_id.map(|id| ClientId::parse(id).expect("a valid client id"));
+        self.send(Send { client_id, reply, ..text_of(room, user, text) }).await
+    }
+
+    /// Sends a text that asks for a reply of this kind.
+    pub async fn say_for(
+        &self,
+        room: RoomId,
+        user: UserId,
+        text: &str,
+        kind: MessageKind,
+    ) -> Result<Sent, Refusal> {
+        self.send(Send { reply_kind: Some(kind), ..text_of(room, user, text) }).await
+    }
+
+    pub async fn send(&self, send: Send) -> Result<Sent, Refusal> {
         let (responder, answer) = Responder::channel();
-        let send = Send {
-            room,
-            user,
-            session: None,
-            content: Content::parse(text, 5_000).expect("a valid text"),
-            kind: MessageKind::Text,
-            attachment: None,
-            client_id: client_id.map(|id| ClientId::parse(id).expect("a valid client id")),
-            reply_to: None,
-            reply,
-        };
         self.engine.send(send, responder);
         answer.await.expect("every command is answered")
+    }
+}
+
+/// A text message as a socket would send it.
+#[must_use]
+pub fn text_of(room: RoomId, user: UserId, text: &str) -> Send {
+    Send {
+        room,
+        user,
+        session: None,
+        content: Content::parse(text, 5_000).expect("a valid text"),
+        kind: MessageKind::Text,
+        attachment: None,
+        client_id: None,
+        reply_to: None,
+        reply: ReplyWish::Auto,
+        reply_kind: None,
     }
 }
 
@@ -190,6 +220,7 @@ pub fn plans() -> Plans {
                 media: Some(0),
                 window: Window::Lifetime,
             }),
+            audio_replies: if premium { AudioReplies::With } else { AudioReplies::Without },
         })
     };
     let all = [
@@ -235,6 +266,7 @@ pub fn character(name: &str) -> CharacterRecord {
             context_tokens: 4_000,
             response_cache: ResponseCache::Off,
         },
+        voice: None,
         version: 1,
     }
 }
@@ -257,6 +289,7 @@ pub fn room_character(name: &str) -> RoomCharacter {
         color: "#336699".into(),
         talkativeness: 0.5,
         since: 0,
+        reply_kind: MessageKind::Text,
     }
 }
 

@@ -12,6 +12,7 @@ mod compose;
 mod remember;
 mod said;
 mod talk;
+mod voice;
 pub(crate) mod speakers;
 
 use std::sync::Arc;
@@ -21,11 +22,13 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorRuntime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{AiCall, Fact, FailureCode, Finish, MemoryId, Purpose, ReplyState, Revision, Trouble};
+use crate::domain::{
+    AiCall, Attachment, Fact, FailureCode, Finish, MemoryId, Purpose, ReplyState, Revision, Trouble, UserId,
+};
 use crate::engine::Context;
 use crate::persona::Names;
 use crate::pool::{Bill, Job, PoolEvent, PoolEvents, PoolFull};
-use crate::ports::{Draft, OpenTurn, Who};
+use crate::ports::{Audience, Draft, OpenTurn, Who};
 use crate::room::RoomMsg;
 use crate::room::tail::Known;
 use compose::{Composed, compose};
@@ -68,16 +71,13 @@ pub(crate) enum Ending {
     Said {
         text: String,
         finish: Finish,
+        /// Its voice, or what it is shown with.
+        attachment: Option<Arc<Attachment>>,
     },
     /// It was refused by moderation; this is what the character says instead.
-    Refused {
-        text: String,
-    },
+    Refused { text: String },
     /// Nothing was said.
-    Nothing {
-        state: ReplyState,
-        code: Option<FailureCode>,
-    },
+    Nothing { state: ReplyState, code: Option<FailureCode> },
 }
 
 impl Ended {
@@ -103,6 +103,9 @@ pub(crate) struct Arguments {
     pub names: Arc<Names>,
     /// The character knows what was said after this revision, which is below what it is asked.
     pub since: Revision,
+    /// Who sees what it says.
+    pub members: Arc<[UserId]>,
+    pub audience: Audience,
     /// What the room's tail holds of that.
     pub known: Known,
     /// What an earlier holder had let be said, and its calls, which are on the bill.
@@ -174,13 +177,14 @@ async fn walk(context: &Context, turn: &Arguments) -> Ended {
         () = turn.stop.cancelled() => Err(Ended::nothing(ReplyState::Stopped, None)),
         composed = compose(context, turn) => composed,
     };
+    let material = composed.as_ref().ok().map(Composed::material);
     let ended = match composed {
         Ok(composed) => generate(context, turn, composed).await,
         Err(ended) => kept(context, turn, ended),
     };
     let (calls, trouble) = turn.bill.close(Purpose::Reply, &*context.ports.tokens);
     let trouble = ended.trouble.clone().or(trouble);
-    Ended { calls, trouble, ..ended }
+    voice::carried(context, turn, material, Ended { calls, trouble, ..ended }).await
 }
 
 /// A reply that was taken up and ends before it went on keeps what had been shown of it; unless what it answers is gone.
@@ -198,7 +202,7 @@ pub(crate) fn rest_of(context: &Context, draft: Option<&Draft>, ending: Ending) 
     match (text, ending) {
         (Some(text), Ending::Nothing { state, .. }) if !text.trim().is_empty() => {
             let finish = if state == ReplyState::Stopped { Finish::Stopped } else { Finish::Interrupted };
-            Ending::Said { text, finish }
+            Ending::Said { text, finish, attachment: None }
         }
         (_, ending) => ending,
     }

@@ -14,7 +14,9 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use crate::directory::{Lodging, Mailbox, Resident};
-use crate::domain::{CharacterId, MessageKind, Meter, MeterKey, Plan, Priority, Usage, UserId, Window};
+use crate::domain::{
+    AudioReplies, CharacterId, MessageKind, Meter, MeterKey, Plan, Priority, Usage, UserId, Window,
+};
 use crate::engine::Context;
 use crate::ports::{StoreError, UserRecord};
 use crate::protocol::{Refusal, RefusalCode};
@@ -44,8 +46,19 @@ pub(crate) enum UserMsg {
 pub(crate) struct Reserve {
     pub character: CharacterId,
     pub kind: MessageKind,
+    /// The kind of reply that the counted character is to give; `None`: nobody answers.
+    pub reply: Option<ReplyKind>,
     pub answer: ActorRef<RoomMsg>,
     pub ticket: Ticket,
+}
+
+/// What a reply is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReplyKind {
+    /// Asked for: it is this kind or refused.
+    Asked(MessageKind),
+    /// What the character usually gives: a text where the plan has no other.
+    Usual(MessageKind),
 }
 
 /// The user may send this message.
@@ -54,6 +67,7 @@ pub(crate) struct Grant {
     pub meters: Vec<Meter>,
     pub usage: Arc<Usage>,
     pub priority: Priority,
+    pub audio_replies: AudioReplies,
 }
 
 /// What the room hears.
@@ -152,13 +166,13 @@ impl Actor for User {
         match message {
             UserMsg::Reserve(ask) => {
                 state.mailbox.handled();
-                let outcome = self.reserve(&myself, state, ask.character, ask.kind).await;
+                let outcome = self.reserve(&myself, state, ask.character, (ask.kind, ask.reply)).await;
                 // A room that crashed meanwhile drops the grant, and the grant its reservation.
                 let _ = ask.answer.send_message(RoomMsg::Reserved { ticket: ask.ticket, outcome });
             }
             UserMsg::ReserveFor(character, kind, answer) => {
                 state.mailbox.handled();
-                let outcome = self.reserve(&myself, state, character, kind).await;
+                let outcome = self.reserve(&myself, state, character, (kind, None)).await;
                 // Who asked may have gone, and the reservation with it.
                 let _ = answer.send(outcome);
             }
@@ -202,7 +216,7 @@ impl User {
         myself: &ActorRef<UserMsg>,
         state: &mut State,
         character: CharacterId,
-        kind: MessageKind,
+        (kind, reply): (MessageKind, Option<ReplyKind>),
     ) -> ReserveOutcome {
         let day = match self.ready(state).await {
             Ok(day) => day,
@@ -212,6 +226,10 @@ impl User {
             return ReserveOutcome::Refused(Refusal::new(RefusalCode::NotFound, "there is no such account"));
         };
         let record = record.clone();
+        let counted = match quota::counted(kind, reply, &record.plan) {
+            Ok(kind) => kind,
+            Err(refusal) => return ReserveOutcome::Refused(refusal),
+        };
         if !record.plan.premium
             && let Err(wait) = state
                 .pace
@@ -221,7 +239,7 @@ impl User {
                 Refusal::temporary(RefusalCode::RateLimited, "too many messages: wait a little", wait);
             return ReserveOutcome::Refused(slower);
         }
-        let meters = Quota::meters(&record.plan, state.id, character, kind, day);
+        let meters = Quota::meters(&record.plan, state.id, character, counted, day);
         if state.quota.reserve(&meters).is_err() {
             if let Err(error) = self.load_meters(state, &record, day).await {
                 return ReserveOutcome::Refused(dependency_down(&error));
@@ -240,6 +258,7 @@ impl User {
             meters,
             usage: Arc::new(usage),
             priority: record.plan.priority,
+            audio_replies: record.plan.audio_replies,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Changed characters: the next reply is from what they now are, the one under way from what they were.
 
-use greenroom_actors::domain::CharacterRecord;
+use greenroom_actors::domain::{CharacterRecord, MessageKind};
 use greenroom_actors::protocol::{ReplyWish, RoomEvent};
 use greenroom_actors::testsuite::{Script, TestEngine, character};
 
@@ -30,7 +30,7 @@ async fn a_reply_under_way_keeps_the_old_character_and_the_next_one_has_the_new(
         .await;
     test.store.add_character(changed(&ada));
     test.engine.character_changed(id);
-    test.engine.character_named(id, "Bertha");
+    test.engine.character_named(id, "Bertha", MessageKind::Text);
     test.generator.let_go(2);
     assert_eq!(test.fanout.end_of(room, first).await.unwrap(), "Once upon a time");
     let second = test.say(room, user, "Again", ReplyWish::Auto).await.unwrap().replies[0].message;
@@ -52,7 +52,7 @@ async fn a_live_room_knows_a_renamed_character_by_its_new_name() {
     test.say(room, user, "Good evening", ReplyWish::None).await.unwrap();
     test.store.add_character(CharacterRecord { name: "Bertha".into(), ..bo });
     test.engine.character_changed(second);
-    test.engine.character_named(second, "Bertha");
+    test.engine.character_named(second, "Bertha", MessageKind::Text);
     let sent = test.say(room, user, "And you, Bertha?", ReplyWish::Auto).await.unwrap();
     assert_eq!(sent.replies[0].character, second);
     test.fanout.end_of(room, sent.replies[0].message).await.unwrap();

@@ -96,6 +96,7 @@ fn entries(first: u64, steps: &[Step]) -> Vec<Entry> {
                     user: sender,
                     priority: Priority(3),
                     into: Into::New,
+                    kind: MessageKind::Text,
                     depth: 0,
                     fence: 0,
                     refund: meters.iter().map(|meter| meter.key).collect(),
@@ -125,13 +126,18 @@ fn entries(first: u64, steps: &[Step]) -> Vec<Entry> {
                     user: id(2, 0),
                     priority: Priority(3),
                     into: Into::New,
+                    kind: MessageKind::Text,
                     depth: 0,
                     fence: 0,
                     refund: Vec::new(),
                 };
                 let turn = if turns.is_empty() { &unknown } else { turn.get(&turns) };
                 let end = if *said {
-                    TurnEnd::Said { content: Content::trusted("hi"), finish: Finish::Complete }
+                    TurnEnd::Said {
+                        content: Content::trusted("hi"),
+                        finish: Finish::Complete,
+                        attachment: None,
+                    }
                 } else {
                     TurnEnd::Nothing { state: ReplyState::Failed, code: None, refund: turn.refund.clone() }
                 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_actors::domain::{
-    Attachment, AttachmentKind, CharacterId, ClientId, Content, MessageId, MessageKind, RoomId, UserId,
+    Attachment, AttachmentKind, CharacterId, ClientId, Content, MessageId, MessageKind, Place, RoomId, UserId,
 };
 use greenroom_actors::moderation::Rules;
 use greenroom_actors::ports::Side;
@@ -63,6 +63,7 @@ impl Scene {
             client_id: None,
             reply_to: None,
             reply: ReplyWish::None,
+            reply_kind: None,
         }
     }
 
@@ -164,14 +165,7 @@ async fn edits_and_what_is_sent_again_are_judged_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn captions_and_transcripts_are_judged_and_what_says_nothing_is_not() {
     let scene = Scene::start([Judgement::Refuse("unspeakable")]).await;
-    let picture = Attachment {
-        url: "https://example.com/cat.webp".into(),
-        kind: AttachmentKind::Image,
-        mime: None,
-        duration_ms: None,
-        width: None,
-        height: None,
-    };
+    let picture = Attachment::new(Place::Url("https://example.com/cat.webp".into()), AttachmentKind::Image);
     let send = |caption: &str| {
         let (responder, answer) = Responder::channel();
         let message = Send {

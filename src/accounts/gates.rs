@@ -60,7 +60,7 @@ impl Gates {
         let Some(standing) = standing else { return Ok(false) };
         let plans = &self.config.plans;
         let plan = plans.get(&*standing.plan).or_else(|| plans.get(&self.config.default_plan));
-        Ok(plan.is_some_and(|plan| plan.features.iter().any(|has| has == feature || has == "all")))
+        Ok(plan.is_some_and(|plan| plan.has(feature)))
     }
 
     async fn standing(&self, user: UserId) -> Result<Option<Standing>, Refusal> {

@@ -7,6 +7,7 @@
 //! which is all that is known of how a provider fares. Tries, deadlines and the order of jobs are the engine's pool's; here
 //! is one call at a time. Other parts get their clients from here too ([`Providers::with_capability`]).
 
+mod audio;
 mod answers;
 mod breaker;
 mod call;
@@ -31,6 +32,7 @@ mod trial;
 pub mod usage;
 
 pub use answers::Answers;
+pub use audio::{Audio, AudioFile};
 pub use capable::Capable;
 pub use dead::{DeadReplies, routes as dead_routes};
 pub use desk::ProviderDesk;

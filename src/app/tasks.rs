@@ -4,6 +4,7 @@ use std::net::{TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
 use greenroom_actors::domain::CharacterId;
@@ -16,14 +17,17 @@ use tokio::signal::unix::{SignalKind, signal as on_signal};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, Gates, OnChanged};
-use crate::ai::Providers;
+use crate::ai::{Audio, Providers};
 use crate::characters::{self, Changed};
-use crate::config::ServerSettings;
+use crate::config::{Config, ServerSettings};
 use crate::conversations::Conversations;
 use crate::http::{Finding, Probe};
 use crate::jobs::{Handler, Job, JobError, Jobs, LiveNumbers, LiveQueue, QueueName, Recurring};
+use crate::media::Media;
+use crate::outbound::fetch::{Fetcher, Reach};
 use crate::postgres::{Database, HealthState};
 use crate::realtime::{ForeignTokens, Hub, Profile, Profiles};
+use crate::voices::{Listener, ListenerParts};
 
 /// A database that gives no answer by then is down.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -171,7 +175,7 @@ pub fn character_changed(engine: &Engine, hub: &Hub, conversations: &Conversatio
             conversations.names_changed();
         }
         Changed::View(view) => {
-            engine.character_named(CharacterId::from_uuid(view.id), &view.name);
+            engine.character_named(CharacterId::from_uuid(view.id), &view.name, view.reply_type.into());
             hub.character_changed(&view);
         }
         Changed::Gone(id) => {
@@ -180,6 +184,28 @@ pub fn character_changed(engine: &Engine, hub: &Hub, conversations: &Conversatio
         }
         Changed::Deleted(id) => hub.character_deleted(id),
     })
+}
+
+/// What listens to audio messages.
+pub fn listener(
+    config: &Config,
+    audio: &Audio,
+    media: &Media,
+    engine: &Engine,
+    pool: &Pool,
+) -> anyhow::Result<Listener> {
+    let reach = if config.media.fetch_private { Reach::Private } else { Reach::Public };
+    let max_bytes = config.media.fetch_max_bytes;
+    let fetcher = Fetcher::new(reach, max_bytes, config.media.fetch_timeout()).map_err(anyhow::Error::msg)?;
+    let parts = ListenerParts {
+        media: media.clone(),
+        fetcher,
+        engine: engine.clone(),
+        pool: pool.clone(),
+        content_max_chars: config.engine.content_max_chars,
+        max_bytes,
+    };
+    Ok(Listener::new(audio.clone(), parts))
 }
 
 /// How each thing that the server depends on is asked.

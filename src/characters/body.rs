@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::Lorebook;
 use super::draft::{CharacterDraft, ExampleLine, ResponseCache};
+use crate::conversations::view::MessageType;
 
 /// A character, or a part of one.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -46,6 +47,8 @@ pub struct CharacterBody {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub voice: Option<Option<String>>,
+    /// What kind of message it usually answers with.
+    pub reply_type: Option<MessageType>,
     pub premium: Option<bool>,
     pub settings: Option<SettingsBody>,
 }
@@ -170,6 +173,7 @@ impl CharacterBody {
         set(&mut draft.traits, self.traits);
         set(&mut draft.talkativeness, self.talkativeness);
         set(&mut draft.voice, self.voice);
+        set(&mut draft.reply_type, self.reply_type);
         set(&mut draft.premium, self.premium);
         if let Some(given) = self.dials {
             let dials = &mut draft.dials;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Lorebook;
+use crate::conversations::view::MessageType;
 
 /// Who says a line of an example dialogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -150,6 +151,8 @@ pub struct CharacterDraft {
     pub ai: AiChoice,
     /// The name of a voice for speech.
     pub voice: Option<String>,
+    /// What kind of message it usually answers with.
+    pub reply_type: MessageType,
     pub premium: bool,
     /// What an imported card held that has no place above: given back at export as it was.
     pub card: Option<serde_json::Value>,
@@ -182,6 +185,7 @@ impl Default for CharacterDraft {
             post_history: None,
             ai: AiChoice::default(),
             voice: None,
+            reply_type: MessageType::Text,
             premium: false,
             card: None,
         }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Lorebook;
 use super::draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter};
-use crate::conversations::view::wire_time;
+use crate::conversations::view::{MessageType, wire_time};
 
 /// A character as everybody sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -39,6 +39,8 @@ pub struct CharacterView {
     /// How readily it speaks up in a room of many, 0 to 1.
     pub talkativeness: f32,
     pub voice: Option<String>,
+    /// What kind of message it usually answers with, where the plan of who asks has it.
+    pub reply_type: MessageType,
     pub premium: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -123,6 +125,7 @@ impl AdminCharacterView {
             post_history,
             ai,
             voice,
+            reply_type,
             premium,
             card: _,
         } = draft;
@@ -145,6 +148,7 @@ impl AdminCharacterView {
                 dials,
                 talkativeness,
                 voice,
+                reply_type,
                 premium,
                 created_at: wire_time(created_at),
                 updated_at: wire_time(updated_at),

@@ -60,7 +60,14 @@ impl Completions {
         let idempotent = client_id.is_some();
         // Before it is said, so that nothing of its reply is missed.
         let tap = self.taps.open(room);
-        let new = NewMessage { said, client_id, reply_to: None, reply: ReplyWish::From(character) };
+        let new = NewMessage {
+            said,
+            client_id,
+            reply_to: None,
+            reply: ReplyWish::From(character),
+            // What this API answers with is text.
+            reply_kind: Some(MessageKind::Text),
+        };
         let sent = self.conversations.send(user, room, new).await.map_err(|refusal| match refusal.code {
             RefusalCode::NotFound => ApiError::from(refusal).at("model"),
             // Tried again it would perhaps be said twice.

@@ -128,6 +128,8 @@ impl EngineSettings {
                 summary_max_tokens: self.summary_max_tokens,
             },
             memories_max: self.memories_max,
+            voice_timeout: Duration::ZERO,
+            transcript_wait: Duration::ZERO,
             draft_every: Duration::from_millis(self.draft_every_ms),
             draft_every_tokens: self.draft_every_tokens,
             recovery: match self.recovery {

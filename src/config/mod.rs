@@ -16,6 +16,7 @@ mod known;
 mod limits;
 mod load;
 mod log;
+mod media;
 mod moderation;
 mod network;
 mod outbound;
@@ -46,6 +47,7 @@ pub use known::{Leaf, env_name};
 pub use limits::{LimitSettings, RateSettings};
 pub use load::{CONFIG_FILE, ConfigError, Problem, names_not_needed, names_not_understood};
 pub use log::{LogFormat, LogSettings, Logging};
+pub use media::{MediaSettings, SpeechFormat, SpeechSettings};
 pub use moderation::{AUTO as MODERATION_AUTO, NONE as MODERATION_NONE};
 pub use moderation::{ModerationSettings, OnOutage, RefusedReplySetting};
 pub use network::Network;
@@ -95,6 +97,8 @@ pub struct Config {
     pub journal: JournalSettings,
     pub jobs: JobSettings,
     pub ai: AiSettings,
+    pub speech: SpeechSettings,
+    pub media: MediaSettings,
     pub moderation: ModerationSettings,
     pub characters: CharacterSettings,
     pub conversations: ConversationsSettings,
@@ -122,6 +126,8 @@ impl Default for Config {
             journal: JournalSettings::default(),
             jobs: JobSettings::default(),
             ai: AiSettings::default(),
+            speech: SpeechSettings::default(),
+            media: MediaSettings::default(),
             moderation: ModerationSettings::default(),
             characters: CharacterSettings::default(),
             conversations: ConversationsSettings::default(),
@@ -153,7 +159,11 @@ impl Config {
                 messages_per_minute: self.limits.effective().messages.per_minute(),
                 ..self.engine.room()
             },
-            turn: self.engine.turn(),
+            turn: greenroom_actors::settings::TurnSettings {
+                voice_timeout: self.speech.timeout(),
+                transcript_wait: self.speech.transcript_wait(),
+                ..self.engine.turn()
+            },
             pool: self.pool.engine(),
             journal: self.journal.engine(),
             supervision: self.engine.supervision(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use greenroom_actors::domain::{PerCharacter, Plan, Plans, Priority, Window};
+use greenroom_actors::domain::{AudioReplies, PerCharacter, Plan, Plans, Priority, Window};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
@@ -156,6 +156,12 @@ impl PlanSettings {
         self.class == ServiceClass::Premium
     }
 
+    /// Whether the plan has this feature, by itself or as one of all.
+    #[must_use]
+    pub fn has(&self, feature: &str) -> bool {
+        self.features.iter().any(|has| has == feature || has == "all")
+    }
+
     fn engine(&self, name: &str) -> Plan {
         let PerCharacterSettings { text, audio, media, window } = self.per_character;
         let limited = text > 0 || audio > 0 || media > 0;
@@ -174,6 +180,7 @@ impl PlanSettings {
                     WindowSetting::Month => Window::Month,
                 },
             }),
+            audio_replies: if self.has("audio_replies") { AudioReplies::With } else { AudioReplies::Without },
         }
     }
 }

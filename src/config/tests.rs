@@ -348,8 +348,9 @@ fn settings_that_contradict_are_refused() {
 fn the_engine_gets_its_own_defaults_back() {
     let settings = Config::default().engine_settings();
     let mut own = engine::Settings::new(settings.plans.clone());
-    // The one that the engine leaves to its operator.
+    // Those that the engine leaves to its operator.
     own.room.messages_per_minute = 10;
+    own.turn.transcript_wait = Duration::from_secs(10);
     assert_eq!(format!("{settings:?}"), format!("{own:?}"));
     let config =
         from_file("[engine]\nidle_ms = 1500\n[pool]\ntries = 9\n[journal]\nlanes = 4\n", &[]).unwrap();

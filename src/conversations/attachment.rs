@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use greenroom_actors::domain::{Attachment, AttachmentKind, Content, ContentError, Emoji, MessageKind};
+use greenroom_actors::domain::{
+    Attachment, AttachmentKind, Content, ContentError, Emoji, MessageKind, Place,
+};
 use greenroom_actors::protocol::Refusal;
 use url::Url;
 
@@ -49,12 +51,13 @@ impl NewAttachment {
             return Err(FieldError::new("attachment.durationMs", "is missing: audio has a duration"));
         }
         Ok(Attachment {
-            url: address(&self.url)?,
+            place: Place::Url(address(&self.url)?),
             kind,
             mime: self.mime.as_deref().map(|mime| media_type(mime, &self.kind)).transpose()?,
             duration_ms,
             width: whole("attachment.width", self.width, SIDE_MAX)?,
             height: whole("attachment.height", self.height, SIDE_MAX)?,
+            item: None,
         })
     }
 }

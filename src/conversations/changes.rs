@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use greenroom_actors::domain::{CharacterId, Content, Message, MessageId, Revision, RoomId, UserId};
+use greenroom_actors::domain::{
+    CharacterId, Content, Message, MessageId, MessageKind, Revision, RoomId, UserId,
+};
 use greenroom_actors::protocol::{
     Amendment, Ask, Asked, DetailsChange, Featured, Refusal, RefusalCode, Responder, RoomChange, Wanted,
 };
@@ -74,9 +76,15 @@ impl Conversations {
     }
 
     /// Asks for replies without a new message.
-    pub async fn ask(&self, user: UserId, room: RoomId, wanted: Wanted) -> Result<Asked, Refusal> {
+    pub async fn ask(
+        &self,
+        user: UserId,
+        room: RoomId,
+        wanted: Wanted,
+        reply_kind: Option<MessageKind>,
+    ) -> Result<Asked, Refusal> {
         let (responder, answer) = Responder::channel();
-        self.engine.ask(Ask { room, user, session: None, wanted }, responder);
+        self.engine.ask(Ask { room, user, session: None, wanted, reply_kind }, responder);
         self.answered(answer).await
     }
 

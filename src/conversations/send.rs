@@ -7,6 +7,7 @@ use greenroom_actors::protocol::{Refusal, RefusalCode, ReplyWish, Responder, Sen
 use tokio::sync::oneshot;
 
 use super::{Conversations, NewAttachment, NotSaid, Said};
+use crate::media;
 
 /// A message as a client gave it.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct NewMessage {
     pub client_id: Option<ClientId>,
     pub reply_to: Option<MessageId>,
     pub reply: ReplyWish,
+    /// What kind of message the reply is to be; `None`: what its character usually gives.
+    pub reply_kind: Option<MessageKind>,
 }
 
 impl Conversations {
@@ -29,10 +32,11 @@ impl Conversations {
                 session: None,
                 content: said.content,
                 kind: said.kind,
-                attachment: said.attachment,
+                attachment: said.attachment.map(media::own),
                 client_id: new.client_id,
                 reply_to: new.reply_to,
                 reply: new.reply,
+                reply_kind: new.reply_kind,
             },
             responder,
         );

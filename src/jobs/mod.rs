@@ -37,6 +37,8 @@ use uuid::Uuid;
 
 use self::leases::Leases;
 pub use self::routes::{pages, routes};
+pub use self::store::CHANNEL as NOTIFIED;
+pub use self::store::INSERT_MANY;
 use crate::http::Finding;
 use crate::postgres::archive::OtherNodes;
 use crate::postgres::{Connector, Stored};

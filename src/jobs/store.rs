@@ -24,6 +24,13 @@ const INSERT: &str = "with made as (
         on conflict (kind, key) where state < 2 and key is not null do nothing
         returning id)
     select id, pg_notify($8, '')::text from made";
+/// Many of one queue and kind, in the transaction of whoever prepares it. Ids, queue, kind, payloads and keys; last the channel.
+pub const INSERT_MANY: &str = "with made as (
+        insert into jobs (id, queue, kind, payload, priority, run_at, key)
+        select j.i, $2, $3, j.p, 0, now(), j.k from unnest($1::uuid[], $4::jsonb[], $5::text[]) as j (i, p, k)
+        on conflict (kind, key) where state < 2 and key is not null do nothing
+        returning id)
+    select pg_notify($6, '')::text from made limit 1";
 /// A few of each queue are locked, and of those the most urgent are taken. A job that is locked by another node is being
 /// taken by it this very moment, or will be left by it in the next.
 const TAKE: &str = "with ready as materialized (

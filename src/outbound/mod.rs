@@ -8,6 +8,7 @@
 //! Where nothing is set up, development keeps letters in the table `outbox` for admins to read, and production refuses
 //! what would need them. Owned here: that table, the words in `templates/`, and the kinds `mail.send` and `sms.send`.
 
+pub mod fetch;
 mod handlers;
 mod letter;
 mod mail;

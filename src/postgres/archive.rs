@@ -67,7 +67,8 @@ const MEMBERS: &str = "SELECT m.user_id, u.username, u.display_name FROM room_me
     JOIN rooms r ON r.id = m.room_id JOIN users u ON u.id = m.user_id
     WHERE m.room_id = $1 AND m.left_at IS NULL ORDER BY m.user_id <> r.owner_id, m.joined_at, m.user_id";
 const CAST: &str =
-    "SELECT c.id, c.slug, c.name, c.tagline, c.avatar_url, c.color, c.talkativeness, r.since_revision
+    "SELECT c.id, c.slug, c.name, c.tagline, c.avatar_url, c.color, c.talkativeness, r.since_revision,
+        c.reply_kind
     FROM room_characters r JOIN characters c ON c.id = r.character_id
     WHERE r.room_id = $1 AND r.left_at IS NULL AND c.deleted_at IS NULL ORDER BY r.position, c.id";
 const USER: &str = "SELECT u.display_name, s.plan, s.time_zone, s.valid_until
@@ -78,7 +79,7 @@ const USED: &str =
 const CHARACTER: &str = "SELECT slug, name, tagline, description, personality, scenario, greeting, traits, examples,
         knowledge, system_prompt, talkativeness, provider, model, temperature, max_tokens, context_tokens, version,
         alternate_greetings, tone, formality, humor, empathy, creativity, confidence, emoji, restricted_topics,
-        lorebook, post_history, fallbacks, response_cache
+        lorebook, post_history, fallbacks, response_cache, voice
     FROM characters WHERE id = $1 AND deleted_at IS NULL";
 
 /// Alone with one person a character knows all that this one told it anywhere; among several only what was told there.
@@ -100,8 +101,8 @@ const OWN_MEMORIES: &str =
 /// What [`open_turn`] reads.
 const TURN_COLUMNS: &str =
     "t.id, t.room_id, t.character_id, t.asked_id, t.asked_offset, t.user_id, t.priority, t.fence, t.refund,
-    t.into_kind, t.into_id, t.depth";
-const TURN_COLUMN_COUNT: usize = 12;
+    t.into_kind, t.into_id, t.depth, t.reply_kind";
+const TURN_COLUMN_COUNT: usize = 13;
 const OF_DEAD_NODES: &str =
     "node <> $1 AND NOT EXISTS (SELECT FROM nodes n WHERE n.id = node AND n.ended_at IS NULL
         AND n.beat_at > now() - make_interval(secs => $3))";
@@ -331,6 +332,7 @@ fn open_turn(row: &Row) -> OpenTurn {
         fence: row.get(7),
         into: rows::into_of(row.get(9), row.get(10)),
         depth: u8::try_from(row.get::<_, i16>(11)).unwrap_or_default(),
+        kind: rows::message_kind(row.get(12)),
         refund: rows::refund_of(row.get(5), row.get(8)),
     }
 }
@@ -384,6 +386,7 @@ fn character_record(id: CharacterId, row: &Row) -> CharacterRecord {
             context_tokens: row.get::<_, i32>(16).cast_unsigned(),
             response_cache: ResponseCache::from_stored(row.get(30)).into(),
         },
+        voice: row.get(31),
         version: row.get(17),
     }
 }

@@ -13,6 +13,7 @@ mod columns;
 mod erased;
 mod filled;
 mod found;
+mod heard;
 mod memories;
 mod restored;
 mod rooms;
@@ -39,6 +40,8 @@ use self::columns::{ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
 pub use self::filled::fill_room;
 pub use self::found::found_room;
+pub use self::heard::TRANSCRIBE;
+use self::heard::UnheardColumns;
 pub use self::restored::{Restored, restore_room};
 use self::statements::Statements;
 pub use self::swept::sweep_changes;
@@ -242,7 +245,7 @@ impl Connection {
             rooms::write(&self.client, row).await?;
         }
         let rows = WriteColumns::of(writes);
-        let (statements, node) = (&self.statements, node.uuid());
+        let (statements, node, unheard) = (&self.statements, node.uuid(), UnheardColumns::of(writes));
         let (
             messages,
             heads,
@@ -256,6 +259,7 @@ impl Connection {
             stopped,
             learned,
             called,
+            heard,
             committed,
         ) = tokio::join!(
             biased;
@@ -279,6 +283,7 @@ impl Connection {
             ),
             self.remember(&rows.memories),
             self.query(!rows.calls.ids.is_empty(), &statements.insert_calls, rows.calls.parameters()),
+            self.query(!unheard.ids.is_empty(), &statements.insert_jobs, unheard.parameters()),
             self.client.batch_execute("COMMIT"),
         );
         for result in [messages, heads, meters, opened, ended, changed] {
@@ -290,6 +295,7 @@ impl Connection {
         }
         learned?;
         called?;
+        heard?;
         committed
     }
 

@@ -80,7 +80,7 @@ pub fn room_member(row: &Row) -> RoomMember {
     }
 }
 
-/// A character from the columns `id, slug, name, tagline, avatar_url, color, talkativeness, since_revision`.
+/// A character from the columns `id, slug, name, tagline, avatar_url, color, talkativeness, since_revision, reply_kind`.
 #[must_use]
 pub fn room_character(row: &Row) -> RoomCharacter {
     RoomCharacter {
@@ -92,6 +92,7 @@ pub fn room_character(row: &Row) -> RoomCharacter {
         color: row.get::<_, &str>(5).into(),
         talkativeness: row.get(6),
         since: row.get(7),
+        reply_kind: message_kind(row.get(8)),
     }
 }
 
@@ -174,7 +175,8 @@ fn sender(kind: i16, id: Uuid) -> Sender {
     if kind == 0 { Sender::User(id.into()) } else { Sender::Character(id.into()) }
 }
 
-fn message_kind(number: i16) -> MessageKind {
+#[must_use]
+pub fn message_kind(number: i16) -> MessageKind {
     match number {
         1 => MessageKind::Audio,
         2 => MessageKind::Media,

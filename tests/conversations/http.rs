@@ -191,6 +191,7 @@ async fn the_public_sees_nothing_of_a_characters_prompt() {
                 "id",
                 "name",
                 "premium",
+                "replyType",
                 "slug",
                 "statistics",
                 "tagline",

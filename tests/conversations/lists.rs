@@ -36,6 +36,7 @@ fn said(text: &str) -> NewMessage {
         client_id: None,
         reply_to: None,
         reply: ReplyWish::None,
+        reply_kind: None,
     }
 }
 
@@ -83,7 +84,7 @@ async fn whatever_changes_is_seen_by_all_with_the_next_look_on_any_node() {
     here.amend(ada, room, message, Amendment::Edit(Content::trusted("Good day"))).await.unwrap();
     see("an edit").await;
     assert_eq!(list(here, ben).await[0].last_message.as_ref().unwrap().content.as_str(), "Good day");
-    let asked = here.ask(ada, room, Wanted::Reply(None)).await.unwrap();
+    let asked = here.ask(ada, room, Wanted::Reply(None), None).await.unwrap();
     stage.fanout.end_of(room, asked.replies[0].message).await.unwrap();
     see("a reply").await;
     here.amend(ada, room, message, Amendment::Delete).await.unwrap();

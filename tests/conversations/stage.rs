@@ -15,7 +15,9 @@ use greenroom_actors::domain::{CharacterId, MessageId, NodeId, Revision, RoomId,
 use greenroom_actors::engine::{Engine, Ports};
 use greenroom_actors::ports::{NoModerator, SystemClock};
 use greenroom_actors::settings::Settings;
-use greenroom_actors::testsuite::{ByteCounter, MemoryFanout, MemorySummaries, ScriptedGenerator, plans};
+use greenroom_actors::testsuite::{
+    ByteCounter, MemoryFanout, MemorySummaries, ScriptedGallery, ScriptedGenerator, ScriptedSpeech, plans,
+};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -56,6 +58,8 @@ pub async fn stage() -> Stage {
         moderator: Arc::new(NoModerator),
         fanout: fanout.clone(),
         clock: Arc::new(SystemClock),
+        speech: Arc::new(ScriptedSpeech::default()),
+        gallery: Arc::new(ScriptedGallery::default()),
         summaries: Arc::new(MemorySummaries::default()),
     };
     let engine = Engine::start(settings, ports).await.unwrap();

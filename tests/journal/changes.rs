@@ -3,8 +3,8 @@
 
 use greenroom::postgres::rows::{self, MESSAGE_COLUMNS};
 use greenroom_actors::domain::{
-    Attachment, AttachmentKind, CharacterId, Content, Emoji, Into, Message, MessageId, Reaction, RoomId,
-    RoomMember, Sender, UserId, Visibility,
+    Attachment, AttachmentKind, CharacterId, Content, Emoji, Into, Message, MessageId, Place, Reaction,
+    RoomId, RoomMember, Sender, UserId, Visibility,
 };
 use greenroom_actors::ports::{
     Amend, Archive, Ask, Change, Entry, EntryKind, OpenTurn, Outcome, TakeUp, TurnEnd,
@@ -56,12 +56,13 @@ async fn exchange(node: &Node, room: RoomId, user: UserId) -> OpenTurn {
 async fn what_a_message_carries_comes_back() {
     let (node, room, user) = Node::start_with_room().await;
     let attachment = Attachment {
-        url: "https://example.com/a.webp".into(),
+        place: Place::Url("https://example.com/a.webp".into()),
         kind: AttachmentKind::Image,
         mime: Some("image/webp".into()),
         duration_ms: None,
         width: Some(640),
         height: Some(480),
+        item: None,
     };
     let mut picture = say(user, "a");
     picture.attachment = Some(attachment.clone().into());
@@ -122,7 +123,8 @@ async fn variants_are_kept_and_one_of_them_stands() {
     let archive = node.archive(greenroom::postgres::archive::OtherNodes::Gone);
     let taken = take_up(&archive, TakeUp::Room(room), 10).await;
     assert_eq!((taken[0].into, taken[0].asked_offset), (again.into, 1));
-    let mut end = close(&taken[0], TurnEnd::Said { content: text("Anew."), finish: first_finish() });
+    let mut end =
+        close(&taken[0], TurnEnd::Said { content: text("Anew."), finish: first_finish(), attachment: None });
     for _ in 0..2 {
         let message = amended(put(&mut lane, end.clone()).await);
         assert_eq!((message.id, message.content.as_str()), (turn.message, "Anew."));
@@ -142,7 +144,7 @@ async fn variants_are_kept_and_one_of_them_stands() {
     };
     let edited = amended(put(&mut lane, Entry { room, kind: EntryKind::Ask(asked) }).await);
     assert_eq!((edited.content.as_str(), edited.replies.len()), ("Good night", 1));
-    end = close(&on, TurnEnd::Said { content: text(" And on."), finish: first_finish() });
+    end = close(&on, TurnEnd::Said { content: text(" And on."), finish: first_finish(), attachment: None });
     amended(put(&mut lane, end).await);
     let texts = "SELECT count(*) FROM variants WHERE (\"index\", content) IN ((1, 'Anew.'), (0, $1))";
     let whole = format!(

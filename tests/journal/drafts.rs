@@ -187,7 +187,7 @@ async fn a_variant_of_a_message_that_is_gone_is_given_back() {
     put(&mut node.lane(), entry(room, &again)).await;
     assert_eq!(node.number("SELECT used::bigint FROM usage WHERE kind = -1", &[]).await, 2);
     node.execute("UPDATE messages SET deleted_at = now() WHERE id = $1", &[&turn.message.uuid()]).await;
-    let end = TurnEnd::Said { content: Content::trusted("Anew"), finish: Finish::Complete };
+    let end = TurnEnd::Said { content: Content::trusted("Anew"), finish: Finish::Complete, attachment: None };
     let Entry { kind: EntryKind::Close(end), .. } = close(&again.turns[0], end) else { unreachable!() };
     let end = CloseTurn { into, refund_if_gone: again.turns[0].refund.clone(), ..end };
     let end = Entry { room, kind: EntryKind::Close(end) };

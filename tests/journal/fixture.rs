@@ -152,6 +152,7 @@ pub fn ask(room: RoomId, sender: UserId, client_id: &str) -> Say {
         user: sender,
         priority: Priority(3),
         into: Into::New,
+        kind: MessageKind::Text,
         depth: 0,
         fence: 0,
         refund: say.meters.iter().map(|meter| meter.key).collect(),
@@ -183,7 +184,11 @@ pub fn close(turn: &OpenTurn, end: TurnEnd) -> Entry {
 }
 
 pub fn said() -> TurnEnd {
-    TurnEnd::Said { content: Content::trusted("Good evening to you"), finish: Finish::Length }
+    TurnEnd::Said {
+        content: Content::trusted("Good evening to you"),
+        finish: Finish::Length,
+        attachment: None,
+    }
 }
 
 /// One that costs 90 + 1 + 40 micro-dollars.

@@ -250,6 +250,7 @@ impl Room {
                 message.content = content;
                 message.changes.edited_at = Some(now);
             }
+            Amendment::Transcript(content) => message.content = content,
             Amendment::Delete => {
                 message.content = Content::trusted("");
                 message.changes.deleted_at = Some(now);

@@ -10,7 +10,7 @@ use greenroom::conversations::view::{
 };
 use greenroom_actors::domain::{
     self, Attachment, AttachmentKind, Changes, CharacterId, ClientId, Content, Emoji, FailureCode, Finish,
-    Into, Message, MessageId, MessageKind, Reaction, Reply, ReplyMode, ReplyState, RoomCharacter,
+    Into, Message, MessageId, MessageKind, Place, Reaction, Reply, ReplyMode, ReplyState, RoomCharacter,
     RoomDetails, RoomId, RoomMember, Scope, Sender, Usage, UsageLine, UserId, Window,
 };
 use greenroom_actors::protocol::{Asked, OpenReply, RoomEvent};
@@ -52,12 +52,13 @@ pub fn message() -> Message {
 /// A voice message with reactions, as a reply of the third variant would be.
 pub fn spoken() -> Message {
     let attachment = Attachment {
-        url: "/media/user-content/1/a.ogg".into(),
+        place: Place::Url("/media/user-content/1/a.ogg".into()),
         kind: AttachmentKind::Audio,
         mime: Some("audio/ogg".into()),
         duration_ms: Some(1_500),
         width: None,
         height: None,
+        item: None,
     };
     let user = UserId::new();
     let react = |emoji| Reaction { emoji: Emoji::parse(emoji).unwrap(), user };
@@ -104,6 +105,7 @@ pub fn changed() -> RoomEvent {
         color: "#336699".into(),
         talkativeness: 0.5,
         since: 0,
+        reply_kind: MessageKind::Text,
     };
     RoomEvent::Changed {
         offset: 12,
@@ -144,6 +146,7 @@ pub fn character() -> CharacterView {
         dials: Dials::default(),
         talkativeness: 0.5,
         voice: None,
+        reply_type: MessageKind::Text.into(),
         premium: false,
         created_at: time(),
         updated_at: time(),

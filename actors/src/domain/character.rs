@@ -83,6 +83,8 @@ pub struct CharacterRecord {
     /// How readily it speaks up in a room of many, 0 to 1.
     pub talkativeness: f32,
     pub model: ModelChoice,
+    /// Whose voice speaks its audio replies, as the provider of speech names it; `None` is the settings' one.
+    pub voice: Option<String>,
     /// Raised at each change, so that a live persona knows an older copy.
     pub version: i64,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{CharacterId, ClientId, Content, MessageId, RoomId, UserId};
+use super::{Attachment, CharacterId, ClientId, Content, MessageId, RoomId, UserId};
 
 /// Place in a room's log: 1 for its first change, one more for each next. Zero stands before all.
 pub type Revision = i64;
@@ -34,26 +34,6 @@ pub enum MessageKind {
     Text = 0,
     Audio = 1,
     Media = 2,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AttachmentKind {
-    Image,
-    Video,
-    Audio,
-}
-
-/// The file that an audio or media message carries. Its text is the transcript or the caption, and may be empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attachment {
-    /// Where it lies; checked at the edge.
-    pub url: Arc<str>,
-    pub kind: AttachmentKind,
-    /// Media type: `image/webp`.
-    pub mime: Option<Arc<str>>,
-    pub duration_ms: Option<u32>,
-    pub width: Option<u32>,
-    pub height: Option<u32>,
 }
 
 /// An emoji under a message: 1 to 48 bytes without letters of ASCII, blanks or control characters. The edge knows the

@@ -76,6 +76,16 @@ pub struct Plan {
     pub messages_per_day: Option<u32>,
     /// `None` is no limit per character.
     pub per_character: Option<PerCharacter>,
+    /// Whether characters speak to its users.
+    pub audio_replies: AudioReplies,
+}
+
+/// Whether a plan has spoken replies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AudioReplies {
+    #[default]
+    Without,
+    With,
 }
 
 /// All plans by name, and the one that a user without one has.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CharacterId, Revision, UserId};
+use super::{CharacterId, MessageKind, Revision, UserId};
 
 /// Who answers when the message asks for nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -51,6 +51,8 @@ pub struct RoomCharacter {
     pub talkativeness: f32,
     /// It knows what was said after this revision.
     pub since: Revision,
+    /// What kind of message it usually answers with.
+    pub reply_kind: MessageKind,
 }
 
 /// What a room is called and how it is shown.

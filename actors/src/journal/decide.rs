@@ -61,7 +61,7 @@ pub struct Locked {
     /// The messages that changes are about, with their replies and reactions.
     pub messages: HashMap<MessageId, Message>,
     /// The texts of their variants, where one is to be selected.
-    pub variants: HashMap<(MessageId, u16), (Content, Finish)>,
+    pub variants: HashMap<(MessageId, u16), Variant>,
     /// Changes that were stored before, by the id of their entry.
     pub done: HashMap<Uuid, Revision>,
     /// Whose address a slug is.
@@ -86,10 +86,17 @@ pub struct NewMessage {
 
 /// One variant of a reply that has several.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VariantRow {
-    pub room: RoomId,
+pub struct Variant {
     pub content: Content,
     pub finish: Finish,
+    pub attachment: Option<Arc<Attachment>>,
+}
+
+/// A variant to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariantRow {
+    pub room: RoomId,
+    pub variant: Variant,
     pub at: Timestamp,
 }
 

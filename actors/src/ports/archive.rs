@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 
 use super::{Draft, StoreError};
 use crate::domain::{
-    CharacterId, CharacterRecord, Into, Memory, Message, MessageId, MeterKey, Plan, Priority, Revision,
-    RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
+    CharacterId, CharacterRecord, Into, Memory, Message, MessageId, MessageKind, MeterKey, Plan, Priority,
+    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, UserId,
 };
 
 /// A room as its actor loads it.
@@ -68,6 +68,8 @@ pub struct OpenTurn {
     pub priority: Priority,
     /// What it becomes when it ends well.
     pub into: Into,
+    /// The kind of message that was asked for: spoken, shown with something, or neither.
+    pub kind: MessageKind,
     /// Characters that answered one another before this one, since a person spoke.
     pub depth: u8,
     /// Raised by every node that takes the turn up; the end of an older holder is refused.

@@ -117,8 +117,8 @@ pub struct CloseTurn {
 
 #[derive(Clone, Debug)]
 pub enum TurnEnd {
-    /// The reply becomes a message.
-    Said { content: Content, finish: Finish },
+    /// The reply becomes a message, of the kind that carries the attachment.
+    Said { content: Content, finish: Finish, attachment: Option<Arc<Attachment>> },
     /// The reply was refused by moderation: `content` stands in its place, as [`Finish::Refused`], and by policy the meters go
     /// back.
     Refused { content: Content, refund: Vec<MeterKey> },

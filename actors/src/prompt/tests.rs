@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::*;
 use crate::domain::{
     Attachment, Changes, CharacterId, ClientId, Content, Dials, ExampleLine, Finish, Lorebook, MessageId,
-    MessageKind, ModelChoice, ResponseCache, RoomId,
+    MessageKind, ModelChoice, Place, ResponseCache, RoomId,
 };
 
 /// A word is a token.
@@ -52,6 +52,7 @@ fn record() -> Arc<CharacterRecord> {
             context_tokens: 2_000,
             response_cache: ResponseCache::Off,
         },
+        voice: None,
         version: 1,
     })
 }
@@ -308,8 +309,7 @@ fn a_greeting_is_said_to_its_person_and_in_its_room() {
 fn a_file_is_told_with_its_caption_or_transcript() {
     let (record, user) = (record(), UserId::new());
     let with = |offset, text: &str, kind| {
-        let url = "https://example.com/x".into();
-        let attachment = Attachment { url, kind, mime: None, duration_ms: None, width: None, height: None };
+        let attachment = Attachment::new(Place::Url("https://example.com/x".into()), kind);
         Message { attachment: Some(Arc::new(attachment)), ..message(offset, Sender::User(user), text) }
     };
     let history = [with(1, "", AttachmentKind::Image), with(2, "good evening", AttachmentKind::Audio)];

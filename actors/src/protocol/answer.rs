@@ -19,6 +19,10 @@ pub enum RefusalCode {
     ContentRefused,
     QuotaExceeded,
     OutOfCredits,
+    /// The plan does not have it.
+    PremiumRequired,
+    /// Replies of this kind cannot be made here at present; the message says which setting would do it.
+    ReplyTypeUnavailable,
     RateLimited,
     RoomBusy,
     Overloaded,
@@ -46,6 +50,8 @@ impl RefusalCode {
             Self::ContentRefused => "content_refused",
             Self::QuotaExceeded => "quota_exceeded",
             Self::OutOfCredits => "out_of_credits",
+            Self::PremiumRequired => "premium_required",
+            Self::ReplyTypeUnavailable => "reply_type_unavailable",
             Self::RateLimited => "rate_limited",
             Self::RoomBusy => "room_busy",
             Self::Overloaded => "overloaded",

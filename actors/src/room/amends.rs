@@ -51,7 +51,7 @@ impl Room {
     pub(super) fn may_amend(&self, state: &State, user: UserId, what: &Amendment) -> Result<UserId, Refusal> {
         self.takes_commands(state)?;
         let owner = state.member(user)?.owner;
-        if let Amendment::Edit(content) = what {
+        if let Amendment::Edit(content) | Amendment::Transcript(content) = what {
             turn::allowed(&self.context.moderation, content.as_str())?;
         }
         Ok(owner)

@@ -18,15 +18,16 @@ use super::promised::Promised;
 use super::replies::status;
 use super::sends::queued;
 use super::waiting::Waiting;
-use super::{Room, RoomMsg, State, Ticket, overloaded};
+use super::{Room, RoomMsg, State, Ticket, kinds, overloaded};
 use crate::directory::NotTaken;
 use crate::domain::{
-    Into, Message, MessageId, MessageKind, Priority, ReplyState, RoomId, SessionId, Usage, UserId,
+    AudioReplies, Into, Message, MessageId, MessageKind, Priority, ReplyState, RoomId, SessionId, Usage,
+    UserId,
 };
 use crate::ports::{self, Archive, EntryKind, OpenTurn, Outcome, StoreError};
 use crate::protocol::{Ask, Asked, Refusal, RefusalCode, Responder, RoomEvent, UserEvent, Wanted};
 use crate::turn;
-use crate::user::{Reservation, Reserve, ReserveOutcome, UserMsg, dependency_down};
+use crate::user::{ReplyKind, Reservation, Reserve, ReserveOutcome, UserMsg, dependency_down};
 use plan::{Plan, Planned};
 
 /// Messages at the end of the log among which one that was not deleted is looked for.
@@ -43,6 +44,8 @@ struct Reserving {
     user: UserId,
     session: Option<SessionId>,
     plan: Plan,
+    /// Of the plan's replies, in its order.
+    kinds: Vec<ReplyKind>,
     responder: Responder<Asked>,
 }
 
@@ -155,25 +158,35 @@ impl Room {
         let Some((ask, responder)) = state.asks.looking.take(ticket) else { return };
         let planned = found
             .map_err(|error| dependency_down(&error))
-            .and_then(|found| self.plan(state, &ask, found.as_deref()));
-        let plan = match planned {
-            Ok(plan) => plan,
+            .and_then(|found| self.plan(state, &ask, found.as_deref()))
+            .and_then(|plan| Ok((self.planned_kinds(state, &ask, &plan)?, plan)));
+        let (kinds, plan) = match planned {
+            Ok(planned) => planned,
             Err(refusal) => return responder.refuse(refusal),
         };
         let Ask { user, session, .. } = ask;
         let Some(character) = plan.replies.first().map(|reply| reply.character) else {
             // Nobody answers: the message changes, and that costs nothing.
-            let reserving = Reserving { user, session, plan, responder };
+            let reserving = Reserving { user, session, plan, kinds, responder };
             return self.append_ask(myself, state, ticket, reserving, None);
         };
-        state.asks.reserving.insert(ticket, Reserving { user, session, plan, responder });
-        let answer = myself.clone();
-        let reserve = UserMsg::Reserve(Reserve { character, kind: MessageKind::Text, answer, ticket });
+        let (answer, kind, reply) = (myself.clone(), MessageKind::Text, kinds.first().copied());
+        state.asks.reserving.insert(ticket, Reserving { user, session, plan, kinds, responder });
+        let reserve = UserMsg::Reserve(Reserve { character, kind, reply, answer, ticket });
         if let Err((_, NotTaken::Full | NotTaken::Quarantined)) = self.context.users.send(user, reserve)
             && let Some(reserving) = state.asks.reserving.take(ticket)
         {
             reserving.responder.refuse(overloaded());
         }
+    }
+
+    /// What its replies are to be: as asked for, as they were, or as their characters usually answer.
+    fn planned_kinds(&self, state: &State, ask: &Ask, plan: &Plan) -> Result<Vec<ReplyKind>, Refusal> {
+        let kind = |reply: &Planned| {
+            let usual = reply.kind.unwrap_or_else(|| kinds::usual(state, reply.character));
+            self.reply_kind(ask.reply_kind, usual)
+        };
+        plan.replies.iter().map(kind).collect()
     }
 
     /// The pure plan, and what only the running room knows of it.
@@ -200,7 +213,12 @@ impl Room {
         let Some(reserving) = state.asks.reserving.take(ticket) else { return };
         match outcome {
             ReserveOutcome::Granted(grant) => {
-                let granted = Granted { meters: grant.meters, priority: grant.priority, usage: grant.usage };
+                let granted = Granted {
+                    meters: grant.meters,
+                    priority: grant.priority,
+                    usage: grant.usage,
+                    audio: grant.audio_replies,
+                };
                 self.append_ask(myself, state, ticket, reserving, Some((granted, grant.reservation)));
             }
             ReserveOutcome::Full { refusal, .. } | ReserveOutcome::Refused(refusal) => {
@@ -217,17 +235,17 @@ impl Room {
         reserving: Reserving,
         granted: Option<(Granted, Reservation)>,
     ) {
-        let Reserving { user, session, plan, responder } = reserving;
+        let Reserving { user, session, plan, kinds, responder } = reserving;
         if let Err(refusal) = state.member(user) {
             return responder.refuse(refusal);
         }
-        let (meters, priority, usage, reservation) = match granted {
+        let (meters, priority, usage, audio, reservation) = match granted {
             Some((granted, reservation)) => {
-                (granted.meters, granted.priority, Some(granted.usage), Some(reservation))
+                (granted.meters, granted.priority, Some(granted.usage), granted.audio, Some(reservation))
             }
-            None => (Vec::new(), Priority(0), None, None),
+            None => (Vec::new(), Priority(0), None, AudioReplies::Without, None),
         };
-        let turn = |(index, reply): (usize, &Planned)| OpenTurn {
+        let turn = |(index, (reply, kind)): (usize, (&Planned, ReplyKind))| OpenTurn {
             message: MessageId::new(),
             room: state.id,
             character: reply.character,
@@ -236,6 +254,7 @@ impl Room {
             user,
             priority,
             into: reply.into,
+            kind: kind.granted(audio),
             depth: 0,
             fence: 0,
             // It counts once: one of its replies can give it back.
@@ -244,7 +263,7 @@ impl Room {
                 _ => Vec::new(),
             },
         };
-        let turns: Vec<OpenTurn> = plan.replies.iter().enumerate().map(turn).collect();
+        let turns: Vec<OpenTurn> = plan.replies.iter().zip(kinds).enumerate().map(turn).collect();
         let promised = Promised::new(&self.context.turns_open, turns.len());
         let at = self.context.ports.clock.now();
         let ask = ports::Ask { id: Uuid::now_v7(), by: user, at, edit: plan.edit, meters, turns };
@@ -320,5 +339,6 @@ impl Room {
 struct Granted {
     meters: Vec<crate::domain::Meter>,
     priority: Priority,
+    audio: AudioReplies,
     usage: Arc<Usage>,
 }

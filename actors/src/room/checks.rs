@@ -38,11 +38,11 @@ impl Command {
         }
     }
 
-    /// What they wrote.
+    /// What they wrote, or said.
     fn text(&self) -> Option<&str> {
         let content = match self {
             Self::Send(send, _) => &send.content,
-            Self::Amend { what: Amendment::Edit(content), .. } => content,
+            Self::Amend { what: Amendment::Edit(content) | Amendment::Transcript(content), .. } => content,
             Self::Ask(ask, _) => match &ask.wanted {
                 Wanted::Resend { content, .. } => content,
                 Wanted::Reply(_) | Wanted::Regenerate(_) | Wanted::Continue(_) | Wanted::Retry { .. } => {
@@ -133,7 +133,10 @@ impl Room {
         }
         // What is refused anyway is judged by nobody.
         let admitted = match &command {
-            Command::Send(send, _) => self.admit(state, send, MessageId::new()).map(drop),
+            Command::Send(send, _) => {
+                let admitted = self.admit(state, send, MessageId::new());
+                admitted.and_then(|who| self.reply_kinds(state, who, send.reply_kind)).map(drop)
+            }
             Command::Amend { user, what, .. } => self.may_amend(state, *user, what).map(drop),
             Command::Ask(ask, _) => self.may_ask(state, ask),
         };

@@ -18,7 +18,7 @@ use crate::domain::{
 use crate::ports::{EntryKind, OpenTurn, Outcome, Say};
 use crate::protocol::{Refusal, RefusalCode, Responder, RoomEvent, Send, Sent, UserEvent};
 use crate::turn;
-use crate::user::{Reserve, ReserveOutcome, UserMsg};
+use crate::user::{ReplyKind, Reserve, ReserveOutcome, UserMsg};
 
 /// Sends between their arrival and their answer.
 #[derive(Default)]
@@ -31,7 +31,7 @@ struct Reserving {
     send: Send,
     /// The message's, once it is stored.
     id: MessageId,
-    speakers: Vec<CharacterId>,
+    speakers: Vec<(CharacterId, ReplyKind)>,
     responder: Responder<Sent>,
 }
 
@@ -64,12 +64,14 @@ impl Room {
         responder: Responder<Sent>,
     ) {
         let id = MessageId::new();
-        let speakers = match self.admit(state, &send, id) {
+        let admitted = self.admit(state, &send, id);
+        let speakers = match admitted.and_then(|who| self.reply_kinds(state, who, send.reply_kind)) {
             Ok(speakers) => speakers,
             Err(refusal) => return self.refuse(state, Command::Send(send, responder), refusal),
         };
         // The quota counts per character: the first who answers, else the one whose room it is.
-        let counted = speakers.first().copied().or_else(|| {
+        let first = speakers.first().copied();
+        let counted = first.map(|(character, _)| character).or_else(|| {
             state
                 .record
                 .as_ref()
@@ -85,7 +87,8 @@ impl Room {
         let (user, kind) = (send.user, send.kind);
         state.sends.reserving.insert(ticket, Reserving { send: *send, id, speakers, responder });
         self.watch(myself, state);
-        let reserve = UserMsg::Reserve(Reserve { character, kind, answer: myself.clone(), ticket });
+        let (answer, reply) = (myself.clone(), first.map(|(_, kind)| kind));
+        let reserve = UserMsg::Reserve(Reserve { character, kind, reply, answer, ticket });
         if let Err((_, NotTaken::Full | NotTaken::Quarantined)) = self.context.users.send(user, reserve)
             && let Some(reserving) = state.sends.reserving.take(ticket)
         {
@@ -147,9 +150,10 @@ impl Room {
             // Removed meanwhile: nothing of theirs comes behind that.
             return responder.refuse(refusal);
         }
-        let (reservation, mut meters, usage, priority, full) = match outcome {
+        let (reservation, mut meters, usage, served, full) = match outcome {
             ReserveOutcome::Granted(grant) => {
-                (Some(grant.reservation), grant.meters, Some(grant.usage), Some(grant.priority), None)
+                let served = (grant.priority, grant.audio_replies);
+                (Some(grant.reservation), grant.meters, Some(grant.usage), Some(served), None)
             }
             // The same message may have been stored before its quota was used up: the journal knows it by its client
             // id. With a limit of nothing it cannot store it anew.
@@ -163,10 +167,10 @@ impl Room {
         if full.is_some() {
             meters.iter_mut().for_each(|meter| meter.limit = 0);
         }
-        let turns = match priority {
-            Some(priority) => {
+        let turns = match served {
+            Some((priority, audio)) => {
                 let refund: Vec<_> = meters.iter().map(|meter| meter.key).collect();
-                let turn = |(index, character): (usize, &CharacterId)| OpenTurn {
+                let turn = |(index, (character, kind)): (usize, &(CharacterId, ReplyKind))| OpenTurn {
                     message: MessageId::new(),
                     room: state.id,
                     character: *character,
@@ -175,6 +179,7 @@ impl Room {
                     user: send.user,
                     priority,
                     into: Into::New,
+                    kind: kind.granted(audio),
                     depth: 0,
                     fence: 0,
                     // One message counts once: one of its replies can give it back.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::TestEngine;
-use crate::domain::{Content, Emoji, Message, MessageId, Revision, RoomId, UserId};
+use crate::domain::{Content, Emoji, Message, MessageId, MessageKind, Revision, RoomId, UserId};
 use crate::protocol::{Amendment, Ask, Asked, Refusal, Responder, RoomChange, Wanted};
 
 /// The text as a message's content.
@@ -31,8 +31,19 @@ impl TestEngine {
     }
 
     pub async fn ask(&self, room: RoomId, user: UserId, wanted: Wanted) -> Result<Asked, Refusal> {
+        self.ask_for(room, user, wanted, None).await
+    }
+
+    /// As [`ask`](Self::ask), for replies of this kind.
+    pub async fn ask_for(
+        &self,
+        room: RoomId,
+        user: UserId,
+        wanted: Wanted,
+        reply_kind: Option<MessageKind>,
+    ) -> Result<Asked, Refusal> {
         let (responder, answer) = Responder::channel();
-        self.engine.ask(Ask { room, user, session: None, wanted }, responder);
+        self.engine.ask(Ask { room, user, session: None, wanted, reply_kind }, responder);
         answer.await.expect("every command is answered")
     }
 

@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use super::{lock, plans};
 use crate::domain::{
-    AiCall, CharacterId, CharacterRecord, Content, Finish, Message, MessageId, MeterKey, NodeId, ReplyState,
-    Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, Trouble, UserId,
+    AiCall, CharacterId, CharacterRecord, Message, MessageId, MeterKey, NodeId, ReplyState, Revision,
+    RoomCharacter, RoomDetails, RoomId, RoomMember, Trouble, UserId,
 };
-use crate::journal::decide::{Head, NewCall, NewMemory, decide};
+use crate::journal::decide::{Head, NewCall, NewMemory, Variant, decide};
 use crate::ports::{
     CommitError, Draft, DraftStore, Entry, JournalLane, JournalStore, NewDraft, OpenTurn, Outcome,
     RoomRecord, StoreError, Summary, UserRecord,
@@ -60,7 +60,7 @@ struct Tables {
     reads: HashMap<(RoomId, UserId), (Revision, Revision)>,
     memories: Vec<NewMemory>,
     calls: Vec<NewCall>,
-    variants: HashMap<(MessageId, u16), (Content, Finish)>,
+    variants: HashMap<(MessageId, u16), Variant>,
     summaries: HashMap<(RoomId, CharacterId), Summary>,
     /// How often each question was asked.
     asked: HashMap<&'static str, usize>,

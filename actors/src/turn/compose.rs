@@ -9,9 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::voice::Material;
 use super::{Arguments, Ended};
-use crate::domain::{Content, FailureCode, Into, Memory, MessageId, ReplyState, Sender};
+use crate::domain::{
+    Content, FailureCode, Into, Memory, Message, MessageId, MessageKind, ReplyState, Sender,
+};
 use crate::engine::Context;
 use crate::persona::{Ask, Made, PersonaMsg};
 use crate::ports::{Freshness, GenerateRequest, OpenTurn, StoreError, SummaryWish};
@@ -20,6 +24,9 @@ use crate::room::tail::History;
 /// How long a database that went away may keep a turn from reading its history.
 const COMPOSE_TRIES: u32 = 5;
 const COMPOSE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Between two looks whether an audio message was heard.
+const HEARD_PAUSE: Duration = Duration::from_millis(200);
 
 /// Behind a reply that is to go on.
 const GO_ON: &str = "Go on with your last message from exactly where it ends. Write only what comes next: repeat nothing, \
@@ -34,6 +41,16 @@ pub(super) struct Composed {
     pub chars_left: usize,
     /// What it goes on from.
     pub before: Option<Content>,
+    /// What is answered.
+    asked: Content,
+}
+
+impl Composed {
+    /// What the reply's voice is made of beside its text.
+    pub fn material(&self) -> Material {
+        let character = self.request.character.clone();
+        Material { character, asked: self.asked.clone(), before: self.before.clone() }
+    }
 }
 
 /// The persona makes the prompt from itself and the history up to the asking message, or up to what is to go on.
@@ -45,16 +62,18 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
         known::user_name(context, turn.user),
     )
     .map_err(failed)?;
+    history = heard(context, arguments, history).await.map_err(failed)?;
     let last = part(turn).unwrap_or(turn.asked);
     let mut looked = false;
-    let (request, so_far) = loop {
+    let (request, so_far, asked) = loop {
         // Deleted meanwhile: there is nothing to answer, or to go on with.
         let Some(said) = history.messages.last().filter(|said| said.id == last) else {
             return Err(Ended::nothing(ReplyState::Stopped, None));
         };
-        let so_far = part(turn).map(|_| said.content.clone());
+        let asked = said.content.clone();
+        let so_far = part(turn).map(|_| asked.clone());
         match ask(context, arguments, &history, &memories, &user_name).await? {
-            Made::Ready(request, None) => break (request, so_far),
+            Made::Ready(request, None) => break (request, so_far, asked),
             Made::Ready(request, Some(up_to)) => {
                 if !another_summary(context, arguments, &mut history, &mut looked).await? {
                     let wish = SummaryWish {
@@ -65,7 +84,7 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
                         up_to,
                     };
                     context.ports.summaries.wanted(wish);
-                    break (request, so_far);
+                    break (request, so_far, asked);
                 }
             }
             // What is missing may be told in a summary; then it is enough.
@@ -79,7 +98,27 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
     };
     let settings = &context.settings.turn;
     let said = so_far.as_ref().map_or(0, |content| content.as_str().chars().count());
-    Ok(Composed { request, chars_left: settings.reply_max_chars.saturating_sub(said), before: so_far })
+    Ok(Composed { request, chars_left: settings.reply_max_chars.saturating_sub(said), before: so_far, asked })
+}
+
+/// The history once what was said in the asked message is known, where it is an audio message that came without a text and
+/// somebody listens to it. After a while it is answered as it is.
+async fn heard(
+    context: &Context,
+    arguments: &Arguments,
+    mut history: History,
+) -> Result<History, FailureCode> {
+    let until = Instant::now() + context.settings.turn.transcript_wait;
+    while unheard(&history, &arguments.turn) && Instant::now() < until {
+        tokio::time::sleep(HEARD_PAUSE).await;
+        history = known::all_history(context, arguments, history.summary).await?;
+    }
+    Ok(history)
+}
+
+fn unheard(history: &History, turn: &OpenTurn) -> bool {
+    let audio = |last: &Message| last.kind == MessageKind::Audio && last.content.as_str().is_empty();
+    history.messages.last().is_some_and(|last| last.id == turn.asked && audio(last))
 }
 
 /// Looks for the summary, once in a turn; answers whether it is another than was known.

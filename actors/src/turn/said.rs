@@ -182,7 +182,7 @@ impl Said {
         let outcome = if self.text.trim().is_empty() {
             Ending::Nothing { state, code }
         } else {
-            Ending::Said { text: self.text, finish }
+            Ending::Said { text: self.text, finish, attachment: None }
         };
         // What a character says to another is no fact of the person's.
         let told = if turn.turn.depth == 0 { self.facts } else { Vec::new() };

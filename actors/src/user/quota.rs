@@ -6,9 +6,30 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::ReplyKind;
 use crate::domain::{
-    CharacterId, MessageKind, Meter, MeterKey, Plan, Scope, Usage, UsageLine, UserId, Window,
+    AudioReplies, CharacterId, MessageKind, Meter, MeterKey, Plan, Scope, Usage, UsageLine, UserId, Window,
 };
+use crate::protocol::{Refusal, RefusalCode};
+
+/// The kind as which a message counts, under this plan: that of the reply that it asks for, or its own where that is a
+/// text. A kind of reply that the plan does not have is refused where it was asked for.
+pub(super) fn counted(
+    own: MessageKind,
+    reply: Option<ReplyKind>,
+    plan: &Plan,
+) -> Result<MessageKind, Refusal> {
+    let has = |kind| kind != MessageKind::Audio || plan.audio_replies == AudioReplies::With;
+    let reply = match reply {
+        Some(ReplyKind::Asked(kind)) if !has(kind) => {
+            let refusal = format!("the plan \u{201c}{}\u{201d} has no audio replies", plan.name);
+            return Err(Refusal::new(RefusalCode::PremiumRequired, refusal));
+        }
+        Some(ReplyKind::Asked(kind) | ReplyKind::Usual(kind)) if has(kind) => kind,
+        Some(_) | None => MessageKind::Text,
+    };
+    Ok(if reply == MessageKind::Text { own } else { reply })
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
@@ -164,6 +185,7 @@ mod tests {
                 media: None,
                 window: Window::Lifetime,
             }),
+            audio_replies: AudioReplies::Without,
         }
     }
 

@@ -9,7 +9,7 @@ mod routes;
 mod store;
 
 use deadpool_postgres::Pool;
-use greenroom_actors::domain::{CharacterId, Into, MessageId, RoomId, UserId};
+use greenroom_actors::domain::{CharacterId, Into, MessageId, MessageKind, RoomId, UserId};
 use greenroom_actors::protocol::{Asked, Refusal, RefusalCode, Wanted};
 use jiff::Timestamp;
 use serde_json::json;
@@ -37,6 +37,8 @@ pub struct DeadReply {
     pub username: Option<String>,
     pub asked: MessageId,
     pub into: Into,
+    /// What kind of message it was to be: it is tried again as that.
+    pub kind: MessageKind,
     /// As users are told.
     pub code: Option<String>,
     /// What the last try failed of.
@@ -98,7 +100,7 @@ impl DeadReplies {
             Into::Variant(of) => Wanted::Regenerate(of),
             Into::Continuation(of) => Wanted::Continue(of),
         };
-        let asked = self.conversations.ask(dead.user, dead.room, wanted).await?;
+        let asked = self.conversations.ask(dead.user, dead.room, wanted, Some(dead.kind)).await?;
         let replies: Vec<String> = asked.replies.iter().map(|reply| reply.message.to_string()).collect();
         let detail = json!({
             "conversationId": dead.room.to_string(),

@@ -25,6 +25,7 @@ fn dead_reply(row: &Row) -> DeadReply {
     let provider: Option<String> = row.get(12);
     DeadReply {
         id: MessageId::from_uuid(row.get(0)),
+        kind: rows::message_kind(row.get(16)),
         room: RoomId::from_uuid(row.get(1)),
         character: CharacterId::from_uuid(row.get(2)),
         character_name: row.get(3),
@@ -49,7 +50,7 @@ pub async fn list(
     limit: i64,
 ) -> Stored<Vec<DeadReply>> {
     let sql = format!(
-        "select {COLUMNS}, false {OF} where t.state = 2 and t.ended_at is not null and not {LATER}
+        "select {COLUMNS}, false, t.reply_kind {OF} where t.state = 2 and t.ended_at is not null and not {LATER}
             and ($1::timestamptz is null or (t.ended_at, t.id) < ($1, $2))
         order by t.ended_at desc, t.id desc limit $3 offset $4"
     );
@@ -69,6 +70,6 @@ pub async fn count(client: &impl GenericClient) -> Stored<Option<u64>> {
 }
 
 pub async fn find(client: &impl GenericClient, id: Uuid) -> Stored<Option<DeadReply>> {
-    let sql = format!("select {COLUMNS}, {LATER} {OF} where t.id = $1 and t.state = 2");
+    let sql = format!("select {COLUMNS}, {LATER}, t.reply_kind {OF} where t.id = $1 and t.state = 2");
     Ok(query_opt(client, &sql, &[&id]).await?.as_ref().map(dead_reply))
 }

@@ -52,6 +52,7 @@ fn record(seed: SeedCharacter) -> CharacterRecord {
             context_tokens: 8_000,
             response_cache: ResponseCache::Off,
         },
+        voice: None,
         version: 1,
     }
 }

@@ -13,6 +13,7 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use serde_json::json;
 use uuid::Uuid;
 
+pub use store::view as count_view;
 pub use view::{GalleryItemView, GalleryKind, NewItem};
 
 use super::write::act;
@@ -23,6 +24,8 @@ use crate::error::{ApiError, ApiResult, FieldError};
 use crate::http::{Caller, Page, PageQuery};
 use crate::postgres::refusal;
 
+/// What a plan needs to have for all of them.
+pub const PREMIUM_GALLERY: &str = "premium_gallery";
 /// Entries of one character.
 pub const ITEMS_MAX: i64 = 200;
 const CAPTION_MAX: usize = 500;

@@ -7,14 +7,11 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Access, GalleryItemView, NewItem, no_item};
+use super::{Access, GalleryItemView, NewItem, PREMIUM_GALLERY, no_item};
 use crate::accounts::{Gates, Origin, Role};
 use crate::characters::Characters;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::http::{AdminCaller, Caller, Json, OptionalCaller, Page, PageParams, PageQuery};
-
-/// What a plan needs to have.
-const FEATURE: &str = "premium_gallery";
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(list).service(add).service(remove).service(view);
@@ -25,7 +22,7 @@ async fn access(caller: Option<Caller>, gates: &Gates) -> Result<Access, Refusal
         None => Ok(Access::Ordinary),
         Some(caller) if caller.role == Role::Admin => Ok(Access::All),
         Some(caller) => {
-            Ok(if gates.opens(caller.user, FEATURE).await? { Access::All } else { Access::Ordinary })
+            Ok(if gates.opens(caller.user, PREMIUM_GALLERY).await? { Access::All } else { Access::Ordinary })
         }
     }
 }

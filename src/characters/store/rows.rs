@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use greenroom_actors::domain::CharacterId;
+use greenroom_actors::domain::{CharacterId, MessageKind};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
@@ -12,13 +12,14 @@ use crate::characters::draft::{AiChoice, CharacterDraft, Dials, ExampleLine, Ful
 use crate::characters::statistics::popularity;
 use crate::characters::view::{CharacterStatistics, CharacterView};
 use crate::conversations::view::wire_time;
+use crate::postgres::rows;
 
 /// Everything of a draft but its slug, in the order of [`Written::values`].
 pub const WRITTEN: &str = "name, tagline, description, category, tags, avatar_url, color, greeting, \
     alternate_greetings, personality, scenario, tone, formality, humor, empathy, creativity, confidence, emoji, traits, \
     talkativeness, examples, knowledge, restricted_topics, lorebook, system_prompt, post_history, provider, model, \
-    temperature, max_tokens, context_tokens, voice, premium, card, fallbacks, response_cache";
-const WRITTEN_COUNT: usize = 36;
+    temperature, max_tokens, context_tokens, voice, premium, card, fallbacks, response_cache, reply_kind";
+const WRITTEN_COUNT: usize = 37;
 
 /// `$first, …`: a place for each of [`WRITTEN`].
 pub fn places(first: usize) -> String {
@@ -40,6 +41,7 @@ pub struct Written<'a> {
     max_tokens: i32,
     context_tokens: i32,
     response_cache: &'static str,
+    reply_kind: i16,
 }
 
 impl<'a> Written<'a> {
@@ -52,6 +54,7 @@ impl<'a> Written<'a> {
             max_tokens: number(draft.ai.max_tokens),
             context_tokens: number(draft.ai.context_tokens),
             response_cache: draft.ai.response_cache.as_str(),
+            reply_kind: MessageKind::from(draft.reply_type) as i16,
         }
     }
 
@@ -95,6 +98,7 @@ impl<'a> Written<'a> {
             &draft.card,
             &ai.fallbacks,
             &self.response_cache,
+            &self.reply_kind,
         ]
     }
 }
@@ -147,6 +151,7 @@ pub fn full(row: &Row) -> FullCharacter {
             voice: row.get(36),
             premium: row.get(37),
             card: row.get(38),
+            reply_type: rows::message_kind(row.get(41)).into(),
         },
     }
 }
@@ -166,12 +171,12 @@ fn dials(row: &Row, first: usize) -> Dials {
 /// even read.
 pub const PUBLIC_COLUMNS: &str = "c.id, c.version, c.slug, c.name, c.tagline, c.description, c.category, c.tags, \
     c.greeting, c.alternate_greetings, c.avatar_url, c.color, c.traits, c.tone, c.formality, c.humor, c.empathy, \
-    c.creativity, c.confidence, c.emoji, c.talkativeness, c.voice, c.premium, c.created_at, c.updated_at, \
+    c.creativity, c.confidence, c.emoji, c.talkativeness, c.voice, c.premium, c.created_at, c.updated_at, c.reply_kind, \
     coalesce(s.conversations, 0) as conversations, coalesce(s.messages, 0) as messages, \
     coalesce(s.ratings, 0) as ratings, coalesce(s.rating_sum, 0) as rating_sum, coalesce(s.views, 0) as views, \
     s.last_active_at, coalesce(s.heat, '-infinity') as heat, coalesce(s.rating_rank, 3) as rating_rank, now() as read_at, \
     (select half_life_s from character_rollup) as half_life_s";
-const PUBLIC_COUNT: usize = 25;
+const PUBLIC_COUNT: usize = 26;
 /// Columns of `character_stats s` that [`statistics`] reads.
 pub const STATISTICS_COLUMNS: &str = "coalesce(s.conversations, 0), coalesce(s.messages, 0), \
     coalesce(s.ratings, 0), coalesce(s.rating_sum, 0), coalesce(s.views, 0), s.last_active_at, \
@@ -199,6 +204,7 @@ pub fn public(row: &Row, first: usize) -> CharacterView {
         premium: row.get(first + 22),
         created_at: wire_time(row.get(first + 23)),
         updated_at: wire_time(row.get(first + 24)),
+        reply_type: rows::message_kind(row.get(first + 25)).into(),
         statistics: statistics(row, first + PUBLIC_COUNT),
     }
 }

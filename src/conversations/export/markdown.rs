@@ -47,7 +47,7 @@ pub(super) fn message(message: &Message, sender: &PublicSenderView) -> String {
         text.push('\n');
     }
     if let Some(attachment) = message.attachment.as_deref() {
-        let _ = writeln!(text, "\n[Attachment]({})", address(&attachment.url));
+        let _ = writeln!(text, "\n[Attachment]({})", address(&crate::media::address(&attachment.place)));
     }
     if !message.changes.reactions.is_empty() {
         let emoji: Vec<&str> =

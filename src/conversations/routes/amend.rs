@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::bodies::{AskedBody, MessageBody, message_id};
+use crate::conversations::view::MessageType;
 use crate::conversations::{Conversations, emoji};
 use crate::error::{ApiResult, ErrorBody, FieldError};
 use crate::http::{Caller, Json};
@@ -25,6 +26,7 @@ async fn amend(
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct EditMessage {
     /// 1 to 5000 characters after trimming.
     #[schema(min_length = 1, max_length = 5000)]
@@ -32,6 +34,8 @@ struct EditMessage {
     /// Its replies are made anew, or made, if there were none.
     #[serde(default)]
     resend: bool,
+    /// With `resend`: what kind of message the replies are to be. Left out: what they were.
+    response_type: Option<MessageType>,
 }
 
 /// Edit a message
@@ -66,12 +70,14 @@ pub(super) async fn edit(
     body: Json<EditMessage>,
     conversations: web::Data<Conversations>,
 ) -> ApiResult<HttpResponse> {
-    let EditMessage { content, resend } = body.into_inner();
+    let EditMessage { content, resend, response_type } = body.into_inner();
     let content = conversations.content(&content)?;
     let room = conversations.resolve(caller.user, &path.0).await?;
     let message = message_id(&path.1)?;
     if resend {
-        let asked = conversations.ask(caller.user, room, Wanted::Resend { message, content }).await?;
+        let wanted = Wanted::Resend { message, content };
+        let kind = response_type.map(MessageType::into);
+        let asked = conversations.ask(caller.user, room, wanted, kind).await?;
         return Ok(HttpResponse::Accepted().json(AskedBody::from(&asked)));
     }
     let message = conversations.amend(caller.user, room, message, Amendment::Edit(content)).await?;

@@ -184,7 +184,7 @@ async fn say(
 ) -> ApiResult<HttpResponse> {
     let said = conversations.said(MessageKind::Text, Some(&body.into_inner().content), None)?;
     let room = conversations.resolve(caller.user, &id).await?;
-    let new = NewMessage { said, client_id: None, reply_to: None, reply: ReplyWish::Auto };
+    let new = NewMessage { said, client_id: None, reply_to: None, reply: ReplyWish::Auto, reply_kind: None };
     let sent = conversations.send(caller.user, room, new).await?;
     Ok(older(HttpResponse::Accepted()).json(SaidBody::from(&sent)))
 }

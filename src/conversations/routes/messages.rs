@@ -113,6 +113,9 @@ struct SendMessage {
     reply: Option<String>,
     /// A message of the same conversation.
     reply_to: Option<Uuid>,
+    /// What kind of message the reply is to be: `text`, `audio` (the plan has to have audio replies) or `media`. Left out: what
+    /// its character usually gives.
+    response_type: Option<MessageType>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -162,11 +165,11 @@ fn reply_wish(text: Option<&str>) -> Result<ReplyWish, FieldError> {
         (status = 200, description = "It had been stored before", body = SentBody),
         (status = 400, description = "A field is missing or not valid", body = ErrorBody),
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
-        (status = 402, description = "The plan's limit is reached", body = ErrorBody),
+        (status = 402, description = "The plan's limit is reached, or the plan has no such replies", body = ErrorBody),
         (status = 404, description = "There is no conversation that the caller is in", body = ErrorBody),
         (status = 409, description = "The clientId stands for another message", body = ErrorBody),
         (status = 429, description = "Too fast, or too many replies wait here", body = ErrorBody),
-        (status = 503, description = "The database is away, or the server is full or draining", body = ErrorBody),
+        (status = 503, description = "The database is away, the server is full or draining, or it cannot make such replies (`reply_type_unavailable`)", body = ErrorBody),
     ),
 )]
 #[post("/conversations/{id}/messages")]
@@ -189,6 +192,7 @@ pub(super) async fn send(
         })?,
         reply_to: body.reply_to.map(MessageId::from_uuid),
         reply: reply_wish(body.reply.as_deref())?,
+        reply_kind: body.response_type.map(MessageType::into),
     };
     let room = conversations.resolve(caller.user, &id).await?;
     let sent = conversations.send(caller.user, room, new).await?;

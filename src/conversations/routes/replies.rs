@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::bodies::{AskedBody, message_id};
 use crate::conversations::Conversations;
+use crate::conversations::view::MessageType;
 use crate::error::{ApiResult, ErrorBody};
 use crate::http::{Caller, MaybeJson};
 
@@ -16,10 +17,11 @@ async fn ask(
     caller: Caller,
     id: &str,
     wanted: impl FnOnce() -> ApiResult<Wanted>,
+    kind: Option<MessageType>,
     conversations: &Conversations,
 ) -> ApiResult<HttpResponse> {
     let room = conversations.resolve(caller.user, id).await?;
-    let asked = conversations.ask(caller.user, room, wanted()?).await?;
+    let asked = conversations.ask(caller.user, room, wanted()?, kind.map(MessageType::into)).await?;
     Ok(HttpResponse::Accepted().json(AskedBody::from(&asked)))
 }
 
@@ -28,6 +30,15 @@ async fn ask(
 struct RequestReply {
     /// One of the conversation; without it the conversation's way to choose decides.
     character_id: Option<Uuid>,
+    /// What kind of message the reply is to be. Left out: what its character usually gives.
+    response_type: Option<MessageType>,
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RegenerateReply {
+    /// What kind of message it is to be. Left out: what the reply is.
+    response_type: Option<MessageType>,
 }
 
 /// Ask for a reply
@@ -57,8 +68,9 @@ pub(super) async fn request(
     body: MaybeJson<RequestReply>,
     conversations: web::Data<Conversations>,
 ) -> ApiResult<HttpResponse> {
-    let character = body.into_inner().character_id.map(CharacterId::from_uuid);
-    ask(caller, &id, || Ok(Wanted::Reply(character)), &conversations).await
+    let RequestReply { character_id, response_type } = body.into_inner();
+    let character = character_id.map(CharacterId::from_uuid);
+    ask(caller, &id, || Ok(Wanted::Reply(character)), response_type, &conversations).await
 }
 
 /// Make another variant of a reply
@@ -72,6 +84,7 @@ pub(super) async fn request(
         ("id" = String, Path, description = "The conversation's id or slug"),
         ("messageId" = String, Path, description = "The reply's id"),
     ),
+    request_body = RegenerateReply,
     responses(
         (status = 202, description = "It is asked for", body = AskedBody),
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
@@ -86,10 +99,11 @@ pub(super) async fn request(
 pub(super) async fn regenerate(
     caller: Caller,
     path: web::Path<(String, String)>,
+    body: MaybeJson<RegenerateReply>,
     conversations: web::Data<Conversations>,
 ) -> ApiResult<HttpResponse> {
     let wanted = || Ok(Wanted::Regenerate(message_id(&path.1)?));
-    ask(caller, &path.0, wanted, &conversations).await
+    ask(caller, &path.0, wanted, body.into_inner().response_type, &conversations).await
 }
 
 /// Have a reply go on
@@ -103,6 +117,7 @@ pub(super) async fn regenerate(
         ("id" = String, Path, description = "The conversation's id or slug"),
         ("messageId" = String, Path, description = "The reply's id"),
     ),
+    request_body = RegenerateReply,
     responses(
         (status = 202, description = "It is asked for", body = AskedBody),
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
@@ -117,10 +132,11 @@ pub(super) async fn regenerate(
 pub(super) async fn go_on(
     caller: Caller,
     path: web::Path<(String, String)>,
+    body: MaybeJson<RegenerateReply>,
     conversations: web::Data<Conversations>,
 ) -> ApiResult<HttpResponse> {
     let wanted = || Ok(Wanted::Continue(message_id(&path.1)?));
-    ask(caller, &path.0, wanted, &conversations).await
+    ask(caller, &path.0, wanted, body.into_inner().response_type, &conversations).await
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]

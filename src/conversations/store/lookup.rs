@@ -26,7 +26,8 @@ pub async fn person_named(client: &impl GenericClient, name: &str) -> Stored<Opt
     Ok(query(client, NAMED, &[&name]).await?.first().map(room_member))
 }
 
-const CHARACTER: &str = "select id, slug, name, tagline, avatar_url, color, talkativeness, 0::bigint
+const CHARACTER: &str =
+    "select id, slug, name, tagline, avatar_url, color, talkativeness, 0::bigint, reply_kind
     from characters where id = $1 and deleted_at is null";
 
 /// A character that may join. From when on it knows what was said is for the room to fill in.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::media;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AttachmentType {
@@ -27,6 +29,7 @@ impl From<AttachmentKind> for AttachmentType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AttachmentView {
+    /// Of a file that lies here: an address that opens it for a while, another one at each reading.
     pub url: String,
     #[serde(rename = "type")]
     pub kind: AttachmentType,
@@ -46,7 +49,7 @@ pub struct AttachmentView {
 impl From<&Attachment> for AttachmentView {
     fn from(attachment: &Attachment) -> Self {
         Self {
-            url: attachment.url.to_string(),
+            url: media::address(&attachment.place),
             kind: attachment.kind.into(),
             mime: attachment.mime.as_deref().map(str::to_owned),
             duration_ms: attachment.duration_ms,

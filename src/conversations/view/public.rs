@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use greenroom_actors::domain::{Message, MessageId, Revision, Sender};
+use greenroom_actors::domain::{Attachment, ItemRank, Message, MessageId, Revision, Sender};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -87,6 +87,11 @@ pub struct PublicMessageView {
     pub created_at: Timestamp,
 }
 
+/// What is for premium plans is not shown in public, though it was said there.
+fn is_for_all(attachment: &Attachment) -> bool {
+    attachment.item.is_none_or(|item| item.rank == ItemRank::Ordinary)
+}
+
 /// How those who spoke in a conversation are called in public, those who have left too.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
@@ -154,7 +159,7 @@ impl Names {
             sender: self.sender(message.sender),
             kind: message.kind.into(),
             content: message.content.as_str().to_owned(),
-            attachment: message.attachment.as_deref().map(AttachmentView::from),
+            attachment: message.attachment.as_deref().filter(|one| is_for_all(one)).map(AttachmentView::from),
             reply_to: message.reply_to.map(MessageId::uuid),
             finish: message.finish.into(),
             reactions,

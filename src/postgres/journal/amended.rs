@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use greenroom_actors::domain::{Content, Emoji, Finish, Message, MessageId, RoomId, UserId};
-use greenroom_actors::journal::decide::{Locked, Touched, Writes};
+use greenroom_actors::domain::{Content, Emoji, Message, MessageId, RoomId, UserId};
+use greenroom_actors::journal::decide::{Locked, Touched, Variant, Writes};
 use jiff::Timestamp;
 use tokio_postgres::Error;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
 use super::{Connection, stored_before};
-use crate::postgres::rows;
+use crate::postgres::rows::{self, StoredAttachment};
 
 type Parameter<'a> = &'a (dyn ToSql + Sync);
 
@@ -41,7 +41,7 @@ impl ChangeKeys {
 #[derive(Default)]
 pub(super) struct Standing {
     messages: Vec<Message>,
-    variants: Vec<((MessageId, u16), (Content, Finish))>,
+    variants: Vec<((MessageId, u16), Variant)>,
     done: Vec<(Uuid, i64)>,
     slugs: Vec<(Arc<str>, RoomId)>,
 }
@@ -75,7 +75,13 @@ impl Connection {
                 .iter()
                 .map(|row| {
                     let key = (MessageId::from_uuid(row.get(0)), row.get::<_, i16>(1).cast_unsigned());
-                    (key, (Content::trusted(row.get::<_, &str>(2)), rows::finish(row.get(3))))
+                    let attachment = row.get::<_, Option<Json<StoredAttachment>>>(4);
+                    let variant = Variant {
+                        content: Content::trusted(row.get::<_, &str>(2)),
+                        finish: rows::finish(row.get(3)),
+                        attachment: attachment.map(|Json(stored)| Arc::new(stored.into())),
+                    };
+                    (key, variant)
                 })
                 .collect(),
             done: changes?.iter().map(|row| (row.get(0), row.get(1))).collect(),
@@ -97,8 +103,10 @@ impl Connection {
         let (reworded, places): (Vec<Uuid>, Vec<i64>) =
             writes.reworded.iter().map(|(room, place)| (room.uuid(), *place)).unzip();
         let erased: Vec<Uuid> = writes.erased.iter().map(|message| message.uuid()).collect();
+        // A deleted message, and one whose voice was replaced.
+        let released: Vec<Uuid> = writes.amended.keys().map(|message| message.uuid()).collect();
         let statements = &self.statements;
-        let (a, b, c, d, e, f, g, h, i) = tokio::join!(
+        let (a, b, c, d, e, f, g, h, i, j) = tokio::join!(
             biased;
             self.query(!amended.ids.is_empty(), &statements.amend_messages, amended.parameters()),
             self.query(!erased.is_empty(), &statements.erase_variants, [&erased]),
@@ -113,8 +121,9 @@ impl Connection {
             self.query(!come.messages.is_empty(), &statements.insert_reactions, come.parameters()),
             self.query(!changes.ids.is_empty(), &statements.insert_changes, changes.parameters()),
             self.query(!reworded.is_empty(), &statements.void_summaries, [&reworded, &places]),
+            self.query(!released.is_empty(), &statements.release_objects, [&released]),
         );
-        for result in [a, b, c, d, e, f, g, h, i] {
+        for result in [a, b, c, d, e, f, g, h, i, j] {
             result?;
         }
         Ok(())
@@ -131,6 +140,8 @@ struct AmendedColumns<'a> {
     variant: Vec<i16>,
     variants: Vec<i16>,
     revisions: Vec<i64>,
+    attachments: Vec<Option<Json<StoredAttachment>>>,
+    kinds: Vec<i16>,
 }
 
 impl<'a> AmendedColumns<'a> {
@@ -145,11 +156,13 @@ impl<'a> AmendedColumns<'a> {
             columns.variant.push(message.changes.variant.cast_signed());
             columns.variants.push(message.changes.variants.cast_signed());
             columns.revisions.push(message.revision);
+            columns.attachments.push(message.attachment.as_deref().map(|one| Json(one.into())));
+            columns.kinds.push(message.kind as i16);
         }
         columns
     }
 
-    fn parameters(&self) -> [Parameter<'_>; 8] {
+    fn parameters(&self) -> [Parameter<'_>; 10] {
         [
             &self.ids,
             &self.contents,
@@ -159,6 +172,8 @@ impl<'a> AmendedColumns<'a> {
             &self.variant,
             &self.variants,
             &self.revisions,
+            &self.attachments,
+            &self.kinds,
         ]
     }
 }
@@ -171,6 +186,7 @@ struct VariantColumns<'a> {
     contents: Vec<&'a str>,
     finishes: Vec<i16>,
     at: Vec<Timestamp>,
+    attachments: Vec<Option<Json<StoredAttachment>>>,
 }
 
 impl<'a> VariantColumns<'a> {
@@ -180,15 +196,24 @@ impl<'a> VariantColumns<'a> {
             columns.messages.push(message.uuid());
             columns.indexes.push(index.cast_signed());
             columns.rooms.push(row.room.uuid());
-            columns.contents.push(row.content.as_str());
-            columns.finishes.push(row.finish as i16);
+            columns.contents.push(row.variant.content.as_str());
+            columns.finishes.push(row.variant.finish as i16);
             columns.at.push(row.at);
+            columns.attachments.push(row.variant.attachment.as_deref().map(|one| Json(one.into())));
         }
         columns
     }
 
-    fn parameters(&self) -> [Parameter<'_>; 6] {
-        [&self.messages, &self.indexes, &self.rooms, &self.contents, &self.finishes, &self.at]
+    fn parameters(&self) -> [Parameter<'_>; 7] {
+        [
+            &self.messages,
+            &self.indexes,
+            &self.rooms,
+            &self.contents,
+            &self.finishes,
+            &self.at,
+            &self.attachments,
+        ]
     }
 }
 

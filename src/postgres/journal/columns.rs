@@ -203,6 +203,7 @@ pub(super) struct OpenedColumns {
     into_kinds: Vec<i16>,
     into_ids: Vec<Option<Uuid>>,
     depths: Vec<i16>,
+    kinds: Vec<i16>,
 }
 
 impl OpenedColumns {
@@ -222,11 +223,12 @@ impl OpenedColumns {
             columns.into_kinds.push(kind);
             columns.into_ids.push(id);
             columns.depths.push(i16::from(turn.depth));
+            columns.kinds.push(turn.kind as i16);
         }
         columns
     }
 
-    pub(super) fn parameters<'a>(&'a self, node: &'a Uuid) -> [Parameter<'a>; 13] {
+    pub(super) fn parameters<'a>(&'a self, node: &'a Uuid) -> [Parameter<'a>; 14] {
         [
             &self.ids,
             &self.rooms,
@@ -241,6 +243,7 @@ impl OpenedColumns {
             &self.into_kinds,
             &self.into_ids,
             &self.depths,
+            &self.kinds,
         ]
     }
 }

@@ -18,9 +18,11 @@ const TAKE: &str = "WITH gone AS (
     turned AS (DELETE FROM turns WHERE asked_id IN (SELECT id FROM gone))
     SELECT count(*) FROM gone";
 /// What hangs on messages and on the room, by the room's own indexes.
-const ASIDE: [&str; 3] = [
+const ASIDE: [&str; 4] = [
     "DELETE FROM variants WHERE ctid = ANY(ARRAY(SELECT ctid FROM variants WHERE room_id = $1 LIMIT $2))",
     "DELETE FROM reactions WHERE ctid = ANY(ARRAY(SELECT ctid FROM reactions WHERE room_id = $1 LIMIT $2))",
+    "UPDATE media_objects SET check_at = now(), room_id = NULL WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM media_objects WHERE room_id = $1 LIMIT $2))",
     "DELETE FROM room_changes WHERE ctid = ANY(ARRAY(SELECT ctid FROM room_changes WHERE room_id = $1 LIMIT $2))",
 ];
 const LAST: [&str; 4] = [

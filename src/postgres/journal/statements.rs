@@ -28,6 +28,7 @@ pub(super) struct Statements {
     pub upsert_variants: Statement,
     pub erase_variants: Statement,
     pub erase_reactions: Statement,
+    pub release_objects: Statement,
     pub insert_reactions: Statement,
     pub delete_reactions: Statement,
     pub insert_changes: Statement,
@@ -35,6 +36,7 @@ pub(super) struct Statements {
     pub delete_rooms: Statement,
     pub stop_turns: Statement,
     pub insert_calls: Statement,
+    pub insert_jobs: Statement,
     pub insert_memories: Statement,
     pub trim_memories: Statement,
     pub forget_told: Statement,
@@ -83,9 +85,10 @@ pub(super) const UPDATE_USAGE: &str = "UPDATE usage m SET used = w.n
 
 const INSERT_TURNS: &str =
     "INSERT INTO turns (id, room_id, character_id, asked_id, asked_offset, user_id, priority,
-        fence, refund, into_kind, into_id, depth, node)
+        fence, refund, into_kind, into_id, depth, reply_kind, node)
     SELECT *, $10::uuid FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::uuid[],
-        $7::smallint[], $8::int[], $9::text[], $11::smallint[], $12::uuid[], $13::smallint[])";
+        $7::smallint[], $8::int[], $9::text[], $11::smallint[], $12::uuid[], $13::smallint[],
+        $14::smallint[])";
 
 const END_TURNS: &str = "UPDATE turns t SET state = w.s, code = w.c, ended_revision = w.v, ended_at = now(),
         prompt_tokens = w.pt, completion_tokens = w.ct, cached_tokens = w.ht,
@@ -102,12 +105,13 @@ const CHANGE_MESSAGES: &str =
 const AMEND_MESSAGES: &str =
     "UPDATE messages m SET content = w.t, finish = w.f, edited_at = w.e, deleted_at = w.d,
         variant = w.va, variants = w.vs, revision = greatest(m.revision, w.v),
-        attachment = CASE WHEN w.d IS NULL THEN m.attachment END
+        attachment = w.a, kind = w.k
     FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::smallint[],
-        $7::smallint[], $8::bigint[]) AS w(i, t, f, e, d, va, vs, v)
+        $7::smallint[], $8::bigint[], $9::jsonb[], $10::smallint[]) AS w(i, t, f, e, d, va, vs, v, a, k)
     WHERE m.id = w.i";
 
-const FIND_VARIANTS: &str = "SELECT v.message_id, v.\"index\", v.content, v.finish FROM variants v
+const FIND_VARIANTS: &str =
+    "SELECT v.message_id, v.\"index\", v.content, v.finish, v.attachment FROM variants v
     WHERE v.message_id = ANY($1)";
 
 const FIND_CHANGES: &str = "SELECT id, revision FROM room_changes WHERE id = ANY($1)";
@@ -116,11 +120,16 @@ const FIND_CHANGES: &str = "SELECT id, revision FROM room_changes WHERE id = ANY
 const FIND_SLUGS: &str = "SELECT slug, id FROM rooms WHERE slug = ANY($1)
     UNION ALL SELECT slug, room_id FROM room_slugs WHERE slug = ANY($1)";
 
-const UPSERT_VARIANTS: &str = "INSERT INTO variants (message_id, \"index\", room_id, content, finish, created_at)
-    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::text[], $5::smallint[], $6::timestamptz[])
-    ON CONFLICT (message_id, \"index\") DO UPDATE SET content = excluded.content, finish = excluded.finish";
+const UPSERT_VARIANTS: &str = "INSERT INTO variants (message_id, \"index\", room_id, content, finish, created_at, attachment)
+    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::text[], $5::smallint[], $6::timestamptz[],
+        $7::jsonb[])
+    ON CONFLICT (message_id, \"index\") DO UPDATE SET content = excluded.content, finish = excluded.finish,
+        attachment = excluded.attachment";
 
 const ERASE_VARIANTS: &str = "DELETE FROM variants WHERE message_id = ANY($1)";
+
+/// What they carried is looked at soon: whether another message carries it.
+const RELEASE_OBJECTS: &str = "UPDATE media_objects SET check_at = now() WHERE message_id = ANY($1)";
 
 const ERASE_REACTIONS: &str = "DELETE FROM reactions WHERE message_id = ANY($1)";
 
@@ -182,6 +191,7 @@ impl Statements {
             upsert_variants: client.prepare(UPSERT_VARIANTS).await?,
             erase_variants: client.prepare(ERASE_VARIANTS).await?,
             erase_reactions: client.prepare(ERASE_REACTIONS).await?,
+            release_objects: client.prepare(RELEASE_OBJECTS).await?,
             insert_reactions: client.prepare(INSERT_REACTIONS).await?,
             delete_reactions: client.prepare(DELETE_REACTIONS).await?,
             insert_changes: client.prepare(INSERT_CHANGES).await?,
@@ -189,6 +199,7 @@ impl Statements {
             delete_rooms: client.prepare(DELETE_ROOMS).await?,
             stop_turns: client.prepare(STOP_TURNS).await?,
             insert_calls: client.prepare(calls::INSERT).await?,
+            insert_jobs: client.prepare(crate::jobs::INSERT_MANY).await?,
             insert_memories: client.prepare(memories::INSERT).await?,
             trim_memories: client.prepare(memories::TRIM).await?,
             forget_told: client.prepare(memories::FORGET).await?,

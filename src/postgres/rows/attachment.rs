@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use greenroom_actors::domain::{Attachment, AttachmentKind};
+use greenroom_actors::domain::{Attachment, AttachmentKind, GalleryItem, ItemRank, Place};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -17,7 +18,11 @@ enum Kind {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::postgres) struct StoredAttachment {
-    url: String,
+    /// Where it lies; one of the two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     kind: Kind,
     #[serde(skip_serializing_if = "Option::is_none")]
     mime: Option<String>,
@@ -27,12 +32,22 @@ pub(in crate::postgres) struct StoredAttachment {
     width: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<u32>,
+    /// Of the character's gallery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    premium: bool,
 }
 
 impl From<&Attachment> for StoredAttachment {
     fn from(attachment: &Attachment) -> Self {
+        let (url, key) = match &attachment.place {
+            Place::Url(url) => (Some(url.to_string()), None),
+            Place::Object(key) => (None, Some(key.to_string())),
+        };
         Self {
-            url: attachment.url.to_string(),
+            url,
+            key,
             kind: match attachment.kind {
                 AttachmentKind::Image => Kind::Image,
                 AttachmentKind::Video => Kind::Video,
@@ -42,6 +57,8 @@ impl From<&Attachment> for StoredAttachment {
             duration_ms: attachment.duration_ms,
             width: attachment.width,
             height: attachment.height,
+            item: attachment.item.map(|item| item.id),
+            premium: attachment.item.is_some_and(|item| item.rank == ItemRank::Premium),
         }
     }
 }
@@ -49,7 +66,10 @@ impl From<&Attachment> for StoredAttachment {
 impl From<StoredAttachment> for Attachment {
     fn from(stored: StoredAttachment) -> Self {
         Self {
-            url: Arc::from(stored.url),
+            place: match stored.key {
+                Some(key) => Place::Object(key.into()),
+                None => Place::Url(stored.url.unwrap_or_default().into()),
+            },
             kind: match stored.kind {
                 Kind::Image => AttachmentKind::Image,
                 Kind::Video => AttachmentKind::Video,
@@ -59,6 +79,10 @@ impl From<StoredAttachment> for Attachment {
             duration_ms: stored.duration_ms,
             width: stored.width,
             height: stored.height,
+            item: stored.item.map(|id| GalleryItem {
+                id,
+                rank: if stored.premium { ItemRank::Premium } else { ItemRank::Ordinary },
+            }),
         }
     }
 }

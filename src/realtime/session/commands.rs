@@ -76,11 +76,11 @@ impl SessionActor {
                     self.backend.amend(room, user, message, what, responder);
                 }
             }
-            Command::Ask { room, wanted } => {
+            Command::Ask { room, wanted, reply_kind } => {
                 let encode = |id: &CommandId, asked: Asked| wire::asked(id, &asked);
                 if let Some(responder) = self.engine_call(id, name, encode, context) {
                     let session = Some(self.core.id());
-                    self.backend.ask(Ask { room, user, session, wanted }, responder);
+                    self.backend.ask(Ask { room, user, session, wanted, reply_kind }, responder);
                 }
             }
             Command::Change { room, change } => {
@@ -132,7 +132,7 @@ impl SessionActor {
     /// A message goes to the engine; where it names a character, that room is found or made first.
     fn send(&mut self, user: UserId, id: Option<CommandId>, command: Command, context: &mut SocketContext) {
         let name = command.name();
-        let Command::Send { to, said, client_id, reply_to, reply } = command else { return };
+        let Command::Send { to, said, client_id, reply_to, reply, reply_kind } = command else { return };
         let encode = |id: &CommandId, sent: Sent| wire::sent(id, &sent);
         let Some(responder) = self.engine_call(id, name, encode, context) else { return };
         let session = Some(self.core.id());
@@ -142,10 +142,11 @@ impl SessionActor {
             session,
             content: said.content,
             kind: said.kind,
-            attachment: said.attachment,
+            attachment: said.attachment.map(crate::media::own),
             client_id,
             reply_to,
             reply,
+            reply_kind,
         };
         match to {
             SendTo::Room(room) => self.backend.send(in_room(room), responder),

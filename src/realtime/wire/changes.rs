@@ -19,7 +19,10 @@ pub(super) fn command(
     let user = || required("userId", fields.id("userId")?);
     let character = || required("characterId", fields.id("characterId")?);
     let amend = |what| Ok::<_, FieldError>(Command::Amend { room: room()?, message: message()?, what });
-    let ask = |wanted| Ok::<_, FieldError>(Command::Ask { room: room()?, wanted });
+    let ask = |wanted| {
+        let reply_kind = fields.message_kind("responseType")?;
+        Ok::<_, FieldError>(Command::Ask { room: room()?, wanted, reply_kind })
+    };
     let change = |change| Ok::<_, FieldError>(Command::Change { room: room()?, change });
     Ok(Some(match event {
         "message:edit" => {

@@ -1,6 +1,6 @@
 //! What a client can ask for, checked as far as it can be without the database.
 
-use greenroom_actors::domain::{CharacterId, ClientId, MessageId, Revision, RoomId};
+use greenroom_actors::domain::{CharacterId, ClientId, MessageId, MessageKind, Revision, RoomId};
 use greenroom_actors::protocol::{Amendment, Presence, ReplyWish, Typing, Wanted};
 use greenroom_actors::session::CommandClass;
 use serde::Serialize;
@@ -62,6 +62,8 @@ pub enum Command {
         client_id: Option<ClientId>,
         reply_to: Option<MessageId>,
         reply: ReplyWish,
+        /// What kind of message the reply is to be.
+        reply_kind: Option<MessageKind>,
     },
     Read {
         room: RoomId,
@@ -86,6 +88,8 @@ pub enum Command {
     Ask {
         room: RoomId,
         wanted: Wanted,
+        /// What kind of message the replies are to be.
+        reply_kind: Option<MessageKind>,
     },
     /// The conversation itself is to change.
     Change {
@@ -119,7 +123,7 @@ impl Command {
             Self::StopReply { .. } => "reply:stop",
             Self::Status(_) => "user:status",
             Self::Amend { what, .. } => match what {
-                Amendment::Edit(_) => "message:edit",
+                Amendment::Edit(_) | Amendment::Transcript(_) => "message:edit",
                 Amendment::Delete => "message:delete",
                 Amendment::React(_) | Amendment::Unreact(_) => "message:react",
                 Amendment::Select(_) => "reply:select",

@@ -162,12 +162,7 @@ fn send(fields: &Fields<'_>, content_max_chars: usize) -> Result<Command, Refusa
         (None, Some(character)) => SendTo::Character(character),
         (None, None) => return Err(FieldError::new("conversationId", "is missing").into()),
     };
-    let kind = match fields.text("type")? {
-        None | Some("text") => MessageKind::Text,
-        Some("audio") => MessageKind::Audio,
-        Some("media") => MessageKind::Media,
-        Some(_) => return Err(FieldError::new("type", "takes text, audio or media").into()),
-    };
+    let kind = fields.message_kind("type")?.unwrap_or(MessageKind::Text);
     let client_id = fields
         .text("clientId")?
         .map(|text| {
@@ -186,7 +181,8 @@ fn send(fields: &Fields<'_>, content_max_chars: usize) -> Result<Command, Refusa
     };
     let attachment = fields.object("attachment")?.map(attachment).transpose()?;
     let said = Said::checked(kind, fields.text("content")?, attachment, content_max_chars)?;
-    Ok(Command::Send { to, said, client_id, reply_to: fields.id("replyTo")?, reply })
+    let (reply_to, reply_kind) = (fields.id("replyTo")?, fields.message_kind("responseType")?);
+    Ok(Command::Send { to, said, client_id, reply_to, reply, reply_kind })
 }
 
 fn attachment(fields: &Fields<'_>) -> Result<NewAttachment, FieldError> {

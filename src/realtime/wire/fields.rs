@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use greenroom_actors::domain::MessageKind;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::error::FieldError;
 type Checked<T> = Result<T, FieldError>;
 
 /// All names that some command knows. Others are skipped unread.
-const KNOWN: [&str; 38] = [
+const KNOWN: [&str; 39] = [
     "token",
     "characterId",
     "characterIds",
@@ -42,6 +43,7 @@ const KNOWN: [&str; 38] = [
     "remove",
     "replyMode",
     "resend",
+    "responseType",
     "role",
     "slug",
     "tags",
@@ -115,6 +117,16 @@ impl<'a> Fields<'a> {
             }
             Some(Field::LongList) => Err(FieldError::new(name, "is too long")),
             Some(_) => Err(wrong()),
+        }
+    }
+
+    pub(super) fn message_kind(&self, name: &'static str) -> Checked<Option<MessageKind>> {
+        match self.text(name)? {
+            None => Ok(None),
+            Some("text") => Ok(Some(MessageKind::Text)),
+            Some("audio") => Ok(Some(MessageKind::Audio)),
+            Some("media") => Ok(Some(MessageKind::Media)),
+            Some(_) => Err(FieldError::new(name, "takes text, audio or media")),
         }
     }
 

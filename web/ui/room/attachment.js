@@ -27,7 +27,7 @@ export function attachment(file, label = NAMES[/** @type {"image"} */ (file.type
   const failed = (event) => event.target.replaceWith(h("p.file-gone", {}, icon("warning"), `${label}: it can no longer be loaded.`));
   if (file.type === "image") return h("a.file-picture", { href: at, target: "_blank", rel: "noopener" }, h("img", { src: at, alt: label, loading: "lazy", decoding: "async", ...size, onerror: failed }));
   if (file.type === "video") return h("video", { src: at, controls: true, preload: "metadata", "aria-label": label, ...size, onerror: failed });
-  return h("div.file-sound", {}, h("audio", { src: at, controls: true, preload: "metadata", "aria-label": label, onerror: failed }),
+  return h("div.file-sound", {}, h("audio", { src: at, controls: true, preload: "none", "aria-label": label, onerror: failed }),
     file.durationMs ? h("span.muted", {}, duration(file.durationMs / 1000)) : null);
 }
 

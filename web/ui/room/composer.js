@@ -7,6 +7,8 @@ const MAX_LENGTH = 5000;
 const COUNTER_FROM = 4500;
 const TYPING_REPEAT_MS = 4000;
 const TYPING_PAUSE_MS = 5000;
+/** What kind of message the answer is to be; the first is what the character usually gives. */
+const KINDS = [["", "As usual"], ["text", "Written"], ["audio", "Spoken"], ["media", "Picture"]];
 /** What was begun in a conversation and not sent, kept while the page lives. @type {Map<string, string>} */
 const drafts = new Map();
 
@@ -30,10 +32,12 @@ export class Composer {
     this.counter = h("span.composer-counter", { role: "status", hidden: true });
     this.stop = h("button.stop-button", { type: "button", hidden: true, data: { testid: "stop-button" }, title: "Stop the reply (Esc)", onclick: () => this.#stop() },
       icon("stop"), h("span", {}, "Stop"));
+    this.kind = h("select.composer-kind", { "aria-label": "Answer as", title: "Answer as", data: { testid: "composer-kind" }, onchange: () => this.input.focus() },
+      ...KINDS.map(([value, label]) => h("option", { value }, label)));
     this.send = h("button.send-button", { type: "submit", disabled: true, "aria-label": "Send", title: "Send (Enter)", data: { testid: "send-button" } }, icon("send"));
     this.element = h("form.composer", { onsubmit: (event) => { event.preventDefault(); this.#send(); } },
       this.mentions.element, this.quoted,
-      h("div.composer-row", {}, this.label, this.input, this.counter, this.stop, this.send),
+      h("div.composer-row", {}, this.label, this.input, this.counter, this.kind, this.stop, this.send),
       h("span.visually-hidden", { id: "composer-hint" }, "Enter sends, Shift and Enter makes a new line, Escape stops a reply, @ names somebody."));
     this.input.value = drafts.get(options.conversationId) ?? "";
     this.#fit();
@@ -88,7 +92,8 @@ export class Composer {
 
   #send() {
     const text = this.input.value.trim();
-    if (!text || text.length > MAX_LENGTH || this.#blocked || !this.options.onSend(text, this.replyTo ? { replyTo: this.replyTo } : {})) return;
+    const fields = { ...(this.replyTo ? { replyTo: this.replyTo } : {}), ...(this.kind.value ? { responseType: this.kind.value } : {}) };
+    if (!text || text.length > MAX_LENGTH || this.#blocked || !this.options.onSend(text, fields)) return;
     this.input.value = "";
     this.mentions.close();
     if (this.replyTo) this.quote(null);

@@ -1,7 +1,7 @@
 //! Changes of one stored message. What stands already is answered as it stands, without a new revision.
 
 use super::{ChangeRow, Locked, Writes, advance, open, put, target};
-use crate::domain::{Changes, Content, Message, Reaction, RoomId, Sender};
+use crate::domain::{Changes, Content, Message, MessageKind, Reaction, RoomId, Sender, kind_of};
 use crate::ports::{Amend, Outcome, Refused};
 use crate::protocol::Amendment;
 
@@ -41,7 +41,7 @@ pub(super) fn amend(room: RoomId, amend: &Amend, locked: &mut Locked, writes: &m
             writes.variants.retain(|(of, _), _| *of != message.id);
             writes.reactions.retain(|(of, _, _), _| *of != message.id);
         }
-        Amendment::Edit(_) | Amendment::Select(_) => {}
+        Amendment::Edit(_) | Amendment::Select(_) | Amendment::Transcript(_) => {}
     }
     let change = ChangeRow {
         id: amend.id,
@@ -63,6 +63,7 @@ fn kind(what: &Amendment) -> &'static str {
         Amendment::React(_) => "react",
         Amendment::Unreact(_) => "unreact",
         Amendment::Select(_) => "select",
+        Amendment::Transcript(_) => "transcribe",
     }
 }
 
@@ -75,6 +76,7 @@ fn apply(amend: &Amend, message: &mut Message, locked: &Locked) -> Result<Applie
     let own = message.sender == Sender::User(amend.by);
     let deleted = message.changes.deleted_at.is_some();
     match &amend.what {
+        Amendment::Transcript(_) if !own => Err(Refused::NotYours),
         Amendment::Edit(_) | Amendment::Delete if !own && !may_delete(amend) => Err(Refused::NotYours),
         Amendment::Delete if deleted => Ok(Applied::AsItWas),
         Amendment::Delete => {
@@ -88,6 +90,13 @@ fn apply(amend: &Amend, message: &mut Message, locked: &Locked) -> Result<Applie
         Amendment::Edit(content) => {
             message.content = content.clone();
             message.changes.edited_at = Some(amend.at);
+            Ok(Applied::Changed)
+        }
+        Amendment::Transcript(content) => {
+            if message.kind != MessageKind::Audio || !message.content.as_str().is_empty() {
+                return Ok(Applied::AsItWas);
+            }
+            message.content = content.clone();
             Ok(Applied::Changed)
         }
         Amendment::React(emoji) => {
@@ -115,10 +124,11 @@ fn apply(amend: &Amend, message: &mut Message, locked: &Locked) -> Result<Applie
         Amendment::Select(index) if *index >= message.changes.variants => Err(Refused::NoVariant),
         Amendment::Select(index) if *index == message.changes.variant => Ok(Applied::AsItWas),
         Amendment::Select(index) => {
-            let (content, finish) =
-                locked.variants.get(&(message.id, *index)).ok_or(Refused::NoVariant)?.clone();
-            message.content = content;
-            message.finish = finish;
+            let variant = locked.variants.get(&(message.id, *index)).ok_or(Refused::NoVariant)?.clone();
+            message.kind = kind_of(variant.attachment.as_deref());
+            message.content = variant.content;
+            message.finish = variant.finish;
+            message.attachment = variant.attachment;
             message.changes.variant = *index;
             Ok(Applied::Changed)
         }

@@ -3,12 +3,12 @@
 use super::amends::VARIANTS_MAX;
 use super::says::open_turn;
 use super::{
-    EndedTurn, Locked, LockedTurn, NewCall, NewMemory, NewMessage, VariantRow, Writes, advance, open, put,
-    target, touch,
+    EndedTurn, Locked, LockedTurn, NewCall, NewMemory, NewMessage, Variant, VariantRow, Writes, advance,
+    open, put, target, touch,
 };
 use crate::domain::{
     ClientId, Content, Finish, Into, Message, MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId,
-    Sender,
+    Sender, kind_of,
 };
 use crate::ports::{CloseTurn, OpenTurn, Outcome, TurnEnd};
 
@@ -28,13 +28,15 @@ pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes
     let revision = advance(locked, writes, room);
     let mut became = Outcome::Stored { revision };
     let (state, code) = match &close.end {
-        TurnEnd::Said { content, finish } => {
-            let said = becomes(close, (content, *finish), room, revision, locked, writes);
+        TurnEnd::Said { content, finish, attachment } => {
+            let said = Variant { content: content.clone(), finish: *finish, attachment: attachment.clone() };
+            let said = becomes(close, said, room, revision, locked, writes);
             became = said.1;
             (said.0, None)
         }
         TurnEnd::Refused { content, refund } => {
-            let said = becomes(close, (content, Finish::Refused), room, revision, locked, writes);
+            let said = Variant { content: content.clone(), finish: Finish::Refused, attachment: None };
+            let said = becomes(close, said, room, revision, locked, writes);
             if said.0 == ReplyState::Done {
                 give_back(refund, locked, writes);
             }
@@ -66,15 +68,15 @@ pub(super) fn close(room: RoomId, close: &CloseTurn, locked: &mut Locked, writes
 /// What was said becomes a message, or part of one.
 fn becomes(
     close: &CloseTurn,
-    (content, finish): (&Content, Finish),
+    said: Variant,
     room: RoomId,
     revision: Revision,
     locked: &mut Locked,
     writes: &mut Writes,
 ) -> (ReplyState, Outcome) {
-    match part_of(close, content, finish, room, revision, locked) {
+    match part_of(close, &said, room, revision, locked) {
         Part::None => {
-            writes.messages.push(reply(room, close, content, finish, revision));
+            writes.messages.push(reply(room, close, said, revision));
             for turn in &close.follow {
                 open_turn(OpenTurn { asked_offset: revision, ..turn.clone() }, locked, writes);
             }
@@ -135,24 +137,18 @@ fn give_back(refund: &[MeterKey], locked: &mut Locked, writes: &mut Writes) {
     }
 }
 
-fn reply(
-    room: RoomId,
-    close: &CloseTurn,
-    content: &Content,
-    finish: Finish,
-    revision: Revision,
-) -> NewMessage {
+fn reply(room: RoomId, close: &CloseTurn, said: Variant, revision: Revision) -> NewMessage {
     NewMessage {
         id: close.turn,
         room,
         offset: revision,
         sender: Sender::Character(close.character),
         client_id: ClientId::of_message(close.turn),
-        kind: MessageKind::Text,
-        content: content.clone(),
-        attachment: None,
+        kind: kind_of(said.attachment.as_deref()),
+        content: said.content,
+        attachment: said.attachment,
         reply_to: Some(close.asked),
-        finish,
+        finish: said.finish,
         created_at: close.created_at,
     }
 }
@@ -168,14 +164,7 @@ enum Part {
     Gone,
 }
 
-fn part_of(
-    close: &CloseTurn,
-    content: &Content,
-    finish: Finish,
-    room: RoomId,
-    revision: Revision,
-    locked: &Locked,
-) -> Part {
+fn part_of(close: &CloseTurn, said: &Variant, room: RoomId, revision: Revision, locked: &Locked) -> Part {
     let of = match close.into {
         Into::New => return Part::None,
         Into::Variant(of) | Into::Continuation(of) => of,
@@ -185,7 +174,7 @@ fn part_of(
     };
     let mut message = message.clone();
     message.revision = revision;
-    let row = |content: &Content, finish, at| VariantRow { room, content: content.clone(), finish, at };
+    let row = |variant: Variant, at| VariantRow { room, variant, at };
     let mut rows = VariantRows::new();
     if let Into::Variant(_) = close.into {
         let index = message.changes.variants;
@@ -194,19 +183,35 @@ fn part_of(
         }
         if index == 1 {
             // Now that it has a second one, the first is kept beside the message too.
-            rows.push(((of, 0), row(&message.content, message.finish, message.created_at)));
+            rows.push(((of, 0), row(standing(&message), message.created_at)));
         }
-        rows.push(((of, index), row(content, finish, close.created_at)));
-        message.content = content.clone();
+        rows.push(((of, index), row(said.clone(), close.created_at)));
+        message.content = said.content.clone();
+        message.attachment = said.attachment.clone();
         message.changes.variant = index;
         message.changes.variants = index + 1;
     } else {
-        message.content = Content::trusted(format!("{}{}", message.content.as_str(), content.as_str()));
+        message.content = Content::trusted(format!("{}{}", message.content.as_str(), said.content.as_str()));
+        // A voice that does not say all of it is none. A picture stays.
+        if said.attachment.is_some() || message.kind == MessageKind::Audio {
+            message.attachment = said.attachment.clone();
+        }
+        message.finish = said.finish;
         if message.changes.variants > 1 {
             let index = message.changes.variant;
-            rows.push(((of, index), row(&message.content, finish, close.created_at)));
+            rows.push(((of, index), row(standing(&message), close.created_at)));
         }
     }
-    message.finish = finish;
+    message.finish = said.finish;
+    message.kind = kind_of(message.attachment.as_deref());
     Part::Of(Box::new(message), rows)
+}
+
+/// What stands in the message.
+fn standing(message: &Message) -> Variant {
+    Variant {
+        content: message.content.clone(),
+        finish: message.finish,
+        attachment: message.attachment.clone(),
+    }
 }

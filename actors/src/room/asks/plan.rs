@@ -1,7 +1,7 @@
 //! Which replies an ask opens, from the room's record and what was looked up. Pure.
 
 use super::Found;
-use crate::domain::{CharacterId, Content, Into, Message, MessageId, Revision, Sender};
+use crate::domain::{CharacterId, Content, Into, Message, MessageId, MessageKind, Revision, Sender};
 use crate::ports::RoomRecord;
 use crate::protocol::{Ask, Refusal, RefusalCode, Wanted};
 use crate::settings::Settings;
@@ -24,6 +24,8 @@ pub(super) struct Planned {
     /// Where the prompt's history ends.
     pub asked_offset: Revision,
     pub into: Into,
+    /// What it was before; `None`: it is new.
+    pub kind: Option<MessageKind>,
 }
 
 impl Plan {
@@ -93,7 +95,8 @@ fn reply(room: &RoomRecord, who: Option<CharacterId>, found: Option<&Found>) -> 
         },
     };
     let asked = (found.target.id, found.target.offset);
-    Ok(Plan::of(None, Planned { character, asked: asked.0, asked_offset: asked.1, into: Into::New }))
+    let (asked, asked_offset) = asked;
+    Ok(Plan::of(None, Planned { character, asked, asked_offset, into: Into::New, kind: None }))
 }
 
 fn retry(room: &RoomRecord, character: CharacterId, found: &Found) -> Result<Plan, Refusal> {
@@ -106,7 +109,7 @@ fn retry(room: &RoomRecord, character: CharacterId, found: &Found) -> Result<Pla
         return refuse(RefusalCode::Conflict, "this character has answered meanwhile");
     }
     let (asked, asked_offset) = (found.target.id, found.target.offset);
-    Ok(Plan::of(Some(asked), Planned { character, asked, asked_offset, into: Into::New }))
+    Ok(Plan::of(Some(asked), Planned { character, asked, asked_offset, into: Into::New, kind: None }))
 }
 
 fn regenerate(room: &RoomRecord, settings: &Settings, found: &Found) -> Result<Plan, Refusal> {
@@ -120,7 +123,8 @@ fn regenerate(room: &RoomRecord, settings: &Settings, found: &Found) -> Result<P
         return refuse(RefusalCode::Conflict, "what it answered was deleted");
     }
     let into = Into::Variant(target.id);
-    let reply = Planned { character, asked: asking.id, asked_offset: asking.offset, into };
+    let (asked, asked_offset, kind) = (asking.id, asking.offset, Some(target.kind));
+    let reply = Planned { character, asked, asked_offset, into, kind };
     Ok(Plan::of(Some(target.id), reply))
 }
 
@@ -142,7 +146,9 @@ fn go_on(room: &RoomRecord, settings: &Settings, found: &Found) -> Result<Plan, 
     let asking = found.asking.as_ref().filter(|asking| asking.changes.deleted_at.is_none());
     let asked = asking.unwrap_or(target).id;
     let into = Into::Continuation(target.id);
-    let reply = Planned { character, asked, asked_offset: target.offset, into };
+    // What is spoken is spoken anew, with what it goes on with. A picture stands.
+    let kind = Some(if target.kind == MessageKind::Audio { MessageKind::Audio } else { MessageKind::Text });
+    let reply = Planned { character, asked, asked_offset: target.offset, into, kind };
     Ok(Plan::of(Some(target.id), reply))
 }
 
@@ -174,7 +180,8 @@ fn resend(
             }
             None => Into::New,
         };
-        Ok(Planned { character, asked: target.id, asked_offset: target.offset, into })
+        let kind = own.map(|reply| reply.kind);
+        Ok(Planned { character, asked: target.id, asked_offset: target.offset, into, kind })
     });
     Ok(Plan {
         subject: Some(target.id),

@@ -6,10 +6,10 @@ use ractor::{ActorId, ActorRef};
 use tokio_util::sync::CancellationToken;
 
 use super::{Running, status, typing};
-use crate::domain::{FailureCode, Finish, Into, MessageId, Purpose, ReplyState, utf16_len};
+use crate::domain::{FailureCode, Finish, Into, MessageId, Purpose, ReplyState, Visibility, utf16_len};
 use crate::persona::Names;
 use crate::pool::Bill;
-use crate::ports::{Draft, OpenTurn, TakenUp};
+use crate::ports::{Audience, Draft, OpenTurn, TakenUp};
 use crate::protocol::{RoomEvent, Typing};
 use crate::room::{Room, RoomMsg, State};
 use crate::settings::Recovery;
@@ -111,7 +111,7 @@ impl Room {
             let outcome = if running.text.trim().is_empty() {
                 Ending::Nothing { state: ReplyState::Failed, code: Some(FailureCode::Internal) }
             } else {
-                Ending::Said { text: running.text.clone(), finish: Finish::Interrupted }
+                Ending::Said { text: running.text.clone(), finish: Finish::Interrupted, attachment: None }
             };
             let (calls, trouble) = running.bill.close(Purpose::Reply, &*self.context.ports.tokens);
             let ended = Ended { calls, trouble, ..Ended::of(outcome) };
@@ -191,6 +191,11 @@ impl Room {
             Into::New | Into::Variant(_) => turn.asked,
         };
         let up_to = (turn.asked_offset, last);
+        let members = record.iter().flat_map(|record| &record.members).map(|member| member.id).collect();
+        let audience = match record.map(|record| record.details.visibility) {
+            Some(Visibility::Public | Visibility::Unlisted) => Audience::Everybody,
+            Some(Visibility::Private) | None => Audience::Members,
+        };
         let known = state.tail.known(turn.character, since, up_to, &self.context.settings.turn);
         Arguments {
             turn: turn.clone(),
@@ -198,6 +203,8 @@ impl Room {
             stop: stop.clone(),
             names,
             since,
+            members,
+            audience,
             known,
             draft,
             bill: bill.clone(),

@@ -8,8 +8,8 @@ use ractor::ActorRef;
 
 use super::{Follow, status_of, typing};
 use crate::domain::{
-    Changes, ClientId, Content, FailureCode, Finish, Into, Message, MessageId, MessageKind, MeterKey,
-    ReplyState, Revision, Sender, UserId,
+    Attachment, Changes, ClientId, Content, FailureCode, Finish, Into, Message, MessageId, MessageKind,
+    MeterKey, ReplyState, Revision, Sender, UserId, kind_of,
 };
 use crate::moderation::RefusedReply;
 use crate::ports::{CloseTurn, EntryKind, OpenTurn, Outcome, TurnEnd};
@@ -26,7 +26,9 @@ impl Room {
     pub(super) fn close(&self, myself: &ActorRef<RoomMsg>, state: &mut State, turn: &OpenTurn, ended: Ended) {
         let follow = self.follow(state, turn, &ended);
         let end = match ended.outcome {
-            Ending::Said { text, finish } => TurnEnd::Said { content: Content::trusted(text), finish },
+            Ending::Said { text, finish, attachment } => {
+                TurnEnd::Said { content: Content::trusted(text), finish, attachment }
+            }
             Ending::Refused { text } => {
                 TurnEnd::Refused { content: Content::trusted(text), refund: self.refund_of_refused(turn) }
             }
@@ -56,7 +58,7 @@ impl Room {
     /// The replies of other characters to this one, as far as the chain may go without a person. What was stopped or
     /// broke off is not answered, and neither is another variant.
     fn follow(&self, state: &mut State, turn: &OpenTurn, ended: &Ended) -> Vec<OpenTurn> {
-        let Ending::Said { text, finish: Finish::Complete | Finish::Length } = &ended.outcome else {
+        let Ending::Said { text, finish: Finish::Complete | Finish::Length, .. } = &ended.outcome else {
             return Vec::new();
         };
         let (Ok(record), Into::New, false) = (&state.record, turn.into, self.context.is_draining()) else {
@@ -82,6 +84,8 @@ impl Room {
                 user: turn.user,
                 priority: turn.priority,
                 into: Into::New,
+                // Characters answer one another in writing: nobody has asked to hear it, nor paid for it.
+                kind: MessageKind::Text,
                 depth,
                 fence: 0,
                 refund: Vec::new(),
@@ -113,12 +117,12 @@ impl Room {
         }
         match outcome {
             Outcome::Stored { revision } => match (close.end, close.into) {
-                (TurnEnd::Said { content, finish }, Into::New) => {
-                    let said = (content, finish, close.created_at);
+                (TurnEnd::Said { content, finish, attachment }, Into::New) => {
+                    let said = (content, finish, attachment, close.created_at);
                     self.said(state, (&turn, attempt), said, revision, (close.follow, follow), after);
                 }
                 (TurnEnd::Refused { content, refund }, Into::New) => {
-                    let said = (content, Finish::Refused, close.created_at);
+                    let said = (content, Finish::Refused, None, close.created_at);
                     self.said(state, (&turn, attempt), said, revision, (close.follow, follow), after);
                     self.refunded(close.user, refund);
                 }
@@ -158,7 +162,12 @@ impl Room {
         &self,
         state: &mut State,
         (turn, attempt): (&OpenTurn, u32),
-        (content, finish, created_at): (Content, Finish, jiff::Timestamp),
+        (content, finish, attachment, created_at): (
+            Content,
+            Finish,
+            Option<Arc<Attachment>>,
+            jiff::Timestamp,
+        ),
         revision: Revision,
         (mut turns, follow): (Vec<OpenTurn>, Follow),
         after: &mut Aftermath,
@@ -170,9 +179,9 @@ impl Room {
             revision,
             sender: Sender::Character(turn.character),
             client_id: ClientId::of_message(turn.message),
-            kind: MessageKind::Text,
+            kind: kind_of(attachment.as_deref()),
             content,
-            attachment: None,
+            attachment,
             reply_to: Some(turn.asked),
             finish,
             replies: turns.iter().map(queued).collect(),

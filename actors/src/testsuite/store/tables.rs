@@ -117,7 +117,7 @@ impl Tables {
             self.summaries.retain(|(of, _), summary| *of != room || summary.up_to < place);
         }
         for (key, row) in writes.variants {
-            self.variants.insert(key, (row.content, row.finish));
+            self.variants.insert(key, row.variant);
         }
         self.done.extend(writes.changes.iter().map(|change| (change.id, change.revision)));
         for row in &writes.rooms {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{Attachment, AttachmentKind, Content, RoomDetails, RoomId, UserId};
+use crate::domain::{Attachment, AttachmentKind, Content, Place, RoomDetails, RoomId, UserId};
 use crate::moderation::{ModerationSettings, Rules};
 use crate::ports::NoModerator;
 use crate::testsuite::{member, room_character};
@@ -34,6 +34,7 @@ fn send(room: &RoomRecord, text: &str, reply: ReplyWish) -> Send {
         client_id: None,
         reply_to: None,
         reply,
+        reply_kind: None,
     }
 }
 
@@ -196,14 +197,8 @@ fn only_audio_and_media_come_with_a_file_and_they_do() {
     let mut send = send(&room, "look", ReplyWish::None);
     send.kind = MessageKind::Media;
     assert_eq!(admitted(&room, &send), Err(RefusalCode::BadRequest));
-    send.attachment = Some(Arc::new(Attachment {
-        url: "https://example.com/cat.webp".into(),
-        kind: AttachmentKind::Image,
-        mime: None,
-        duration_ms: None,
-        width: None,
-        height: None,
-    }));
+    let place = Place::Url("https://example.com/cat.webp".into());
+    send.attachment = Some(Arc::new(Attachment::new(place, AttachmentKind::Image)));
     assert!(admitted(&room, &send).is_ok());
     send.kind = MessageKind::Text;
     assert_eq!(admitted(&room, &send), Err(RefusalCode::BadRequest));

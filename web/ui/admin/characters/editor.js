@@ -9,8 +9,8 @@ import { save } from "../../save.js";
 
 const PARTS = { texts: "Texts", personality: "Personality", ai: "AI", knowledge: "Knowledge", lore: "Lorebook", gallery: "Gallery" };
 const FORMATS = [["v3", "Card V3"], ["v2", "Card V2"], ["png", "Picture (PNG)"]];
-const KEYS = ["slug", "name", "tagline", "description", "category", "tags", "avatarUrl", "color", "greeting", "alternateGreetings", "tone", "dials", "traits", "talkativeness", "voice", "premium", "settings"];
-const NEW = { name: "", slug: "", tagline: "", description: "", category: "general", tags: [], avatarUrl: null, color: "#2f6b52", greeting: "", alternateGreetings: [], tone: "", traits: [], talkativeness: 0.5, voice: null, premium: false,
+const KEYS = ["slug", "name", "tagline", "description", "category", "tags", "avatarUrl", "color", "greeting", "alternateGreetings", "tone", "dials", "traits", "talkativeness", "voice", "replyType", "premium", "settings"];
+const NEW = { name: "", slug: "", tagline: "", description: "", category: "general", tags: [], avatarUrl: null, color: "#2f6b52", greeting: "", alternateGreetings: [], tone: "", traits: [], talkativeness: 0.5, voice: null, replyType: "text", premium: false,
   dials: { formality: 0.5, humor: 0.5, empathy: 0.5, creativity: 0.5, confidence: 0.5, emoji: 0.5 },
   settings: { personality: "", scenario: "", examples: [], knowledge: [], restrictedTopics: [], lorebook: { scanDepth: null, tokenBudget: null, recursive: false, entries: [] }, systemPrompt: null, postHistory: null,
     ai: { provider: null, model: null, temperature: 0.8, maxTokens: 600, contextTokens: 8000, responseCache: "off" } } };

@@ -27,7 +27,20 @@ export function personality(bind, traits) {
   return [bind.text("settings.personality", "Personality", { maxLength: TEXT }, { rows: 6 }), bind.text("tone", "Tone", { maxLength: 80 }, { hint: "A few words: dry, tender, old-fashioned" }), traitList(bind, traits),
     bind.dial("dials.formality", "casual", "formal", "Formality"), bind.dial("dials.humor", "earnest", "playful", "Humor"), bind.dial("dials.empathy", "detached", "warm", "Empathy"),
     bind.dial("dials.creativity", "down to earth", "inventive", "Creativity"), bind.dial("dials.confidence", "hesitant", "sure", "Confidence"), bind.dial("dials.emoji", "none", "many", "Emoji"),
-    bind.dial("talkativeness", "waits", "speaks up", "Talkativeness", { hint: "How readily it speaks up in a conversation of many." }), bind.text("voice", "Voice", { maxLength: 80 }, { as: "optional", hint: "The name of a voice for speech" })];
+    bind.dial("talkativeness", "waits", "speaks up", "Talkativeness", { hint: "How readily it speaks up in a conversation of many." }), bind.text("voice", "Voice", { maxLength: 80 }, { as: "optional", hint: "The name of a voice for speech" }), replyType(bind)];
+}
+
+/** What it usually answers with; who writes to it may ask for another. */
+function replyType(bind) {
+  const id = "character-reply-type";
+  const kinds = [["text", "Text"], ["audio", "Audio, where the plan has it"], ["media", "Something of its gallery, where it fits"]];
+  const list = h("select", { id, onchange: () => bind.write("replyType", list.value) }, ...kinds.map(([value, label]) => h("option", { value, selected: (bind.draft.replyType ?? "text") === value }, label)));
+  const problem = h("p.field-error", { hidden: true });
+  const element = h("div.field", {}, h("label", { for: id }, "Usually answers with"), list, problem);
+  return { path: "replyType", element, focus: () => list.focus(), setProblem: (/** @type {string} */ message) => {
+    problem.textContent = message;
+    problem.hidden = !message;
+  } };
 }
 
 function traitList(bind, traits) {

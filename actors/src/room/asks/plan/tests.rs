@@ -48,7 +48,7 @@ fn planned(
     wanted: Wanted,
     found: impl Borrow<Option<Found>>,
 ) -> Result<Plan, RefusalCode> {
-    let ask = Ask { room: room.id, user, session: None, wanted };
+    let ask = Ask { room: room.id, user, session: None, wanted, reply_kind: None };
     let found = found.borrow().as_ref();
     plan(room, &Settings::new(plans()), &ask, found).map_err(|refusal| refusal.code)
 }
@@ -65,8 +65,13 @@ fn a_reply_is_made_anew_to_what_it_answered() {
         (message(3, Sender::User(user), "Well?"), message(5, Sender::Character(ada), "Well."));
     let wanted = || Wanted::Regenerate(reply.id);
     let plan = planned(&room, user, wanted(), found(reply.clone(), Some(asking.clone()), vec![])).unwrap();
-    let expected =
-        Planned { character: ada, asked: asking.id, asked_offset: 3, into: Into::Variant(reply.id) };
+    let expected = Planned {
+        character: ada,
+        asked: asking.id,
+        asked_offset: 3,
+        into: Into::Variant(reply.id),
+        kind: Some(MessageKind::Text),
+    };
     assert_eq!((plan.replies, plan.subject), (vec![expected], Some(reply.id)));
 
     let code = |target: &Message, asking: Option<&Message>| {
@@ -95,7 +100,8 @@ fn a_reply_goes_on_behind_itself() {
         planned(&room, user, Wanted::Continue(reply.id), found).unwrap().replies.remove(0)
     };
     let into = Into::Continuation(reply.id);
-    let expected = |asked| Planned { character: ada, asked, asked_offset: 5, into };
+    let expected =
+        |asked| Planned { character: ada, asked, asked_offset: 5, into, kind: Some(MessageKind::Text) };
     assert_eq!(plan(Some(&asking)), expected(asking.id));
     assert_eq!(plan(None), expected(reply.id), "a greeting is its own beginning");
     let mut longest = reply.clone();
@@ -111,7 +117,8 @@ fn a_reply_by_hand_is_to_what_was_said_last() {
     let last = message(8, Sender::Character(ada), "So.");
     room.last_speaker = Some(ada);
     let plan = |who| planned(&room, user, Wanted::Reply(who), found(last.clone(), None, vec![]));
-    let expected = |character| Planned { character, asked: last.id, asked_offset: 8, into: Into::New };
+    let expected =
+        |character| Planned { character, asked: last.id, asked_offset: 8, into: Into::New, kind: None };
     assert_eq!(plan(None).unwrap().replies, [expected(tom)]);
     assert_eq!(plan(Some(ada)).unwrap().replies, [expected(ada)]);
     assert_eq!(plan(Some(CharacterId::new())).unwrap_err(), RefusalCode::NotFound);
@@ -129,7 +136,10 @@ fn what_is_sent_again_is_answered_anew_where_it_was_answered() {
     let plan = |room: &RoomRecord, text, replies| {
         planned(room, user, wanted(text), found(asking.clone(), None, replies)).unwrap()
     };
-    let expected = |character, into| Planned { character, asked: asking.id, asked_offset: 3, into };
+    let expected = |character, into| {
+        let kind = (into != Into::New).then_some(MessageKind::Text);
+        Planned { character, asked: asking.id, asked_offset: 3, into, kind }
+    };
     let again = plan(&room, "Well?", vec![reply.clone()]);
     assert_eq!(again.replies, [expected(tom, Into::Variant(reply.id))]);
     assert_eq!(again.edit, Some((asking.id, content("Well?"))));

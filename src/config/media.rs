@@ -1,0 +1,169 @@
+//! Files, and replies that are spoken.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Config;
+use super::validate::Broken;
+
+/// The first model that can.
+const AUTO: &str = "auto";
+/// Bytes of a file that is held in memory as a whole.
+const FETCH_MAX_BYTES: u64 = 100 * 1024 * 1024;
+/// The longest life of an address: it cannot be taken back.
+const URL_LIFETIME_MAX_S: u64 = 7 * 24 * 3_600;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaSettings {
+    /// How long an address of a file opens it at least.
+    pub url_lifetime_s: u64,
+    /// Of a file that is fetched to be listened to.
+    pub fetch_max_bytes: u64,
+    pub fetch_timeout_ms: u64,
+    /// Whether files are fetched from this machine and its network too.
+    pub fetch_private: bool,
+}
+
+impl Default for MediaSettings {
+    fn default() -> Self {
+        Self {
+            url_lifetime_s: 3_600,
+            fetch_max_bytes: 25 * 1024 * 1024,
+            fetch_timeout_ms: 20_000,
+            fetch_private: false,
+        }
+    }
+}
+
+impl MediaSettings {
+    #[must_use]
+    pub fn url_lifetime(&self) -> Duration {
+        Duration::from_secs(self.url_lifetime_s)
+    }
+
+    #[must_use]
+    pub fn fetch_timeout(&self) -> Duration {
+        Duration::from_millis(self.fetch_timeout_ms)
+    }
+}
+
+/// In what form a provider is to send what it speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpeechFormat {
+    #[default]
+    Mp3,
+    Opus,
+    Aac,
+    Flac,
+    Wav,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpeechSettings {
+    /// `provider/model` that speaks, or `auto`: the first that can.
+    pub model: String,
+    /// `provider/model` that listens, or `auto`.
+    pub transcription_model: String,
+    /// Of characters that have none of their own.
+    pub voice: String,
+    pub format: SpeechFormat,
+    /// Characters that are spoken in one request.
+    pub max_chars: usize,
+    pub timeout_ms: u64,
+    /// Whether audio messages without a text are listened to.
+    pub transcribe: bool,
+    /// How long a reply waits for that.
+    pub transcript_wait_ms: u64,
+}
+
+impl Default for SpeechSettings {
+    fn default() -> Self {
+        Self {
+            model: AUTO.to_owned(),
+            transcription_model: AUTO.to_owned(),
+            voice: "alloy".to_owned(),
+            format: SpeechFormat::default(),
+            max_chars: 4_096,
+            timeout_ms: 60_000,
+            transcribe: true,
+            transcript_wait_ms: 10_000,
+        }
+    }
+}
+
+/// A model of a provider by the name that settings have for it.
+pub type NamedModel<'a> = (&'a str, &'a str);
+
+impl SpeechSettings {
+    /// Which model speaks; `None`: the first that can.
+    #[must_use]
+    pub fn speaks(&self) -> Option<NamedModel<'_>> {
+        self.model.split_once('/')
+    }
+
+    /// Which model listens; `None`: the first that can.
+    #[must_use]
+    pub fn listens(&self) -> Option<NamedModel<'_>> {
+        self.transcription_model.split_once('/')
+    }
+
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    #[must_use]
+    pub fn transcript_wait(&self) -> Duration {
+        Duration::from_millis(self.transcript_wait_ms)
+    }
+}
+
+impl Config {
+    pub(super) fn check_media(&self, broken: &mut Broken) {
+        let (media, speech) = (&self.media, &self.speech);
+        broken.unless(
+            (60..=URL_LIFETIME_MAX_S).contains(&media.url_lifetime_s),
+            "media.url_lifetime_s",
+            "takes 60 to 604800",
+        );
+        broken.unless(
+            (1..=FETCH_MAX_BYTES).contains(&media.fetch_max_bytes),
+            "media.fetch_max_bytes",
+            "takes 1 to 104857600",
+        );
+        broken.unless(
+            !(self.is_production() && media.fetch_private),
+            "media.fetch_private",
+            "is for development: in production it would open this network to whoever sends an address",
+        );
+        let voice = speech.voice.chars().count();
+        broken.unless((1..=80).contains(&voice), "speech.voice", "takes the name of a voice");
+        let known = |name: &str| {
+            let provider = name.split_once('/').map(|(provider, model)| (provider, !model.is_empty()));
+            name == AUTO
+                || provider.is_some_and(|(name, named)| named && self.ai.providers.contains_key(name))
+        };
+        for (setting, name) in
+            [("speech.model", &speech.model), ("speech.transcription_model", &speech.transcription_model)]
+        {
+            broken.unless(
+                known(name),
+                setting,
+                "takes auto, or a provider of [ai.providers] and its model: openai/tts-1",
+            );
+        }
+        broken.unless((100..=100_000).contains(&speech.max_chars), "speech.max_chars", "takes 100 to 100000");
+        for (name, span) in
+            [("media.fetch_timeout_ms", media.fetch_timeout_ms), ("speech.timeout_ms", speech.timeout_ms)]
+        {
+            broken.unless((1..=600_000).contains(&span), name, "takes 1 to 600000");
+        }
+        broken.unless(
+            speech.transcript_wait_ms <= 60_000,
+            "speech.transcript_wait_ms",
+            "takes at most 60000: the reply waits for it",
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! Names of objects: `content/<user>/audio_<message>_<time>.mp3`, and what lies under such a name.
+
+use std::fmt;
+use std::sync::Arc;
+
+use greenroom_actors::domain::{MessageId, UserId};
+use jiff::Timestamp;
+
+/// Bytes of a key.
+const KEY_MAX_BYTES: usize = 512;
+
+/// What a file is, by the ending of its key. Types that a browser would run are none of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileType {
+    Mp3,
+    Wav,
+    Ogg,
+    Opus,
+    Aac,
+    M4a,
+    Flac,
+    Webm,
+    Mp4,
+    Png,
+    Jpeg,
+    Gif,
+    Webp,
+    /// Anything else: to be kept, not to be shown.
+    Other,
+}
+
+impl FileType {
+    /// The first ending of a type is the one that it is given here.
+    const ENDINGS: [(&'static str, Self, &'static str); 15] = [
+        ("mp3", Self::Mp3, "audio/mpeg"),
+        ("wav", Self::Wav, "audio/wav"),
+        ("ogg", Self::Ogg, "audio/ogg"),
+        ("opus", Self::Opus, "audio/ogg"),
+        ("aac", Self::Aac, "audio/aac"),
+        ("m4a", Self::M4a, "audio/mp4"),
+        ("flac", Self::Flac, "audio/flac"),
+        ("webm", Self::Webm, "video/webm"),
+        ("mp4", Self::Mp4, "video/mp4"),
+        ("png", Self::Png, "image/png"),
+        ("jpg", Self::Jpeg, "image/jpeg"),
+        ("jpeg", Self::Jpeg, "image/jpeg"),
+        ("gif", Self::Gif, "image/gif"),
+        ("webp", Self::Webp, "image/webp"),
+        ("bin", Self::Other, "application/octet-stream"),
+    ];
+
+    #[must_use]
+    pub fn of_ending(ending: &str) -> Self {
+        Self::ENDINGS.iter().find(|(known, ..)| *known == ending).map_or(Self::Other, |(_, of, _)| *of)
+    }
+
+    /// Of a media type, without its parameters.
+    #[must_use]
+    pub fn of_mime(mime: &str) -> Self {
+        match mime {
+            "audio/mp3" => Self::Mp3,
+            "audio/x-wav" | "audio/wave" => Self::Wav,
+            "audio/opus" | "application/ogg" => Self::Ogg,
+            "audio/x-m4a" | "audio/m4a" => Self::M4a,
+            "audio/x-flac" => Self::Flac,
+            "audio/webm" => Self::Webm,
+            mime => {
+                Self::ENDINGS.iter().find(|(.., known)| *known == mime).map_or(Self::Other, |(_, of, _)| *of)
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        Self::ENDINGS.iter().find(|(_, of, _)| *of == self).map_or("bin", |(ending, ..)| ending)
+    }
+
+    /// Its media type.
+    #[must_use]
+    pub fn mime(self) -> &'static str {
+        Self::ENDINGS
+            .iter()
+            .find(|(_, of, _)| *of == self)
+            .map_or("application/octet-stream", |(.., mime)| mime)
+    }
+}
+
+/// Where an object lies: folders and a name, each of letters, digits, `.`, `-` and `_`, none beginning with a dot. So there
+/// is no way up, and no name that the store keeps for itself.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey(Arc<str>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no name of an object")]
+pub struct NoKey;
+
+impl ObjectKey {
+    pub fn parse(text: &str) -> Result<Self, NoKey> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let part = |part: &str| !part.is_empty() && !part.starts_with('.') && part.chars().all(plain);
+        let folders = text.bytes().filter(|byte| *byte == b'/').count();
+        if text.len() <= KEY_MAX_BYTES && folders > 0 && text.split('/').all(part) {
+            Ok(Self(text.into()))
+        } else {
+            Err(NoKey)
+        }
+    }
+
+    /// The voice of a reply that was made for this user.
+    #[must_use]
+    pub fn of_speech(user: UserId, message: MessageId, at: Timestamp, file: FileType) -> Self {
+        let (at, ending) = (at.as_millisecond(), file.ending());
+        Self(format!("content/{user}/audio_{message}_{at}.{ending}").into())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    #[must_use]
+    pub fn file_type(&self) -> FileType {
+        let name = self.0.rsplit('/').next().unwrap_or_default();
+        name.rsplit_once('.').map_or(FileType::Other, |(_, ending)| FileType::of_ending(ending))
+    }
+}
+
+impl fmt::Debug for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<&ObjectKey> for Arc<str> {
+    fn from(key: &ObjectKey) -> Self {
+        key.0.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_leads_nowhere_else() {
+        let key = ObjectKey::parse("content/0198/audio_1.mp3").unwrap();
+        assert_eq!((key.as_str(), key.file_type().mime()), ("content/0198/audio_1.mp3", "audio/mpeg"));
+        let long = format!("content/{}", "a".repeat(KEY_MAX_BYTES));
+        for wrong in [
+            "",
+            "a.mp3",
+            "/etc/passwd",
+            "content/",
+            "content//a",
+            "content/../a",
+            "../a/b",
+            "content/.hidden",
+            "content/a b",
+            "content/a%2e",
+            "content\\a/b",
+            "content/a\0",
+            "content/a#1",
+            "content/ä",
+            &long,
+        ] {
+            assert_eq!(ObjectKey::parse(wrong), Err(NoKey), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_here_is_a_key() {
+        let made =
+            ObjectKey::of_speech(UserId::new(), MessageId::new(), Timestamp::UNIX_EPOCH, FileType::Mp3);
+        assert_eq!(ObjectKey::parse(made.as_str()).unwrap(), made);
+        assert_eq!(made.file_type(), FileType::Mp3);
+    }
+
+    #[test]
+    fn what_a_browser_would_run_is_of_no_type() {
+        for ending in ["html", "svg", "js", "xml", "pdf", "", "MP3"] {
+            assert_eq!(FileType::of_ending(ending).mime(), "application/octet-stream", "{ending}");
+        }
+    }
+}

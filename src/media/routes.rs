@@ -1,0 +1,189 @@
+//! `GET /media/{key}`: an object for whoever has an address that opens it. Parts of it too: players seek.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    self, ByteRangeSpec, ContentDisposition, DispositionType, EntityTag, IfNoneMatch,
+};
+use actix_web::{HttpRequest, HttpResponse, get, head, web};
+use jiff::Timestamp;
+use serde::Deserialize;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{FileType, Links, Media, ObjectError, ObjectKey, Shut};
+use crate::error::{ApiError, ApiResult, ErrorBody};
+
+/// Nothing that lies here is a page: should a browser ever take it for one, it may do nothing.
+const POLICY: &str = "default-src 'none'; sandbox";
+
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(object).service(object_head);
+}
+
+/// What opens an address.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Opens {
+    /// Unix time in seconds.
+    expires: i64,
+    signature: String,
+}
+
+/// Get a file
+///
+/// By the address that a message gives, until it expires; no token is asked for. Parts of it by `Range`.
+#[utoipa::path(
+    operation_id = "getMedia",
+    tag = "media",
+    params(("key" = String, Path, description = "The object's key, with its folders"), Opens),
+    responses(
+        (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 206, description = "The part that was asked for", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 304, description = "The one that the client has is the present one"),
+        (status = 403, description = "The address is not signed for this, or has expired", body = ErrorBody),
+        (status = 404, description = "There is no such file", body = ErrorBody),
+        (status = 416, description = "The file has no such part", body = ErrorBody),
+        (status = 503, description = "The store is away", body = ErrorBody),
+    ),
+)]
+#[get("/media/{key:.+}")]
+async fn object(
+    request: HttpRequest,
+    key: web::Path<String>,
+    known: web::Header<IfNoneMatch>,
+    media: web::Data<Media>,
+) -> ApiResult<HttpResponse> {
+    answer(&request, &key, &known.0, &media, Wanted::Bytes).await
+}
+
+/// Ask about a file
+///
+/// As the file is got, without its bytes.
+#[utoipa::path(
+    operation_id = "headMedia",
+    tag = "media",
+    params(("key" = String, Path, description = "The object's key, with its folders"), Opens),
+    responses(
+        (status = 200, description = "It is there"),
+        (status = 304, description = "The one that the client has is the present one"),
+        (status = 403, description = "The address is not signed for this, or has expired"),
+        (status = 404, description = "There is no such file"),
+        (status = 503, description = "The store is away"),
+    ),
+)]
+#[head("/media/{key:.+}")]
+async fn object_head(
+    request: HttpRequest,
+    key: web::Path<String>,
+    known: web::Header<IfNoneMatch>,
+    media: web::Data<Media>,
+) -> ApiResult<HttpResponse> {
+    answer(&request, &key, &known.0, &media, Wanted::Head).await
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Bytes,
+    Head,
+}
+
+async fn answer(
+    request: &HttpRequest,
+    key: &str,
+    known: &IfNoneMatch,
+    media: &Media,
+    wanted: Wanted,
+) -> ApiResult<HttpResponse> {
+    let shut = |shut: Shut| ApiError::forbidden(shut.to_string());
+    let Ok(opens) = web::Query::<Opens>::from_query(request.query_string()) else {
+        return Err(shut(Shut::Forged));
+    };
+    let now = Timestamp::now();
+    // Signed keys are keys; whatever else a path may hold was signed by nobody.
+    let key = ObjectKey::parse(key).map_err(|_| shut(Shut::Forged))?;
+    let links = Links::installed().ok_or_else(|| shut(Shut::Forged))?;
+    links.open(key.as_str(), opens.expires, &opens.signature, now).map_err(shut)?;
+    let stat = media.objects().stat(&key).await.map_err(|error| refused(&error))?;
+    let tag = EntityTag::new_strong(stat.tag);
+    let same = match known {
+        IfNoneMatch::Any => true,
+        IfNoneMatch::Items(tags) => tags.iter().any(|known| known.weak_eq(&tag)),
+    };
+    let mut head = HttpResponse::Ok();
+    let left = opens.expires.saturating_sub(now.as_second());
+    head.insert_header(header::ETag(tag.clone()))
+        .insert_header((header::ACCEPT_RANGES, "bytes"))
+        // What was signed for one is for nobody's shared cache. The object of a key never changes.
+        .insert_header((header::CACHE_CONTROL, format!("private, max-age={left}, immutable")))
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    if same {
+        return Ok(head.status(StatusCode::NOT_MODIFIED).finish());
+    }
+    let file = key.file_type();
+    head.content_type(file.mime());
+    if file == FileType::Other {
+        let disposition = DispositionType::Attachment;
+        head.insert_header(ContentDisposition { disposition, parameters: Vec::new() });
+    }
+    let range = match part(request, &tag, stat.size) {
+        Part::Whole => None,
+        Part::Range(from, to) => {
+            head.status(StatusCode::PARTIAL_CONTENT);
+            head.insert_header((header::CONTENT_RANGE, format!("bytes {from}-{to}/{}", stat.size)));
+            Some(from..to + 1)
+        }
+        Part::None => {
+            let size = format!("bytes */{}", stat.size);
+            let error =
+                ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "no_such_part", "the file has no such part");
+            let value = header::HeaderValue::from_str(&size).map_err(|_| ApiError::internal())?;
+            return Err(error.with_header(header::CONTENT_RANGE, value));
+        }
+    };
+    let length = range.as_ref().map_or(stat.size, |range| range.end - range.start);
+    if wanted == Wanted::Head {
+        return Ok(head.no_chunking(length).finish());
+    }
+    let bytes = media.objects().get(&key, range).await.map_err(|error| refused(&error))?;
+    Ok(head.no_chunking(length).streaming(bytes))
+}
+
+enum Part {
+    Whole,
+    /// First and last byte.
+    Range(u64, u64),
+    /// What was asked for is not there.
+    None,
+}
+
+/// One part is given; where several are asked for, the whole is a right answer too. So it is where `If-Range` is of
+/// another object.
+fn part(request: &HttpRequest, tag: &EntityTag, size: u64) -> Part {
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let Some(Ok(range)) = text(header::RANGE).map(str::parse::<header::Range>) else { return Part::Whole };
+    let fits = |known: &str| known.parse::<EntityTag>().is_ok_and(|known| known.strong_eq(tag));
+    if text(header::IF_RANGE).is_some_and(|known| !fits(known)) {
+        return Part::Whole;
+    }
+    match range {
+        header::Range::Bytes(parts) => match parts.as_slice() {
+            [only] => satisfied(only, size),
+            _ => Part::Whole,
+        },
+        header::Range::Unregistered(..) => Part::Whole,
+    }
+}
+
+fn satisfied(asked: &ByteRangeSpec, size: u64) -> Part {
+    asked.to_satisfiable_range(size).map_or(Part::None, |(from, to)| Part::Range(from, to))
+}
+
+fn refused(error: &ObjectError) -> ApiError {
+    match error {
+        ObjectError::NotFound => ApiError::not_found("file"),
+        error => {
+            tracing::error!(%error, "an object cannot be read");
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "dependency_down", "the store of files is away")
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The SQL of what lies in the object store.
+
+use deadpool_postgres::GenericClient;
+use greenroom_actors::domain::{MessageId, RoomId, UserId};
+
+use crate::postgres::{Stored, execute, query};
+
+const INSERT: &str =
+    "insert into media_objects (key, user_id, room_id, message_id, bytes) values ($1, $2, $3, $4, $5)
+    on conflict (key) do update set bytes = excluded.bytes, check_at = now() + interval '1 hour'";
+
+/// Whom an object belongs to, and for which message it was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Owner {
+    pub user: Option<UserId>,
+    pub room: Option<RoomId>,
+    pub message: Option<MessageId>,
+}
+
+pub(super) async fn insert(client: &impl GenericClient, key: &str, owner: Owner, bytes: i64) -> Stored<()> {
+    let user = owner.user.map(UserId::uuid);
+    let (room, message) = (owner.room.map(RoomId::uuid), owner.message.map(MessageId::uuid));
+    execute(client, INSERT, &[&key, &user, &room, &message, &bytes]).await.map(drop)
+}
+
+// What is in no use is put off by an hour, for the case that it cannot be deleted, and no lock is held meanwhile: the
+// journal moves these rows too.
+const SWEEP: &str = "with due as (
+        select key from media_objects where check_at <= now() order by check_at limit $1 for update skip locked),
+    judged as (
+        select key, exists (select from messages m where m.attachment ? 'key' and m.attachment ->> 'key' = due.key)
+            or exists (select from variants v where v.attachment ? 'key' and v.attachment ->> 'key' = due.key) as kept
+        from due),
+    judged_all as (
+        update media_objects o set check_at = case when not j.kept then now() + interval '1 hour' end
+        from judged j where o.key = j.key returning o.key, j.kept)
+    select key from judged_all where not kept";
+
+/// Looks at the objects that are due, at most so many: those that some message carries stay, the others are answered.
+pub(super) async fn unused(client: &impl GenericClient, limit: i64) -> Stored<Vec<String>> {
+    Ok(query(client, SWEEP, &[&limit]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+const FORGET: &str = "delete from media_objects where key = any($1)";
+
+pub(super) async fn forget(client: &impl GenericClient, keys: &[String]) -> Stored<u64> {
+    execute(client, FORGET, &[&keys]).await
+}
