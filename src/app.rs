@@ -28,7 +28,7 @@ use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::completions::Completions;
-use crate::config::{Config, Logging};
+use crate::config::Config;
 use crate::control::{Control, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
 use crate::http::{Health, Metrics, Routes, Site};
@@ -267,7 +267,7 @@ impl App {
         jobs.repeat(ledger::SWEEP);
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
-        let switches = Switches::new(drain, Arc::new(set_log_level));
+        let switches = Switches::new(drain, Arc::new(tasks::set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
         let audit = Audit::new(pool.clone());
         let dead_replies = DeadReplies::new(pool.clone(), conversations.clone(), audit.clone());
@@ -397,12 +397,5 @@ impl App {
         self.database.close().await;
         tracing::info!("ended");
         unfinished
-    }
-}
-
-fn set_log_level(level: &str) -> Result<(), String> {
-    match Logging::running() {
-        Some(logging) => logging.set_level(level).map_err(|error| error.to_string()),
-        None => Err("this process has no log".to_owned()),
     }
 }

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::accounts::{Accounts, Gates, OnChanged};
 use crate::ai::{Audio, Providers};
 use crate::characters::{self, Changed};
-use crate::config::{Config, ServerSettings};
+use crate::config::{Config, Logging, ServerSettings};
 use crate::conversations::Conversations;
 use crate::http::{Finding, Probe};
 use crate::jobs::{Handler, Job, JobError, Jobs, LiveNumbers, LiveQueue, QueueName, Recurring};
@@ -235,4 +235,12 @@ pub fn probes(database: &Database, engine: &Engine, providers: &Providers, jobs:
         Probe::optional("jobs", move || std::future::ready(jobs.finding()).boxed()),
         Probe::optional("ai", move || std::future::ready(providers.finding()).boxed()),
     ]
+}
+
+/// For admins: what the log tells from now on.
+pub fn set_log_level(level: &str) -> Result<(), String> {
+    match Logging::running() {
+        Some(logging) => logging.set_level(level).map_err(|error| error.to_string()),
+        None => Err("this process has no log".to_owned()),
+    }
 }
