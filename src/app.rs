@@ -19,6 +19,7 @@ use greenroom_actors::ports::SystemClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::web::{Serving, Shared};
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{
     AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
@@ -49,8 +50,6 @@ use crate::{
     memory, outbound, realtime,
 };
 use greenroom_actors::session::CloseCode;
-
-use self::web::{Serving, Shared};
 
 pub use seeding::{seed, unseed};
 
@@ -286,9 +285,7 @@ impl App {
         let kept = tokio::spawn(conversations.clone().upkeep());
         let every = Duration::from_millis(config.realtime.last_seen_write_ms);
         let seeing = last_seen.clone().keep(hub.clone(), every);
-
         let counts_tokens = providers.counts_tokens();
-
         let shared = Shared::default()
             .with(&hub)
             .with(&engine)

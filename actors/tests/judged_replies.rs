@@ -182,7 +182,13 @@ async fn nothing_is_remembered_of_a_refused_reply_and_nobody_answers_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_nobody_can_judge_any_more_what_was_found_fine_stands() {
     let scene = Scene::start([Judgement::Hold("And then")]).await;
-    let reply = scene.asks(Script::Silent(vec![LONG, "And then ", LONG, LONG])).await;
+    let reply = scene.asks(Script::Held(vec![LONG, "And then ", LONG, LONG])).await;
+    // The first is asked about by itself; what follows, when it was found fine.
+    scene.test.generator.let_go(1);
+    while scene.test.moderator.asked(Side::Reply).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    scene.test.generator.let_go(3);
     scene.held().await;
     scene.test.moderator.set_out(true);
     scene.test.moderator.let_go("And then");

@@ -4,8 +4,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::number;
 use super::support::app::{TestApp, TestUser, eventually};
-use super::{execute, number};
 
 async fn character(app: &TestApp, admin: &TestUser, cache: &str) -> String {
     let body = json!({ "name": "Vera", "greeting": "Hello there.",
@@ -76,7 +76,9 @@ async fn the_same_prompt_gets_the_kept_answer_which_is_counted_and_costs_nothing
     assert_eq!(outcomes(&app).await, "done:0 cached:0 done:0");
 
     // Somebody who is called otherwise, or who is remembered, has another prompt.
-    execute(&app.database, &format!("update users set display_name = 'Cy' where id = '{}'", bo.id)).await;
+    let renamed =
+        app.call(Method::PUT, "/api/auth/profile", Some(&bo.token), Some(json!({ "displayName": "Cy" })));
+    assert_eq!(renamed.await.0, 200);
     ask(&app, &bo, &character, text).await;
     ask(&app, &ada, &character, "I have a dog called Rex.").await;
     ask(&app, &ada, &character, text).await;

@@ -34,9 +34,10 @@ async fn a_provider_is_drained_and_asked_again() {
     let app = TestApp::start().await;
     let tab = as_admin(&app, "#/admin/ai").await;
     until_text(&tab, "[data-provider=offline]", "Up").await;
-    tab.click("provider-drain").await;
+    let drain = "document.querySelector('[data-provider=offline] [data-testid=provider-drain]').click()";
+    tab.script(drain).await;
     until_text(&tab, "[data-provider=offline]", "Draining").await;
-    tab.click("provider-drain").await;
+    tab.script(drain).await;
     until_text(&tab, "[data-provider=offline]", "Up").await;
     tab.close().await;
     app.stop().await;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::socket::PATIENCE;
 
+const FILL_TRIES: u32 = 3;
 const POLL: Duration = Duration::from_millis(25);
 
 pub struct Tab {
@@ -99,7 +100,14 @@ impl Tab {
         let selector = format!("[data-testid=\"{id}\"]");
         self.until(id, &format!("document.querySelector('{selector}') !== null")).await;
         let element = self.page.find_element(&selector).await.expect("it is there");
-        element.focus().await.expect("it takes the focus").type_str(text).await.expect("it takes text");
+        // What draws itself anew may take the focus back before the first key.
+        let lost = format!("document.querySelector('{selector}')?.value === ''");
+        for _ in 0..FILL_TRIES {
+            element.focus().await.expect("it takes the focus").type_str(text).await.expect("it takes text");
+            if text.is_empty() || !truthy(&self.script(&lost).await) {
+                return;
+            }
+        }
     }
 
     pub async fn press(&self, id: &str, key: &str) {

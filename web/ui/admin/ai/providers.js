@@ -27,7 +27,8 @@ export function providers({ api, onEnd }) {
         const answer = await api.get("/api/admin/providers");
         if (ended) return;
         chain.replaceChildren(...order(answer.chain ?? []));
-        for (const one of answer.items) {
+        // Those that are off come last.
+        for (const one of [...answer.items].sort((a, b) => Number(a.state === "off") - Number(b.state === "off"))) {
           const card = cards.get(one.name) ?? new Card(one.name, change);
           if (!cards.has(one.name)) list.append(card.element);
           cards.set(one.name, card);
