@@ -108,8 +108,12 @@ impl Moderator for Arc<ScriptedModerator> {
             if by.iter().any(|one| matches!(one, Judgement::Panic(_))) {
                 panic!("as the script says");
             }
-            moderator.waiting.fetch_add(1, SeqCst);
-            let waits = Waits(moderator.waiting.clone());
+            // Only what is kept waiting counts: any other is judged in this very poll.
+            let waits =
+                by.iter().any(|one| matches!(one, Judgement::Hold(_) | Judgement::Hang(_))).then(|| {
+                    moderator.waiting.fetch_add(1, SeqCst);
+                    Waits(moderator.waiting.clone())
+                });
             if by.iter().any(|one| matches!(one, Judgement::Hang(_))) {
                 std::future::pending::<()>().await;
             }
