@@ -145,7 +145,7 @@ async fn a_provider_that_is_switched_off_or_drained_gets_no_more_and_stays_so() 
     assert_eq!(audit["items"][0]["detail"]["after"], json!({ "enabled": true, "draining": false }));
     let metrics = app.text("/metrics").await;
     assert!(metrics.contains("greenroom_ai_breaker_state{provider=\"one\"} 0"), "the breaker is told");
-    assert!(metrics.contains("greenroom_ai_calls_total{"), "calls are counted");
+    assert!(metrics.contains("greenroom_ai_provider_calls_total{"), "calls are counted");
     app.stop().await;
 }
 

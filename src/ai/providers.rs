@@ -9,7 +9,6 @@ use futures_util::future::BoxFuture;
 use greenroom_actors::domain::Price;
 use greenroom_actors::ports::{
     Attempt, GenerateError, GenerateErrorKind, GenerateRequest, Generator, Opened, PromptMessage,
-    TokenCounter,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -23,8 +22,6 @@ use super::tokens::Tokens;
 use crate::config::{AiSettings, ProviderKind};
 use crate::http::Finding;
 
-/// What a message takes beside its text, as OpenAI counts.
-const MESSAGE_TOKENS: usize = 4;
 /// For a first text, until the pool's is told.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -225,7 +222,7 @@ impl Providers {
 }
 
 fn count(tokens: &Tokens, messages: &[PromptMessage]) -> usize {
-    messages.iter().map(|message| tokens.count(&message.content) + MESSAGE_TOKENS).sum()
+    messages.iter().map(|message| message.tokens(tokens)).sum()
 }
 
 impl Generator for Providers {

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 /// Latest first words of which the times are kept.
 const SAMPLES_MAX: usize = 512;
-const CALLS: &str = "greenroom_ai_calls_total";
+/// As the calls end, on this node. What the accounts have of them is `greenroom_ai_calls_total` (`usage/metrics.rs`).
+const CALLS: &str = "greenroom_ai_provider_calls_total";
 const FIRST_TOKEN: &str = "greenroom_ai_first_token_seconds";
 
 /// Every kind of failure by the name that it has outside.

@@ -15,9 +15,6 @@ use tiktoken_rs::{CoreBPE, o200k_base_singleton};
 const REMEMBERED_MIN_BYTES: usize = 512;
 const REMEMBERED_MAX: usize = 4_096;
 
-/// What a message takes beside its text, as OpenAI counts.
-pub(super) const MESSAGE_TOKENS: usize = 4;
-
 static TABLE: OnceLock<&'static CoreBPE> = OnceLock::new();
 static LOADING: Once = Once::new();
 

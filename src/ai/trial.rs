@@ -16,7 +16,7 @@ use greenroom_actors::completion::{
 };
 use greenroom_actors::domain::{CharacterId, Content, Counted, FailureCode, Purpose};
 use greenroom_actors::engine::Engine;
-use greenroom_actors::ports::{GenerateRequest, PromptRole, TokenCounter};
+use greenroom_actors::ports::{GenerateRequest, PromptRole};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -24,7 +24,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::Tokens;
-use super::tokens::MESSAGE_TOKENS;
 use crate::characters::Characters;
 use crate::config::Config;
 use crate::conversations::view::FinishView;
@@ -285,7 +284,7 @@ fn view(reply: String, went: Went) -> TestView {
                 PromptRole::Assistant => "assistant",
                 PromptRole::Note => "note",
             },
-            tokens: counter.count(&message.content) + MESSAGE_TOKENS,
+            tokens: message.tokens(&counter),
             content: message.content.clone(),
         })
         .collect();

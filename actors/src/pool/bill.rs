@@ -11,10 +11,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::{AiCall, BackEnd, CallOutcome, Counted, Purpose, TokenUsage, Trouble};
-use crate::ports::{DraftCall, GenerateRequest, Start, TokenCounter};
+use crate::ports::{DraftCall, GenerateRequest, MESSAGE_TOKENS, Start, TokenCounter};
 
-/// What a message takes beside its text, as OpenAI counts.
-const MESSAGE_TOKENS: usize = 4;
 /// Of the rule of thumb that drafts are counted by.
 const BYTES_PER_TOKEN: usize = 4;
 
@@ -163,16 +161,6 @@ impl Bill {
         (self.settled(request.as_deref(), purpose, counter), trouble)
     }
 
-    /// The same of a job that is no reply in a room. A call under way has been stopped.
-    pub fn settle(
-        &self,
-        request: &GenerateRequest,
-        purpose: Purpose,
-        counter: &dyn TokenCounter,
-    ) -> Vec<AiCall> {
-        self.settled(Some(request), purpose, counter)
-    }
-
     fn settled(
         &self,
         request: Option<&GenerateRequest>,
@@ -185,7 +173,7 @@ impl Bill {
         };
         let prompt = || -> usize {
             let messages = request.iter().flat_map(|request| &request.messages);
-            messages.map(|message| counter.count(&message.content) + MESSAGE_TOKENS).sum()
+            messages.map(|message| message.tokens(counter)).sum()
         };
         let call = |entry: Entry| {
             let stopped = cached(entry.start).unwrap_or(CallOutcome::Stopped);

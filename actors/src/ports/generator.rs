@@ -24,6 +24,17 @@ pub struct PromptMessage {
     pub content: String,
 }
 
+/// What a message takes beside its text, as OpenAI counts.
+pub const MESSAGE_TOKENS: usize = 4;
+
+impl PromptMessage {
+    /// Tokens that it takes in a prompt.
+    #[must_use]
+    pub fn tokens(&self, counter: &dyn TokenCounter) -> usize {
+        counter.count(&self.content) + MESSAGE_TOKENS
+    }
+}
+
 /// One reply to be made. The same request goes to every try.
 #[derive(Clone, Debug)]
 pub struct GenerateRequest {

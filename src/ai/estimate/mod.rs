@@ -13,14 +13,13 @@ use greenroom_actors::domain::{
     Changes, CharacterId, CharacterRecord, ClientId, Content, Finish, Message, MessageId, MessageKind, Price,
     RoomId, Sender, UserId,
 };
-use greenroom_actors::ports::{Archive, PromptRole, StoreError, TokenCounter};
+use greenroom_actors::ports::{Archive, MESSAGE_TOKENS, PromptRole, StoreError, TokenCounter};
 use greenroom_actors::prompt::{self, Asked, Script};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use greenroom_actors::settings::PromptSettings;
 use jiff::Timestamp;
 
 use super::Tokens;
-use super::tokens::MESSAGE_TOKENS;
 use crate::config::AiSettings;
 
 pub(super) use self::models::Known;
@@ -79,7 +78,7 @@ impl Estimates {
                     Asked { user, user_name: "", history: &[message], names: &|_| None, memories: &[] };
                 let request = prompt::compose(&script, &asked, &self.0.prompt, counter);
                 let own = request.messages.iter().filter(|message| message.role != PromptRole::User);
-                own.map(|message| number(counter.count(&message.content) + MESSAGE_TOKENS)).sum()
+                own.map(|message| number(message.tokens(counter))).sum()
             }
         };
         // Whoever tells tokens has counted the message as it stands.
