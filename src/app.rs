@@ -157,7 +157,7 @@ impl App {
         Links::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets, config.media.url_lifetime())
             .install();
         let media = Media::new(Objects::local(&media::folder(&config.data_dir))?, pool.clone());
-        let gates = Gates::new(accounts.clone(), config.clone());
+        let gates = Gates::new(accounts.clone(), plans.clone());
         let audio = Audio::new(providers.clone(), config.speech.clone());
         let wishes = Wishes::new(pool.clone());
         let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
@@ -220,7 +220,7 @@ impl App {
             foreign: tasks::foreign(&accounts),
             profiles: tasks::profiles(&accounts),
             last_seen: last_seen.clone(),
-            plans,
+            plans: plans.clone(),
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
@@ -271,7 +271,7 @@ impl App {
         let audit = Audit::new(pool.clone());
         let dead_replies = DeadReplies::new(pool.clone(), conversations.clone(), audit.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
-        let site = Site::new(config.clone(), tokens, health.clone(), API, ROOT);
+        let site = Site::new(config.clone(), plans, tokens, health.clone(), API, ROOT);
         let counted = hub.clone();
         site.metrics().ask(move || counted.counts().record());
         let asked = providers.clone();

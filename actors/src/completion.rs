@@ -327,7 +327,10 @@ async fn charge(context: &Arc<Context>, asked: &Completion, grant: Grant) -> Res
         Ok(Charged::OverLimit { meter, used }) => {
             context.users.send_if_live(asked.user, UserMsg::Correct(meter.key, used));
             let plan = context.ports.archive.user(asked.user).await.ok().flatten().map(|user| user.plan);
-            Err(quota_exceeded(&meter, &plan.unwrap_or_else(|| context.settings.plans.default.clone())))
+            Err(quota_exceeded(
+                &meter,
+                &plan.unwrap_or_else(|| context.settings.plans.current().default.clone()),
+            ))
         }
         Err(error) => {
             // Should it have been counted after all, it is given back: nothing will be said for it.

@@ -23,7 +23,8 @@ pub use message::{
     Revision, Sender, TokenUsage,
 };
 pub use plan::{
-    AudioReplies, Meter, MeterKey, PerCharacter, Plan, Plans, Priority, Scope, Usage, UsageLine, Window,
+    AudioReplies, Catalogue, Feature, Features, Meter, MeterKey, PerCharacter, Plan, Plans, Priority, Scope,
+    Term, Usage, UsageLine, Window,
 };
 pub use room::{ReplyMode, RoomCharacter, RoomDetails, RoomMember, Visibility};
 pub use text::{CONTENT_MAX_CHARS, ClientId, ClientIdError, Content, ContentError, utf16_len};

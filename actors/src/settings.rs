@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::domain::{CONTENT_MAX_CHARS, Plans};
+use crate::domain::{CONTENT_MAX_CHARS, Catalogue};
 use crate::moderation::ModerationSettings;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub plans: Plans,
+    pub plans: Catalogue,
     pub room: RoomSettings,
     pub turn: TurnSettings,
     pub pool: PoolSettings,
@@ -137,7 +137,7 @@ pub struct SupervisionSettings {
 
 impl Settings {
     #[must_use]
-    pub fn new(plans: Plans) -> Self {
+    pub fn new(plans: Catalogue) -> Self {
         Self {
             plans,
             room: RoomSettings::default(),

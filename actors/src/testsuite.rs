@@ -14,9 +14,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    AudioReplies, CharacterId, CharacterRecord, ClientId, Content, Dials, Lorebook, Message, MessageKind,
-    ModelChoice, PerCharacter, Plan, Plans, Priority, ResponseCache, RoomCharacter, RoomId, RoomMember,
-    UserId, Window,
+    Catalogue, CharacterId, CharacterRecord, ClientId, Content, Dials, Features, Lorebook, Message,
+    MessageKind, ModelChoice, PerCharacter, Plan, Plans, Priority, ResponseCache, RoomCharacter, RoomId,
+    RoomMember, Term, UserId, Window,
 };
 use crate::engine::{Engine, Ports};
 use crate::ports::{Clock, Summaries, SummaryWish, TokenCounter};
@@ -207,7 +207,7 @@ pub fn text_of(room: RoomId, user: UserId, text: &str) -> Send {
 
 /// The plans `free` (3 texts to a character, ever), `basic` (5 a day) and `premium` (no limit).
 #[must_use]
-pub fn plans() -> Plans {
+pub fn plans() -> Catalogue {
     let plan = |name: &str, premium, priority, per_day, text: Option<u32>| {
         Arc::new(Plan {
             name: name.into(),
@@ -220,7 +220,12 @@ pub fn plans() -> Plans {
                 media: Some(0),
                 window: Window::Lifetime,
             }),
-            audio_replies: if premium { AudioReplies::With } else { AudioReplies::Without },
+            price_cents: if premium { 700 } else { 0 },
+            term: if premium { Term::Days(15) } else { Term::Endless },
+            stripe_price: None,
+            credits: 0,
+            avatars: 1,
+            features: if premium { Features::ALL } else { Features::default() },
         })
     };
     let all = [
@@ -228,10 +233,10 @@ pub fn plans() -> Plans {
         plan("basic", false, 3, Some(5), None),
         plan("premium", true, 1, None, None),
     ];
-    Plans {
+    Catalogue::new(Plans {
         default: all[0].clone(),
         by_name: all.into_iter().map(|plan| (plan.name.clone(), plan)).collect(),
-    }
+    })
 }
 
 /// A character of that name.

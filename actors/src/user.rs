@@ -258,7 +258,7 @@ impl User {
             meters,
             usage: Arc::new(usage),
             priority: record.plan.priority,
-            audio_replies: record.plan.audio_replies,
+            audio_replies: record.plan.audio_replies(),
         })
     }
 

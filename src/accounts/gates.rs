@@ -4,13 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_actors::domain::UserId;
+use greenroom_actors::domain::{Catalogue, Feature, UserId};
 use greenroom_actors::protocol::Refusal;
 use jiff::Timestamp;
 
 use super::{Accounts, store};
 use crate::cache::{Cache, Counted};
-use crate::config::Config;
 use crate::postgres::refusal;
 
 const LIFE: Duration = Duration::from_secs(300);
@@ -28,29 +27,29 @@ struct Standing {
 #[derive(Clone)]
 pub struct Gates {
     accounts: Accounts,
-    config: Arc<Config>,
-    plans: Cache<UserId, Standing>,
+    plans: Catalogue,
+    standings: Cache<UserId, Standing>,
 }
 
 impl Gates {
     #[must_use]
-    pub fn new(accounts: Accounts, config: Arc<Config>) -> Self {
-        Self { accounts, config, plans: Cache::new("premium", USERS_MAX, LIFE) }
+    pub fn new(accounts: Accounts, plans: Catalogue) -> Self {
+        Self { accounts, plans, standings: Cache::new("premium", USERS_MAX, LIFE) }
     }
 
     /// For the status of the caches.
     #[must_use]
     pub fn cache(&self) -> Box<dyn Counted> {
-        Box::new(self.plans.clone())
+        Box::new(self.standings.clone())
     }
 
     /// The account has changed.
     pub fn forget(&self, user: UserId) {
-        self.plans.forget(&user);
+        self.standings.forget(&user);
     }
 
     /// Whether the user's plan has the feature, or all of them. Of an account that is gone: no.
-    pub async fn opens(&self, user: UserId, feature: &str) -> Result<bool, Refusal> {
+    pub async fn opens(&self, user: UserId, feature: Feature) -> Result<bool, Refusal> {
         let mut standing = self.standing(user).await?;
         if standing.as_ref().is_some_and(|known| known.until.is_some_and(|until| until <= Timestamp::now())) {
             // The plan has ended by its date.
@@ -58,9 +57,7 @@ impl Gates {
             standing = self.standing(user).await?;
         }
         let Some(standing) = standing else { return Ok(false) };
-        let plans = &self.config.plans;
-        let plan = plans.get(&*standing.plan).or_else(|| plans.get(&self.config.default_plan));
-        Ok(plan.is_some_and(|plan| plan.has(feature)))
+        Ok(self.plans.get(&standing.plan).has(feature))
     }
 
     async fn standing(&self, user: UserId) -> Result<Option<Standing>, Refusal> {
@@ -69,6 +66,6 @@ impl Gates {
             let found = store::standing(&client, user).await.map_err(|error| refusal(&error))?;
             Ok(found.map(|(plan, until)| Standing { plan: plan.into(), until }))
         };
-        self.plans.get_or(user, load).await
+        self.standings.get_or(user, load).await
     }
 }

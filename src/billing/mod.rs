@@ -1,7 +1,11 @@
-//! What people pay with: the credit ledger.
+//! What people pay with and what for: the credit ledger, plans and payments.
 
 pub mod ledger;
+pub mod records;
 mod routes;
+pub mod stripe;
+pub mod sync;
+pub mod terms;
 
 pub use ledger::Ledger;
 pub use routes::routes;

@@ -76,6 +76,21 @@ pub fn usual_names() -> Vec<UsualName> {
         name("TWILIO_ACCOUNT_SID", &["sms.account_sid"], "account at Twilio", text),
         name("TWILIO_AUTH_TOKEN", &["sms.auth_token"], "token of that account", text),
         name("TWILIO_FROM_NUMBER", &["sms.from"], "number that SMS come from", text),
+        name("STRIPE_SECRET_KEY", &["stripe.secret_key"], "secret key of Stripe's API", text),
+        name("STRIPE_PUBLISHABLE_KEY", &["stripe.publishable_key"], "its key for browsers", text),
+        name(
+            "STRIPE_WEBHOOK_SECRET",
+            &["stripe.webhook_secrets"],
+            "secrets of Stripe's webhooks, with commas between",
+            items,
+        ),
+        name("STRIPE_API_BASE", &["stripe.api_base"], "another address of Stripe's API", text),
+        name(
+            "STRIPE_PREMIUM_PRICE_ID",
+            &["plans.premium.stripe_price"],
+            "price of the plan premium at Stripe",
+            text,
+        ),
         name("LOG_LEVEL", &["log.level"], "error, warn, info, debug or trace", log_level),
         name(
             "RATE_LIMIT_ENABLED",

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod ai;
+mod billing;
 mod characters;
 mod conversations;
 mod database;
@@ -29,6 +30,7 @@ mod validate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use greenroom_actors::domain::Catalogue;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{AdminSettings, AuthSettings, OtpSettings};
@@ -36,6 +38,7 @@ pub use ai::{
     AiSettings, BreakerSettings, Capability, Continues, ModelSettings, Models, OFFLINE, PriceSettings,
     ProviderKind, ProviderSettings, UnitPrice, parted,
 };
+pub use billing::{BillingSettings, StripeSettings};
 pub use characters::CharacterSettings;
 pub use conversations::{ConversationsSettings, SearchSettings};
 pub use database::DatabaseSettings;
@@ -52,7 +55,9 @@ pub use moderation::{AUTO as MODERATION_AUTO, NONE as MODERATION_NONE};
 pub use moderation::{ModerationSettings, OnOutage, RefusedReplySetting};
 pub use network::Network;
 pub use outbound::{MailSettings, MailTls, SmsSettings};
-pub use plans::{PerCharacterSettings, PlanSettings, ServiceClass, WindowSetting};
+pub use plans::{
+    FeatureSetting, PerCharacterSettings, PlanSettings, ServiceClass, TermSetting, WindowSetting,
+};
 pub use realtime::RealtimeSettings;
 pub use secret::SIGNING_SECRET_FILE;
 pub use server::ServerSettings;
@@ -103,6 +108,8 @@ pub struct Config {
     pub characters: CharacterSettings,
     pub conversations: ConversationsSettings,
     pub search: SearchSettings,
+    pub billing: BillingSettings,
+    pub stripe: StripeSettings,
     pub log: LogSettings,
     pub plans: BTreeMap<String, PlanSettings>,
 }
@@ -132,6 +139,8 @@ impl Default for Config {
             characters: CharacterSettings::default(),
             conversations: ConversationsSettings::default(),
             search: SearchSettings::default(),
+            billing: BillingSettings::default(),
+            stripe: StripeSettings::default(),
             log: LogSettings::default(),
             plans: plans::shipped(),
         }
@@ -154,7 +163,7 @@ impl Config {
     #[must_use]
     pub fn engine_settings(&self) -> greenroom_actors::settings::Settings {
         greenroom_actors::settings::Settings {
-            plans: self.engine_plans(),
+            plans: Catalogue::new(self.engine_plans()),
             room: greenroom_actors::settings::RoomSettings {
                 messages_per_minute: self.limits.effective().messages.per_minute(),
                 ..self.engine.room()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use greenroom_actors::domain::{AudioReplies, PerCharacter, Plan, Plans, Priority, Window};
+use greenroom_actors::domain::{Feature, Features, PerCharacter, Plan, Plans, Priority, Term, Window};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
@@ -37,33 +37,72 @@ pub struct PerCharacterSettings {
     pub window: WindowSetting,
 }
 
+/// How long what is paid lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TermSetting {
+    /// For free plans.
+    #[default]
+    Endless,
+    /// Paid once, for `days`.
+    Days,
+    /// A subscription.
+    Month,
+    Year,
+}
+
+/// What a plan opens; `all` stands for each of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureSetting {
+    CheapModels,
+    AllModels,
+    PremiumGallery,
+    AudioReplies,
+    All,
+}
+
+impl FeatureSetting {
+    fn set(self) -> Features {
+        Features::from_iter([match self {
+            Self::CheapModels => Feature::CheapModels,
+            Self::AllModels => Feature::AllModels,
+            Self::PremiumGallery => Feature::PremiumGallery,
+            Self::AudioReplies => Feature::AudioReplies,
+            Self::All => return Features::ALL,
+        }])
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PlanSettings {
+    /// Of one term.
     pub price_cents: u32,
-    /// How long one payment lasts; 0 for a free plan.
-    pub period_days: u32,
-    /// Whether it is paid again at the end of the period.
-    pub renews: bool,
+    pub term: TermSetting,
+    /// Of a term of days.
+    pub days: u16,
+    /// The price at Stripe; empty: one is made there from this plan when it is first bought.
+    pub stripe_price: String,
     /// 0 is no limit.
     pub messages_per_day: u32,
     pub per_character: PerCharacterSettings,
-    /// Credits granted with each period.
+    /// Credits granted with each term; of a yearly one with each month.
     pub credits: u32,
     pub avatars: u32,
     pub class: ServiceClass,
     /// Who is served first when the pool is full: lower is sooner.
     pub priority: u8,
-    /// `cheap_models`, `all_models`, `premium_gallery`, `audio_replies` or `all`.
-    pub features: Vec<String>,
+    pub features: Vec<FeatureSetting>,
 }
 
 impl Default for PlanSettings {
     fn default() -> Self {
         Self {
             price_cents: 0,
-            period_days: 0,
-            renews: false,
+            term: TermSetting::Endless,
+            days: 0,
+            stripe_price: String::new(),
             messages_per_day: 0,
             per_character: PerCharacterSettings::default(),
             credits: 0,
@@ -77,10 +116,10 @@ impl Default for PlanSettings {
 
 /// The plans that come with the server.
 pub(super) fn shipped() -> BTreeMap<String, PlanSettings> {
-    let features = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    use FeatureSetting::{All, AllModels, AudioReplies, CheapModels, PremiumGallery};
     let monthly =
-        |price_cents| PlanSettings { price_cents, period_days: 30, renews: true, ..PlanSettings::default() };
-    let cheap = || PlanSettings { features: features(&["cheap_models"]), ..PlanSettings::default() };
+        |price_cents| PlanSettings { price_cents, term: TermSetting::Month, ..PlanSettings::default() };
+    let cheap = || PlanSettings { features: vec![CheapModels], ..PlanSettings::default() };
     let plans = [
         (
             "free",
@@ -99,12 +138,13 @@ pub(super) fn shipped() -> BTreeMap<String, PlanSettings> {
             "premium",
             PlanSettings {
                 price_cents: 700,
-                period_days: 15,
+                term: TermSetting::Days,
+                days: 15,
                 credits: 50,
                 avatars: 3,
                 class: ServiceClass::Premium,
                 priority: 1,
-                features: features(&["premium_gallery", "audio_replies", "all_models"]),
+                features: vec![PremiumGallery, AudioReplies, AllModels],
                 ..PlanSettings::default()
             },
         ),
@@ -115,7 +155,7 @@ pub(super) fn shipped() -> BTreeMap<String, PlanSettings> {
                 credits: 100,
                 avatars: 3,
                 priority: 2,
-                features: features(&["audio_replies"]),
+                features: vec![AudioReplies],
                 ..monthly(999)
             },
         ),
@@ -127,7 +167,7 @@ pub(super) fn shipped() -> BTreeMap<String, PlanSettings> {
                 avatars: 10,
                 class: ServiceClass::Premium,
                 priority: 1,
-                features: features(&["all"]),
+                features: vec![All],
                 ..monthly(2_999)
             },
         ),
@@ -138,7 +178,7 @@ pub(super) fn shipped() -> BTreeMap<String, PlanSettings> {
                 avatars: 50,
                 class: ServiceClass::Premium,
                 priority: 0,
-                features: features(&["all"]),
+                features: vec![All],
                 ..monthly(9_999)
             },
         ),
@@ -156,17 +196,19 @@ impl PlanSettings {
         self.class == ServiceClass::Premium
     }
 
-    /// Whether the plan has this feature, by itself or as one of all.
-    #[must_use]
-    pub fn has(&self, feature: &str) -> bool {
-        self.features.iter().any(|has| has == feature || has == "all")
-    }
-
     fn engine(&self, name: &str) -> Plan {
         let PerCharacterSettings { text, audio, media, window } = self.per_character;
         let limited = text > 0 || audio > 0 || media > 0;
         Plan {
             name: name.into(),
+            price_cents: self.price_cents,
+            term: match self.term {
+                TermSetting::Endless => Term::Endless,
+                TermSetting::Days => Term::Days(self.days),
+                TermSetting::Month => Term::Month,
+                TermSetting::Year => Term::Year,
+            },
+            stripe_price: Some(self.stripe_price.as_str()).filter(|id| !id.is_empty()).map(Arc::from),
             premium: self.is_premium(),
             priority: Priority(self.priority),
             messages_per_day: limit(self.messages_per_day),
@@ -180,13 +222,15 @@ impl PlanSettings {
                     WindowSetting::Month => Window::Month,
                 },
             }),
-            audio_replies: if self.has("audio_replies") { AudioReplies::With } else { AudioReplies::Without },
+            credits: self.credits,
+            avatars: self.avatars,
+            features: self.features.iter().flat_map(|feature| feature.set().iter()).collect(),
         }
     }
 }
 
 impl Config {
-    /// The plans as the engine holds users to them.
+    /// The plans as the engine holds users to them and as they are sold.
     #[must_use]
     pub fn engine_plans(&self) -> Plans {
         let by_name: BTreeMap<Arc<str>, Arc<Plan>> = self

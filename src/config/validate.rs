@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::load::Problem;
 use super::log::parse_level;
-use super::{Config, ConfigError, Environment, MailTls, Network};
+use super::{Config, ConfigError, Environment, MailTls, Network, TermSetting};
 
 /// Characters of a production server's signing secret.
 const SECRET_MIN_CHARS: usize = 32;
@@ -41,6 +41,7 @@ impl Config {
         self.check_identity_providers(&mut broken);
         self.check_outbound(&mut broken);
         self.check_plans(&mut broken);
+        self.check_billing(&mut broken);
         if broken.0.is_empty() { Ok(()) } else { Err(ConfigError { problems: broken.0 }) }
     }
 
@@ -283,11 +284,28 @@ impl Config {
             "default_plan",
             &format!("there is no plan {:?} in plans", self.default_plan),
         );
-        for name in self.plans.keys() {
+        for (name, plan) in &self.plans {
             broken.unless(
                 is_name(name),
                 &format!("plans.{name}"),
                 "a name has small letters, digits, - and _",
+            );
+            let paid = plan.price_cents > 0;
+            let fits = match plan.term {
+                TermSetting::Endless => !paid && plan.days == 0,
+                TermSetting::Days => paid && (1..=3_650).contains(&plan.days),
+                TermSetting::Month | TermSetting::Year => paid && plan.days == 0,
+            };
+            broken.unless(
+                fits,
+                &format!("plans.{name}.term"),
+                "a plan that costs nothing is endless, one that is paid for days has 1 to 3650 of them, and one that is paid \
+                 each month or year has no days",
+            );
+            broken.unless(
+                !paid || (50..=99_999_999).contains(&plan.price_cents),
+                &format!("plans.{name}.price_cents"),
+                "takes 0, or 50 to 99999999",
             );
         }
     }
@@ -299,7 +317,7 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 /// Whether links may start with it.
-fn is_base_url(text: &str) -> bool {
+pub(super) fn is_base_url(text: &str) -> bool {
     reqwest::Url::parse(text).is_ok_and(|url| {
         matches!(url.scheme(), "https" | "http")
             && url.has_host()

@@ -10,7 +10,7 @@ use actix_web::dev::{Payload, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::{App, Error, FromRequest, HttpMessage, HttpRequest, web};
-use greenroom_actors::domain::UserId;
+use greenroom_actors::domain::{Catalogue, UserId};
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_actix_web::{AppExt, scope};
 
@@ -32,6 +32,7 @@ pub struct Site(Arc<Inner>);
 
 struct Inner {
     config: Arc<Config>,
+    plans: Catalogue,
     tokens: AccessTokens,
     limits: RateLimits,
     holders: rate::Holders,
@@ -51,6 +52,7 @@ impl Site {
     #[must_use]
     pub fn new(
         config: Arc<Config>,
+        plans: Catalogue,
         tokens: AccessTokens,
         health: Health,
         api: &[Routes],
@@ -66,6 +68,7 @@ impl Site {
             document: document.to_json().unwrap_or_default().into(),
             metrics: Metrics::install(),
             config,
+            plans,
             tokens,
             health,
             api,
@@ -122,7 +125,7 @@ impl Site {
     }
 
     pub(super) fn is_premium(&self, plan: &str) -> bool {
-        self.config().plans.get(plan).is_some_and(crate::config::PlanSettings::is_premium)
+        self.0.plans.get(plan).premium
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use futures_util::FutureExt;
-use greenroom_actors::domain::{SessionId, UserId};
+use greenroom_actors::domain::{Catalogue, SessionId, UserId};
 use serde_json::Value;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -65,7 +65,8 @@ fn bearer_of(role: Role, plan: &str) -> (header::HeaderName, String) {
 fn site(change: impl FnOnce(&mut Config), health: Health) -> Site {
     let mut config = Config::default();
     change(&mut config);
-    Site::new(Arc::new(config), tokens(), health, &[features], &[])
+    let plans = Catalogue::new(config.engine_plans());
+    Site::new(Arc::new(config), plans, tokens(), health, &[features], &[])
 }
 
 macro_rules! service {

@@ -13,8 +13,8 @@ use deadpool_postgres::{Client, Pool};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{
-    CharacterId, CharacterRecord, Dials, ExampleLine, Fact, Memory, Message, MessageId, MeterKey,
-    ModelChoice, NodeId, Plans, Priority, Revision, RoomDetails, RoomId, UserId,
+    Catalogue, CharacterId, CharacterRecord, Dials, ExampleLine, Fact, Memory, Message, MessageId, MeterKey,
+    ModelChoice, NodeId, Priority, Revision, RoomDetails, RoomId, UserId,
 };
 use greenroom_actors::ports::{
     Answered, Archive, OpenTurn, RoomRecord, StoreError, StoredSummary, Summary, TakeUp, TakenUp, UserRecord,
@@ -42,14 +42,14 @@ pub enum OtherNodes {
 #[derive(Clone)]
 pub struct PostgresArchive {
     pool: Pool,
-    plans: Plans,
+    plans: Catalogue,
     node: NodeId,
     others: OtherNodes,
 }
 
 impl PostgresArchive {
     #[must_use]
-    pub fn new(pool: Pool, plans: Plans, node: NodeId, others: OtherNodes) -> Self {
+    pub fn new(pool: Pool, plans: Catalogue, node: NodeId, others: OtherNodes) -> Self {
         Self { pool, plans, node, others }
     }
 

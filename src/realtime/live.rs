@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use greenroom_actors::domain::{CharacterId, Message, MessageId, Plans, Revision, RoomId, SessionId, UserId};
+use greenroom_actors::domain::{
+    Catalogue, CharacterId, Message, MessageId, Revision, RoomId, SessionId, UserId,
+};
 use greenroom_actors::engine::Engine;
 use greenroom_actors::protocol::{
     Amendment, Ask, Asked, OpenReply, Responder, Send as SendMessage, Sent, Typing,
@@ -37,7 +39,7 @@ pub struct LiveBackend {
     pub profiles: Profiles,
     pub last_seen: LastSeen,
     /// Tell whose plan is premium.
-    pub plans: Plans,
+    pub plans: Catalogue,
 }
 
 impl LiveBackend {

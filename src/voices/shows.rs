@@ -5,13 +5,12 @@ use std::sync::Arc;
 use deadpool_postgres::Pool;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use greenroom_actors::domain::{Attachment, AttachmentKind, GalleryItem, ItemRank, Place, UserId};
+use greenroom_actors::domain::{Attachment, AttachmentKind, Feature, GalleryItem, ItemRank, Place, UserId};
 use greenroom_actors::ports::{Audience, Gallery, GalleryWish, StoreError};
 
 use super::fitting;
 use super::store::{self, Entry};
 use crate::accounts::Gates;
-use crate::characters::gallery::PREMIUM_GALLERY;
 use crate::postgres::store_error;
 
 /// The engine's gallery. Cheap to clone.
@@ -51,7 +50,7 @@ impl Shows {
             asked.push(wish.user);
         }
         for user in asked {
-            match self.gates.opens(user, PREMIUM_GALLERY).await {
+            match self.gates.opens(user, Feature::PremiumGallery).await {
                 Ok(true) => {}
                 Ok(false) | Err(_) => return false,
             }

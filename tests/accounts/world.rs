@@ -35,7 +35,8 @@ pub async fn world_with(change: impl FnOnce(&mut Config)) -> World {
     let config = Arc::new(config);
     let accounts =
         Accounts::open(database.pool(), Arc::clone(&config), Outbound::open(&config).unwrap()).unwrap();
-    let site = Site::new(config, accounts.tokens().clone(), Health::new(Vec::new()), &[routes], &[]);
+    let plans = Catalogue::new(config.engine_plans());
+    let site = Site::new(config, plans, accounts.tokens().clone(), Health::new(Vec::new()), &[routes], &[]);
     World { database, accounts, site }
 }
 

@@ -1,7 +1,7 @@
 //! Plans and the meters that hold a user to them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -65,10 +65,85 @@ impl PerCharacter {
     }
 }
 
-/// What a user may do. Plans are data of the operator's, in `config.toml`.
+/// How long what is paid for a plan lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Term {
+    /// It costs nothing and has no end.
+    #[default]
+    Endless,
+    /// Paid once, for so many days.
+    Days(u16),
+    /// Paid again by itself, each calendar month.
+    Month,
+    /// The same, each year.
+    Year,
+}
+
+impl Term {
+    /// Whether it is a subscription.
+    #[must_use]
+    pub fn renews(self) -> bool {
+        matches!(self, Self::Month | Self::Year)
+    }
+}
+
+/// What a plan opens beside its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Feature {
+    CheapModels,
+    AllModels,
+    PremiumGallery,
+    AudioReplies,
+}
+
+impl Feature {
+    /// With the names that settings and clients know them by.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::CheapModels, "cheap_models"),
+        (Self::AllModels, "all_models"),
+        (Self::PremiumGallery, "premium_gallery"),
+        (Self::AudioReplies, "audio_replies"),
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
+/// A set of features.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features(u8);
+
+impl Features {
+    pub const ALL: Self = Self(0b1111);
+
+    #[must_use]
+    pub fn has(self, feature: Feature) -> bool {
+        self.0 & (1 << feature as u8) != 0
+    }
+
+    /// Those of the set, in their order.
+    pub fn iter(self) -> impl Iterator<Item = Feature> {
+        Feature::ALL.into_iter().map(|(feature, _)| feature).filter(move |feature| self.has(*feature))
+    }
+}
+
+impl FromIterator<Feature> for Features {
+    fn from_iter<I: IntoIterator<Item = Feature>>(features: I) -> Self {
+        Self(features.into_iter().fold(0, |set, feature| set | 1 << feature as u8))
+    }
+}
+
+/// What a user may do and what it costs. Plans are data of the operator's, in `config.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub name: Arc<str>,
+    /// Of one term, in the smallest unit of the server's currency.
+    pub price_cents: u32,
+    pub term: Term,
+    /// The price's id at Stripe, where the operator made one; else it is made from this plan.
+    pub stripe_price: Option<Arc<str>>,
     /// Premium users are not rate-limited in their messages and are served first.
     pub premium: bool,
     pub priority: Priority,
@@ -76,8 +151,35 @@ pub struct Plan {
     pub messages_per_day: Option<u32>,
     /// `None` is no limit per character.
     pub per_character: Option<PerCharacter>,
-    /// Whether characters speak to its users.
-    pub audio_replies: AudioReplies,
+    /// Credits that come with each term; of a yearly one with each month.
+    pub credits: u32,
+    /// Avatars that one may own.
+    pub avatars: u32,
+    pub features: Features,
+}
+
+impl Plan {
+    #[must_use]
+    pub fn has(&self, feature: Feature) -> bool {
+        self.features.has(feature)
+    }
+
+    #[must_use]
+    pub fn is_paid(&self) -> bool {
+        self.price_cents > 0
+    }
+
+    /// Where somebody has several plans at once, the greatest of them holds: who is served sooner, then the dearer one.
+    /// The name decides between equals, so that it is always the same one.
+    #[must_use]
+    pub fn rank(&self) -> impl Ord + use<> {
+        (std::cmp::Reverse(self.priority), self.price_cents, std::cmp::Reverse(self.name.clone()))
+    }
+
+    #[must_use]
+    pub fn audio_replies(&self) -> AudioReplies {
+        if self.has(Feature::AudioReplies) { AudioReplies::With } else { AudioReplies::Without }
+    }
 }
 
 /// Whether a plan has spoken replies.
@@ -99,7 +201,42 @@ impl Plans {
     /// The plan of that name; a name that config no longer knows falls back to the default plan.
     #[must_use]
     pub fn get(&self, name: &str) -> Arc<Plan> {
-        self.by_name.get(name).unwrap_or(&self.default).clone()
+        self.find(name).unwrap_or(&self.default).clone()
+    }
+
+    /// The plan of that name, if there is one.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Arc<Plan>> {
+        self.by_name.get(name)
+    }
+}
+
+/// The plans as they are now: the operator may put others in their place while the server runs. Cheap to clone; all clones
+/// see the same.
+#[derive(Clone, Debug)]
+pub struct Catalogue(Arc<RwLock<Arc<Plans>>>);
+
+impl Catalogue {
+    #[must_use]
+    pub fn new(plans: Plans) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(plans))))
+    }
+
+    #[must_use]
+    pub fn current(&self) -> Arc<Plans> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The plan of that name, or the default one; see [`Plans::get`].
+    #[must_use]
+    pub fn get(&self, name: &str) -> Arc<Plan> {
+        self.current().get(name)
+    }
+
+    /// Answers what there was before.
+    pub fn replace(&self, plans: Plans) -> Arc<Plans> {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, Arc::new(plans))
     }
 }
 

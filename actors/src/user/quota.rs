@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::ReplyKind;
 use crate::domain::{
-    AudioReplies, CharacterId, MessageKind, Meter, MeterKey, Plan, Scope, Usage, UsageLine, UserId, Window,
+    CharacterId, Feature, MessageKind, Meter, MeterKey, Plan, Scope, Usage, UsageLine, UserId, Window,
 };
 use crate::protocol::{Refusal, RefusalCode};
 
@@ -19,7 +19,7 @@ pub(super) fn counted(
     reply: Option<ReplyKind>,
     plan: &Plan,
 ) -> Result<MessageKind, Refusal> {
-    let has = |kind| kind != MessageKind::Audio || plan.audio_replies == AudioReplies::With;
+    let has = |kind| kind != MessageKind::Audio || plan.has(Feature::AudioReplies);
     let reply = match reply {
         Some(ReplyKind::Asked(kind)) if !has(kind) => {
             let refusal = format!("the plan \u{201c}{}\u{201d} has no audio replies", plan.name);
@@ -171,7 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{PerCharacter, Priority};
+    use crate::domain::{Features, PerCharacter, Priority, Term};
 
     fn plan(per_day: Option<u32>, text: Option<u32>) -> Plan {
         Plan {
@@ -185,7 +185,12 @@ mod tests {
                 media: None,
                 window: Window::Lifetime,
             }),
-            audio_replies: AudioReplies::Without,
+            price_cents: 0,
+            term: Term::Endless,
+            stripe_price: None,
+            credits: 0,
+            avatars: 1,
+            features: Features::default(),
         }
     }
 

@@ -24,8 +24,6 @@ use crate::error::{ApiError, ApiResult, FieldError};
 use crate::http::{Caller, Page, PageQuery};
 use crate::postgres::refusal;
 
-/// What a plan needs to have for all of them.
-pub const PREMIUM_GALLERY: &str = "premium_gallery";
 /// Entries of one character.
 pub const ITEMS_MAX: i64 = 200;
 const CAPTION_MAX: usize = 500;

@@ -1,13 +1,14 @@
 //! `/api/characters/{id}/gallery…`: open to all, premium entries locked; admins add and delete.
 
 use actix_web::{HttpResponse, delete, get, http::StatusCode, post, web};
+use greenroom_actors::domain::Feature;
 use greenroom_actors::protocol::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Access, GalleryItemView, NewItem, PREMIUM_GALLERY, no_item};
+use super::{Access, GalleryItemView, NewItem, no_item};
 use crate::accounts::{Gates, Origin, Role};
 use crate::characters::Characters;
 use crate::error::{ApiError, ApiResult, ErrorBody};
@@ -21,9 +22,11 @@ async fn access(caller: Option<Caller>, gates: &Gates) -> Result<Access, Refusal
     match caller {
         None => Ok(Access::Ordinary),
         Some(caller) if caller.role == Role::Admin => Ok(Access::All),
-        Some(caller) => {
-            Ok(if gates.opens(caller.user, PREMIUM_GALLERY).await? { Access::All } else { Access::Ordinary })
-        }
+        Some(caller) => Ok(if gates.opens(caller.user, Feature::PremiumGallery).await? {
+            Access::All
+        } else {
+            Access::Ordinary
+        }),
     }
 }
 
