@@ -10,6 +10,7 @@ use greenroom::accounts::{Accounts, routes};
 use greenroom::config::Config;
 use greenroom::http::{Health, Site, app};
 use greenroom::outbound::Outbound;
+use greenroom_actors::domain::Catalogue;
 use serde_json::{Value, json};
 
 use super::database::TestDatabase;
