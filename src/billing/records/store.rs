@@ -66,11 +66,12 @@ pub async fn checkout(client: &impl GenericClient, id: &str) -> Stored<Option<Ch
     Ok(query_opt(client, sql, &[&id]).await?.map(read))
 }
 
-const PAYMENT: &str = "id, user_id, kind, plan, credits, intent_id, invoice_id, charge_id, checkout_id, subscription_id,
+pub(in crate::billing) const PAYMENT_COLUMNS: &str = "id, user_id, kind, plan, credits, intent_id, invoice_id, charge_id, checkout_id, subscription_id,
     billing_reason, amount_cents, currency, refunded_cents, status, dispute, failure, paid_at, period_start, period_end,
     taken_at, created_at";
 
-fn payment(row: &Row) -> Payment {
+/// A row of [`PAYMENT_COLUMNS`].
+pub(in crate::billing) fn payment(row: &Row) -> Payment {
     Payment {
         id: row.get(0),
         user: UserId::from_uuid(row.get(1)),
@@ -104,7 +105,7 @@ pub async fn payment_at(
     invoice: Option<&str>,
 ) -> Stored<Option<Payment>> {
     let sql = format!(
-        "select {PAYMENT} from payments where intent_id = $1 or invoice_id = $2 order by intent_id is null limit 1"
+        "select {PAYMENT_COLUMNS} from payments where intent_id = $1 or invoice_id = $2 order by intent_id is null limit 1"
     );
     Ok(query_opt(client, &sql, &[&intent, &invoice]).await?.as_ref().map(payment))
 }
@@ -169,7 +170,7 @@ pub async fn payments_of(
 ) -> Stored<Vec<Payment>> {
     let (at, id) = after.unzip();
     let sql = format!(
-        "select {PAYMENT} from payments where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3))
+        "select {PAYMENT_COLUMNS} from payments where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3))
         order by created_at desc, id desc limit $4 offset $5"
     );
     Ok(query(client, &sql, &[&user.uuid(), &at, &id, &limit, &skip]).await?.iter().map(payment).collect())
