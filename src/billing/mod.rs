@@ -1,6 +1,7 @@
 //! What people pay with and what for: the credit ledger, plans and payments.
 
 pub mod ledger;
+pub mod plans;
 pub mod records;
 mod routes;
 pub mod stripe;
