@@ -25,6 +25,7 @@ use crate::ai::{
     AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
 };
 use crate::audit::Audit;
+use crate::billing::terms::{SETTLE, Terms, settle_handler};
 use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
@@ -228,7 +229,8 @@ impl App {
         let further = [gates.cache(), conversations.cache(), answers.cache()];
         let caches = characters.caches().into_iter().chain(further);
         let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
-        let people = People::new(accounts.clone());
+        let terms = Terms::new(plans.clone(), config.billing.clone(), outbound.clone(), tasks::teller(&hub));
+        let people = People::new(accounts.clone(), terms.clone());
         let ledger = Ledger::new(pool.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
@@ -238,6 +240,7 @@ impl App {
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.push(ledger::sweep_handler(&ledger));
+        handlers.push(settle_handler(&pool, &terms));
         handlers.extend(accounts.handlers());
         handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
@@ -264,6 +267,7 @@ impl App {
         jobs.repeat(ERASE_DELETED);
         jobs.repeat(media::SWEEP);
         jobs.repeat(ledger::SWEEP);
+        jobs.repeat(SETTLE);
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(tasks::set_log_level));
@@ -292,6 +296,7 @@ impl App {
             .with(&accounts)
             .with(&audit)
             .with(&ledger)
+            .with(&terms)
             .with(&characters)
             .with(&gates)
             .with(&caches)
