@@ -87,13 +87,14 @@ impl<'a> Lots<'a> {
         let before = self.end();
         for at in 0..self.lots.len() {
             let lot = &self.lots[at];
-            let to = match wanted.iter().find(|wanted| wanted.key == lot.key) {
-                Some(wanted) if wanted.fewer == Fewer::Taken => wanted.amount,
-                None if lot.source.starts_with(BASE) && lot.source != base => 0,
+            let (to, plan) = match wanted.iter().find(|wanted| wanted.key == lot.key) {
+                Some(wanted) if wanted.fewer == Fewer::Taken => (wanted.amount, wanted.plan.as_deref()),
+                None if lot.source.starts_with(BASE) && lot.source != base => (0, None),
                 Some(_) | None => continue,
             };
             if to < lot.amount && (lot.purse == Purse::Own || lot.runs(self.now)) {
                 self.take(at, to).await?;
+                self.lots[at].plan = plan.map(ToOwned::to_owned);
             }
         }
         for wanted in wanted {
