@@ -66,10 +66,10 @@ impl SubscriptionStatus {
     }
 }
 
-/// A row of `checkouts`.
+/// A row of `checkouts`: what was offered, at which price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
-    /// Of Stripe's session.
+    /// Of Stripe's session, or of the payment intent where it is paid without one.
     pub id: String,
     pub user: UserId,
     pub kind: PaymentKind,

@@ -9,6 +9,7 @@ mod checkout;
 mod customers;
 mod events;
 mod invoices;
+mod lookups;
 mod objects;
 mod payments;
 mod prices;
