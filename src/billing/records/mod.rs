@@ -25,6 +25,8 @@ macro_rules! words {
     };
 }
 
+pub(in crate::billing) use words;
+
 words! {
     /// What is paid for.
     PaymentKind {

@@ -52,6 +52,8 @@ pub enum SyncError {
     Stripe(#[from] StripeError),
     #[error("{}", .0.message)]
     Database(Refusal),
+    #[error("Stripe gives no answer in time")]
+    Late,
     /// Others wrote it each time between our look and our write.
     #[error("others write the same all the time")]
     Contended,
@@ -86,6 +88,7 @@ impl From<SyncError> for Refusal {
                 tracing::error!(%error, "Stripe does not answer as it should");
                 (RefusalCode::DependencyDown, RETRY_AFTER)
             }
+            SyncError::Late => (RefusalCode::DependencyDown, RETRY_AFTER),
             SyncError::Contended => (RefusalCode::DependencyDown, Duration::from_secs(1)),
             SyncError::Unfit(what) => {
                 tracing::error!(what, "a payment does not fit what was offered");
