@@ -172,7 +172,10 @@ async fn a_transfer_counts_when_it_arrives() {
     shop.standin.transfer_arrives(&sessions[0]).unwrap();
     shop.standin.transfer_fails(&sessions[1]).unwrap();
     shop.bring_all().await;
-    assert_eq!((shop.plan_of(&fast).await.as_str(), shop.plan_of(&never).await.as_str()), ("premium", "free"));
+    assert_eq!(
+        (shop.plan_of(&fast).await.as_str(), shop.plan_of(&never).await.as_str()),
+        ("premium", "free")
+    );
     shop.close().await;
 }
 

@@ -110,7 +110,9 @@ impl Shop {
         };
         let session = self.stripe.open_checkout(&new).await.expect("a session");
         let client = self.app.database.pool().get().await.expect("a connection");
-        records::keep_checkout(&client, &checkout_row(&session.id, buyer.id, &offer)).await.expect("it is kept");
+        records::keep_checkout(&client, &checkout_row(&session.id, buyer.id, &offer))
+            .await
+            .expect("it is kept");
         session.id
     }
 
@@ -227,7 +229,9 @@ pub fn checkout_row(id: &str, user: UserId, offer: &Offer) -> Checkout {
             let kind = if plan.term.renews() { PaymentKind::Subscription } else { PaymentKind::Plan };
             (kind, Some(plan.name.to_string()), None, i64::from(plan.price_cents))
         }
-        Offer::Credits { credits, amount_cents } => (PaymentKind::Credits, None, Some(*credits), *amount_cents),
+        Offer::Credits { credits, amount_cents } => {
+            (PaymentKind::Credits, None, Some(*credits), *amount_cents)
+        }
     };
     Checkout { id: id.to_owned(), user, kind, plan, credits, amount_cents, currency: "usd".to_owned() }
 }
