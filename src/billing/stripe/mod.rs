@@ -9,6 +9,7 @@ mod checkout;
 mod customers;
 mod events;
 mod invoices;
+mod lookups;
 mod objects;
 mod payments;
 mod prices;
@@ -29,7 +30,7 @@ pub use objects::{
     ChargeState, CheckoutState, CheckoutStatus, IntentState, InvoiceState, InvoiceStatus, NewCheckout, Offer,
     StripeEvent, SubscriptionState,
 };
-pub use webhook::{BadWebhook, verify};
+pub use webhook::{BadWebhook, signature_header, verify};
 
 use crate::config::{Config, ConfigError};
 use transport::Transport;

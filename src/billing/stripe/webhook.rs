@@ -54,6 +54,13 @@ pub fn verify(
     StripeEvent::read(payload).ok_or(BadWebhook::NoEvent)
 }
 
+/// The header of a body that is signed at a time, as Stripe makes it.
+#[must_use]
+pub fn signature_header(secret: &SecretString, at: Timestamp, body: &[u8]) -> String {
+    let at = at.as_second().to_string();
+    format!("t={at},v1={}", sign(secret, &at, body))
+}
+
 /// The signature of a body at a time, in hex. `at` is the time as the header has it.
 pub(super) fn sign(secret: &SecretString, at: &str, body: &[u8]) -> String {
     let mut context =
