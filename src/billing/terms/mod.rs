@@ -93,7 +93,7 @@ pub async fn settle(
     let held = resolve(&rows, &plans, terms.settings.grace_days, person.now);
     write(transaction, user, &person, &rows, &held).await?;
     let lots = Lots::new(transaction, user, person.now, lots);
-    let came = lots.bring(&held.credits, &credits::base_source(&rows)).await?;
+    let came = lots.bring(&held.credits, &credits::Gone::new(&rows)).await?;
     let about =
         About { user, person: &person, rows: &rows, held: &held, plans: &plans, came: &came, told: &told };
     let telling = about.tell();
