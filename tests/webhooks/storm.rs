@@ -138,6 +138,9 @@ impl Story {
             }
             self.shop.standin.renew(&of(stays).id);
             self.tell().await;
+            // The others began some seconds later.
+            self.shop.standin.advance(3_600);
+            self.tell().await;
             let state = self.shop.stripe.subscription(&of(pays_late).id).await.unwrap();
             self.shop.standin.pay_invoice(state.latest_invoice_id.as_deref().unwrap(), GOOD).unwrap();
             self.tell().await;

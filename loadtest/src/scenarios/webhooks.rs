@@ -97,7 +97,8 @@ fn bought(options: &Options, server: SocketAddrV4) -> anyhow::Result<Vec<Event>>
     let mut shop = Connection::open(server, WAIT)?;
     let mut stripe = Stripe::open(options)?;
     stripe.control("hold", &json!({}))?;
-    let body = json!({"successUrl": format!("http://{server}/paid"), "cancelUrl": format!("http://{server}/not")});
+    let body =
+        json!({"successUrl": format!("http://{server}/paid"), "cancelUrl": format!("http://{server}/not")});
     let body = body.to_string();
     for user in 0..options.users {
         let authorization = format!("Authorization: Bearer {}\r\n", signer.sign(user)?);
@@ -178,9 +179,8 @@ impl<'a> Sender<'a> {
     fn send_all(&self) -> anyhow::Result<Vec<String>> {
         let begun = Moment::now();
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.options.connections)
-                .map(|_| scope.spawn(|| self.work(begun)))
-                .collect();
+            let workers: Vec<_> =
+                (0..self.options.connections).map(|_| scope.spawn(|| self.work(begun))).collect();
             let mut refused = Vec::new();
             for worker in workers {
                 refused.extend(worker.join().map_err(|_| anyhow::anyhow!("a sender panicked"))??);
@@ -214,7 +214,8 @@ impl<'a> Sender<'a> {
     /// As Stripe makes it.
     fn signature(&self, body: &str) -> anyhow::Result<String> {
         let at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let signed = jsonwebtoken::crypto::sign(format!("{at}.{body}").as_bytes(), &self.key, Algorithm::HS256)?;
+        let signed =
+            jsonwebtoken::crypto::sign(format!("{at}.{body}").as_bytes(), &self.key, Algorithm::HS256)?;
         let bytes = URL_SAFE_NO_PAD.decode(signed)?;
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(format!("t={at},v1={hex}"))

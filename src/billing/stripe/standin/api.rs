@@ -117,7 +117,8 @@ fn include(state: &State, object: &Value, name: &str) -> Option<Value> {
             Some(list("/v1/invoice_payments", payments))
         }
         ("invoice", "confirmation_secret") => {
-            let intent = state.get(id)?["_intent"].as_str()?;
+            // One that is not finalized, or asks for nothing, has none.
+            let Some(intent) = state.get(id)?["_intent"].as_str() else { return Some(Value::Null) };
             let secret = state.get(intent)?["client_secret"].clone();
             Some(json!({ "client_secret": secret, "type": "payment_intent" }))
         }
