@@ -1,5 +1,6 @@
 //! The composition root: the only place where ports meet adapters. What starts here ends here, in the other order.
 
+mod money;
 mod settings;
 mod seeding;
 mod tasks;
@@ -19,16 +20,13 @@ use greenroom_actors::ports::SystemClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::money::Money;
 use self::web::{Serving, Shared};
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{
     AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
 };
 use crate::audit::Audit;
-use crate::billing::stripe::Stripe;
-use crate::billing::sync::Sync;
-use crate::billing::terms::{SETTLE, Terms, settle_handler};
-use crate::billing::{Ledger, Shop, Webhooks, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::completions::Completions;
@@ -233,25 +231,16 @@ impl App {
         let further = [gates.cache(), conversations.cache(), answers.cache()];
         let caches = characters.caches().into_iter().chain(further);
         let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
-        let terms = Terms::new(plans.clone(), config.billing.clone(), outbound.clone(), tasks::teller(&hub));
-        let people = People::new(accounts.clone(), terms.clone());
-        let ledger = Ledger::new(pool.clone());
+        let money = Money::open(&config, &pool, &plans, (&outbound, &hub), &accounts)?;
+        let people = People::new(accounts.clone(), money.terms.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
-        let stripe = Stripe::open(&config)?;
-        let sync = stripe.clone().map(|stripe| Sync::new(pool.clone(), stripe, terms.clone()));
         // Before anything counts.
         Metrics::install();
         let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
         ai::describe_metrics();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
-        handlers.push(ledger::sweep_handler(&ledger));
-        let sells = stripe.zip(sync);
-        let shop = Shop::new(&config, pool.clone(), accounts.clone(), terms.clone(), sells.clone());
-        handlers.extend(shop.handlers());
-        let webhooks = Webhooks::new(pool.clone(), sells, &config);
-        handlers.extend(webhooks.handlers());
-        handlers.push(settle_handler(&pool, &terms));
+        handlers.extend(money.handlers());
         handlers.extend(accounts.handlers());
         handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
@@ -277,10 +266,7 @@ impl App {
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
         jobs.repeat(media::SWEEP);
-        jobs.repeat(ledger::SWEEP);
-        jobs.repeat(billing::events::SWEEP);
-        jobs.repeat(billing::shop::SWEEP);
-        jobs.repeat(SETTLE);
+        Money::recurring().into_iter().for_each(|job| jobs.repeat(job));
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(tasks::set_log_level));
@@ -303,13 +289,12 @@ impl App {
         let every = Duration::from_millis(config.realtime.last_seen_write_ms);
         let seeing = last_seen.clone().keep(hub.clone(), every);
         let counts_tokens = providers.counts_tokens();
-        let shared = Shared::default()
+        let shared = money
+            .share(Shared::default())
             .with(&hub)
             .with(&engine)
             .with(&accounts)
             .with(&audit)
-            .with(&ledger)
-            .with(&terms)
             .with(&characters)
             .with(&gates)
             .with(&caches)
@@ -326,11 +311,9 @@ impl App {
             .with(&memories)
             .with(&outbox)
             .with(&people)
-            .with(&privacy)
-            .with(&shop)
-            .with(&webhooks);
+            .with(&privacy);
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
-        shop.listens_at(listener.local_addr()?);
+        money.listens_at(listener.local_addr()?);
         let Serving { address, handle: http, thread: http_thread } =
             web::serve(&config, listener, site, shared).await?;
         if counts_tokens {
