@@ -64,6 +64,7 @@ const API: &[Routes] = &[
     audit::routes,
     billing::routes,
     billing::events::routes,
+    billing::shop::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -235,7 +236,7 @@ impl App {
         let further = [gates.cache(), conversations.cache(), answers.cache()];
         let caches = characters.caches().into_iter().chain(further);
         let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
-        let money = Money::open(&config, &pool, &plans, &outbound, &hub)?;
+        let money = Money::open(&config, &pool, &plans, (&outbound, &hub), &accounts)?;
         let people = People::new(accounts.clone(), money.terms.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
@@ -317,6 +318,7 @@ impl App {
             .with(&people)
             .with(&privacy);
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
+        money.listens_at(listener.local_addr()?);
         let Serving { address, handle: http, thread: http_thread } =
             web::serve(&config, listener, site, shared).await?;
         if let Some(stripe) = &stripe_stand_in {
