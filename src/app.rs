@@ -3,6 +3,7 @@
 mod money;
 mod settings;
 mod seeding;
+mod stand_in;
 mod tasks;
 mod web;
 
@@ -27,6 +28,7 @@ use crate::ai::{
     AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
 };
 use crate::audit::Audit;
+use crate::billing::stripe::standin::StandIn;
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::completions::Completions;
@@ -62,6 +64,7 @@ const API: &[Routes] = &[
     audit::routes,
     billing::routes,
     billing::events::routes,
+    billing::shop::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -106,6 +109,7 @@ pub struct App {
     moderation: ProviderModeration,
     http: ServerHandle,
     http_thread: Thread<()>,
+    stripe_stand_in: Option<StandIn>,
     drain_asked: watch::Receiver<bool>,
 }
 
@@ -124,6 +128,8 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 impl App {
     /// Starts everything and returns when requests are answered. Call it on a multi-thread runtime: the engine's.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let mut config = config;
+        let stripe_stand_in = stand_in::start(&mut config).await?;
         let config = Arc::new(config);
         let node = NodeId::new();
         let database = Database::open(&config.database.options(), &config.data_dir).await?;
@@ -230,7 +236,7 @@ impl App {
         let further = [gates.cache(), conversations.cache(), answers.cache()];
         let caches = characters.caches().into_iter().chain(further);
         let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
-        let money = Money::open(&config, &pool, &plans, &outbound, &hub)?;
+        let money = Money::open(&config, &pool, &plans, (&outbound, &hub), &accounts)?;
         let people = People::new(accounts.clone(), money.terms.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
@@ -312,8 +318,12 @@ impl App {
             .with(&people)
             .with(&privacy);
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
+        money.listens_at(listener.local_addr()?);
         let Serving { address, handle: http, thread: http_thread } =
             web::serve(&config, listener, site, shared).await?;
+        if let Some(stripe) = &stripe_stand_in {
+            stand_in::deliver(stripe, address, &config);
+        }
         if counts_tokens {
             Tokens::load_aside();
         }
@@ -333,8 +343,15 @@ impl App {
             moderation,
             http,
             http_thread,
+            stripe_stand_in,
             drain_asked,
         })
+    }
+
+    /// Where the stand-in of Stripe listens, if it was started.
+    #[must_use]
+    pub fn stripe_stand_in(&self) -> Option<&StandIn> {
+        self.stripe_stand_in.as_ref()
     }
 
     /// Where it listens; with port 0 in the settings, the port that it got.
@@ -392,6 +409,9 @@ impl App {
         }
         self.last_seen.write(&self.hub).await;
         self.moderation.close().await;
+        if let Some(stripe) = self.stripe_stand_in {
+            stripe.stop().await;
+        }
         self.lease.close().await;
         self.database.close().await;
         tracing::info!("ended");

@@ -24,6 +24,7 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
     println!("  links         {}", config.server.public_base());
     println!("  mail          {}", mail_line(&config));
     println!("  SMS           {}", sms_line(&config));
+    println!("  payments      {}", payments_line(&config));
     println!("  API for pages of {}", or_none(&config.server.cors_origins.join(", ")));
     println!("  AI: characters speak through \u{201c}{}\u{201d}", config.ai.default_name());
     let chain = Providers::new(&config.ai).map(|providers| providers.chain()).unwrap_or_default();
@@ -153,6 +154,21 @@ fn sms_line(config: &Config) -> String {
         }
         Channel::Off => "off: set SMS_WEBHOOK_URL or TWILIO_ACCOUNT_SID".to_owned(),
     }
+}
+
+fn payments_line(config: &Config) -> String {
+    let stripe = &config.stripe;
+    if stripe.is_set() {
+        let webhooks = match stripe.webhook_secrets.len() {
+            0 => "no webhooks: set STRIPE_WEBHOOK_SECRET",
+            _ => "with webhooks",
+        };
+        return format!("on: {} ({webhooks})", stripe.api_base);
+    }
+    if stripe.stands_in() {
+        return format!("on: a stand-in of Stripe at port {}; no money moves", stripe.stand_in_port);
+    }
+    "off: set STRIPE_SECRET_KEY, or stripe.stand_in to try plans out".to_owned()
 }
 
 fn on(is_on: bool) -> &'static str {
