@@ -1,5 +1,6 @@
 //! The composition root: the only place where ports meet adapters. What starts here ends here, in the other order.
 
+mod money;
 mod settings;
 mod seeding;
 mod tasks;
@@ -19,16 +20,13 @@ use greenroom_actors::ports::SystemClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::money::Money;
 use self::web::{Serving, Shared};
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{
     AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
 };
 use crate::audit::Audit;
-use crate::billing::stripe::Stripe;
-use crate::billing::sync::Sync;
-use crate::billing::terms::Terms;
-use crate::billing::{Ledger, Webhooks, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::completions::Completions;
@@ -232,21 +230,16 @@ impl App {
         let further = [gates.cache(), conversations.cache(), answers.cache()];
         let caches = characters.caches().into_iter().chain(further);
         let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
-        let people = People::new(accounts.clone());
-        let ledger = Ledger::new(pool.clone());
+        let money = Money::open(&config, &pool, &plans, &outbound, &hub)?;
+        let people = People::new(accounts.clone(), money.terms.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
-        let terms = Terms { plans: plans.clone(), settings: config.billing.clone() };
-        let stripe = Stripe::open(&config)?;
-        let sync = stripe.clone().map(|stripe| Sync::new(pool.clone(), stripe, terms));
         // Before anything counts.
         Metrics::install();
         let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
         ai::describe_metrics();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
-        handlers.push(ledger::sweep_handler(&ledger));
-        let webhooks = Webhooks::new(pool.clone(), stripe.zip(sync), &config);
-        handlers.extend(webhooks.handlers());
+        handlers.extend(money.handlers());
         handlers.extend(accounts.handlers());
         handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
@@ -272,8 +265,7 @@ impl App {
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
         jobs.repeat(media::SWEEP);
-        jobs.repeat(ledger::SWEEP);
-        jobs.repeat(billing::events::SWEEP);
+        Money::recurring().into_iter().for_each(|job| jobs.repeat(job));
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(tasks::set_log_level));
@@ -296,12 +288,12 @@ impl App {
         let every = Duration::from_millis(config.realtime.last_seen_write_ms);
         let seeing = last_seen.clone().keep(hub.clone(), every);
         let counts_tokens = providers.counts_tokens();
-        let shared = Shared::default()
+        let shared = money
+            .share(Shared::default())
             .with(&hub)
             .with(&engine)
             .with(&accounts)
             .with(&audit)
-            .with(&ledger)
             .with(&characters)
             .with(&gates)
             .with(&caches)
@@ -318,8 +310,7 @@ impl App {
             .with(&memories)
             .with(&outbox)
             .with(&people)
-            .with(&privacy)
-            .with(&webhooks);
+            .with(&privacy);
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
         let Serving { address, handle: http, thread: http_thread } =
             web::serve(&config, listener, site, shared).await?;

@@ -276,7 +276,7 @@ impl Webhooks {
                 Written::Stale => {}
                 Written::Done(notices) => {
                     transaction.commit().await.map_err(|error| refusal(&error))?;
-                    sync.tell(notices);
+                    sync.tell(&notices);
                     metrics::ended(state);
                     return Ok(Taken::Now);
                 }

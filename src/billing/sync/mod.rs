@@ -181,7 +181,7 @@ impl Sync {
                 Written::Stale => {}
                 Written::Done(notices) => {
                     transaction.commit().await.map_err(|error| refusal(&error))?;
-                    self.tell(notices);
+                    self.tell(&notices);
                     return Ok(look.user);
                 }
             }
@@ -236,10 +236,8 @@ impl Sync {
     }
 
     /// Tells people what has changed for them, once it is committed.
-    pub fn tell(&self, notices: Vec<Notice>) {
-        for notice in notices {
-            tracing::debug!(user = %notice.user, code = notice.code, "a notice");
-        }
+    pub fn tell(&self, notices: &[Notice]) {
+        self.terms.tell(notices);
     }
 
     async fn client(&self) -> Result<Client, Refusal> {

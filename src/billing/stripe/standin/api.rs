@@ -54,7 +54,7 @@ pub(super) fn answer(state: &mut State, caller: Caller, method: &str, path: &str
 
 fn browser(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
     let ["payment_intents", id, rest @ ..] = parts else { return Err(ApiError::not_with_this_key()) };
-    let secret = params.needed("client_secret")?;
+    let secret = params.text("client_secret").ok_or_else(ApiError::not_with_this_key)?;
     if state.of("payment_intent", id, "id")?["client_secret"] != secret {
         return Err(ApiError::no_such("payment_intent", id, "id"));
     }

@@ -73,7 +73,7 @@ fn done(state: &mut State, request: &HttpRequest, body: &Bytes) -> (u16, Value, 
     };
     // A key is for what changes something.
     let key = key.filter(|_| method == "POST");
-    let of = digest(&format!("{path}\n{text}"));
+    let of = digest(&format!("{path}\n{}", sorted(text)));
     if let Some(saved) = key.as_deref().and_then(|key| state.saved(key)) {
         if saved.of != of {
             let error = ApiError::other_params(key.as_deref().unwrap_or_default());
@@ -94,6 +94,13 @@ fn done(state: &mut State, request: &HttpRequest, body: &Bytes) -> (u16, Value, 
         state.save(&key, Saved { of, status, body: body.clone(), at });
     }
     (status, body, false, id)
+}
+
+/// The same parameters in another order are the same.
+fn sorted(text: &str) -> String {
+    let mut pairs: Vec<_> = url::form_urlencoded::parse(text.as_bytes()).collect();
+    pairs.sort();
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 fn caller(state: &State, headers: &HeaderMap) -> Result<Caller, ApiError> {
