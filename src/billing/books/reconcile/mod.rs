@@ -21,11 +21,11 @@ use uuid::Uuid;
 pub use self::job::{KIND, handler, recurring};
 pub use self::report::{Finding, Report, Subject};
 use crate::audit::{self, Act};
-use crate::billing::events::Events;
+use crate::billing::events::Webhooks;
 use crate::billing::ledger::Ledger;
 use crate::billing::stripe::Stripe;
 use crate::billing::sync::Sync;
-use crate::billing::terms::{self, Notice, Terms};
+use crate::billing::terms::{self, Terms};
 use crate::jobs::{self, NewJob, QueueName, enqueue};
 use crate::postgres::refusal;
 
@@ -34,9 +34,6 @@ const QUEUE: QueueName = QueueName::Maintenance;
 const BY_HAND: &str = "by hand";
 /// People that are settled at once.
 const BATCH: i64 = 500;
-
-/// What is told to people once it is committed.
-pub type Tell = std::sync::Arc<dyn Fn(Vec<Notice>) + Send + std::marker::Sync>;
 
 /// What admins see of comparisons.
 #[derive(Clone, Debug)]
@@ -55,7 +52,6 @@ pub struct Reconciler {
     stripe: Option<Online>,
     ledger: Ledger,
     terms: Terms,
-    tell: Tell,
 }
 
 /// What there is where Stripe is set up.
@@ -63,13 +59,13 @@ pub struct Reconciler {
 pub struct Online {
     pub stripe: Stripe,
     pub sync: Sync,
-    pub events: Events,
+    pub webhooks: Webhooks,
 }
 
 impl Reconciler {
     #[must_use]
-    pub fn new(pool: Pool, stripe: Option<Online>, ledger: Ledger, terms: Terms, tell: Tell) -> Self {
-        Self { pool, stripe, ledger, terms, tell }
+    pub fn new(pool: Pool, stripe: Option<Online>, ledger: Ledger, terms: Terms) -> Self {
+        Self { pool, stripe, ledger, terms }
     }
 
     /// Compares everything once, and keeps the report; `None`: another run is under way. What Stripe did not answer is said in
@@ -149,7 +145,7 @@ impl Reconciler {
                 if !notices.is_empty() {
                     let codes: Vec<&str> = notices.iter().map(|notice| notice.code).collect();
                     report.repair(Subject::Person, &user.to_string(), &codes.join(", "));
-                    (self.tell)(notices);
+                    self.terms.tell(&notices);
                 }
             }
             report.checked.people += people.len();

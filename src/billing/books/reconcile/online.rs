@@ -61,7 +61,7 @@ impl Reconciler {
             missed.extend(events.into_iter().filter(is_missed));
         }
         for event in missed.into_iter().rev() {
-            online.events.take(&event).await?;
+            online.webhooks.take_listed(&event).await?;
             report.repair(Subject::Events, &event.id, &format!("{} had never come", event.kind));
         }
         Ok(Ok(()))
