@@ -1,10 +1,15 @@
 //! Billing, put together: the ledger, what people have by what they bought, Stripe and its events.
 
+use std::time::Duration;
+
 use deadpool_postgres::Pool;
 use greenroom_actors::domain::Catalogue;
 
 use super::tasks;
 use super::web::Shared;
+use crate::billing::books::Books;
+use crate::billing::books::reconcile::{self, Online, Reconciler};
+use crate::billing::plans::Offers;
 use crate::billing::stripe::Stripe;
 use crate::billing::sync::Sync;
 use crate::billing::terms::{SETTLE, Terms, settle_handler};
@@ -19,6 +24,10 @@ pub(super) struct Money {
     pub terms: Terms,
     ledger: Ledger,
     webhooks: Webhooks,
+    offers: Offers,
+    books: Books,
+    reconciler: Reconciler,
+    reconcile_every: Duration,
 }
 
 impl Money {
@@ -32,22 +41,41 @@ impl Money {
         let terms = Terms::new(plans.clone(), config.billing.clone(), outbound.clone(), tasks::teller(hub));
         let stripe = Stripe::open(config)?;
         let sync = stripe.clone().map(|stripe| Sync::new(pool.clone(), stripe, terms.clone()));
-        let webhooks = Webhooks::new(pool.clone(), stripe.zip(sync), config);
-        Ok(Self { pool: pool.clone(), terms, ledger: Ledger::new(pool.clone()), webhooks })
+        let webhooks = Webhooks::new(pool.clone(), stripe.clone().zip(sync.clone()), config);
+        let ledger = Ledger::new(pool.clone());
+        let online =
+            stripe.zip(sync).map(|(stripe, sync)| Online { stripe, sync, webhooks: webhooks.clone() });
+        Ok(Self {
+            pool: pool.clone(),
+            offers: Offers::new(plans.clone(), config),
+            books: Books::new(pool.clone(), terms.clone()),
+            reconciler: Reconciler::new(pool.clone(), online, ledger.clone(), terms.clone()),
+            reconcile_every: config.billing.reconcile_every(),
+            terms,
+            ledger,
+            webhooks,
+        })
     }
 
     pub fn handlers(&self) -> Handlers {
         let mut handlers = self.webhooks.handlers();
         handlers.push(ledger::sweep_handler(&self.ledger));
         handlers.push(settle_handler(&self.pool, &self.terms));
+        handlers.push(reconcile::handler(&self.reconciler));
         handlers
     }
 
-    pub fn recurring() -> [Recurring; 3] {
-        [ledger::SWEEP, SETTLE, events::SWEEP]
+    pub fn recurring(&self) -> [Recurring; 4] {
+        [ledger::SWEEP, SETTLE, events::SWEEP, reconcile::recurring(self.reconcile_every)]
     }
 
     pub fn share(&self, shared: Shared) -> Shared {
-        shared.with(&self.ledger).with(&self.terms).with(&self.webhooks)
+        shared
+            .with(&self.ledger)
+            .with(&self.terms)
+            .with(&self.webhooks)
+            .with(&self.offers)
+            .with(&self.books)
+            .with(&self.reconciler)
     }
 }

@@ -6,6 +6,7 @@ pub mod ledger;
 pub mod plans;
 pub mod records;
 mod routes;
+pub mod shop;
 pub mod stripe;
 pub mod sync;
 pub mod terms;

@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use super::reconcile::{Comparison, Reconciler, Report};
 use super::{Booked, Books, Earned, Filter, Granted, GroupBy, RevenueParams};
-use crate::accounts::{Origin, People};
+use crate::accounts::Origin;
 use crate::audit::Act;
-use crate::billing::records::PaymentStatus;
-use crate::billing::shop::{PaymentView, SubscriptionView};
-use crate::billing::terms::{StandingView, Terms, standing};
+use crate::billing::plans::Offers;
+use crate::billing::records::{PaymentStatus, Subscription};
+use crate::billing::shop::PaymentView;
+use crate::billing::terms::{StandingView, SubscriptionView};
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::http::{AdminCaller, Page, PageParams, PageQuery};
 
@@ -221,16 +222,15 @@ async fn account(
     _: AdminCaller,
     id: web::Path<String>,
     books: web::Data<Books>,
-    people: web::Data<People>,
-    terms: web::Data<Terms>,
+    offers: web::Data<Offers>,
 ) -> ApiResult<web::Json<AccountView>> {
     let user: UserId = id.parse().map_err(|_| ApiError::not_found("account"))?;
-    people.get(user).await?;
-    let account = books.account(user).await?;
+    let account = books.account(user, &offers).await?;
+    let subscription = |one: &Subscription| SubscriptionView::new(one, books.terms());
     Ok(web::Json(AccountView {
-        standing: books.standing(user, &terms).await?,
+        standing: account.standing,
         payments: account.payments.into_iter().map(PaymentView::from).collect(),
-        subscriptions: account.subscriptions.into_iter().map(SubscriptionView::from).collect(),
+        subscriptions: account.subscriptions.iter().map(subscription).collect(),
         grants: account.grants.into_iter().map(GrantView::from).collect(),
     }))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
 use super::Reconciler;
 use crate::jobs::{Handler, Job, JobError, QueueName, Recurring};
@@ -26,7 +27,8 @@ struct Compare(Reconciler);
 impl Handler for Compare {
     fn handle<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Result<(), JobError>> {
         async move {
-            let report = self.0.run().await.map_err(|error| JobError::Again(error.message))?;
+            let report =
+                self.0.run(Timestamp::now()).await.map_err(|error| JobError::Again(error.message))?;
             let gap = report.and_then(|report| report.incomplete);
             gap.map_or(Ok(()), |reason| Err(JobError::Again(reason)))
         }

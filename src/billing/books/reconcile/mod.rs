@@ -70,14 +70,14 @@ impl Reconciler {
 
     /// Compares everything once, and keeps the report; `None`: another run is under way. What Stripe did not answer is said in
     /// the report; only a database that is away is an error.
-    pub async fn run(&self) -> Result<Option<Report>, Refusal> {
+    pub async fn run(&self, now: Timestamp) -> Result<Option<Report>, Refusal> {
         let id = Uuid::now_v7();
         let client = self.client().await?;
         if !store::begin(&client, id).await.map_err(|error| refusal(&error))? {
             return Ok(None);
         }
         drop(client);
-        let done = self.run_as(id).await;
+        let done = self.run_as(id, now).await;
         if done.is_err()
             && let Ok(client) = self.client().await
         {
@@ -87,11 +87,11 @@ impl Reconciler {
         done.map(Some)
     }
 
-    async fn run_as(&self, id: Uuid) -> Result<Report, Refusal> {
+    async fn run_as(&self, id: Uuid, now: Timestamp) -> Result<Report, Refusal> {
         let before = self.look().await?.last.and_then(|(_, report)| report.people_after);
         let mut report = Report::default();
         if let Some(online) = &self.stripe
-            && let Err(gap) = self.compare(online, &mut report).await?
+            && let Err(gap) = self.compare(online, now, &mut report).await?
         {
             report.incomplete = Some(gap.to_string());
         }

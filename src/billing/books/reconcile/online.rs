@@ -22,12 +22,12 @@ const SETTLING: SignedDuration = SignedDuration::from_mins(10);
 type Seen = Result<Result<(), StripeError>, Refusal>;
 
 impl Reconciler {
-    pub(super) async fn compare(&self, online: &Online, report: &mut Report) -> Seen {
+    pub(super) async fn compare(&self, online: &Online, now: Timestamp, report: &mut Report) -> Seen {
         for step in [Step::Events, Step::Subscriptions, Step::Payments] {
             let seen = match step {
-                Step::Events => self.events(online, report).await?,
+                Step::Events => self.events(online, now, report).await?,
                 Step::Subscriptions => self.subscriptions(online, report).await?,
-                Step::Payments => self.payments(online, report).await?,
+                Step::Payments => self.payments(online, now, report).await?,
             };
             if seen.is_err() {
                 return Ok(seen);
@@ -37,8 +37,7 @@ impl Reconciler {
     }
 
     /// Events that never came: handled now, the oldest first.
-    async fn events(&self, online: &Online, report: &mut Report) -> Seen {
-        let now = Timestamp::now();
+    async fn events(&self, online: &Online, now: Timestamp, report: &mut Report) -> Seen {
         let mut missed = Vec::new();
         let mut after: Option<String> = None;
         for page in 0.. {
@@ -147,8 +146,8 @@ impl Reconciler {
         records::subscription(&client, id).await.map_err(|error| refusal(&error))
     }
 
-    async fn payments(&self, online: &Online, report: &mut Report) -> Seen {
-        let since = Timestamp::now() - WINDOW;
+    async fn payments(&self, online: &Online, now: Timestamp, report: &mut Report) -> Seen {
+        let since = now - WINDOW;
         let mut after: Option<String> = None;
         for page in 0.. {
             if page == PAGES_MAX {
