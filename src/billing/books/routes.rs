@@ -5,7 +5,7 @@ use greenroom_actors::domain::UserId;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(payments).service(revenue).service(account).service(comparison).service(compare);
 }
 
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 struct PaymentParams {
@@ -156,7 +156,7 @@ async fn payments(
     page: PageQuery,
     books: web::Data<Books>,
 ) -> ApiResult<web::Json<Page<BookedView>>> {
-    let PaymentParams { user_id, status } = web::Query::from_query(request.query_string())
+    let PaymentParams { user_id, status } = web::Query::<PaymentParams>::from_query(request.query_string())
         .map_err(|_| {
             ApiError::malformed("userId takes an id; status takes pending, succeeded, failed or canceled")
         })?

@@ -1,5 +1,4 @@
 //! (for the books alone, until the shop opens)
-use greenroom_actors::domain as _;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -12,7 +12,6 @@ mod report;
 mod store;
 
 use deadpool_postgres::{Client, Pool};
-use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::Refusal;
 use jiff::Timestamp;
 use serde_json::Value;

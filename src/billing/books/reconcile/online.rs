@@ -15,7 +15,7 @@ use crate::postgres::refusal;
 const PAGES_MAX: usize = 200;
 /// How far back payments and events are compared. Stripe keeps events for 30 days.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24 * 30);
-/// An event that is younger than this may still be on its way.
+/// What is younger than this may still be told of in the usual way.
 const SETTLING: SignedDuration = SignedDuration::from_mins(10);
 
 /// Done, or the reason why Stripe's side was not seen to its end.
@@ -26,7 +26,7 @@ impl Reconciler {
         for step in [Step::Events, Step::Subscriptions, Step::Payments] {
             let seen = match step {
                 Step::Events => self.events(online, now, report).await?,
-                Step::Subscriptions => self.subscriptions(online, report).await?,
+                Step::Subscriptions => self.subscriptions(online, now, report).await?,
                 Step::Payments => self.payments(online, now, report).await?,
             };
             if seen.is_err() {
@@ -66,7 +66,7 @@ impl Reconciler {
         Ok(Ok(()))
     }
 
-    async fn subscriptions(&self, online: &Online, report: &mut Report) -> Seen {
+    async fn subscriptions(&self, online: &Online, now: Timestamp, report: &mut Report) -> Seen {
         let mut running: HashMap<UserId, Vec<String>> = HashMap::new();
         let mut seen = HashSet::new();
         let mut after: Option<String> = None;
@@ -83,7 +83,8 @@ impl Reconciler {
             after = Some(last.id.clone());
             for state in states {
                 report.checked.subscriptions += 1;
-                if let Some(user) = self.subscription(online, &state, report).await?
+                if state.created_at < now - SETTLING
+                    && let Some(user) = self.subscription(online, &state, report).await?
                     && state.status.is_live()
                 {
                     running.entry(user).or_default().push(state.id.clone());
@@ -160,7 +161,7 @@ impl Reconciler {
             };
             let Some(last) = intents.last() else { break };
             after = Some(last.id.clone());
-            for intent in intents {
+            for intent in intents.into_iter().filter(|intent| intent.created_at < now - SETTLING) {
                 report.checked.payments += 1;
                 self.payment(online, &intent, report).await?;
             }
