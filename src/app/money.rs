@@ -1,6 +1,7 @@
 //! Billing, put together: the ledger, what people have by what they bought, Stripe and its events, the shop.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use greenroom_actors::domain::Catalogue;
@@ -8,6 +9,9 @@ use greenroom_actors::domain::Catalogue;
 use super::tasks;
 use super::web::Shared;
 use crate::accounts::Accounts;
+use crate::billing::books::Books;
+use crate::billing::books::reconcile::{self, Online, Reconciler};
+use crate::billing::plans::Offers;
 use crate::billing::stripe::Stripe;
 use crate::billing::sync::Sync;
 use crate::billing::terms::{SETTLE, Terms, settle_handler};
@@ -23,6 +27,10 @@ pub(super) struct Money {
     ledger: Ledger,
     webhooks: Webhooks,
     shop: Shop,
+    offers: Offers,
+    books: Books,
+    reconciler: Reconciler,
+    reconcile_every: Duration,
 }
 
 impl Money {
@@ -38,8 +46,20 @@ impl Money {
         let sync = stripe.clone().map(|stripe| Sync::new(pool.clone(), stripe, terms.clone()));
         let sells = stripe.zip(sync);
         let shop = Shop::new(config, pool.clone(), accounts.clone(), terms.clone(), sells.clone());
-        let webhooks = Webhooks::new(pool.clone(), sells, config);
-        Ok(Self { pool: pool.clone(), terms, ledger: Ledger::new(pool.clone()), webhooks, shop })
+        let webhooks = Webhooks::new(pool.clone(), sells.clone(), config);
+        let ledger = Ledger::new(pool.clone());
+        let online = sells.map(|(stripe, sync)| Online { stripe, sync, webhooks: webhooks.clone() });
+        Ok(Self {
+            pool: pool.clone(),
+            offers: Offers::new(plans.clone(), config),
+            books: Books::new(pool.clone(), terms.clone()),
+            reconciler: Reconciler::new(pool.clone(), online, ledger.clone(), terms.clone()),
+            reconcile_every: config.billing.reconcile_every(),
+            terms,
+            ledger,
+            webhooks,
+            shop,
+        })
     }
 
     pub fn handlers(&self) -> Handlers {
@@ -47,15 +67,23 @@ impl Money {
         handlers.extend(self.shop.handlers());
         handlers.push(ledger::sweep_handler(&self.ledger));
         handlers.push(settle_handler(&self.pool, &self.terms));
+        handlers.push(reconcile::handler(&self.reconciler));
         handlers
     }
 
-    pub fn recurring() -> [Recurring; 4] {
-        [ledger::SWEEP, SETTLE, events::SWEEP, shop::SWEEP]
+    pub fn recurring(&self) -> [Recurring; 5] {
+        [ledger::SWEEP, SETTLE, events::SWEEP, shop::SWEEP, reconcile::recurring(self.reconcile_every)]
     }
 
     pub fn share(&self, shared: Shared) -> Shared {
-        shared.with(&self.ledger).with(&self.terms).with(&self.webhooks).with(&self.shop)
+        shared
+            .with(&self.ledger)
+            .with(&self.terms)
+            .with(&self.webhooks)
+            .with(&self.shop)
+            .with(&self.offers)
+            .with(&self.books)
+            .with(&self.reconciler)
     }
 
     /// The address that people may be sent back to in development.

@@ -20,6 +20,7 @@ const KEY_MAX_CHARS: usize = 100;
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(credits).service(transactions).service(adjust);
+    super::books::routes(config);
 }
 
 /// What an admin gives or takes.
