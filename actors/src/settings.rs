@@ -110,7 +110,8 @@ pub struct PoolSettings {
     pub first_token_timeout: Duration,
     /// From the start of the first try to the last token.
     pub total_timeout: Duration,
-    /// Tries in all, as far as they wait for one another: going on to another back end at once is none.
+    /// Tries in all, as far as they wait for one another: going on to another back end at once is none, and neither is waiting
+    /// for back ends that asked for patience, which is borne for `first_token_timeout` in all.
     pub tries: u32,
     /// Before the second try; doubles with each further one, with jitter of half of it.
     pub backoff: Duration,
