@@ -90,6 +90,7 @@ fn every_event_of_a_user_is_as_the_schema_says() {
     };
     for (name, text) in [
         ("usage", wire::user_event(&UserEvent::Usage(Arc::new(usage())))),
+        ("usage", wire::user_event(&warned())),
         ("system:notification", wire::user_event(&UserEvent::Notification(Arc::new(notification)))),
         ("conversation:create", wire::conversation_created(&conversation())),
         ("character:update", wire::character_changed(&character())),

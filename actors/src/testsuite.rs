@@ -8,6 +8,7 @@ mod fanout;
 mod moderator;
 mod voice;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,11 @@ impl TestClock {
     pub fn advance(&self, by: Duration) {
         let mut now = lock(&self.0);
         *now += by;
+    }
+
+    /// It is that time now.
+    pub fn set(&self, now: &str) {
+        *lock(&self.0) = now.parse().expect("a valid time");
     }
 }
 
@@ -236,6 +242,7 @@ pub fn plans() -> Catalogue {
     Catalogue::new(Plans {
         default: all[0].clone(),
         by_name: all.into_iter().map(|plan| (plan.name.clone(), plan)).collect(),
+        replaced: BTreeMap::new(),
     })
 }
 

@@ -43,6 +43,8 @@ pub struct Verified {
     pub identity: Identity,
     /// The sign-in that the token belongs to.
     pub sign_in: SessionId,
+    /// Name of the plan that the user had when the token was made.
+    pub plan: Arc<str>,
 }
 
 /// What came of a token.

@@ -121,7 +121,7 @@ impl People {
             Some(before.profile.plan.clone())
         };
         let known = next.filter(|plan| plan != PREMIUM && self.has_plan(plan));
-        known.unwrap_or_else(|| self.accounts.0.config.default_plan.clone())
+        known.unwrap_or_else(|| self.accounts.default_plan().to_string())
     }
 }
 

@@ -18,7 +18,9 @@ impl Backend for Stage {
         Verification::Done(match state.tokens.get(token) {
             None => Err(TokenError::Invalid),
             Some(identity) if identity.expires_at <= self.clock.now() => Err(TokenError::Expired),
-            Some(identity) => Ok(Verified { identity: *identity, sign_in: SessionId::new() }),
+            Some(identity) => {
+                Ok(Verified { identity: *identity, sign_in: SessionId::new(), plan: "free".into() })
+            }
         })
     }
 
