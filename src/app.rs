@@ -1,6 +1,7 @@
 //! The composition root: the only place where ports meet adapters. What starts here ends here, in the other order.
 
 mod life;
+mod money;
 mod settings;
 mod seeding;
 mod tasks;
@@ -20,6 +21,7 @@ use greenroom_actors::ports::SystemClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::money::Money;
 use self::web::{Serving, Shared};
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{
@@ -27,7 +29,6 @@ use crate::ai::{
 };
 use crate::audit::Audit;
 use crate::billing::plans::{Offers, Quotas};
-use crate::billing::{Ledger, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::completions::Completions;
@@ -61,6 +62,7 @@ const API: &[Routes] = &[
     ai::dead_routes,
     audit::routes,
     billing::routes,
+    billing::events::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -231,8 +233,8 @@ impl App {
         let further = [gates.cache(), conversations.cache(), answers.cache()];
         let caches = characters.caches().into_iter().chain(further);
         let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
-        let people = People::new(accounts.clone());
-        let ledger = Ledger::new(pool.clone());
+        let money = Money::open(&config, &pool, &plans, &outbound, &hub)?;
+        let people = People::new(accounts.clone(), money.terms.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
         Metrics::install();
@@ -240,7 +242,7 @@ impl App {
         ai::describe_metrics();
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
-        handlers.push(ledger::sweep_handler(&ledger));
+        handlers.extend(money.handlers());
         handlers.extend(accounts.handlers());
         handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
@@ -266,7 +268,7 @@ impl App {
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
         jobs.repeat(media::SWEEP);
-        jobs.repeat(ledger::SWEEP);
+        Money::recurring().into_iter().for_each(|job| jobs.repeat(job));
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(tasks::set_log_level));
@@ -294,12 +296,12 @@ impl App {
         let every = Duration::from_millis(config.realtime.last_seen_write_ms);
         let seeing = last_seen.clone().keep(hub.clone(), every);
         let counts_tokens = providers.counts_tokens();
-        let shared = Shared::default()
+        let shared = money
+            .share(Shared::default())
             .with(&hub)
             .with(&engine)
             .with(&accounts)
             .with(&audit)
-            .with(&ledger)
             .with(&characters)
             .with(&gates)
             .with(&caches)

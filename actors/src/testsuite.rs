@@ -6,6 +6,7 @@ mod commands;
 mod generator;
 mod fanout;
 mod moderator;
+mod quota;
 mod voice;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use commands::{content, emoji};
 pub use fanout::MemoryFanout;
 pub use generator::{Script, ScriptedGenerator, back_end, counted};
 pub use moderator::{Judgement, ScriptedModerator};
+pub use quota::QuotaProbe;
 pub use store::{CommitFault, MemoryStore};
 pub use voice::{ScriptedGallery, ScriptedSpeech, SpeechScript};
 

@@ -4,8 +4,8 @@
 //! drops it (which releases it) when not. Memory refuses first; before it does it reads the meters once more, since
 //! another node, a refund or a new plan may have changed them.
 
-mod quota;
-mod pace;
+pub(crate) mod quota;
+pub(crate) mod pace;
 mod alarms;
 mod inquiry;
 

@@ -11,7 +11,7 @@ use futures_util::{FutureExt, TryFutureExt};
 use greenroom_actors::domain::{Catalogue, CharacterId, Plan};
 use greenroom_actors::engine::Engine;
 use greenroom_actors::ports::Fanout;
-use greenroom_actors::protocol::{Presence, UserEvent};
+use greenroom_actors::protocol::{Notification, NotificationLevel, Presence, UserEvent};
 use greenroom_actors::session::Pacing;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use crate::accounts::{Accounts, Gates, OnChanged};
 use crate::ai::{Audio, Providers};
 use crate::billing::plans::check_in_use;
+use crate::billing::terms::Teller;
 use crate::characters::{self, Changed};
 use crate::config::{Config, Logging, ServerSettings};
 use crate::control::Apply;
@@ -197,6 +198,21 @@ pub fn put_in_force(plans: &Catalogue, engine: &Engine, hub: &Hub, limits: &Rate
             tracing::warn!(error, "the log goes on as it was");
         }
         limits.change(&before.limits, &now.limits);
+    })
+}
+
+/// How people hear on their sockets what has changed of their plan, payments and credits.
+pub fn teller(hub: &Hub) -> Teller {
+    let hub = hub.clone();
+    Arc::new(move |notice| {
+        let level = if notice.warning { NotificationLevel::Warning } else { NotificationLevel::Info };
+        let notification = Notification {
+            kind: notice.code.to_owned(),
+            title: notice.title().to_owned(),
+            body: notice.message.clone(),
+            level,
+        };
+        hub.to_user(notice.user, UserEvent::Notification(Arc::new(notification)), None);
     })
 }
 

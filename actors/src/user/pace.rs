@@ -8,7 +8,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// The generic cell rate algorithm: a whole minute's messages at once, then one each `60 s / limit`.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// When all that was let through would have been sent at the even pace.
     even: Option<Timestamp>,
 }

@@ -14,7 +14,7 @@ use crate::protocol::{Refusal, RefusalCode};
 
 /// The kind as which a message counts, under this plan: that of the reply that it asks for, or its own where that is a
 /// text. A kind of reply that the plan does not have is refused where it was asked for.
-pub(super) fn counted(
+pub(crate) fn counted(
     own: MessageKind,
     reply: Option<ReplyKind>,
     plan: &Plan,
@@ -47,7 +47,7 @@ struct Count {
 
 /// Invariant: for each meter of the present plan, `used + reserved <= limit` after every successful reservation.
 #[derive(Debug, Default)]
-pub(super) struct Quota {
+pub(crate) struct Quota {
     counts: HashMap<MeterKey, Count>,
 }
 
