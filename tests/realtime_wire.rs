@@ -21,7 +21,7 @@ use greenroom_actors::protocol::{
     Asked, Notification, NotificationLevel, Presence, Refusal, RefusalCode, RoomEvent, Sent, Typing, Typist,
     UserEvent,
 };
-use greenroom_actors::session::Mark;
+use greenroom_actors::session::{Mark, Pacing};
 use serde_json::{Value, json};
 
 use fixture::*;
@@ -113,7 +113,13 @@ fn the_opening_and_every_ack_are_as_the_schema_says() {
         max_frame_bytes: 65_536,
     };
     schema::assert_valid("serverFrame", &json(&wire::hello(&hello)));
-    let profile = Profile { username: "mira".to_owned(), display_name: "Mira".to_owned(), role: Role::Admin };
+    let profile = Profile {
+        username: "mira".to_owned(),
+        display_name: "Mira".to_owned(),
+        role: Role::Admin,
+        plan: "free".into(),
+        pacing: Pacing::Paced,
+    };
     let signed_in = wire::SignedIn::new(UserId::new(), &profile, SessionId::new(), time());
     schema::assert_valid("serverFrame", &json(&wire::ready(&signed_in)));
 

@@ -132,7 +132,14 @@ pub fn profiles(accounts: &Accounts) -> Profiles {
         let accounts = accounts.clone();
         async move {
             let profile = accounts.profile_of(user, sign_in).await?;
-            Ok(Profile { username: profile.username, display_name: profile.display_name, role: profile.role })
+            let plan = accounts.plans().get(&profile.plan);
+            Ok(Profile {
+                username: profile.username,
+                display_name: profile.display_name,
+                role: profile.role,
+                pacing: pacing(&plan),
+                plan: profile.plan.into(),
+            })
         }
         .boxed()
     })

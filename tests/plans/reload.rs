@@ -81,11 +81,8 @@ async fn a_plan_that_somebody_has_cannot_vanish_in_a_running_server_either() {
     let path = format!("/api/admin/users/{}", other.id);
     let body = Some(json!({"plan": "pro"}));
     let (status, answer) = world.app.call(Method::PUT, &path, Some(&world.admin.token), body).await;
-    assert_eq!(
-        (status, &answer["details"][0]["field"]),
-        (400, &json!("plan")),
-        "nobody is given it any more"
-    );
+    assert_eq!(status, 400, "nobody is given it any more");
+    assert!(answer["message"].as_str().unwrap().contains("there is no plan"), "{answer}");
     world.stop().await;
 }
 

@@ -135,6 +135,7 @@ impl SessionActor {
                 return;
             }
         };
+        self.hub.plan_changed(identity.user, &profile.plan, profile.pacing);
         let signed_in = wire::SignedIn::new(identity.user, &profile, self.core.id(), identity.expires_at);
         if ready {
             context.ready(self.core.id(), wire::ready(&signed_in));

@@ -26,10 +26,13 @@ impl Backend for Stage {
 
     fn profile(&self, user: UserId, _: SessionId) -> Answer<'_, Profile> {
         let name = self.state().names.get(&user).cloned();
+        let premium = self.state().tokens.values().any(|it| it.user == user && it.premium);
         let profile = name.map(|username| Profile {
             display_name: username.to_uppercase(),
             username,
             role: Role::User,
+            plan: "free".into(),
+            pacing: if premium { Pacing::Free } else { Pacing::Paced },
         });
         async { profile.ok_or_else(|| Refusal::new(RefusalCode::Forbidden, "this account is blocked")) }
             .boxed()
