@@ -319,8 +319,8 @@ async fn charge(context: &Arc<Context>, asked: &Completion, grant: Grant) -> Res
         }
     };
     match charged {
-        Ok(Charged::Counted) => {
-            reservation.settle();
+        Ok(Charged::Counted(used)) => {
+            reservation.settle(&used);
             context.ports.fanout.to_user(asked.user, UserEvent::Usage(usage), None);
             Ok(Counted::Once)
         }

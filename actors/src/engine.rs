@@ -25,7 +25,8 @@ use crate::ports::{
     StoreError, Summaries, TakeUp, TakenUp, TokenCounter,
 };
 use crate::protocol::{
-    Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
+    Allowance, Amendment, Ask, Asked, Inquiry, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send,
+    Sent, Typing,
 };
 use crate::room::{self, Room, RoomMsg};
 use crate::settings::Settings;
@@ -251,6 +252,15 @@ impl Engine {
         usage.await.unwrap_or_else(|_| Err(Refusal::new(RefusalCode::Internal, "something went wrong here")))
     }
 
+    /// Whether the user may send such a message now, by plan and pace: what sending it would come to. Nothing is reserved.
+    pub async fn may_send(&self, user: UserId, inquiry: Inquiry) -> Result<Allowance, Refusal> {
+        let (answer, allowance) = oneshot::channel();
+        let asked = self.context.users.send(user, UserMsg::Inquire(inquiry, answer));
+        asked.map_err(|_| room::overloaded())?;
+        let gone = |_| Err(Refusal::new(RefusalCode::Internal, "something went wrong here"));
+        allowance.await.unwrap_or_else(gone)
+    }
+
     /// An answer outside of every room, metered as a message to that character. Answers when it is under way, that is
     /// when it has been counted; dropping it ends the work upstream.
     pub async fn complete(&self, asked: Completion) -> Result<Completing, Refusal> {
@@ -261,6 +271,12 @@ impl Engine {
     pub fn user_changed(&self, user: UserId) {
         self.context.copies.forget_person(user);
         self.context.users.send_if_live(user, UserMsg::Reload);
+    }
+
+    /// The plans are others now: every user who is in memory is held to the new ones from the next use on. What was used
+    /// stays used.
+    pub fn plans_changed(&self) {
+        self.context.users.tell_all(|| UserMsg::PlansChanged);
     }
 
     /// The user changed what characters remember of them, or had it forgotten: it counts from the next reply on.

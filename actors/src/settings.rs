@@ -22,6 +22,8 @@ pub struct RoomSettings {
     pub content_max_chars: usize,
     /// Messages that one user may send in a minute, over all sockets and rooms; 0 is no limit. Premium plans have none.
     pub messages_per_minute: u32,
+    /// Per cent of a limit of the plan at which its user is warned; 100 tells only that it is used up.
+    pub quota_warning_percent: u8,
     /// Commands that a room holds unanswered (reserving, committing) before it refuses.
     pub pending_max: usize,
     /// Replies of one character that wait in one room behind the running one.
@@ -156,6 +158,7 @@ impl Default for RoomSettings {
         Self {
             content_max_chars: CONTENT_MAX_CHARS,
             messages_per_minute: 0,
+            quota_warning_percent: 80,
             pending_max: 256,
             waiting_replies_max: 8,
             idle: Duration::from_secs(300),

@@ -25,6 +25,7 @@ pub enum RecoverySetting {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineSettings {
     pub content_max_chars: usize,
+    pub quota_warning_percent: u8,
     pub pending_max: usize,
     pub waiting_replies_max: usize,
     pub idle_ms: u64,
@@ -60,6 +61,7 @@ impl Default for EngineSettings {
         let supervision = engine::SupervisionSettings::default();
         Self {
             content_max_chars: room.content_max_chars,
+            quota_warning_percent: room.quota_warning_percent,
             pending_max: room.pending_max,
             waiting_replies_max: room.waiting_replies_max,
             idle_ms: ms(room.idle),
@@ -100,6 +102,7 @@ impl EngineSettings {
             content_max_chars: self.content_max_chars,
             // Filled from `limits.messages`.
             messages_per_minute: 0,
+            quota_warning_percent: self.quota_warning_percent,
             pending_max: self.pending_max,
             waiting_replies_max: self.waiting_replies_max,
             idle: Duration::from_millis(self.idle_ms),

@@ -24,7 +24,7 @@ use crate::domain::{
     AiCall, Attachment, CharacterId, ClientId, Content, Emoji, Fact, FailureCode, Finish, MemoryId, Message,
     MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId, Sender, TokenUsage, Trouble, UserId,
 };
-use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
+use crate::ports::{Done, Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
 use crate::protocol::RoomChange;
 
 pub use amends::{EMOJI_MAX, VARIANTS_MAX};
@@ -197,6 +197,8 @@ impl Writes {
 pub struct Decision {
     /// One per entry, in order.
     pub outcomes: Vec<Outcome>,
+    /// What the entry's meters stand at with it, in their order; empty where it counted nothing. One per entry.
+    pub used: Vec<Vec<u32>>,
     pub writes: Writes,
 }
 
@@ -209,6 +211,7 @@ pub fn decide(batch: &[Entry], mut locked: Locked) -> Decision {
     for entry in batch {
         let (room, writes) = (entry.room, &mut decision.writes);
         let made = writes.messages.len();
+        let stood = counts(entry, &locked);
         let outcome = match &entry.kind {
             EntryKind::Say(say) => says::say(room, say, &mut locked, writes),
             EntryKind::Close(close) => closes::close(room, close, &mut locked, writes),
@@ -222,8 +225,29 @@ pub fn decide(batch: &[Entry], mut locked: Locked) -> Decision {
             locked.messages.insert(new.id, says::message(new, Vec::new()));
         }
         decision.outcomes.push(outcome);
+        let used = counts(entry, &locked);
+        decision.used.push(if used == stood { Vec::new() } else { used });
     }
     decision
+}
+
+/// What the meters that the entry moves stand at.
+fn counts(entry: &Entry, locked: &Locked) -> Vec<u32> {
+    let meters = match &entry.kind {
+        EntryKind::Say(say) => say.meters.as_slice(),
+        EntryKind::Ask(ask) => &ask.meters,
+        _ => &[],
+    };
+    meters.iter().map(|meter| locked.meters.get(&meter.key).copied().unwrap_or_default()).collect()
+}
+
+impl Decision {
+    /// The answers to the entries, and what is to be written for them.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<Done>, Writes) {
+        let answers = self.outcomes.into_iter().zip(self.used);
+        (answers.map(|(outcome, used)| Done { outcome, used }).collect(), self.writes)
+    }
 }
 
 fn open(locked: &Locked, room: RoomId) -> bool {
