@@ -1,5 +1,7 @@
 //! The adapter for OpenAI-compatible providers, against a stand-in that speaks the real wire format over HTTP.
 
+#[path = "ai_openai/aside.rs"]
+mod aside;
 #[path = "ai_openai/chain.rs"]
 mod chain;
 #[path = "ai_openai/continuing.rs"]

@@ -96,6 +96,8 @@ pub enum CompletionEvent {
     Text(String),
     /// The text so far is void: the stream broke, and it begins anew. Who cannot take text back drops it here.
     Anew,
+    /// Moderation refused it: the text so far is void, and the character says this instead. The end comes next.
+    Refused(String),
     Ended(CompletionEnd),
 }
 

@@ -245,7 +245,7 @@ impl Pen {
         }
     }
 
-    /// Bytes of the text that people have seen by now, and whether that begins with a space which no model wrote: it
+    /// Bytes of the text that people have seen by now and that were found fine, and whether that begins with a space which no model wrote: it
     /// belongs to the draft then.
     pub fn show(&mut self, (shown, set_off): (usize, bool)) {
         let Some((sheet, _)) = &self.0 else { return };

@@ -2,7 +2,8 @@
 //!
 //! It is a `ractor::factory` whose workers run one job each. Its own parts: the order in which jobs wait ([`queue`]),
 //! the counts that bound it ([`book`]), the job's ticket, which reports an end whatever happens ([`ticket`]), the tries of
-//! one job ([`worker`], [`course`]), and the seam where one try goes on from another ([`seam`]). It holds no text and knows no provider: that is the [`Generator`]'s.
+//! one job ([`worker`], [`course`]), and the seam where text goes on
+//! from what was said ([`seam`]). It holds no text and knows no provider: that is the [`Generator`]'s.
 //!
 //! Limits: at most `workers` jobs run and `queue_max` wait behind them; at most `per_user` of one user run; the events
 //! of one job are bounded, so a slow turn slows its own stream only.
@@ -30,6 +31,7 @@ pub use self::bill::Bill;
 use self::book::Book;
 pub(crate) use self::course::RESTARTS_MAX;
 use self::queue::{AgedQueue, PoolRouter};
+pub(crate) use self::seam::{Joined, Seam};
 use self::ticket::Ticket;
 use self::worker::PoolWorker;
 use crate::domain::{FailureCode, Finish, MessageId, Priority, UserId};

@@ -45,8 +45,8 @@ pub(super) struct Shared {
     pub by_name: BTreeMap<String, Arc<Provider>>,
     pub default: Arc<str>,
     pub chain: Vec<Named>,
-    pause_max: Duration,
-    place_wait: Duration,
+    pub pause_max: Duration,
+    pub place_wait: Duration,
     tokens: Tokens,
 }
 

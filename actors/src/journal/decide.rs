@@ -14,7 +14,7 @@ mod asks;
 mod changes;
 mod touched;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -22,7 +22,8 @@ use uuid::Uuid;
 
 use crate::domain::{
     AiCall, Attachment, CharacterId, ClientId, Content, Emoji, Fact, FailureCode, Finish, MemoryId, Message,
-    MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId, Sender, TokenUsage, Trouble, UserId,
+    MessageId, MessageKind, MeterKey, Place, ReplyState, Revision, RoomId, Sender, TokenUsage, Trouble,
+    UserId,
 };
 use crate::ports::{Done, Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
 use crate::protocol::RoomChange;
@@ -175,6 +176,8 @@ pub struct Writes {
     pub variants: BTreeMap<(MessageId, u16), VariantRow>,
     /// Messages that lose all their variants and reactions.
     pub erased: Vec<MessageId>,
+    /// Messages that no longer carry an object of the store which they did, or whose variants may have.
+    pub released: BTreeSet<MessageId>,
     /// Reactions that come (with room and time) or go.
     pub reactions: BTreeMap<(MessageId, Emoji, UserId), Option<(RoomId, Timestamp)>>,
     pub changes: Vec<ChangeRow>,
@@ -273,9 +276,20 @@ fn put(locked: &mut Locked, writes: &mut Writes, message: Message) -> Outcome {
         let oldest = writes.reworded.entry(message.room).or_insert(message.offset);
         *oldest = message.offset.min(*oldest);
     }
+    if locked.messages.get(&message.id).is_some_and(|before| lets_go(before, &message)) {
+        writes.released.insert(message.id);
+    }
     locked.messages.insert(message.id, message.clone());
     writes.amended.insert(message.id, message.clone());
     Outcome::Amended(Box::new(message))
+}
+
+/// Whether an object of the store may be carried by nobody any more when a message becomes another.
+fn lets_go(before: &Message, after: &Message) -> bool {
+    let object = |carried: &Attachment| matches!(carried.place, Place::Object(_));
+    let replaced = before.attachment != after.attachment && before.attachment.as_deref().is_some_and(object);
+    let erased = after.changes.deleted_at.is_some() && before.changes.variants > 0;
+    replaced || erased
 }
 
 /// The replies of a message changed: its row gets this revision.

@@ -34,7 +34,7 @@ use crate::config::{Continues, ProviderSettings};
 /// Idle connections are kept for this long.
 const IDLE: Duration = Duration::from_secs(60);
 /// For one answer that is no stream: a judgement, speech, a transcript.
-const WHOLE_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const WHOLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One provider. Cheap to clone.
 #[derive(Clone)]
