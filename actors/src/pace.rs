@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const STALE: Duration = Duration::from_secs(2);
 /// The part of their time that the threads are meant to be busy at most: what comes in then finds one that is free, or
 /// soon will be.
-const BUSY_AIM: f64 = 0.4;
+const BUSY_AIM: f64 = 0.3;
 /// The span grows and shrinks by so much in one look, at most: one busy moment is no load.
 const STEP: f64 = 1.25;
 
@@ -103,13 +103,9 @@ impl Threads {
 
 /// The span that follows on one with which the threads were busy for this share of their time.
 fn paced(span: Duration, share: f64) -> Duration {
-    span.mul_f64((share / aim()).clamp(1.0 / STEP, STEP))
+    span.mul_f64((share / BUSY_AIM).clamp(1.0 / STEP, STEP))
 }
 
-fn aim() -> f64 {
-    static AIM: std::sync::OnceLock<f64> = std::sync::OnceLock::new();
-    *AIM.get_or_init(|| std::env::var("PACE_AIM").ok().and_then(|it| it.parse().ok()).unwrap_or(BUSY_AIM))
-}
 fn busy(runtime: &RuntimeMetrics) -> Duration {
     (0..runtime.num_workers()).map(|thread| runtime.worker_total_busy_duration(thread)).sum()
 }
