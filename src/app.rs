@@ -160,9 +160,7 @@ impl App {
         }
         let hub = Hub::new(config.realtime_settings());
         let taps = Taps::new(Arc::new(hub.clone()));
-        let providers = Providers::new(&config.ai)?
-            .read_every(settings.turn.delta_merge)
-            .waited_for(settings.pool.first_token_timeout);
+        let providers = Providers::new(&config.ai)?.waited_for(settings.pool.first_token_timeout);
         let desk = ProviderDesk::new(providers.clone(), pool.clone());
         desk.load().await.context("what is switched at providers cannot be read")?;
         Links::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets, config.media.url_lifetime())

@@ -18,6 +18,7 @@ use crate::domain::{CharacterId, Message, MessageId, MessageKind, Revision, Room
 use crate::drafts::Drafts;
 use crate::journal::Journal;
 use crate::moderation::Moderation;
+use crate::pace::Pace;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
@@ -107,6 +108,7 @@ pub struct EngineSnapshot {
 pub(crate) struct Context {
     pub settings: Settings,
     pub ports: Ports,
+    pub pace: Pace,
     pub pool: Pool,
     pub journal: Journal,
     pub drafts: Drafts,
@@ -144,12 +146,14 @@ impl Engine {
         let supervision = &settings.supervision;
         let (restarts_max, window) = (supervision.restarts_max, supervision.restart_window);
         let idle = settings.room.idle;
-        let pool = Pool::start(settings.pool.clone(), ports.generator.clone()).await?;
+        let pace = Pace::of(&runtime, settings.turn.delta_merge, settings.turn.delta_merge_max);
+        let pool = Pool::start(settings.pool.clone(), ports.generator.clone(), pace.clone()).await?;
         let journal = Journal::start(&ports.journal, &settings.journal);
         let drafts = Drafts::start(ports.drafts.clone(), &settings.turn);
         let moderation = Moderation::new(settings.moderation.clone(), ports.moderator.clone());
         let context = Arc::new(Context {
             moderation,
+            pace,
             pool,
             journal,
             drafts,

@@ -50,6 +50,8 @@ pub struct RoomSettings {
 pub struct TurnSettings {
     /// Text that arrives within this span goes out as one delta.
     pub delta_merge: Duration,
+    /// The span grows up to this one while the engine's threads are busy; one that is not longer lets it be.
+    pub delta_merge_max: Duration,
     /// Messages that a live room keeps for its prompts, once one was made; 0 keeps none.
     pub tail_max_messages: usize,
     /// What they may take in memory, in bytes, with what each costs beside its text.
@@ -177,6 +179,7 @@ impl Default for TurnSettings {
     fn default() -> Self {
         Self {
             delta_merge: Duration::from_millis(40),
+            delta_merge_max: Duration::from_millis(200),
             tail_max_messages: 100,
             tail_max_bytes: 65_536,
             memories_fresh: Duration::from_secs(300),

@@ -116,6 +116,7 @@ impl TestEngine {
     ) -> Self {
         let mut settings = Settings::new(plans());
         settings.turn.delta_merge = Duration::from_millis(1);
+        settings.turn.delta_merge_max = Duration::ZERO;
         settings.pool.backoff = Duration::from_millis(1);
         settings.journal.retry = Duration::from_millis(1);
         settings.room.read_merge = Duration::from_millis(1);

@@ -33,6 +33,7 @@ pub struct EngineSettings {
     pub typing_ttl_ms: u64,
     pub commit_deadline_ms: u64,
     pub delta_merge_ms: u64,
+    pub delta_merge_max_ms: u64,
     pub tail_max_messages: usize,
     pub tail_max_bytes: usize,
     pub memories_fresh_ms: u64,
@@ -69,6 +70,7 @@ impl Default for EngineSettings {
             typing_ttl_ms: ms(room.typing_ttl),
             commit_deadline_ms: ms(room.commit_deadline),
             delta_merge_ms: ms(turn.delta_merge),
+            delta_merge_max_ms: ms(turn.delta_merge_max),
             tail_max_messages: turn.tail_max_messages,
             tail_max_bytes: turn.tail_max_bytes,
             memories_fresh_ms: ms(turn.memories_fresh),
@@ -119,6 +121,7 @@ impl EngineSettings {
     pub(super) fn turn(&self) -> engine::TurnSettings {
         engine::TurnSettings {
             delta_merge: Duration::from_millis(self.delta_merge_ms),
+            delta_merge_max: Duration::from_millis(self.delta_merge_max_ms),
             tail_max_messages: self.tail_max_messages,
             tail_max_bytes: self.tail_max_bytes,
             memories_fresh: Duration::from_millis(self.memories_fresh_ms),

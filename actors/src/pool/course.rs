@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::BackEnd;
+use crate::pace::Pace;
 use crate::ports::{Attempt, GenerateError, GenerateErrorKind, NextTry};
 use crate::settings::PoolSettings;
 
@@ -26,12 +27,13 @@ pub(super) struct Course {
     /// What the turn has been told, with the lines that people never see.
     said: String,
     restarts: u32,
+    pace: Pace,
 }
 
 impl Course {
     /// It goes on from what an earlier holder's tries said.
-    pub fn behind(so_far: Option<&str>) -> Self {
-        Self { said: so_far.unwrap_or_default().to_owned(), ..Self::default() }
+    pub fn behind(so_far: Option<&str>, pace: Pace) -> Self {
+        Self { said: so_far.unwrap_or_default().to_owned(), pace, ..Self::default() }
     }
 
     pub fn attempt(&self) -> Attempt {
@@ -39,6 +41,7 @@ impl Course {
             number: self.number,
             so_far: (!self.said.is_empty()).then(|| self.said.as_str().into()),
             failed: self.failed.clone(),
+            pace: self.pace.clone(),
             ..Attempt::default()
         }
     }

@@ -12,17 +12,19 @@ use super::seam::{Joined, Seam};
 use super::ticket::Ticket;
 use super::{JobNumber, PoolEvent};
 use crate::domain::{BackEnd, FailureCode, Finish};
+use crate::pace::Pace;
 use crate::ports::{Attempt, GenerateError, GenerateErrorKind, Generator, Piece, Start};
 use crate::settings::PoolSettings;
 
 pub(super) struct PoolWorker {
     settings: Arc<PoolSettings>,
     generator: Arc<dyn Generator>,
+    pace: Pace,
 }
 
 impl PoolWorker {
-    pub fn new(settings: Arc<PoolSettings>, generator: Arc<dyn Generator>) -> Self {
-        Self { settings, generator }
+    pub fn new(settings: Arc<PoolSettings>, generator: Arc<dyn Generator>, pace: Pace) -> Self {
+        Self { settings, generator, pace }
     }
 
     /// Dropping the tries drops the stream, which ends it upstream: that is all there is to cancelling.
@@ -44,7 +46,7 @@ impl PoolWorker {
     async fn tries(&self, ticket: &Ticket) -> PoolEvent {
         let deadline = Instant::now() + self.settings.total_timeout;
         say(ticket, PoolEvent::Thinking).await;
-        let mut course = Course::behind(ticket.job.so_far.as_deref());
+        let mut course = Course::behind(ticket.job.so_far.as_deref(), self.pace.clone());
         loop {
             let number = course.number();
             let Failure { error, by } = match self.attempt(ticket, &mut course, deadline).await {

@@ -1,7 +1,6 @@
-//! What is heard of a running reply, on its way to the room (merged to the settings' span) and into its draft.
+//! What is heard of a running reply, on its way to the room (merged to the engine's pace) and into its draft.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -12,13 +11,14 @@ use crate::domain::{CharacterRecord, Content, FailureCode, Finish};
 use crate::drafts::Pen;
 use crate::engine::Context;
 use crate::moderation::{Judged, Moderation, Watch};
+use crate::pace::Pace;
 use crate::pool::{Joined, Seam};
 
 pub(super) struct Talk<'a> {
     turn: &'a Arguments,
     said: Said,
     pen: Pen,
-    merge: Duration,
+    pace: Pace,
     /// When the text that waits is due; the first piece goes out at once.
     pub due: Option<Instant>,
     last_sent: Option<Instant>,
@@ -40,7 +40,7 @@ impl<'a> Talk<'a> {
             said: said(turn, &context.moderation, before.as_ref(), chars_left),
             seam: seam(before.as_ref()),
             pen: context.drafts.open(&turn.turn, &turn.bill),
-            merge: context.settings.turn.delta_merge,
+            pace: context.pace.clone(),
             due: None,
             last_sent: None,
             chars_left,
@@ -77,11 +77,11 @@ impl<'a> Talk<'a> {
     fn take(&mut self, text: &str) -> Result<(), TooLong> {
         self.said.push(text)?;
         self.pen.add(text);
-        let now = Instant::now();
+        let (now, merge) = (Instant::now(), self.pace.every());
         match self.last_sent {
             // A little early is on time: a timer for the rest would cost more than it merges.
-            Some(sent) if now + self.merge / 8 < sent + self.merge => {
-                self.due = self.due.or(Some(sent + self.merge));
+            Some(sent) if now + merge / 8 < sent + merge => {
+                self.due = self.due.or(Some(sent + merge));
             }
             _ => self.pass_on(),
         }
