@@ -2,6 +2,7 @@
 
 mod money;
 mod settings;
+mod reach;
 mod seeding;
 mod stand_in;
 mod tasks;
@@ -127,8 +128,7 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 impl App {
     /// Starts everything and returns when requests are answered. Call it on a multi-thread runtime: the engine's.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let mut config = config;
-        let stripe_stand_in = stand_in::start(&mut config).await?;
+        let (config, stripe_stand_in) = stand_in::start(config).await?;
         let config = Arc::new(config);
         let node = NodeId::new();
         let database = Database::open(&config.database.options(), &config.data_dir).await?;
@@ -319,9 +319,7 @@ impl App {
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
         let Serving { address, handle: http, thread: http_thread } =
             web::serve(&config, listener, site, shared).await?;
-        if let Some(stripe) = &stripe_stand_in {
-            stand_in::deliver(stripe, address, &config);
-        }
+        stand_in::deliver(stripe_stand_in.as_ref(), address, &config);
         if counts_tokens {
             Tokens::load_aside();
         }
@@ -344,33 +342,6 @@ impl App {
             stripe_stand_in,
             drain_asked,
         })
-    }
-
-    /// Where the stand-in of Stripe listens, if it was started.
-    #[must_use]
-    pub fn stripe_stand_in(&self) -> Option<&StandIn> {
-        self.stripe_stand_in.as_ref()
-    }
-
-    /// Where it listens; with port 0 in the settings, the port that it got.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    #[must_use]
-    pub fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    #[must_use]
-    pub fn conversations(&self) -> &Conversations {
-        &self.conversations
-    }
-
-    #[must_use]
-    pub fn hub(&self) -> &Hub {
-        &self.hub
     }
 
     /// Waits for SIGTERM, Ctrl-C or an admin's drain.
@@ -407,9 +378,7 @@ impl App {
         }
         self.last_seen.write(&self.hub).await;
         self.moderation.close().await;
-        if let Some(stripe) = self.stripe_stand_in {
-            stripe.stop().await;
-        }
+        stand_in::stop(self.stripe_stand_in).await;
         self.lease.close().await;
         self.database.close().await;
         tracing::info!("ended");
