@@ -32,7 +32,8 @@ export function people(api) {
   async function open(/** @type {string} */ id) {
     try {
       one.replaceChildren(person(api, await api.get(`/api/users/${id}`), () => open(id)));
-      one.scrollIntoView({ block: "nearest" });
+      // Below the list, as on a phone, it would not be seen; beside it, it is.
+      if (one.getBoundingClientRect().top > innerHeight / 2) one.scrollIntoView({ block: "start" });
     } catch (error) {
       toastError(error, "They could not be loaded");
     }
@@ -45,6 +46,11 @@ export function people(api) {
   for (const select of [status, role]) select.addEventListener("change", find);
   find();
   return [h("div.filters", {}, q, status, role), h("div.columns", {}, panel("People", list), one)];
+}
+
+/** What there is to tell: what is not set says nothing here. @param {object} about */
+function told(about) {
+  return Object.fromEntries(Object.entries(about).filter(([, value]) => value !== null && value !== ""));
 }
 
 /** @param {any} person */
@@ -73,7 +79,7 @@ function person(api, answer, redraw) {
   const giving = form({ id: "person-credits-form", fields: [amount, why], submit: "Give credits", look: "quiet",
     send: (values) => api.post(`/api/admin/users/${user.id}/credits`, { ...values, amount: Number(values.amount) }),
     done: (answer) => { toast({ title: `${answer.amount} credits; ${answer.balance.available} can be spent now`, level: "success" }); giving.reset(); } });
-  return panel(user.displayName, h("p.muted", {}, `@${user.username}`), facts({ ...user, ...rest }),
+  return panel(user.displayName, h("p.muted", {}, `@${user.username}`), facts(told({ ...user, ...rest })),
     h("div.line-actions", {},
       quick(user.role === "admin" ? "Make a user" : "Make an admin", () => act({ role: user.role === "admin" ? "user" : "admin" }), "person-role"),
       user.planUntil ? quick("End premium", () => act({ isPremium: false }, `/api/users/${user.id}/premium`), "person-premium-end") : "",
