@@ -114,7 +114,7 @@ fn include(state: &State, object: &Value, name: &str) -> Option<Value> {
     match (object["object"].as_str()?, name) {
         ("invoice", "payments") => {
             let payments = state.all("invoice_payment").filter(|it| it["invoice"] == id).map(show).collect();
-            Some(list("/v1/invoice_payments", &payments))
+            Some(list("/v1/invoice_payments", payments))
         }
         ("invoice", "confirmation_secret") => {
             // A draft has none yet, and one of nothing never has.
@@ -126,13 +126,13 @@ fn include(state: &State, object: &Value, name: &str) -> Option<Value> {
         }
         ("charge", "refunds") => {
             let refunds = state.all("refund").rev().filter(|it| it["charge"] == id).map(show).collect();
-            Some(list(&format!("/v1/charges/{id}/refunds"), &refunds))
+            Some(list(&format!("/v1/charges/{id}/refunds"), refunds))
         }
         ("checkout.session", "line_items") => Some(checkout::line_items(state, id)),
         ("customer", "subscriptions") => {
             let own = state.all("subscription").rev().filter(|it| it["customer"] == id);
             let data = own.filter(|it| it["status"] != "canceled").map(show).collect();
-            Some(list(&format!("/v1/customers/{id}/subscriptions"), &data))
+            Some(list(&format!("/v1/customers/{id}/subscriptions"), data))
         }
         _ => None,
     }
