@@ -29,10 +29,11 @@ export function toastError(error, title) {
 }
 
 /**
- * Asks before something that cannot be undone.
- * @param {{title: string, body: string, action: string}} question @returns {Promise<boolean>}
+ * Asks before something that cannot be undone, or that costs money.
+ * @param {{title: string, body: string, action: string, keep?: string, look?: string}} question `keep`: the way out of it
+ * @returns {Promise<boolean>}
  */
-export function confirmed({ title, body, action }) {
+export function confirmed({ title, body, action, keep = "Cancel", look = "danger" }) {
   return new Promise((resolve) => {
     const answer = (yes) => {
       resolve(yes);
@@ -45,8 +46,8 @@ export function confirmed({ title, body, action }) {
       h("h2", { id: "confirm-title" }, title),
       h("p", { id: "confirm-body" }, body),
       h("div.confirm-actions", {},
-        h("button.button.quiet", { type: "button", onclick: () => answer(false), data: { testid: "confirm-cancel" } }, "Cancel"),
-        h("button.button.danger", { type: "button", onclick: () => answer(true), data: { testid: "confirm-accept" } }, action))));
+        h("button.button.quiet", { type: "button", onclick: () => answer(false), data: { testid: "confirm-cancel" } }, keep),
+        h(`button.button.${look}`, { type: "button", onclick: () => answer(true), data: { testid: "confirm-accept" } }, action))));
     document.body.append(dialog);
     dialog.showModal();
   });

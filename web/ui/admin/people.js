@@ -5,11 +5,12 @@ import { h } from "../dom.js";
 import { facts } from "../facts.js";
 import { field, form } from "../form.js";
 import { toast, toastError } from "../overlays.js";
+import { account } from "./billing/person.js";
 
 const SEARCH_AFTER_MS = 300;
 
-/** @param {import("../../api.js").Api} api */
-export function people(api) {
+/** @param {import("../../api.js").Api} api @param {string} [shown] whose page is open at first */
+export function people(api, shown) {
   const q = h("input", { type: "search", id: "people-q", placeholder: "Name, e-mail or number", "aria-label": "Find people", maxLength: 100, data: { testid: "people-q" } });
   const status = h("select", { id: "people-status", "aria-label": "Status" },
     ...[["", "All"], ["active", "Active"], ["blocked", "Blocked"], ["deactivated", "Deactivated"]].map(([value, text]) => h("option", { value }, text)));
@@ -31,7 +32,7 @@ export function people(api) {
 
   async function open(/** @type {string} */ id) {
     try {
-      one.replaceChildren(person(api, await api.get(`/api/users/${id}`), () => open(id)));
+      one.replaceChildren(...person(api, await api.get(`/api/users/${encodeURIComponent(id)}`), () => open(id)));
       one.scrollIntoView({ block: "nearest" });
     } catch (error) {
       toastError(error, "They could not be loaded");
@@ -44,6 +45,7 @@ export function people(api) {
   });
   for (const select of [status, role]) select.addEventListener("change", find);
   find();
+  if (shown) open(shown);
   return [h("div.filters", {}, q, status, role), h("div.columns", {}, panel("People", list), one)];
 }
 
@@ -72,12 +74,16 @@ function person(api, answer, redraw) {
   const why = field("person-credits-why", "Why", { maxLength: 500 }, { key: "reason", hint: "They see it in their history." });
   const giving = form({ id: "person-credits-form", fields: [amount, why], submit: "Give credits", look: "quiet",
     send: (values) => api.post(`/api/admin/users/${user.id}/credits`, { ...values, amount: Number(values.amount) }),
-    done: (answer) => { toast({ title: `${answer.amount} credits; ${answer.balance.available} can be spent now`, level: "success" }); giving.reset(); } });
-  return panel(user.displayName, h("p.muted", {}, `@${user.username}`), facts({ ...user, ...rest }),
+    done: (answer) => {
+      toast({ title: `${answer.amount} credits; ${answer.balance.available} can be spent now`, level: "success" });
+      redraw();
+    } });
+  return [panel(user.displayName, h("p.muted", {}, `@${user.username}`), facts({ ...user, ...rest }),
     h("div.line-actions", {},
       quick(user.role === "admin" ? "Make a user" : "Make an admin", () => act({ role: user.role === "admin" ? "user" : "admin" }), "person-role"),
       user.planUntil ? quick("End premium", () => act({ isPremium: false }, `/api/users/${user.id}/premium`), "person-premium-end") : "",
       rest.deactivatedAt ? quick("Bring back", () => act({ deactivated: false }), "person-reactivate") : "",
       rest.blocked ? quick("Unblock", () => act({ blocked: false }), "person-unblock") : ""),
-    premium, giving.element, rest.blocked ? null : block);
+    rest.blocked ? null : block),
+  panel("Plan and credits", account(api, user.id), h("h3", {}, "Give or take"), premium, giving.element)];
 }
