@@ -93,6 +93,12 @@ const VERIFIED = {
   "verify-failed": { title: "This link is over", body: "Sign in and ask for a new one on your account's page.", level: "warning" },
 };
 
+/** Where a notice leads, by what its kind begins with. @type {Record<string, {href: string, text: string}>} */
+const NOTICE_LINKS = {
+  quota: { href: "#/plans", text: "Plans with more" }, plan: { href: "#/plans", text: "Your plan" }, payment: { href: "#/plans", text: "Your plan" },
+  credits: { href: "#/account/credits", text: "Your credits" },
+};
+
 /** One part of an address; what is not an address of ours stays as it is. @param {string} part */
 const decoded = (part) => {
   try {
@@ -148,8 +154,9 @@ class Session {
     state.on("user", () => this.shell.drawUser());
     client.on("usage", (usage) => {
       state.setUsage(usage);
-      if (usage.plan && state.user && usage.plan !== state.user.plan) state.loadUser().catch(() => {}); // another plan holds
+      if (usage.plan && state.user && usage.plan !== state.user.plan) this.#plansChanged();
     });
+    client.on("usage:part", (usage) => state.moveUsage(usage));
     client.on("message:receive", ({ message }) => state.noteMessage(message));
     client.on("message:update", ({ message }) => state.noteChange(message));
     client.on("member:remove", ({ conversationId, userId }) => userId === state.user?.id && this.#gone(conversationId));
@@ -158,7 +165,7 @@ class Session {
     client.on("character:update", (update) => state.noteCharacter(update));
     client.on("message:read", ({ userId, conversationId, readOffset }) => userId === state.user?.id && state.noteRead(conversationId, readOffset));
     client.on("conversation:create", ({ conversation }) => state.putConversation(conversation));
-    client.on("system:notification", (notice) => notice.kind !== "token_expiring" && toast(notice));
+    client.on("system:notification", (notice) => this.#told(notice));
     client.on("stopped", ({ reason }) => ["signed_out", "ended_by_admin"].includes(reason) && leave(STOPPED[reason]));
     client.on("outgoing", ({ error }) => error?.code === "quota_exceeded" && state.loadUser().catch(() => {}));
     let before = false;
@@ -166,6 +173,20 @@ class Session {
       if (before || !state.conversationsLoaded) this.refresh();
       before = true;
     });
+  }
+
+  /** @param {any} notice */
+  #told(notice) {
+    if (notice.kind === "token_expiring") return;
+    const [about] = (notice.kind ?? "").split(".");
+    toast({ ...notice, link: NOTICE_LINKS[about] });
+    if (["plan", "payment", "credits"].includes(about)) this.#plansChanged();
+  }
+
+  /** Another plan holds, or something was paid, given or taken. */
+  #plansChanged() {
+    this.state.loadUser().catch(() => {});
+    this.state.emit("billing");
   }
 
   /** Catches up on what no socket event tells of: conversations that are not open here. */

@@ -10,7 +10,7 @@ export function money(cents, currency = "usd") {
   const code = currency.toUpperCase();
   let format = formats.get(code);
   if (!format) {
-    format = new Intl.NumberFormat(undefined, /^[A-Z]{3}$/.test(code) ? { style: "currency", currency: code } : { minimumFractionDigits: 2 });
+    format = new Intl.NumberFormat(undefined, /^[A-Z]{3}$/.test(code) ? { style: "currency", currency: code } : { minimumFractionDigits: 2, maximumFractionDigits: 2 });
     formats.set(code, format);
   }
   const digits = HUNDREDTHS.has(code) ? 2 : format.resolvedOptions().maximumFractionDigits ?? 2;

@@ -9,14 +9,15 @@ const ICONS = { info: "info", warning: "warning", critical: "warning", success: 
 
 /**
  * Shows a notice. Critical ones stay until closed.
- * @param {{title: string, body?: string, level?: "info"|"warning"|"critical"|"success"}} notice
+ * @param {{title: string, body?: string, level?: "info"|"warning"|"critical"|"success", link?: {href: string, text: string}}} notice
  */
-export function toast({ title, body, level = "info" }) {
+export function toast({ title, body, level = "info", link }) {
   const area = /** @type {HTMLElement} */ (document.getElementById("toasts"));
   const close = () => element.remove();
   const element = h("div.toast", { data: { testid: "toast", level }, role: level === "critical" ? "alert" : null },
     icon(ICONS[level] ?? "info"),
-    h("div.toast-text", {}, h("strong", {}, title), body ? h("p", {}, body) : null),
+    h("div.toast-text", {}, h("strong", {}, title), body ? h("p", {}, body) : null,
+      link ? h("a.link", { href: link.href, data: { testid: "toast-link" }, onclick: close }, link.text) : null),
     iconButton("close", "Dismiss", { onclick: close }));
   area.append(element);
   while (area.children.length > MAX_TOASTS) area.firstElementChild?.remove();

@@ -17,7 +17,7 @@ const KINDS = {
 const PACKS = [50, 100, 500];
 
 /** @param {import("./account.js").Place} place */
-export function credits({ api, state }) {
+export function credits({ api, state, redraw, onEnd }) {
   const at = (/** @type {string} */ moment) => momentIn(moment, state.user.timeZone);
   const tiles = h("div.tiles", { data: { testid: "credits" } });
   const shop = h("div", {});
@@ -38,6 +38,7 @@ export function credits({ api, state }) {
       [at(transfer.createdAt), transfer.reason].filter(Boolean).join(" · "));
   };
   const history = panel("History", ...pages(api, "/api/credits/transactions?limit=30", draw, { empty: "No credits have come or gone yet.", testid: "credit-history" }));
+  onEnd(state.on("billing", redraw));
   return [tiles, h("p.muted", {}, "What a plan brings is spent first and ends with it; what you bought or were given stays."), shop, history];
 }
 
@@ -48,7 +49,9 @@ function buy(api, { currency, credits: { priceCents, min, max } }) {
   const total = h("output", { for: "credits-count", data: { testid: "credits-price" } });
   const say = () => {
     const wanted = Number(count.value());
-    total.textContent = count.input.checkValidity() && wanted > 0 ? `${formatNumber(wanted)} credits for ${money(wanted * priceCents, currency)}` : "";
+    const right = count.input.checkValidity() && wanted > 0;
+    total.textContent = right ? `${formatNumber(wanted)} credits for ${money(wanted * priceCents, currency)}` : "";
+    shop.button.textContent = right ? `Pay ${money(wanted * priceCents, currency)}` : "Pay";
   };
   count.input.addEventListener("input", say);
   const packs = PACKS.filter((pack) => pack >= min && pack <= max).map((pack) => h("button.button.quiet.small", { type: "button", onclick: () => {
@@ -56,8 +59,8 @@ function buy(api, { currency, credits: { priceCents, min, max } }) {
     count.setProblem("");
     say();
   } }, `${formatNumber(pack)} for ${money(pack * priceCents, currency)}`));
-  say();
-  const { element } = form({ id: "credits-buy", fields: [count], submit: "Pay", extra: [h("div.line-actions", { role: "group", "aria-label": "How many" }, ...packs), h("p.credits-price", { "aria-live": "polite" }, total)],
+  const shop = form({ id: "credits-buy", fields: [count], submit: "Pay", extra: [h("div.line-actions", { role: "group", "aria-label": "How many" }, ...packs), h("p.credits-price", { "aria-live": "polite" }, total)],
     send: (values) => checkOut(api, { credits: Number(values.credits) }, "#/account/credits") });
-  return panel("More credits", element);
+  say();
+  return panel("More credits", shop.element);
 }

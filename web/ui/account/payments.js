@@ -8,7 +8,7 @@ import { longDate, momentIn } from "../time.js";
 import { line, pages, panel } from "./parts.js";
 
 /** @param {import("./account.js").Place} place */
-export function payments({ api, state }) {
+export function payments({ api, state, redraw, onEnd }) {
   const portal = h("button.button.quiet", { type: "button", hidden: true, data: { testid: "portal" }, onclick: () => busily(portal, () => openPortal(api), "The billing page did not open") }, "Cards and invoices", icon("out"));
   const off = h("p.muted", { hidden: true }, "This server takes no payments now.");
   api.get("/api/payments/config").then(({ enabled }) => {
@@ -16,6 +16,7 @@ export function payments({ api, state }) {
     off.hidden = enabled;
   }).catch(() => {});
   const draw = (/** @type {any} */ payment) => paymentLine(payment, state.user.timeZone);
+  onEnd(state.on("billing", redraw));
   return [panel("Payments", ...pages(api, "/api/payments/history?limit=20", draw, { empty: "You have paid nothing so far.", testid: "payment-history" }),
     off, h("div.line-actions", {}, portal, h("a.button.quiet", { href: "#/plans" }, "Plans")))];
 }

@@ -20,7 +20,7 @@ export function planCard(plan, desk) {
   const present = desk.standing?.plan?.name === plan.name;
   return h("section.panel.plan", { "aria-labelledby": id, data: { testid: "plan", plan: plan.name, present: String(present) } },
     h("header.plan-head", {}, h("h2", { id }, planName(plan.name)), present ? h("span.tag", { data: { tone: "good", testid: "plan-present" } }, "Your plan") : null),
-    h("p.plan-price", {}, ...(plan.priceCents ? [h("b", {}, money(plan.priceCents, plan.currency)), h("span", {}, ` ${termWords(plan)}`)] : [h("b", {}, "Free")])),
+    h("p.plan-price", {}, ...(plan.priceCents ? [h("b", {}, money(plan.priceCents, plan.currency)), h("span", {}, ` ${termWords(plan)}`)] : [h("span", {}, "Costs nothing")])),
     h("ul.plan-lines", {}, ...planLines(plan).map((text) => h("li", {}, icon("check"), h("span", {}, text)))),
     h("footer.plan-foot", {}, ...deed(plan, desk, present)));
 }
@@ -35,10 +35,10 @@ function deed(plan, desk, present) {
   const { api, standing, subscription, open } = desk;
   if (!plan.priceCents) return [note(plan.isDefault ? "What you have when no other plan holds." : "Given by whoever runs this server.")];
   if (!open || plan.buyable === false) return [note("It cannot be bought here now.")];
-  const price = `${money(plan.priceCents, plan.currency)} ${termWords(plan)}`;
+  const price = money(plan.priceCents, plan.currency);
   if (!isSubscription(plan)) {
     const more = present && standing.source === "payment";
-    return [button(more ? `Add ${plan.days} days for ${money(plan.priceCents, plan.currency)}` : `Buy ${price}`, "plan-buy", async () => await sure(plan, desk) && checkOut(api, { plan: plan.name }, "#/plans/left")),
+    return [button(more ? `Add ${plan.days} days for ${price}` : `Buy for ${price}`, "plan-buy", async () => await sure(plan, desk) && checkOut(api, { plan: plan.name }, "#/plans/left")),
       note(more && standing.planUntil ? `They begin when those you have end, on ${longDate(standing.planUntil)}.` : "Paid once. It ends by itself.")];
   }
   const running = subscription && isLive(subscription) ? subscription : null;

@@ -30,14 +30,13 @@ export class PlansView {
         h("p.lead", {}, "How much may be said, who answers, and what it costs."))),
       h("div.admin-body", {}, come === "left" ? h("p.notice", { data: { testid: "checkout-left" } }, icon("info"), "You left the payment page. Nothing was bought, and nothing is charged.") : null,
         this.notice, this.mine, this.cards));
-    // Another plan holds: by a payment that came in, or by the clock.
-    this.#stops.push(state.on("user", () => this.standing && this.standing.plan?.name !== state.user.plan && this.load()));
+    this.#stops.push(state.on("billing", () => this.load()));
     this.load();
   }
 
   get zone() { return this.state.user?.timeZone; }
   /** The one that a change is about. */
-  get subscription() { return this.standing?.subscription ?? this.subscriptions.find(isLive) ?? null; }
+  get subscription() { return [this.standing?.subscription, ...this.subscriptions].find((one) => one && isLive(one)) ?? null; }
 
   /** Each part stands alone: what cannot be read hides no other. */
   async load() {

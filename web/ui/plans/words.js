@@ -41,7 +41,7 @@ export function planLines(plan) {
     avatars ? `${formatNumber(avatars)} ${avatars === 1 ? "avatar" : "avatars"} of your own` : "",
     kind === "premium" ? "No limit of messages a minute" : "",
     priority !== undefined && priority <= 1 ? "Answered first when the house is full" : "",
-    ...features.map((/** @type {string} */ feature) => FEATURES[feature] ?? planName(feature)),
+    ...features.filter((/** @type {string} */ feature) => !(feature === "cheap_models" && features.includes("all_models"))).map((/** @type {string} */ feature) => FEATURES[feature] ?? planName(feature)),
   ].filter(Boolean);
 }
 
@@ -51,7 +51,7 @@ function perCharacterWords({ text, audio, media, window }) {
   const limited = kinds.filter(([limit]) => typeof limit === "number");
   if (!limited.length) return "";
   const words = limited.map(([limit, kind]) => `${formatNumber(/** @type {number} */ (limit))} ${kind}`);
-  const list = new Intl.ListFormat("en", { type: "conjunction" }).format(words);
+  const list = new Intl.ListFormat("en-GB", { type: "conjunction" }).format(words);
   return `${list} replies from each character ${WINDOWS[window] ?? ""}`.trim();
 }
 

@@ -57,7 +57,7 @@ export function books({ api, onEnd }) {
 function drawn({ checked = {}, repairedCount = 0, repaired = [], foundCount = 0, found = [], incomplete }) {
   return [
     incomplete ? h("p.notice.warn", {}, icon("warning"), `It did not come to its end: ${incomplete}`) : null,
-    foundCount ? h("p.notice.warn", {}, icon("warning"), `${formatNumber(foundCount)} things to look at.`) : incomplete ? null : h("p.notice", {}, icon("check"), "Stripe and this server agree."),
+    foundCount ? h("p.notice.warn", {}, icon("warning"), foundCount === 1 ? "One thing to look at." : `${formatNumber(foundCount)} things to look at.`) : incomplete ? null : h("p.notice", {}, icon("check"), "Stripe and this server agree."),
     h("div.columns", {}, panel("Looked at", facts(checked)), lines("To look at", found, foundCount, "Nothing."), lines("Mended", repaired, repairedCount, "Nothing was to be mended.")),
   ].filter(Boolean);
 }

@@ -13,6 +13,9 @@ const STATES = /** @type {Record<string, [string, string]>} */ ({
 const FILTER = /** @type {[string, string][]} */ ([["", "All states"], ["waiting", "Tried again soon"], ["failed", "Failed"], ["done", "Handled"], ["ignored", "Without effect"]]);
 const TYPES = ["checkout.session.completed", "checkout.session.expired", "payment_intent.succeeded", "payment_intent.payment_failed", "customer.subscription.created", "customer.subscription.updated",
   "customer.subscription.deleted", "invoice.payment_succeeded", "invoice.payment_failed", "charge.refunded", "charge.dispute.created", "charge.dispute.closed"];
+const STEPS = /** @type {Record<string, string>} */ ({
+  settings: "The settings are there", stripe: "Stripe takes our key", signed: "A signed event is taken", kept: "It is kept", repeated: "The same once more does nothing", forged: "A forged one is refused",
+});
 const EVERY_MS = 5000;
 
 /** @param {import("./billing.js").Place} place */
@@ -92,7 +95,11 @@ function webhook(api, onEnd, tried) {
   async function look() {
     clearTimeout(timer);
     try {
-      const health = document.hidden ? null : await api.get("/api/webhook/health");
+      // It answers 503 where it is down, and says so.
+      const health = document.hidden ? null : await api.get("/api/webhook/health").catch((error) => {
+        if (!error.answer?.status) throw error;
+        return error.answer;
+      });
       if (ended) return;
       if (health) show(health);
     } catch (error) {
@@ -115,7 +122,7 @@ function webhook(api, onEnd, tried) {
     const answer = await api.post("/api/webhook/test");
     steps.hidden = false;
     steps.replaceChildren(...(answer.steps ?? []).map((/** @type {any} */ step) => h("li.line", {}, h("div.line-words", {},
-      h("p.line-head", {}, step.name, h("span.tag", { data: { tone: step.ok ? "good" : "warn" } }, step.ok ? "Well" : "Not well"), step.tookMs === undefined ? null : h("span.muted", {}, millis(step.tookMs))),
+      h("p.line-head", {}, STEPS[step.name] ?? step.name, h("span.tag", { data: { tone: step.ok ? "good" : "warn" } }, step.ok ? "Passed" : "Failed"), step.tookMs === undefined ? null : h("span.muted", {}, millis(step.tookMs))),
       step.detail ? h("p.line-detail", {}, step.detail) : null))));
     toast({ title: answer.ok ? "The whole way is open" : "Something on the way is not well", level: answer.ok ? "success" : "warning" });
     look();

@@ -32,7 +32,7 @@ function drawn(id, { standing = {}, payments = [], subscriptions = [], grants = 
     ...list("Subscriptions", subscriptions, (one) => {
       const [words, tone] = subscriptionState(one);
       const end = one.endedAt ? `ended ${fullMoment(one.endedAt)}` : `${one.cancelAtPeriodEnd ? "ends" : "renews"} ${fullMoment(one.currentPeriodEnd)}`;
-      return line([planName(one.plan), one.priceCents === undefined || one.priceCents === null ? "" : money(one.priceCents, one.currency), h("span.tag", { data: { tone } }, words)], [h("code", {}, one.id), ` · ${end}`]);
+      return line([h("span", {}, planName(one.plan)), one.priceCents === undefined || one.priceCents === null ? "" : h("b.amount", {}, money(one.priceCents, one.currency)), h("span.tag", { data: { tone } }, words)], [h("code", {}, one.id), ` · ${end}`]);
     }),
     ...list("Given by admins", grants, (grant) => line([planName(grant.plan), grant.takenAt ? h("span.tag", { data: { tone: "warn" } }, "Taken") : ""],
       `${fullMoment(grant.startsAt)} to ${fullMoment(grant.takenAt ?? grant.endsAt)}`)),

@@ -24,9 +24,9 @@ export function revenue({ api, onEnd }) {
     ...options.map(([value, text]) => h("option", { value }, text)));
   const span = select("revenue-span", "Time", SPANS, () => load());
   const measure = select("revenue-measure", "Measure", MEASURES, () => draw());
-  const tiles = h("div.tiles", { data: { testid: "revenue-totals" } });
+  const tiles = h("div.tiles.three", { data: { testid: "revenue-totals" } });
   const chart = h("section.panel", { "aria-label": "Over time", data: { testid: "revenue-chart" } }, h("p.muted", {}, "Loading"));
-  const tables = h("div.columns", { data: { testid: "revenue-tables" } });
+  const tables = h("div.admin-body", { data: { testid: "revenue-tables" } });
   const others = h("p.muted", { hidden: true });
   let rows = /** @type {any[]} */ ([]);
   let currency = "usd";
