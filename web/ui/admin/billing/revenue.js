@@ -73,7 +73,7 @@ export function revenue({ api, onEnd }) {
   function table(/** @type {string} */ title, /** @type {any[]} */ items, /** @type {(key: string) => string} */ words) {
     const cell = (/** @type {any} */ value) => h("td", { data: { number: "true" } }, value);
     return h("section.panel", { "aria-label": title }, h("h2", {}, title), items.length ? h("div.table-scroll", { tabindex: "0", role: "region", "aria-label": title }, h("table", {},
-      h("thead", {}, h("tr", {}, ...["Name", "Kept", "Paid", "Given back", "Payments"].map((name) => h("th", { scope: "col" }, name)))),
+      h("thead", {}, h("tr", {}, ...["Name", "Kept", "Paid", "Given back", "Payments"].map((name, at) => h("th", { scope: "col", data: { number: String(at > 0) } }, name)))),
       h("tbody", {}, ...items.map((row) => h("tr", {}, h("th", { scope: "row" }, words(row.key ?? "")), ...["netCents", "grossCents", "refundedCents"].map((key) => cell(money(row[key] ?? 0, currency))), cell(formatNumber(row.payments ?? 0)))))))
       : h("p.muted", {}, "Nothing was paid in this time."));
   }
