@@ -9,7 +9,7 @@ create table stripe_customers (
 
 -- Checkout sessions that were opened here: what was offered at which price, before anybody could change it.
 create table checkouts (
-  -- Of Stripe's session.
+  -- Of Stripe's session, or of the payment intent where it is paid without one.
   id text primary key,
   user_id uuid not null,
   -- `plan`: for days; `subscription`; `credits`.
@@ -101,6 +101,8 @@ create table stripe_events (
   type text not null,
   -- What it is about: `sub_…`, `pi_…`.
   object_id text,
+  -- Whose it is, where that was found out.
+  user_id uuid,
   livemode boolean not null,
   api_version text,
   payload jsonb not null,
@@ -115,6 +117,7 @@ create table stripe_events (
 );
 create index stripe_events_received on stripe_events (received_at desc, id desc);
 create index stripe_events_open on stripe_events (received_at) where state in ('waiting', 'failed');
+create index stripe_events_user on stripe_events (user_id) where user_id is not null;
 
 -- Plans that admins gave for a time.
 create table plan_grants (

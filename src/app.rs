@@ -25,7 +25,10 @@ use crate::ai::{
     AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
 };
 use crate::audit::Audit;
-use crate::billing::{Ledger, ledger};
+use crate::billing::stripe::Stripe;
+use crate::billing::sync::Sync;
+use crate::billing::terms::Terms;
+use crate::billing::{Ledger, Webhooks, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::completions::Completions;
@@ -60,6 +63,7 @@ const API: &[Routes] = &[
     ai::dead_routes,
     audit::routes,
     billing::routes,
+    billing::events::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -231,6 +235,9 @@ impl App {
         let people = People::new(accounts.clone());
         let ledger = Ledger::new(pool.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
+        let terms = Terms { plans: plans.clone(), settings: config.billing.clone() };
+        let stripe = Stripe::open(&config)?;
+        let sync = stripe.clone().map(|stripe| Sync::new(pool.clone(), stripe, terms));
         // Before anything counts.
         Metrics::install();
         let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
@@ -238,6 +245,8 @@ impl App {
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.push(ledger::sweep_handler(&ledger));
+        let webhooks = Webhooks::new(pool.clone(), stripe.zip(sync), &config);
+        handlers.extend(webhooks.handlers());
         handlers.extend(accounts.handlers());
         handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
@@ -264,6 +273,7 @@ impl App {
         jobs.repeat(ERASE_DELETED);
         jobs.repeat(media::SWEEP);
         jobs.repeat(ledger::SWEEP);
+        jobs.repeat(billing::events::SWEEP);
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(tasks::set_log_level));
@@ -308,7 +318,8 @@ impl App {
             .with(&memories)
             .with(&outbox)
             .with(&people)
-            .with(&privacy);
+            .with(&privacy)
+            .with(&webhooks);
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
         let Serving { address, handle: http, thread: http_thread } =
             web::serve(&config, listener, site, shared).await?;

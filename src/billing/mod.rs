@@ -1,5 +1,6 @@
 //! What people pay with and what for: the credit ledger, plans and payments.
 
+pub mod events;
 pub mod ledger;
 pub mod records;
 mod routes;
@@ -7,5 +8,6 @@ pub mod stripe;
 pub mod sync;
 pub mod terms;
 
+pub use events::Webhooks;
 pub use ledger::Ledger;
 pub use routes::routes;

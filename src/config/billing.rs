@@ -59,6 +59,10 @@ pub struct StripeSettings {
     pub webhook_secrets: Vec<SecretString>,
     /// How old a signature may be.
     pub webhook_tolerance_s: u64,
+    /// Of an event, before it is given up.
+    pub event_tries: u32,
+    /// Of events that have ended.
+    pub events_keep_days: u16,
     pub api_base: String,
     /// For one request.
     pub timeout_ms: u64,
@@ -75,6 +79,8 @@ impl Default for StripeSettings {
             publishable_key: String::new(),
             webhook_secrets: Vec::new(),
             webhook_tolerance_s: 300,
+            event_tries: 20,
+            events_keep_days: 90,
             api_base: "https://api.stripe.com".to_owned(),
             timeout_ms: 10_000,
             tries: 3,
@@ -145,6 +151,12 @@ impl Config {
             (1..=3_600).contains(&stripe.webhook_tolerance_s),
             "stripe.webhook_tolerance_s",
             "takes 1 to 3600",
+        );
+        broken.unless((1..=100).contains(&stripe.event_tries), "stripe.event_tries", "takes 1 to 100");
+        broken.unless(
+            (7..=3_650).contains(&stripe.events_keep_days),
+            "stripe.events_keep_days",
+            "takes 7 to 3650: Stripe sends an event again for days",
         );
         broken.unless(
             (100..=80_000).contains(&stripe.timeout_ms)

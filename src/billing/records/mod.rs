@@ -25,6 +25,8 @@ macro_rules! words {
     };
 }
 
+pub(in crate::billing) use words;
+
 words! {
     /// What is paid for.
     PaymentKind {
@@ -66,10 +68,10 @@ impl SubscriptionStatus {
     }
 }
 
-/// A row of `checkouts`.
+/// A row of `checkouts`: what was offered, at which price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
-    /// Of Stripe's session.
+    /// Of Stripe's session, or of the payment intent where it is paid without one.
     pub id: String,
     pub user: UserId,
     pub kind: PaymentKind,

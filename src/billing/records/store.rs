@@ -66,11 +66,12 @@ pub async fn checkout(client: &impl GenericClient, id: &str) -> Stored<Option<Ch
     Ok(query_opt(client, sql, &[&id]).await?.map(read))
 }
 
-const PAYMENT: &str = "id, user_id, kind, plan, credits, intent_id, invoice_id, charge_id, checkout_id, subscription_id,
+pub(in crate::billing) const PAYMENT_COLUMNS: &str = "id, user_id, kind, plan, credits, intent_id, invoice_id, charge_id, checkout_id, subscription_id,
     billing_reason, amount_cents, currency, refunded_cents, status, dispute, failure, paid_at, period_start, period_end,
     taken_at, created_at";
 
-fn payment(row: &Row) -> Payment {
+/// A row of [`PAYMENT_COLUMNS`].
+pub(in crate::billing) fn payment(row: &Row) -> Payment {
     Payment {
         id: row.get(0),
         user: UserId::from_uuid(row.get(1)),
@@ -104,21 +105,21 @@ pub async fn payment_at(
     invoice: Option<&str>,
 ) -> Stored<Option<Payment>> {
     let sql = format!(
-        "select {PAYMENT} from payments where intent_id = $1 or invoice_id = $2 order by intent_id is null limit 1"
+        "select {PAYMENT_COLUMNS} from payments where intent_id = $1 or invoice_id = $2 order by intent_id is null limit 1"
     );
     Ok(query_opt(client, &sql, &[&intent, &invoice]).await?.as_ref().map(payment))
 }
 
-/// Writes a payment as it stands now: under its intent or its invoice there is one row. `id`, `created_at` and `taken_at`
-/// stay what they were.
+/// Writes a payment as it stands now, in one row: a subscription's is known by its invoice, any other one by its intent. `id`,
+/// `created_at` and `taken_at` stay what they were.
 pub async fn keep_payment(client: &impl GenericClient, new: &Payment) -> Stored<()> {
-    let before = payment_at(client, new.intent_id.as_deref(), new.invoice_id.as_deref()).await?;
-    let id = before.map_or(new.id, |before| before.id);
-    let sql = "insert into payments (id, user_id, kind, plan, credits, intent_id, invoice_id, charge_id, checkout_id,
+    let known_by = if new.kind == PaymentKind::Subscription { "invoice_id" } else { "intent_id" };
+    let sql = format!(
+        "insert into payments (id, user_id, kind, plan, credits, intent_id, invoice_id, charge_id, checkout_id,
             subscription_id, billing_reason, amount_cents, currency, refunded_cents, status, dispute, failure, paid_at,
             period_start, period_end, created_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
-        on conflict (id) do update set plan = excluded.plan, credits = excluded.credits,
+        on conflict ({known_by}) do update set plan = excluded.plan, credits = excluded.credits,
             intent_id = coalesce(excluded.intent_id, payments.intent_id),
             invoice_id = coalesce(excluded.invoice_id, payments.invoice_id),
             charge_id = coalesce(excluded.charge_id, payments.charge_id),
@@ -127,12 +128,13 @@ pub async fn keep_payment(client: &impl GenericClient, new: &Payment) -> Stored<
             billing_reason = coalesce(excluded.billing_reason, payments.billing_reason),
             amount_cents = excluded.amount_cents, currency = excluded.currency, refunded_cents = excluded.refunded_cents,
             status = excluded.status, dispute = excluded.dispute, failure = excluded.failure, paid_at = excluded.paid_at,
-            period_start = excluded.period_start, period_end = excluded.period_end, updated_at = now()";
+            period_start = excluded.period_start, period_end = excluded.period_end, updated_at = now()"
+    );
     execute(
         client,
-        sql,
+        &sql,
         &[
-            &id,
+            &new.id,
             &new.user.uuid(),
             &new.kind.as_str(),
             &new.plan,
@@ -169,7 +171,7 @@ pub async fn payments_of(
 ) -> Stored<Vec<Payment>> {
     let (at, id) = after.unzip();
     let sql = format!(
-        "select {PAYMENT} from payments where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3))
+        "select {PAYMENT_COLUMNS} from payments where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3))
         order by created_at desc, id desc limit $4 offset $5"
     );
     Ok(query(client, &sql, &[&user.uuid(), &at, &id, &limit, &skip]).await?.iter().map(payment).collect())
