@@ -34,7 +34,8 @@ function deed(plan, desk, present) {
   };
   const { api, standing, subscription, open } = desk;
   if (!plan.priceCents) return [note(plan.isDefault ? "What you have when no other plan holds." : "Given by whoever runs this server.")];
-  if (!open || plan.buyable === false) return [note("It cannot be bought here now.")];
+  if (!open) return [];                               // the page says so once, for all of them
+  if (plan.buyable === false) return [note("It cannot be bought here now.")];
   const price = money(plan.priceCents, plan.currency);
   if (!isSubscription(plan)) {
     const more = present && standing.source === "payment";

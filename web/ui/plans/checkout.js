@@ -50,4 +50,5 @@ export async function busily(button, run, refused) {
   }
   button.disabled = false;
   button.classList.remove("busy");
+  if (document.activeElement === document.body) button.focus({ preventScroll: true }); // what is disabled loses the focus
 }

@@ -73,6 +73,12 @@ export class PlansView {
     return this.test ? [h("p.notice.warn", { data: { testid: "payments-test" } }, icon("info"), "Payments are being tried out: no real money moves.")] : [];
   }
 
+  /** Draws what has become of it, and goes on from there: the button that was pressed is gone. */
+  async again() {
+    await this.load();
+    if (document.activeElement === document.body) /** @type {any} */ (this.mine.querySelector("h2"))?.focus({ preventScroll: true });
+  }
+
   /** From one subscription to another. @param {any} plan */
   async change(plan) {
     const running = this.subscription;
@@ -88,7 +94,7 @@ export class PlansView {
     toast(paymentRequired ? { title: "Your bank wants to see that it is you", body: "Please confirm the payment under “Cards and invoices”.", level: "critical" }
       : { title: `You are changing to ${planName(plan.name)}`, level: "success" });
     await this.state.loadUser().catch(() => {});
-    await this.load();
+    await this.again();
   }
 
   /** @param {any} one */
@@ -99,7 +105,7 @@ export class PlansView {
     if (!yes) return;
     await this.api.post(`/api/subscriptions/${encodeURIComponent(one.id)}/reactivate`);
     toast({ title: `${planName(one.plan)} goes on`, level: "success" });
-    await this.load();
+    await this.again();
   }
 
   destroy() {

@@ -17,7 +17,7 @@ export function standingPanel(view) {
   const portal = h("button.button.quiet", { type: "button", data: { testid: "portal" }, onclick: () => busily(portal, () => openPortal(view.api), "The billing page did not open") }, "Cards and invoices", icon("out"));
   const subscriptions = view.subscriptions.filter(isLive);
   return h("section.panel.standing", { "aria-labelledby": "standing-title", data: { testid: "standing", plan: standing.plan?.name, source: standing.source } },
-    h("header.plan-head", {}, h("h2", { id: "standing-title" }, `You have ${planName(standing.plan?.name)}`), ...from(standing)),
+    h("header.plan-head", {}, h("h2", { id: "standing-title", tabindex: "-1" }, `You have ${planName(standing.plan?.name)}`), ...from(standing)),
     h("p", { data: { testid: "standing-words" } }, until(standing, at)),
     ...subscriptions.map((one) => subscriptionPart(view, one, at)),
     creditWords(standing.credits, at),
@@ -72,5 +72,5 @@ async function cancel(view, one, end) {
   if (!yes) return;
   await view.api.post(`/api/subscriptions/${encodeURIComponent(one.id)}/cancel`);
   toast({ title: "Cancelled", body: `You keep ${planName(one.plan)} until ${end}.`, level: "success" });
-  await view.load();
+  await view.again();
 }
