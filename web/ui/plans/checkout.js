@@ -38,17 +38,16 @@ export async function openPortal(api) {
   await leaveTo(url);
 }
 
-/** A button that is busy while it works. @param {any} button @param {() => Promise<any>} run @param {string} refused */
+/** A button that is busy while it works. It keeps the focus, which a disabled one would lose. @param {any} button @param {() => Promise<any>} run @param {string} refused */
 export async function busily(button, run, refused) {
-  if (button.disabled) return;
-  button.disabled = true;
+  if (button.ariaDisabled === "true") return;
+  button.ariaDisabled = "true";
   button.classList.add("busy");
   try {
     await run();
   } catch (error) {
     toast({ title: refused, body: problemOf(error), level: "warning" });
   }
-  button.disabled = false;
+  button.ariaDisabled = null;
   button.classList.remove("busy");
-  if (document.activeElement === document.body) button.focus({ preventScroll: true }); // what is disabled loses the focus
 }

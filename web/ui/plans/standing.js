@@ -67,10 +67,12 @@ function subscriptionPart(view, one, at) {
 async function cancel(view, one, end) {
   const after = view.standing?.planAfter ? planName(view.standing.planAfter) : "the plan that you had before";
   const credits = view.standing?.credits?.plan ? " Its credits that are not spent by then end with it; those you bought stay." : "";
+  const paid = one.status === "active" || one.status === "trialing";
   const yes = await confirmed({ title: `Cancel ${planName(one.plan)}?`, action: "Cancel the subscription", keep: "Keep it",
-    body: `You keep it until ${end}, which is paid already. Then you have ${after}, and nothing more is charged.${credits} Until that day you can change your mind.` });
+    body: paid ? `You keep it until ${end}, which is paid already. Then you have ${after}, and nothing more is charged.${credits} Until that day you can change your mind.`
+      : `It is not paid: it holds only while there is time for that. Then you have ${after}, and nothing more is charged.${credits}` });
   if (!yes) return;
   await view.api.post(`/api/subscriptions/${encodeURIComponent(one.id)}/cancel`);
-  toast({ title: "Cancelled", body: `You keep ${planName(one.plan)} until ${end}.`, level: "success" });
+  toast({ title: "Cancelled", body: paid ? `You keep ${planName(one.plan)} until ${end}.` : undefined, level: "success" });
   await view.again();
 }
