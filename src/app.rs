@@ -27,7 +27,7 @@ use crate::ai::{
 use crate::audit::Audit;
 use crate::billing::stripe::Stripe;
 use crate::billing::sync::Sync;
-use crate::billing::terms::Terms;
+use crate::billing::terms::{SETTLE, Terms, settle_handler};
 use crate::billing::{Ledger, Webhooks, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
@@ -232,12 +232,12 @@ impl App {
         let further = [gates.cache(), conversations.cache(), answers.cache()];
         let caches = characters.caches().into_iter().chain(further);
         let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
-        let people = People::new(accounts.clone());
+        let terms = Terms::new(plans.clone(), config.billing.clone(), outbound.clone(), tasks::teller(&hub));
+        let people = People::new(accounts.clone(), terms.clone());
         let ledger = Ledger::new(pool.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
-        let terms = Terms { plans: plans.clone(), settings: config.billing.clone() };
         let stripe = Stripe::open(&config)?;
-        let sync = stripe.clone().map(|stripe| Sync::new(pool.clone(), stripe, terms));
+        let sync = stripe.clone().map(|stripe| Sync::new(pool.clone(), stripe, terms.clone()));
         // Before anything counts.
         Metrics::install();
         let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
@@ -247,6 +247,7 @@ impl App {
         handlers.push(ledger::sweep_handler(&ledger));
         let webhooks = Webhooks::new(pool.clone(), stripe.zip(sync), &config);
         handlers.extend(webhooks.handlers());
+        handlers.push(settle_handler(&pool, &terms));
         handlers.extend(accounts.handlers());
         handlers.extend(usage.handlers());
         handlers.extend(privacy.handlers());
@@ -274,6 +275,7 @@ impl App {
         jobs.repeat(media::SWEEP);
         jobs.repeat(ledger::SWEEP);
         jobs.repeat(billing::events::SWEEP);
+        jobs.repeat(SETTLE);
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(tasks::set_log_level));
@@ -302,6 +304,7 @@ impl App {
             .with(&accounts)
             .with(&audit)
             .with(&ledger)
+            .with(&terms)
             .with(&characters)
             .with(&gates)
             .with(&caches)

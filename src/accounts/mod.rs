@@ -48,6 +48,7 @@ pub use gates::Gates;
 pub use history::{AuthEvent, HistoryLine};
 pub use identity::{ForeignCaller, IdentityInfo};
 pub use links::{LinkPurpose, LinkToken};
+pub use news::tell_nodes;
 pub use origin::Origin;
 pub use otp::{Code, Mobile, MobileSignUp, OtpStatus, Proved, Sent, is_region};
 pub use passwords::{Passwords, Verdict};

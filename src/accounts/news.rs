@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::{SessionId, UserId};
 use greenroom_actors::protocol::Refusal;
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{Accounts, store};
-use crate::postgres::{Connector, refusal};
+use crate::postgres::{Connector, Stored, refusal};
 
 /// Between two tries to connect.
 const RETRY_MIN: Duration = Duration::from_millis(100);
@@ -131,6 +132,11 @@ impl Accounts {
             tracing::warn!(%user, "other nodes know an older form of this user until they read it anew");
         }
     }
+}
+
+/// Tells every node, once the caller's transaction commits, that what the engine knows of a user has changed.
+pub async fn tell_nodes(client: &impl GenericClient, user: UserId) -> Stored<()> {
+    store::news::notify(client, News::Changed(user)).await
 }
 
 #[cfg(test)]

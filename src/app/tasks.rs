@@ -10,7 +10,7 @@ use futures_util::{FutureExt, TryFutureExt};
 use greenroom_actors::domain::CharacterId;
 use greenroom_actors::engine::Engine;
 use greenroom_actors::ports::Fanout;
-use greenroom_actors::protocol::{Presence, UserEvent};
+use greenroom_actors::protocol::{Notification, NotificationLevel, Presence, UserEvent};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal as on_signal};
@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, Gates, OnChanged};
 use crate::ai::{Audio, Providers};
+use crate::billing::terms::Teller;
 use crate::characters::{self, Changed};
 use crate::config::{Config, Logging, ServerSettings};
 use crate::conversations::Conversations;
@@ -163,6 +164,21 @@ pub fn account_changed(
                 hub.to_user(user, UserEvent::Usage(usage), None);
             }
         });
+    })
+}
+
+/// How people hear on their sockets what has changed of their plan, payments and credits.
+pub fn teller(hub: &Hub) -> Teller {
+    let hub = hub.clone();
+    Arc::new(move |notice| {
+        let level = if notice.warning { NotificationLevel::Warning } else { NotificationLevel::Info };
+        let notification = Notification {
+            kind: notice.code.to_owned(),
+            title: notice.title().to_owned(),
+            body: notice.message.clone(),
+            level,
+        };
+        hub.to_user(notice.user, UserEvent::Notification(Arc::new(notification)), None);
     })
 }
 

@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod ledger;
+pub mod plans;
 pub mod records;
 mod routes;
 pub mod stripe;

@@ -133,7 +133,11 @@ async fn adjust(
         Some(key) => format!("admin:{key}"),
         None => format!("admin:{}", Uuid::now_v7()),
     };
-    let order = if body.amount > 0 { Order::Grant { amount: size } } else { Order::Revoke { amount: size } };
+    let order = if body.amount > 0 {
+        Order::Grant { amount: size }
+    } else {
+        Order::Revoke { amount: size, of: None }
+    };
     let note = Note { key: &key, reference: "admin", reason, actor: Some(caller.0.user) };
     let act = Act {
         reason: Some(reason),

@@ -28,7 +28,7 @@ macro_rules! templates {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),*] };
 }
 
-const TEMPLATES: [(&str, &str); 19] = templates![
+const TEMPLATES: [(&str, &str); 33] = templates![
     "layout.html",
     "en/hello.txt",
     "en/footer.txt",
@@ -37,6 +37,13 @@ const TEMPLATES: [(&str, &str); 19] = templates![
     "en/password_changed.txt",
     "en/deactivated.txt",
     "en/email_taken.txt",
+    "en/plan_started.txt",
+    "en/plan_extended.txt",
+    "en/plan_ended.txt",
+    "en/payment_failed.txt",
+    "en/taken_back.txt",
+    "en/part_given_back.txt",
+    "en/credits_bought.txt",
     "en/sign_in_code.txt",
     "en/reset_code.txt",
     "de/hello.txt",
@@ -46,6 +53,13 @@ const TEMPLATES: [(&str, &str); 19] = templates![
     "de/password_changed.txt",
     "de/deactivated.txt",
     "de/email_taken.txt",
+    "de/plan_started.txt",
+    "de/plan_extended.txt",
+    "de/plan_ended.txt",
+    "de/payment_failed.txt",
+    "de/taken_back.txt",
+    "de/part_given_back.txt",
+    "de/credits_bought.txt",
     "de/sign_in_code.txt",
     "de/reset_code.txt",
 ];
@@ -123,6 +137,7 @@ impl Words {
 /// What a letter tells, as its template takes it.
 fn facts(letter: &Letter) -> Vec<(&'static str, Value)> {
     let called = |name: &str| ("name", Value::from(greeting_name(name)));
+    let text = |fact: &'static str, text: &str| (fact, Value::from(one_line(text)));
     match letter {
         Letter::VerifyEmail { name, link, hours } => {
             vec![called(name), ("link", Value::from(link.as_str())), ("hours", Value::from(*hours))]
@@ -136,6 +151,27 @@ fn facts(letter: &Letter) -> Vec<(&'static str, Value)> {
         }
         Letter::Deactivated { name, days } => vec![called(name), ("days", Value::from(*days))],
         Letter::EmailTaken { name } => vec![called(name)],
+        Letter::PlanStarted { name, plan, until } | Letter::PaymentFailed { name, plan, until } => {
+            vec![called(name), text("plan", plan), ("until", Value::from(until.as_deref()))]
+        }
+        Letter::PlanExtended { name, plan, until } => {
+            vec![called(name), text("plan", plan), text("until", until)]
+        }
+        Letter::PlanEnded { name, plan, after } => {
+            vec![called(name), text("plan", plan), text("after", after)]
+        }
+        Letter::TakenBack { name, what, amount, disputed } => {
+            vec![
+                called(name),
+                text("what", what),
+                text("amount", amount),
+                ("disputed", Value::from(*disputed)),
+            ]
+        }
+        Letter::PartGivenBack { name, what, amount, of } => {
+            vec![called(name), text("what", what), text("amount", amount), text("of", of)]
+        }
+        Letter::CreditsBought { name, credits } => vec![called(name), ("credits", Value::from(*credits))],
     }
 }
 

@@ -59,9 +59,9 @@ async fn amounts_that_are_none_are_refused_and_move_nothing() {
     for amount in [0, -1, i64::MIN, i64::MAX, 1_000_000_001] {
         for order in [
             Order::Grant { amount },
-            Order::Revoke { amount },
+            Order::Revoke { amount, of: None },
             Order::Hold { amount, expires_at: after(60) },
-            Order::Plan { amount, ends_at: after(60) },
+            Order::Plan { amount, ends_at: after(60), carry: 0 },
         ] {
             let refused = house.ledger.record(user, &order, &note("k")).await;
             assert_eq!(code(refused), RefusalCode::BadRequest, "{order:?}");
@@ -74,7 +74,7 @@ async fn amounts_that_are_none_are_refused_and_move_nothing() {
 async fn a_plans_credits_are_spent_first_and_end_with_their_period() {
     let (house, user) = (House::open().await, UserId::new());
     house.grant(user, 10).await;
-    let plan = |amount, ends_at| Order::Plan { amount, ends_at };
+    let plan = |amount, ends_at| Order::Plan { amount, ends_at, carry: 0 };
     house.ledger.record(user, &plan(50, after(3_600)), &note("march")).await.unwrap();
     house.ledger.hold(user, 55, LONG, &note("h")).await.unwrap();
     let balance = house.balance(user).await;
@@ -98,9 +98,17 @@ async fn a_plans_credits_are_spent_first_and_end_with_their_period() {
 async fn what_goes_back_to_a_period_that_is_over_is_over_too() {
     let (house, user) = (House::open().await, UserId::new());
     house.grant(user, 10).await;
-    house.ledger.record(user, &Order::Plan { amount: 20, ends_at: after(3_600) }, &note("a")).await.unwrap();
+    house
+        .ledger
+        .record(user, &Order::Plan { amount: 20, ends_at: after(3_600), carry: 0 }, &note("a"))
+        .await
+        .unwrap();
     let held = house.ledger.hold(user, 25, LONG, &note("h")).await.unwrap();
-    house.ledger.record(user, &Order::Plan { amount: 7, ends_at: after(7_200) }, &note("b")).await.unwrap();
+    house
+        .ledger
+        .record(user, &Order::Plan { amount: 7, ends_at: after(7_200), carry: 0 }, &note("b"))
+        .await
+        .unwrap();
     house.ledger.end(user, held.id, 0).await.unwrap();
     let balance = house.balance(user).await;
     assert_eq!((balance.plan, balance.own, balance.held), (7, 10, 0));
@@ -123,15 +131,21 @@ async fn a_hold_that_nobody_ends_is_given_back() {
 async fn taking_back_never_goes_below_zero() {
     let (house, user) = (House::open().await, UserId::new());
     house.grant(user, 10).await;
-    house.ledger.record(user, &Order::Plan { amount: 5, ends_at: after(3_600) }, &note("p")).await.unwrap();
+    house
+        .ledger
+        .record(user, &Order::Plan { amount: 5, ends_at: after(3_600), carry: 0 }, &note("p"))
+        .await
+        .unwrap();
     house.ledger.hold(user, 3, LONG, &note("h")).await.unwrap();
-    let taken = house.ledger.record(user, &Order::Revoke { amount: 100 }, &note("r")).await.unwrap();
+    let taken =
+        house.ledger.record(user, &Order::Revoke { amount: 100, of: None }, &note("r")).await.unwrap();
     assert_eq!(taken.amount, 12, "what is held stays held");
     assert_eq!(house.balance(user).await.available, 0);
-    let again = house.ledger.record(user, &Order::Revoke { amount: 100 }, &note("r")).await.unwrap();
+    let again =
+        house.ledger.record(user, &Order::Revoke { amount: 100, of: None }, &note("r")).await.unwrap();
     assert_eq!(again, taken);
     assert_eq!(
-        code(house.ledger.record(user, &Order::Revoke { amount: 1 }, &note("r2")).await),
+        code(house.ledger.record(user, &Order::Revoke { amount: 1, of: None }, &note("r2")).await),
         RefusalCode::Conflict
     );
     house.is_right().await;

@@ -41,11 +41,15 @@ async fn whatever_is_ordered_the_books_of_a_child_say_the_same() {
             }
             1 => {
                 let ends_at = Timestamp::now().checked_add(SignedDuration::from_secs(3_600 + step)).unwrap();
-                house.ledger.record(user, &Order::Plan { amount, ends_at }, &note(&key)).await.unwrap();
+                house
+                    .ledger
+                    .record(user, &Order::Plan { amount, ends_at, carry: 0 }, &note(&key))
+                    .await
+                    .unwrap();
                 (model.plan, model.period) = (amount, model.period + 1);
             }
             2 => {
-                let taken = house.ledger.record(user, &Order::Revoke { amount }, &note(&key)).await;
+                let taken = house.ledger.record(user, &Order::Revoke { amount, of: None }, &note(&key)).await;
                 let own = amount.min(model.own);
                 let plan = (amount - own).min(model.plan);
                 assert_eq!(taken.map_or(0, |taken| taken.amount), own + plan);

@@ -9,6 +9,7 @@ use super::{People, Person, conflict, last_admin, no_account, store};
 use crate::accounts::history::{AuthEvent, Happened};
 use crate::accounts::{Origin, Profile, Role, Which};
 use crate::audit::{self, Act};
+use crate::billing::terms::{self, Notice};
 use crate::error::FieldError;
 use crate::http::Caller;
 use crate::postgres::refusal;
@@ -20,7 +21,7 @@ const REASON_MAX_CHARS: usize = 300;
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub role: Option<Role>,
-    /// A plan without an end.
+    /// The plan that holds where nothing that was bought does.
     pub plan: Option<String>,
     pub blocked: Option<bool>,
     /// Kept with the act; for a block also told to its user at the next sign-in.
@@ -67,6 +68,7 @@ impl People {
         let mut client = self.accounts.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
         let acting = self.begin(transaction, actor, user, origin).await?;
+        let mut notices = Vec::new();
         if change.reactivate {
             self.reactivate(&acting, reason.as_deref()).await?;
         }
@@ -74,14 +76,14 @@ impl People {
             self.set_role(&acting, role, reason.as_deref()).await?;
         }
         if let Some(plan) = &change.plan {
-            self.set_plan(&acting, plan, reason.as_deref()).await?;
+            notices = self.set_plan(&acting, plan, reason.as_deref()).await?;
         }
         match change.blocked {
             Some(true) => self.block(&acting, reason.as_deref()).await?,
             Some(false) => self.unblock(&acting, reason.as_deref()).await?,
             None => {}
         }
-        self.end(acting).await
+        self.end(acting, &notices).await
     }
 
     pub(super) fn has_plan(&self, plan: &str) -> bool {
@@ -107,13 +109,14 @@ impl People {
         Ok(Acting { transaction, actor, origin, admins, before })
     }
 
-    /// Commits, and tells those who hold the account in memory.
-    pub(super) async fn end(&self, acting: Acting<'_>) -> Result<Person, Refusal> {
+    /// Commits, and tells those who hold the account in memory, and its user.
+    pub(super) async fn end(&self, acting: Acting<'_>, notices: &[Notice]) -> Result<Person, Refusal> {
         let Acting { transaction, before, .. } = acting;
         let user = before.profile.id;
         let after = store::find(&transaction, user).await.map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         self.accounts.changed(user);
+        self.terms.tell(notices);
         after.ok_or_else(no_account)
     }
 
@@ -130,16 +133,36 @@ impl People {
         acting.record("user.role", reason, &json!({ "role": before }), &json!({ "role": role })).await
     }
 
-    async fn set_plan(&self, acting: &Acting<'_>, plan: &str, reason: Option<&str>) -> Result<(), Refusal> {
-        let before = acting.before.plan_json();
-        let after = json!({ "plan": plan, "planUntil": null, "planAfter": null });
-        if before == after {
-            return Ok(());
+    async fn set_plan(
+        &self,
+        acting: &Acting<'_>,
+        plan: &str,
+        reason: Option<&str>,
+    ) -> Result<Vec<Notice>, Refusal> {
+        let (transaction, user) = (&acting.transaction, acting.user());
+        let was = terms::base_plan(transaction, user).await?;
+        let ended = terms::take_grants(transaction, user, None).await?;
+        if was.as_deref() == Some(plan) && ended == 0 {
+            return Ok(Vec::new());
         }
-        store::set_plan(&acting.transaction, acting.user(), plan, None)
-            .await
-            .map_err(|error| refusal(&error))?;
-        acting.record("user.plan", reason, &before, &after).await
+        if was.as_deref() != Some(plan) {
+            terms::set_base_plan(transaction, user, plan).await?;
+        }
+        self.settle(acting, "user.plan", reason).await
+    }
+
+    /// Has what somebody has follow from what was done, and records it.
+    pub(super) async fn settle(
+        &self,
+        acting: &Acting<'_>,
+        action: &'static str,
+        reason: Option<&str>,
+    ) -> Result<Vec<Notice>, Refusal> {
+        let notices = terms::settle(&acting.transaction, acting.user(), &self.terms).await?;
+        let after = store::find(&acting.transaction, acting.user()).await.map_err(|error| refusal(&error))?;
+        let after = after.ok_or_else(no_account)?.plan_json();
+        acting.record(action, reason, &acting.before.plan_json(), &after).await?;
+        Ok(notices)
     }
 
     async fn block(&self, acting: &Acting<'_>, reason: Option<&str>) -> Result<(), Refusal> {
@@ -190,6 +213,11 @@ impl People {
 impl Acting<'_> {
     pub(super) fn user(&self) -> UserId {
         self.before.profile.id
+    }
+
+    /// The admin.
+    pub(super) fn by(&self) -> UserId {
+        self.actor.user
     }
 
     pub(super) async fn record(

@@ -5,6 +5,10 @@
 //! has just been demoted does nothing more. What follows outside the database (sockets, live quotas) is told to every
 //! node with the commit.
 //!
+//! Plans are given and taken as rows that `billing::terms` works from: a plan that is set is what holds where nothing that was
+//! bought or given does, and ends what admins gave for a time. What somebody has paid for is not taken by it: it holds to its
+//! end where it is the greater one, and the plan that was set comes after it.
+//!
 //! A role change, either way, ends all sign-ins: access tokens carry the role, and the way back in is the password. A
 //! plan change ends none: quotas follow it at once, the plan in a token (rate limits alone go by it) at the next
 //! refresh.
@@ -23,6 +27,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Accounts, Profile, Role, standing};
+use crate::billing::terms::Terms;
 use crate::error::FieldError;
 use crate::http::{Page, PageQuery};
 use crate::postgres::refusal;
@@ -127,6 +132,7 @@ pub type OnChanged = Arc<dyn Fn(UserId) + Send + Sync>;
 #[derive(Clone)]
 pub struct People {
     accounts: Accounts,
+    terms: Terms,
 }
 
 fn no_account() -> Refusal {
@@ -143,8 +149,8 @@ pub(super) fn last_admin() -> Refusal {
 
 impl People {
     #[must_use]
-    pub fn new(accounts: Accounts) -> Self {
-        Self { accounts }
+    pub fn new(accounts: Accounts, terms: Terms) -> Self {
+        Self { accounts, terms }
     }
 
     /// A page of the accounts, the newest first.

@@ -3,11 +3,11 @@
 use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 
 use super::change::Acting;
-use super::{People, Person, conflict, store};
+use super::{People, Person, conflict};
 use crate::accounts::Origin;
+use crate::billing::terms::{self, Notice};
 use crate::error::FieldError;
 use crate::http::Caller;
 use crate::postgres::refusal;
@@ -58,7 +58,8 @@ impl Premium {
 }
 
 impl People {
-    /// Gives or takes premium. After its end comes the plan that there was before, or the default one.
+    /// Gives or takes premium. After its end comes the plan that there was before, or the default one. What is bought of it
+    /// while it runs goes on from its end; taking it takes what was bought too.
     pub async fn set_premium(
         &self,
         actor: &Caller,
@@ -75,53 +76,63 @@ impl People {
         let mut client = self.accounts.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
         let acting = self.begin(transaction, actor, user, origin).await?;
-        match premium {
+        let notices = match premium {
             Premium::Off => self.take_premium(&acting).await?,
             _ => self.give_premium(&acting, premium).await?,
-        }
-        self.end(acting).await
+        };
+        self.end(acting, &notices).await
     }
 
-    async fn give_premium(&self, acting: &Acting<'_>, premium: Premium) -> Result<(), Refusal> {
+    async fn give_premium(&self, acting: &Acting<'_>, premium: Premium) -> Result<Vec<Notice>, Refusal> {
         let before = &acting.before;
+        let (transaction, user) = (&acting.transaction, acting.user());
         let end = premium.end(before.read_at)?;
-        let (standing, ends) = (&before.profile.plan, before.profile.plan_until);
-        if standing != PREMIUM && ends.is_some() {
-            // Nobody loses what was paid for: it has one end, and what comes after it, not two.
+        if before.profile.plan != PREMIUM && before.profile.plan_until.is_some() {
+            // Nobody loses what was paid for.
             return Err(conflict(
                 "this account has another plan until a date: change its plan first, or wait for that end",
             ));
         }
-        let after = end.map(|end| (end, self.comes_after(before)));
-        let set = after.as_ref().map(|(end, plan)| (*end, plan.as_str()));
-        store::set_plan(&acting.transaction, acting.user(), PREMIUM, set)
-            .await
-            .map_err(|error| refusal(&error))?;
-        let (end, next) = after.unzip();
-        let after = json!({ "plan": PREMIUM, "planUntil": end, "planAfter": next });
-        acting.record("user.premium", None, &before.plan_json(), &after).await
-    }
-
-    async fn take_premium(&self, acting: &Acting<'_>) -> Result<(), Refusal> {
-        if acting.before.profile.plan != PREMIUM {
-            return Ok(());
+        let base = terms::base_plan(transaction, user).await?;
+        let lasts = base.as_deref() == Some(PREMIUM);
+        match end {
+            Some(end) => {
+                terms::give(transaction, user, PREMIUM, (before.read_at, end), acting.by()).await?;
+                if lasts {
+                    self.back_to_default(acting).await?;
+                }
+            }
+            None => {
+                terms::take_grants(transaction, user, Some(PREMIUM)).await?;
+                if !lasts {
+                    terms::set_base_plan(transaction, user, PREMIUM).await?;
+                }
+            }
         }
-        let plan = self.comes_after(&acting.before);
-        store::set_plan(&acting.transaction, acting.user(), &plan, None)
-            .await
-            .map_err(|error| refusal(&error))?;
-        let after = json!({ "plan": plan, "planUntil": null, "planAfter": null });
-        acting.record("user.premium", None, &acting.before.plan_json(), &after).await
+        self.settle(acting, "user.premium", None).await
     }
 
-    fn comes_after(&self, before: &Person) -> String {
-        let next = if before.profile.plan == PREMIUM {
-            before.plan_after.clone()
-        } else {
-            Some(before.profile.plan.clone())
-        };
-        let known = next.filter(|plan| plan != PREMIUM && self.has_plan(plan));
-        known.unwrap_or_else(|| self.accounts.0.config.default_plan.clone())
+    async fn take_premium(&self, acting: &Acting<'_>) -> Result<Vec<Notice>, Refusal> {
+        let (transaction, user) = (&acting.transaction, acting.user());
+        if terms::is_subscribed(transaction, user, PREMIUM).await? {
+            return Err(conflict(
+                "this account has a subscription to it, which would be charged on: cancel that first",
+            ));
+        }
+        let taken = terms::take(transaction, user, PREMIUM, &self.terms).await?;
+        let lasts = terms::base_plan(transaction, user).await?.as_deref() == Some(PREMIUM);
+        if lasts {
+            self.back_to_default(acting).await?;
+        }
+        if taken == 0 && !lasts && acting.before.profile.plan != PREMIUM {
+            return Ok(Vec::new());
+        }
+        self.settle(acting, "user.premium", None).await
+    }
+
+    async fn back_to_default(&self, acting: &Acting<'_>) -> Result<(), Refusal> {
+        let default = &self.accounts.0.config.default_plan;
+        terms::set_base_plan(&acting.transaction, acting.user(), default).await
     }
 }
 

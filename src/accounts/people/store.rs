@@ -2,7 +2,6 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use greenroom_actors::domain::UserId;
-use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -117,19 +116,6 @@ pub async fn belongings(client: &impl GenericClient, user: UserId) -> Stored<Bel
 pub async fn set_role(transaction: &Transaction<'_>, user: UserId, role: Role) -> Stored<()> {
     let sql = "update users set role = $2, updated_at = now() where id = $1";
     execute(transaction, sql, &[&user.uuid(), &role.as_str()]).await.map(drop)
-}
-
-/// `then`: when the plan ends by itself, and what comes after it.
-pub async fn set_plan(
-    transaction: &Transaction<'_>,
-    user: UserId,
-    plan: &str,
-    then: Option<(Timestamp, &str)>,
-) -> Stored<()> {
-    let (until, after) = then.unzip();
-    let sql =
-        "update users set plan = $2, plan_until = $3, plan_after = $4, updated_at = now() where id = $1";
-    execute(transaction, sql, &[&user.uuid(), &plan, &until, &after]).await.map(drop)
 }
 
 pub async fn block(transaction: &Transaction<'_>, user: UserId, why: Option<&str>) -> Stored<()> {

@@ -80,9 +80,11 @@ const TAKEN: [&str; 11] = [
     "delete from auth_history where user_id = $1",
     "delete from last_seen where user_id = $1",
 ];
-const PSEUDONYM: &str = "update users set email = null, email_key = null, email_verified_at = null, mobile = null,
+const PSEUDONYM: &str =
+    "update users set email = null, email_key = null, email_verified_at = null, mobile = null,
     username = $2, username_key = $2, display_name = $3, bio = '', locale = 'en', role = 'user',
-    plan = $4, plan_until = null, plan_after = null, time_zone = 'UTC', next_time_zone = null, next_time_zone_at = null,
+    plan = $4, plan_until = null, plan_after = null, base_plan = null, base_since = null, settle_at = null,
+    time_zone = 'UTC', next_time_zone = null, next_time_zone_at = null,
     password_hash = null, password_changed_at = null, blocked_why = null, deactivated_why = null,
     erased_at = now(), updated_at = now()
     where id = $1";

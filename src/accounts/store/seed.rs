@@ -30,7 +30,8 @@ pub async fn load(client: &mut Client, load: &LoadPlan) -> Stored<Seeded> {
             "insert into users (id, username, username_key, display_name, plan, seeded)
             select {USER_ID}, 'load-' || k, 'load-' || k, 'Load ' || k, $2, true
             from generate_series(0, $1::bigint - 1) k
-            on conflict (id) do update set plan = excluded.plan where users.plan <> excluded.plan"
+            on conflict (id) do update set plan = excluded.plan, base_plan = null, settle_at = null
+                where users.plan <> excluded.plan"
         ),
         &[&users, &load.plan],
     )

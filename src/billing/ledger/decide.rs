@@ -123,13 +123,34 @@ impl Hold {
     }
 }
 
+/// Which of a person's credits are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purse {
+    /// Those that end with the plan's period.
+    Plan,
+    /// Bought and granted ones.
+    Own,
+}
+
+impl Purse {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Own => "own",
+        }
+    }
+}
+
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// A period's credits, in the place of what is left of the one before.
+    /// A period's credits, in the place of what is left of the one before. As many as `carry` of those stay, and end with the
+    /// new ones; nothing that is over already does.
     Plan {
         amount: i64,
         ends_at: Timestamp,
+        carry: i64,
     },
     Grant {
         amount: i64,
@@ -137,9 +158,10 @@ pub enum Order {
     Purchase {
         amount: i64,
     },
-    /// As much of it as there is: bought ones first, then the plan's.
+    /// As much of it as there is: bought ones first, then the plan's; or only those of one purse.
     Revoke {
         amount: i64,
+        of: Option<Purse>,
     },
     Hold {
         amount: i64,
@@ -176,17 +198,19 @@ pub enum Refused {
 /// What is to be written: what has ended by the clock first, then what was ordered, which is the last one.
 pub fn decide(standing: &mut Standing, order: &Order, now: Timestamp) -> Result<Vec<Transfer>, Refused> {
     let mut transfers = Vec::with_capacity(2);
-    let renewed = matches!(order, Order::Plan { .. });
-    if renewed || standing.plan_is_over(now) {
-        transfers.extend(expire(standing));
-    }
+    let stays = match order {
+        _ if standing.plan_is_over(now) => 0,
+        Order::Plan { carry, .. } => *carry,
+        _ => standing.plan,
+    };
+    transfers.extend(expire(standing, stays));
     transfers.push(ordered(standing, order, now)?);
     Ok(transfers)
 }
 
-/// The end of what is left of a plan's credits.
-pub fn expire(standing: &mut Standing) -> Option<Transfer> {
-    let amount = standing.plan;
+/// The end of what is left of a plan's credits, but for as many as stay.
+pub fn expire(standing: &mut Standing, stays: i64) -> Option<Transfer> {
+    let amount = standing.plan - stays.max(0);
     let entries = [(Account::Plan, -amount), (Account::HouseExpired, amount)];
     (amount > 0).then(|| moved(standing, TransferKind::Expire, amount, &entries))
 }
@@ -195,7 +219,7 @@ fn ordered(standing: &mut Standing, order: &Order, now: Timestamp) -> Result<Tra
     let checked =
         |amount: i64| if (1..=AMOUNT_MAX).contains(&amount) { Ok(amount) } else { Err(Refused::Amount) };
     match *order {
-        Order::Plan { amount, ends_at } => {
+        Order::Plan { amount, ends_at, .. } => {
             let amount = checked(amount)?;
             standing.plan_ends_at = Some(ends_at);
             Ok(moved(
@@ -223,10 +247,11 @@ fn ordered(standing: &mut Standing, order: &Order, now: Timestamp) -> Result<Tra
                 &[(Account::HouseSold, -amount), (Account::Own, amount)],
             ))
         }
-        Order::Revoke { amount } => {
+        Order::Revoke { amount, of } => {
             let amount = checked(amount)?;
-            let own = amount.min(standing.own);
-            let plan = (amount - own).min(standing.plan);
+            let within = |purse: Purse, there: i64| if of.is_none_or(|of| of == purse) { there } else { 0 };
+            let own = amount.min(within(Purse::Own, standing.own));
+            let plan = (amount - own).min(within(Purse::Plan, standing.plan));
             if own + plan == 0 {
                 return Err(Refused::Nothing);
             }

@@ -2,7 +2,7 @@
 //!
 //! **Two phases.** What costs credits [`hold`](Ledger::hold)s them first, and then [`end`](Ledger::end)s the hold: paid in whole or
 //! in part, or given back. A hold that nobody ends is given back when its time is over. **Two accounts.** A plan's credits
-//! end with its period and are spent first; bought and granted ones stay. **Once.** Every transfer has a key: the same order
+//! end with its period and are spent first (an extended period carries them on); bought and granted ones stay. **Once.** Every transfer has a key: the same order
 //! under the same key is the same transfer and the same answer; another order under it is a conflict.
 //!
 //! What an order does is decided in [`decide`], pure, under the lock of the person's row; that no balance is below zero, that
@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use self::decide::{Hold, Refused, Standing, decide};
-pub use self::decide::{Order, TransferKind};
+pub use self::decide::{Order, Purse, TransferKind};
 pub use self::sweep::{SWEEP, sweep_handler};
 use crate::audit::{self, Act};
 use crate::http::{Page, PageQuery, moment_cursor};
@@ -126,8 +126,7 @@ impl Ledger {
 
     pub async fn balance(&self, user: UserId) -> Result<BalanceView, Refusal> {
         let client = self.client().await?;
-        let (standing, now) = store::balances(&client, user).await.map_err(|error| refusal(&error))?;
-        Ok(BalanceView::new(&standing, now))
+        balance(&client, user).await.map_err(|error| refusal(&error))
     }
 
     /// The latest first.
@@ -213,6 +212,12 @@ impl Ledger {
     }
 }
 
+/// What a person has, read on the caller's connection.
+pub async fn balance(client: &impl GenericClient, user: UserId) -> Stored<BalanceView> {
+    let (standing, now) = store::balances(client, user).await?;
+    Ok(BalanceView::new(&standing, now))
+}
+
 /// A person's transfers with ids above `after`, the oldest first: for the export of their account.
 pub async fn records(
     client: &impl GenericClient,
@@ -239,6 +244,55 @@ pub async fn record(
         return same(before, user, order, note);
     }
     write(transaction, user, order, note, locked).await
+}
+
+/// Takes as many of one purse's credits as there are, `amount` at most, in the caller's transaction; answers how many. Where
+/// there are none, nothing is recorded.
+pub async fn take(
+    transaction: &Transaction<'_>,
+    user: UserId,
+    amount: i64,
+    of: Purse,
+    note: &Note<'_>,
+) -> Result<i64, Refusal> {
+    let order = Order::Revoke { amount, of: Some(of) };
+    let locked = store::lock(transaction, user, note.key, None).await.map_err(|error| refusal(&error))?;
+    if let Some(before) = locked.before {
+        return same(before, user, &order, note).map(|before| before.amount);
+    }
+    let there = match of {
+        Purse::Own => locked.standing.own,
+        Purse::Plan if locked.standing.plan_is_over(locked.now) => 0,
+        Purse::Plan => locked.standing.plan,
+    };
+    if there == 0 {
+        return Ok(0);
+    }
+    write(transaction, user, &order, note, locked).await.map(|taken| taken.amount)
+}
+
+/// Moves the end of what a person has of a plan's credits, in the caller's transaction. What is over already stays over.
+pub async fn move_end(
+    transaction: &Transaction<'_>,
+    user: UserId,
+    ends_at: Timestamp,
+) -> Result<(), Refusal> {
+    let moved = async {
+        let mut locked = store::lock(transaction, user, "", None).await?;
+        let period = locked.standing.plan_ends_at;
+        if period == Some(ends_at) {
+            return Ok(());
+        }
+        if locked.standing.plan_is_over(locked.now) {
+            if let Some(transfer) = decide::expire(&mut locked.standing, 0) {
+                write_expiry(transaction, user, &transfer, period).await?;
+            }
+        } else {
+            store::move_holds(transaction, user, period, ends_at).await?;
+        }
+        store::set_period(transaction, user, ends_at).await
+    };
+    moved.await.map_err(|error| refusal(&error))
 }
 
 /// Ends a hold in the caller's transaction; see [`Ledger::end`].
@@ -275,6 +329,7 @@ async fn write(
 ) -> Result<Recorded, Refusal> {
     let mut standing = locked.standing;
     let period = standing.plan_ends_at;
+    let runs = !standing.plan_is_over(locked.now);
     let transfers = decide(&mut standing, order, locked.now).map_err(|refused| refused_as(&refused))?;
     let failed = |error: deadpool_postgres::PoolError| {
         // The rules of the database stand behind `decide`: here they agree, or a hold was ended beside us.
@@ -300,7 +355,13 @@ async fn write(
     };
     store::add(transaction, user, &new).await.map_err(failed)?;
     match order {
-        Order::Plan { ends_at, .. } => store::set_period(transaction, user, *ends_at).await,
+        Order::Plan { ends_at, carry, .. } => {
+            // What is under way may come back to what is carried on.
+            if runs && *carry > 0 {
+                store::move_holds(transaction, user, period, *ends_at).await.map_err(failed)?;
+            }
+            store::set_period(transaction, user, *ends_at).await
+        }
         Order::Hold { expires_at, .. } => {
             let taken =
                 |account| last.entries.iter().find(|(one, _)| *one == account).map_or(0, |(_, moves)| -moves);
@@ -356,7 +417,7 @@ fn same(before: Recorded, user: UserId, order: &Order, note: &Note<'_>) -> Resul
         Order::Grant { amount } => (TransferKind::Grant, amount),
         Order::Purchase { amount } => (TransferKind::Purchase, amount),
         // It took what there was.
-        Order::Revoke { amount } => (TransferKind::Revoke, before.amount.min(amount)),
+        Order::Revoke { amount, .. } => (TransferKind::Revoke, before.amount.min(amount)),
         Order::Hold { amount, .. } => (TransferKind::Hold, amount),
         Order::End { pay: 0, hold } => (TransferKind::Release, hold.amount()),
         Order::End { pay, .. } => (TransferKind::Settle, pay),

@@ -133,6 +133,18 @@ pub async fn set_period(transaction: &Transaction<'_>, user: UserId, ends_at: Ti
     Ok(())
 }
 
+/// What is held of the plan's credits goes back to them also when their end was moved.
+pub async fn move_holds(
+    transaction: &Transaction<'_>,
+    user: UserId,
+    from: Option<Timestamp>,
+    to: Timestamp,
+) -> Stored<()> {
+    let sql = "update credit_holds set plan_ends_at = $3 where user_id = $1 and plan_ends_at = $2";
+    execute(transaction, sql, &[&user.uuid(), &from, &to]).await?;
+    Ok(())
+}
+
 pub async fn open_hold(transaction: &Transaction<'_>, user: UserId, hold: &Hold) -> Stored<()> {
     let sql = "insert into credit_holds (id, user_id, from_plan, from_own, plan_ends_at, expires_at)
         values ($1, $2, $3, $4, $5, $6)";

@@ -78,7 +78,7 @@ impl Ledger {
         if !locked.standing.plan_is_over(locked.now) {
             return Ok(false);
         }
-        let Some(transfer) = expire(&mut locked.standing) else { return Ok(false) };
+        let Some(transfer) = expire(&mut locked.standing, 0) else { return Ok(false) };
         write_expiry(&transaction, user, &transfer, period).await.map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         Ok(true)

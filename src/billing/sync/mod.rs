@@ -237,9 +237,7 @@ impl Sync {
 
     /// Tells people what has changed for them, once it is committed.
     pub fn tell(&self, notices: Vec<Notice>) {
-        for notice in notices {
-            tracing::debug!(user = %notice.user, code = notice.code, "a notice");
-        }
+        self.terms.tell(&notices);
     }
 
     async fn client(&self) -> Result<Client, Refusal> {

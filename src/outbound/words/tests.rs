@@ -8,6 +8,8 @@ fn words() -> Words {
 
 fn letters(name: &str) -> Vec<Letter> {
     let (name, link) = (name.to_owned(), "https://chat.example.com/#/reset/token".to_owned());
+    let (plan, credits, seven) = ("premium".to_owned(), "credits".to_owned(), "7.00 USD".to_owned());
+    let until = "2026-12-05 10:00 UTC".to_owned();
     vec![
         Letter::VerifyEmail { name: name.clone(), link: link.clone(), hours: 24 },
         Letter::VerifyEmail { name: name.clone(), link: link.clone(), hours: 1 },
@@ -17,7 +19,17 @@ fn letters(name: &str) -> Vec<Letter> {
         Letter::PasswordChanged { name: name.clone(), address: None },
         Letter::Deactivated { name: name.clone(), days: 30 },
         Letter::Deactivated { name: name.clone(), days: 0 },
-        Letter::EmailTaken { name },
+        Letter::EmailTaken { name: name.clone() },
+        Letter::PlanStarted { name: name.clone(), plan: plan.clone(), until: Some(until.clone()) },
+        Letter::PlanStarted { name: name.clone(), plan: plan.clone(), until: None },
+        Letter::PlanExtended { name: name.clone(), plan: plan.clone(), until: until.clone() },
+        Letter::PlanEnded { name: name.clone(), plan: plan.clone(), after: "free".to_owned() },
+        Letter::PaymentFailed { name: name.clone(), plan: plan.clone(), until: Some(until) },
+        Letter::PaymentFailed { name: name.clone(), plan: plan.clone(), until: None },
+        Letter::TakenBack { name: name.clone(), what: plan.clone(), amount: seven.clone(), disputed: false },
+        Letter::TakenBack { name: name.clone(), what: plan, amount: seven.clone(), disputed: true },
+        Letter::PartGivenBack { name: name.clone(), what: credits, amount: "3.00 USD".to_owned(), of: seven },
+        Letter::CreditsBought { name, credits: 100 },
     ]
 }
 
