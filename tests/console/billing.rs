@@ -67,7 +67,7 @@ async fn premium_is_bought_on_stripes_page_and_is_there_on_the_way_back() {
     let tab = as_user(&shop.app, &user, "#/plans").await;
     press(&tab, "[data-plan=premium] [data-testid=plan-buy]").await;
     press(&tab, "button[value=declined]").await;
-    tab.until("a declined card", "document.body.textContent.includes('declined')").await;
+    until_text(&tab, "[data-testid=error]", "declined").await;
     assert_eq!(plan_of(&shop.app, &user).await, "free");
     pay(&tab).await;
     until_text(&tab, "[data-testid=paid]", "Premium is yours. It holds until").await;
@@ -146,6 +146,24 @@ async fn credits_are_bought_at_the_price_that_stood_there() {
     tab.until("Stripe's page", "document.body.textContent.includes('Pay $7.00') && document.querySelector('button[value=good]') !== null").await;
     pay(&tab).await;
     until_text(&tab, "[data-testid=paid]", "70 credits are yours; 70 can be spent now").await;
+    assert_eq!(tab.errors(), Vec::<String>::new());
+    tab.close().await;
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_takes_its_time_is_waited_for() {
+    let shop = Shop::open().await;
+    let user = shop.app.user().await;
+    let tab = as_user(&shop.app, &user, "#/plans").await;
+    press(&tab, "[data-plan=premium] [data-testid=plan-buy]").await;
+    press(&tab, "button[value=transfer]").await;
+    tab.until("the way back", "document.querySelector('[data-testid=paid][data-status=asking]') !== null").await;
+    assert_eq!(plan_of(&shop.app, &user).await, "free");
+    let session = tab.script("location.hash.split('/').pop()").await;
+    shop.stripe.transfer_arrives(session.as_str().expect("an id")).expect("a transfer");
+    tab.until("it", "document.querySelector('[data-testid=paid][data-status=paid]') !== null").await;
+    assert_eq!(plan_of(&shop.app, &user).await, "premium");
     assert_eq!(tab.errors(), Vec::<String>::new());
     tab.close().await;
     shop.close().await;

@@ -5,6 +5,7 @@ import { h } from "../dom.js";
 import { facts } from "../facts.js";
 import { field, form } from "../form.js";
 import { toast, toastError } from "../overlays.js";
+import { planName } from "../plans/words.js";
 import { account } from "./billing/person.js";
 
 const SEARCH_AFTER_MS = 300;
@@ -67,6 +68,15 @@ function person(api, answer, redraw) {
     onclick: () => run().catch((/** @type {any} */ error) => toastError(error, "That was refused")) }, text);
   const reason = field("person-reason", "Reason", { maxLength: 300 }, { key: "reason", hint: "They are told it when they sign in." });
   const block = form({ id: "person-block", fields: [reason], submit: "Block", look: "danger", send: (values) => act({ blocked: true, ...values }) }).element;
+  const plan = field("person-plan", "Plan without an end", {}, { key: "plan", kind: "select", hint: "What they have where nothing that they paid for holds. What admins gave for a time ends with it." });
+  const planWhy = field("person-plan-why", "Why", { maxLength: 300, required: false }, { key: "reason" });
+  const base = form({ id: "person-plan-form", fields: [plan, planWhy], submit: "Set the plan", look: "quiet", send: (values) => act(values) }).element;
+  base.hidden = true;
+  api.get("/api/subscription/plans").then(({ items }) => {
+    plan.input.append(...items.map((/** @type {any} */ one) => h("option", { value: one.name }, planName(one.name))));
+    plan.input.value = user.plan;
+    base.hidden = false;
+  }).catch(() => {});
   const days = field("person-days", "Premium for days", { type: "number", min: "1", max: "3650", value: "30" }, { key: "days" });
   const premium = form({ id: "person-premium", fields: [days], submit: "Give premium", look: "quiet",
     send: (values) => act({ isPremium: true, days: Number(values.days) }, `/api/users/${user.id}/premium`) }).element;
@@ -85,5 +95,5 @@ function person(api, answer, redraw) {
       rest.deactivatedAt ? quick("Bring back", () => act({ deactivated: false }), "person-reactivate") : "",
       rest.blocked ? quick("Unblock", () => act({ blocked: false }), "person-unblock") : ""),
     rest.blocked ? null : block),
-  panel("Plan and credits", account(api, user.id), h("h3", {}, "Give or take"), premium, giving.element)];
+  panel("Plan and credits", account(api, user.id), h("h3", {}, "Give or take"), giving.element, premium, base)];
 }
