@@ -28,7 +28,7 @@ use crate::audit::Audit;
 use crate::billing::stripe::Stripe;
 use crate::billing::sync::Sync;
 use crate::billing::terms::{SETTLE, Terms, settle_handler};
-use crate::billing::{Ledger, Webhooks, ledger};
+use crate::billing::{Ledger, Shop, Webhooks, ledger};
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::completions::Completions;
@@ -64,6 +64,7 @@ const API: &[Routes] = &[
     audit::routes,
     billing::routes,
     billing::events::routes,
+    billing::shop::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -245,7 +246,10 @@ impl App {
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.push(ledger::sweep_handler(&ledger));
-        let webhooks = Webhooks::new(pool.clone(), stripe.zip(sync), &config);
+        let sells = stripe.zip(sync);
+        let shop = Shop::new(&config, pool.clone(), accounts.clone(), terms.clone(), sells.clone());
+        handlers.extend(shop.handlers());
+        let webhooks = Webhooks::new(pool.clone(), sells, &config);
         handlers.extend(webhooks.handlers());
         handlers.push(settle_handler(&pool, &terms));
         handlers.extend(accounts.handlers());
@@ -275,6 +279,7 @@ impl App {
         jobs.repeat(media::SWEEP);
         jobs.repeat(ledger::SWEEP);
         jobs.repeat(billing::events::SWEEP);
+        jobs.repeat(billing::shop::SWEEP);
         jobs.repeat(SETTLE);
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
@@ -322,8 +327,10 @@ impl App {
             .with(&outbox)
             .with(&people)
             .with(&privacy)
+            .with(&shop)
             .with(&webhooks);
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
+        shop.listens_at(listener.local_addr()?);
         let Serving { address, handle: http, thread: http_thread } =
             web::serve(&config, listener, site, shared).await?;
         if counts_tokens {

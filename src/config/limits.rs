@@ -60,6 +60,8 @@ pub struct LimitSettings {
     pub search: RateSettings,
     /// Pictures and videos to be made, per user.
     pub generation: RateSettings,
+    /// Purchases that are begun or changed, per user: cards are not to be tried out here.
+    pub payments: RateSettings,
     /// Uploads, per user.
     pub uploads: RateSettings,
     /// Uploads of a user with a premium plan.
@@ -84,6 +86,7 @@ impl Default for LimitSettings {
             lookup: RateSettings::new(10, 60),
             search: RateSettings::new(30, 60),
             generation: RateSettings::new(10, 60),
+            payments: RateSettings::new(30, 900),
             uploads: RateSettings::new(20, 3_600),
             uploads_premium: RateSettings::new(100, 3_600),
             messages: RateSettings::new(10, 60),
@@ -108,7 +111,7 @@ impl LimitSettings {
         self.clone().each().into_iter().map(|(name, limit)| (name, *limit)).collect()
     }
 
-    fn each(&mut self) -> [(&'static str, &mut RateSettings); 12] {
+    fn each(&mut self) -> [(&'static str, &mut RateSettings); 13] {
         [
             ("auth_identity", &mut self.auth_identity),
             ("auth_address", &mut self.auth_address),
@@ -117,6 +120,7 @@ impl LimitSettings {
             ("lookup", &mut self.lookup),
             ("search", &mut self.search),
             ("generation", &mut self.generation),
+            ("payments", &mut self.payments),
             ("uploads", &mut self.uploads),
             ("uploads_premium", &mut self.uploads_premium),
             ("messages", &mut self.messages),

@@ -44,19 +44,22 @@ pub enum Class {
     Generation,
     /// Questions that tell who has an account, by address.
     Lookup,
+    /// Purchases that are begun or changed, by user.
+    Payments,
     Search,
     Uploads,
     UploadsPremium,
 }
 
 impl Class {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Api,
         Self::ApiPremium,
         Self::AuthAddress,
         Self::AuthIdentity,
         Self::Generation,
         Self::Lookup,
+        Self::Payments,
         Self::Search,
         Self::Uploads,
         Self::UploadsPremium,
@@ -70,6 +73,7 @@ impl Class {
             Self::AuthIdentity => &of.auth_identity,
             Self::Generation => &of.generation,
             Self::Lookup => &of.lookup,
+            Self::Payments => &of.payments,
             Self::Search => &of.search,
             Self::Uploads => &of.uploads,
             Self::UploadsPremium => &of.uploads_premium,

@@ -46,7 +46,8 @@ async fn what_comes_in_another_order_comes_to_the_same() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
         let user = house.person("free").await;
         let at = now();
-        let payments = [premium(user, at - days(20)), premium(user, at - days(8)), premium(user, at - days(1))];
+        let payments =
+            [premium(user, at - days(20)), premium(user, at - days(8)), premium(user, at - days(1))];
         for one in order {
             house.keep(&payments[one]).await;
             house.settle(user).await;
