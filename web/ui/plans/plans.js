@@ -45,8 +45,8 @@ export class PlansView {
     const answers = await Promise.allSettled(paths.map((path) => this.api.get(path)));
     if (stamp !== this.#stamp) return;
     const [plans, config, standing, subscriptions] = answers.map((answer) => (answer.status === "fulfilled" ? answer.value : null));
-    if (answers[0].status === "rejected") toastError(answers[0].reason, "The plans could not be loaded");
     this.plans = plans?.items ?? config?.plans ?? [];
+    if (!this.plans.length && answers[0].status === "rejected") toastError(answers[0].reason, "The plans could not be loaded");
     this.open = config?.enabled ?? false;
     this.test = Boolean(config?.testMode);
     this.standing = standing;
