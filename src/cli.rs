@@ -6,6 +6,7 @@ mod env;
 mod health;
 mod ledger;
 mod seed;
+mod stand_in;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -62,6 +63,8 @@ enum Command {
         #[command(subcommand)]
         command: ledger::Command,
     },
+    /// Run a double of Stripe by itself, for load tests and scripts (a server in development starts its own)
+    StripeStandin(stand_in::Arguments),
     /// Print the OpenAPI description of the HTTP interface
     Openapi,
 }
@@ -72,6 +75,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         println!("{}", app::openapi()?);
         return Ok(ExitCode::SUCCESS);
     }
+    let arguments = match arguments {
+        // It needs no settings.
+        Arguments { command: Some(Command::StripeStandin(own)), .. } => return run_on(1, stand_in::run(own)),
+        other => other,
+    };
     let config = Config::load(arguments.config.as_deref())?;
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => {
@@ -84,7 +92,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Seed(seed) => run_on(1, seed::run(config, seed)),
         Command::Health { url } => run_on(1, health::run(config, url)),
         Command::Ledger { command } => run_on(1, ledger::run(config, command)),
-        Command::Openapi => unreachable!("done above"),
+        Command::Openapi | Command::StripeStandin(_) => unreachable!("done above"),
     }
 }
 

@@ -225,6 +225,25 @@ async fn without_the_plan_or_without_a_voice_it_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_older_client_may_ask_for_a_voice_too() {
+    let stage = Stage::start().await;
+    let (user, free) = (stage.app.premium().await, stage.app.user().await);
+    let room = stage.app.conversation(&user).await;
+    let say = json!({ "content": "Sing to me", "responseType": "audio" });
+    let path = format!("/api/chatroom/{room}/message");
+    let (status, sent) = stage.app.post(&path, Some(&user.token), say.clone()).await;
+    assert_eq!(status, 202, "{sent}");
+    let reply = stage.message(&user, &room, sent["job"]["id"].as_str().unwrap(), |_| true).await;
+    assert_eq!(reply["type"], "audio", "{reply}");
+    let wrong = json!({ "content": "Sing to me", "responseType": "smell" });
+    assert_eq!(stage.app.post(&path, Some(&user.token), wrong).await.0, 400);
+    let path = format!("/api/chatroom/{}/message", stage.app.conversation(&free).await);
+    let (status, refused) = stage.app.post(&path, Some(&free.token), say).await;
+    assert_eq!((status, &refused["error"]), (402, &json!("premium_required")));
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_goes_with_the_last_message_that_carries_it() {
     let stage = Stage::start().await;
     let user = stage.app.premium().await;
@@ -251,6 +270,30 @@ async fn a_file_goes_with_the_last_message_that_carries_it() {
     client.execute("update media_objects set check_at = now()", &[]).await.unwrap();
     assert_eq!(stage.sweep().await, 1);
     assert_eq!(stage.file(own, &[]).await.0, 404);
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_server_spoke_and_no_message_carries_does_not_stay() {
+    let stage = Stage::start().await;
+    let user = stage.app.premium().await;
+    let room = stage.app.conversation(&user).await;
+    let reply = stage.spoken(&user, &room).await;
+    let url = reply["attachment"]["url"].as_str().unwrap();
+    // As it was left: noted, then written, and the server died before the message was stored.
+    let carried = url.split('?').next().unwrap().trim_start_matches("/media/");
+    let (path, name) = carried.rsplit_once('/').unwrap();
+    let orphan = format!("{path}/{}", name.replace("audio_", "audio_0"));
+    std::fs::copy(stage.files.join(carried), stage.files.join(&orphan)).unwrap();
+    let client = stage.app.database.pool().get().await.unwrap();
+    let noted = "insert into media_objects (key, bytes) values ($1, 1)";
+    client.execute(noted, &[&orphan]).await.unwrap();
+    assert_eq!(stage.sweep().await, 0, "its message may be on its way");
+    client.execute("update media_objects set check_at = now()", &[]).await.unwrap();
+    drop(client);
+    assert_eq!(stage.sweep().await, 1);
+    assert!(!stage.files.join(&orphan).exists());
+    assert_eq!(stage.file(url, &[]).await.0, 200, "what is carried stays");
     stage.app.stop().await;
 }
 

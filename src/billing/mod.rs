@@ -1,5 +1,6 @@
 //! What people pay with and what for: the credit ledger, plans and payments.
 
+pub mod books;
 pub mod events;
 pub mod ledger;
 pub mod plans;

@@ -70,6 +70,10 @@ pub struct StripeSettings {
     pub tries: u32,
     /// Requests on their way at once.
     pub concurrency: usize,
+    /// A double of Stripe starts with the server where no key is set.
+    pub stand_in: bool,
+    /// Where it listens; 0: any port that is free.
+    pub stand_in_port: u16,
 }
 
 impl Default for StripeSettings {
@@ -85,6 +89,8 @@ impl Default for StripeSettings {
             timeout_ms: 10_000,
             tries: 3,
             concurrency: 32,
+            stand_in: false,
+            stand_in_port: 7071,
         }
     }
 }
@@ -94,6 +100,12 @@ impl StripeSettings {
     #[must_use]
     pub fn is_set(&self) -> bool {
         !self.secret_key.expose_secret().is_empty()
+    }
+
+    /// Whether the double is what is asked.
+    #[must_use]
+    pub fn stands_in(&self) -> bool {
+        self.stand_in && !self.is_set()
     }
 
     #[must_use]
@@ -140,6 +152,11 @@ impl Config {
             !self.is_production() || !stripe.is_set() || !stripe.webhook_secrets.is_empty(),
             "stripe.webhook_secrets",
             "is needed with stripe.secret_key, or nobody hears of payments",
+        );
+        broken.unless(
+            !self.is_production() || !stripe.stand_in,
+            "stripe.stand_in",
+            "is for development: set stripe.secret_key",
         );
         broken.unless(
             stripe.webhook_secrets.len() <= WEBHOOK_SECRETS_MAX

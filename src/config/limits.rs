@@ -105,6 +105,14 @@ impl LimitSettings {
         held
     }
 
+    /// Takes over the limits of `new` that a running server can change: those of HTTP. Sockets and the engine have been
+    /// given theirs, and so has everything that holds by the switch of all.
+    pub(super) fn take_over(&mut self, new: &Self) {
+        let held = (self.messages, self.typing, self.commands);
+        *self = Self { enabled: self.enabled, keys_max: self.keys_max, ..new.clone() };
+        (self.messages, self.typing, self.commands) = held;
+    }
+
     /// All limits by their names, for validation and for the command line.
     #[must_use]
     pub fn named(&self) -> Vec<(&'static str, RateSettings)> {

@@ -23,6 +23,7 @@ mod network;
 mod outbound;
 mod plans;
 mod realtime;
+mod reload;
 mod secret;
 mod server;
 mod validate;
@@ -59,6 +60,7 @@ pub use plans::{
     FeatureSetting, PerCharacterSettings, PlanSettings, ServiceClass, TermSetting, WindowSetting,
 };
 pub use realtime::RealtimeSettings;
+pub use reload::{Reloaded, Source};
 pub use secret::SIGNING_SECRET_FILE;
 pub use server::ServerSettings;
 
@@ -112,6 +114,11 @@ pub struct Config {
     pub stripe: StripeSettings,
     pub log: LogSettings,
     pub plans: BTreeMap<String, PlanSettings>,
+    /// Plans that are no more, and what those who have one have instead.
+    pub plan_replacements: BTreeMap<String, String>,
+    /// Where these were read from.
+    #[serde(skip)]
+    pub source: Source,
 }
 
 impl Default for Config {
@@ -143,6 +150,8 @@ impl Default for Config {
             stripe: StripeSettings::default(),
             log: LogSettings::default(),
             plans: plans::shipped(),
+            plan_replacements: BTreeMap::new(),
+            source: Source::default(),
         }
     }
 }

@@ -80,6 +80,12 @@ impl Client {
         }
     }
 
+    /// What it says next.
+    pub async fn line(&mut self) -> String {
+        let line = tokio::time::timeout(PATIENCE, self.output.next_line()).await.expect("a line in time");
+        line.ok().flatten().expect("a line")
+    }
+
     pub async fn tell(&mut self, word: &str) {
         self.input.write_all(format!("{word}\n").as_bytes()).await.expect("it listens");
     }

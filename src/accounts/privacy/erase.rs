@@ -122,9 +122,9 @@ impl Privacy {
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
         // Looked at again, under the lock: another node may have done it meanwhile.
         let username = format!("{ERASED_PREFIX}{}", random_hex::<4>());
-        let plan = &accounts.0.config.default_plan;
+        let plan = accounts.default_plan();
         let known = store::addresses(&transaction, user).await.map_err(|error| refusal(&error))?;
-        let erased = store::erase(&transaction, user, days, &username, DISPLAY_NAME, plan)
+        let erased = store::erase(&transaction, user, days, &username, DISPLAY_NAME, &plan)
             .await
             .map_err(|error| refusal(&error))?;
         if !erased {

@@ -77,7 +77,8 @@ impl Transport {
         R: StripeRequest,
         R::Output: miniserde::Deserialize,
     {
-        request.customize().send(self).await
+        // What is asked and answered is large: not on the stack of who asks.
+        Box::pin(request.customize().send(self)).await
     }
 
     /// What changes something. The same `deed` with the same `key` is done once; Stripe remembers it for a day.
@@ -88,7 +89,7 @@ impl Transport {
     {
         let key = IdempotencyKey::new(idempotency_key(deed, key))
             .map_err(|error| StripeError::Strange(error.to_string()))?;
-        request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(self).await
+        Box::pin(request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(self)).await
     }
 
     /// The answer as it came: for what is kept whole.

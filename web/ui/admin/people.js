@@ -34,7 +34,8 @@ export function people(api, shown) {
   async function open(/** @type {string} */ id) {
     try {
       one.replaceChildren(...person(api, await api.get(`/api/users/${encodeURIComponent(id)}`), () => open(id)));
-      one.scrollIntoView({ block: "nearest" });
+      // Below the list, as on a phone, it would not be seen; beside it, it is.
+      if (one.getBoundingClientRect().top > innerHeight / 2) one.scrollIntoView({ block: "start" });
     } catch (error) {
       toastError(error, "They could not be loaded");
     }
@@ -48,6 +49,11 @@ export function people(api, shown) {
   find();
   if (shown) open(shown);
   return [h("div.filters", {}, q, status, role), h("div.columns", {}, panel("People", list), one)];
+}
+
+/** What there is to tell: what is not set says nothing here. @param {object} about */
+function told(about) {
+  return Object.fromEntries(Object.entries(about).filter(([, value]) => value !== null && value !== ""));
 }
 
 /** @param {any} person */
@@ -88,7 +94,7 @@ function person(api, answer, redraw) {
       toast({ title: `${answer.amount} credits; ${answer.balance.available} can be spent now`, level: "success" });
       redraw();
     } });
-  return [panel(user.displayName, h("p.muted", {}, `@${user.username}`), facts({ ...user, ...rest }),
+  return [panel(user.displayName, h("p.muted", {}, `@${user.username}`), facts(told({ ...user, ...rest })),
     h("div.line-actions", {},
       quick(user.role === "admin" ? "Make a user" : "Make an admin", () => act({ role: user.role === "admin" ? "user" : "admin" }), "person-role"),
       user.planUntil ? quick("End premium", () => act({ isPremium: false }, `/api/users/${user.id}/premium`), "person-premium-end") : "",

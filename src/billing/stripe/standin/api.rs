@@ -117,9 +117,12 @@ fn include(state: &State, object: &Value, name: &str) -> Option<Value> {
             Some(list("/v1/invoice_payments", payments))
         }
         ("invoice", "confirmation_secret") => {
-            let intent = state.get(id)?["_intent"].as_str()?;
-            let secret = state.get(intent)?["client_secret"].clone();
-            Some(json!({ "client_secret": secret, "type": "payment_intent" }))
+            // A draft has none yet, and one of nothing never has.
+            let intent = state.get(id)?["_intent"].as_str().and_then(|intent| state.get(intent));
+            Some(intent.map_or(
+                Value::Null,
+                |intent| json!({ "client_secret": intent["client_secret"], "type": "payment_intent" }),
+            ))
         }
         ("charge", "refunds") => {
             let refunds = state.all("refund").rev().filter(|it| it["charge"] == id).map(show).collect();

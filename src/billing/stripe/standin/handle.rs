@@ -149,7 +149,7 @@ impl StandIn {
         self.shared.state().faults.clear();
     }
 
-    /// Requests answered so far whose path begins so, such as `POST checkout`.
+    /// Requests that came so far to one folder of the API, such as `POST checkout`, those with faults too.
     #[must_use]
     pub fn calls(&self, method_and_folder: &str) -> u64 {
         self.shared.state().calls.get(method_and_folder).copied().unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::catalog::card_of;
+use super::catalog::{AMOUNTS, card_of};
 use super::errors::{Answer, ApiError};
 use super::form::Params;
 use super::intents;
@@ -98,9 +98,11 @@ pub(super) fn finalize(state: &mut State, id: &str) -> Result<(), ApiError> {
     let of = state.shown(id);
     let total = of["total"].as_i64().unwrap_or_default();
     let owner = of["customer"].as_str().unwrap_or_default().to_owned();
-    // What the shop owes them is below zero.
+    // What the shop owes them is below zero, what they owe above it.
     let balance = state.get(&owner).and_then(|it| it["balance"].as_i64()).unwrap_or_default();
-    let due = (total + balance.min(0)).max(0);
+    let due = (total + balance).max(0);
+    // Less than a card takes goes to the next one.
+    let due = if due < *AMOUNTS.start() { 0 } else { due };
     let ending = balance + total - due;
     state.edit(&owner)["balance"] = json!(ending);
     let number = state.all("invoice").filter(|it| it["customer"] == owner.as_str()).count();

@@ -126,6 +126,7 @@ impl StandIn {
             state.keys = keys;
         }
         state.base = format!("http://{address}");
+        state.recall();
         let keys = state.keys.clone();
         let shared = Arc::new(Shared { state: Mutex::new(state), wake: Notify::new(), file: options.file });
         let (started, handle) = oneshot::channel();
@@ -157,6 +158,11 @@ impl StandIn {
         let mut state = self.shared.state();
         state.endpoints.retain(|other| other.url != endpoint.url);
         state.endpoints.push(endpoint);
+        for event in std::mem::take(&mut state.unsent) {
+            state.send(&event);
+        }
+        drop(state);
+        self.shared.wake.notify_one();
     }
 
     /// What it knows is in its file when this returns.

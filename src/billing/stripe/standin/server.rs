@@ -18,7 +18,12 @@ use super::form::Params;
 use super::state::{Saved, State};
 
 pub(super) async fn call(request: HttpRequest, body: Bytes, shared: Data<Arc<Shared>>) -> HttpResponse {
-    let fault = shared.state().faults.pop_front();
+    let fault = {
+        let mut state = shared.state();
+        let folder = request.path().trim_start_matches("/v1/").split('/').next().unwrap_or_default();
+        *state.calls.entry(format!("{} {folder}", request.method())).or_default() += 1;
+        state.faults.pop_front()
+    };
     match fault {
         Some(Fault::Status { status, retry_after, should_retry }) => {
             return refused_with(status, retry_after, should_retry);
@@ -62,7 +67,6 @@ fn done(state: &mut State, request: &HttpRequest, body: &Bytes) -> (u16, Value, 
     state.request = Some((id.clone(), key.clone()));
     let path = request.path().trim_start_matches("/v1/").to_owned();
     let method = request.method().as_str();
-    *state.calls.entry(format!("{method} {}", path.split('/').next().unwrap_or_default())).or_default() += 1;
     let caller = match caller(state, request.headers()) {
         Ok(caller) => caller,
         Err(error) => return (error.status, error.body(), false, id),

@@ -15,6 +15,8 @@ use super::faults::Fault;
 const OBJECTS_MAX: usize = 500_000;
 /// Answers kept for repeated requests, and for how long.
 const SAVED_MAX: usize = 20_000;
+/// Of the latest events, these many are looked through for such as nobody took.
+const UNSENT_MAX: usize = 1_000;
 pub(super) const SAVED_S: i64 = 24 * 3_600;
 
 /// Made at the first start and kept.
@@ -74,10 +76,13 @@ pub(super) struct State {
     /// Of the call that is answered now: its id and key.
     #[serde(skip)]
     pub request: Option<(String, Option<String>)>,
+    /// Of an earlier run: on their way when it ended.
+    #[serde(skip)]
+    pub unsent: Vec<String>,
     /// Counts changes, so that what is kept is written when there was one.
     #[serde(skip)]
     pub version: u64,
-    /// Calls that were answered, by method and path without ids.
+    /// Calls that came, by method and folder.
     #[serde(skip)]
     pub calls: HashMap<String, u64>,
 }
@@ -99,6 +104,7 @@ impl State {
             held: Vec::new(),
             faults: VecDeque::new(),
             request: None,
+            unsent: Vec::new(),
             version: 0,
             calls: HashMap::new(),
         }
@@ -209,6 +215,15 @@ impl State {
         for endpoint in &self.endpoints {
             self.outbox.push_back(Delivery { event: event.to_owned(), endpoint: endpoint.clone(), tried: 0 });
         }
+    }
+
+    /// What nobody had taken when it ended is sent to the first address that is named.
+    pub fn recall(&mut self) {
+        let waiting =
+            self.all("event").rev().take(UNSENT_MAX).filter(|it| it["pending_webhooks"].as_u64() > Some(0));
+        let mut unsent: Vec<String> = waiting.filter_map(|it| it["id"].as_str().map(str::to_owned)).collect();
+        unsent.reverse();
+        self.unsent = unsent;
     }
 
     pub fn saved(&self, key: &str) -> Option<&Saved> {

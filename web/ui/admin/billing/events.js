@@ -57,7 +57,7 @@ class Item {
     this.state.dataset.tone = tone;
     this.element.dataset.state = event.state;
     const tries = event.tries > 1 ? `${formatNumber(event.tries)} tries` : "";
-    this.detail.replaceChildren([fullMoment(event.receivedAt ?? event.createdAt), event.objectId, event.id, tries].filter(Boolean).join(" · "), ...(event.error ? [h("span.event-error", {}, ` ${event.error}`)] : []));
+    this.detail.replaceChildren([fullMoment(event.receivedAt ?? event.createdAt), event.objectId, event.id, tries].filter(Boolean).join(" · "), ...(event.error ? [h("span", { class: event.state === "ignored" ? null : "event-error" }, ` · ${event.error}`)] : []));
   }
 
   async #read() {
