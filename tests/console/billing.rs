@@ -47,7 +47,8 @@ async fn press(tab: &Tab, selector: &str) {
 /// Chooses a card on the page that Stripe hosts, and is back with what was paid.
 async fn pay(tab: &Tab) {
     press(tab, "button[value=good]").await;
-    tab.until("what was paid", "document.querySelector('[data-testid=paid][data-status=paid]') !== null").await;
+    tab.until("what was paid", "document.querySelector('[data-testid=paid][data-status=paid]') !== null")
+        .await;
 }
 
 /// What the browser complained of, but for pages that say by their status that a card was declined.
@@ -97,7 +98,8 @@ async fn a_checkout_that_is_left_says_that_nothing_is_charged() {
 
     // Somebody else's payment is not shown to one, however one came by its address.
     tab.script("location.hash = '#/plans/paid/cs_test_of_somebody_else'").await;
-    tab.until("no payment", "document.querySelector('[data-testid=paid][data-status=unknown]') !== null").await;
+    tab.until("no payment", "document.querySelector('[data-testid=paid][data-status=unknown]') !== null")
+        .await;
     tab.close().await;
     shop.close().await;
 }
@@ -158,7 +160,8 @@ async fn a_payment_that_takes_its_time_is_waited_for() {
     let tab = as_user(&shop.app, &user, "#/plans").await;
     press(&tab, "[data-plan=premium] [data-testid=plan-buy]").await;
     press(&tab, "button[value=transfer]").await;
-    tab.until("the way back", "document.querySelector('[data-testid=paid][data-status=asking]') !== null").await;
+    tab.until("the way back", "document.querySelector('[data-testid=paid][data-status=asking]') !== null")
+        .await;
     assert_eq!(plan_of(&shop.app, &user).await, "free");
     let session = tab.script("location.hash.split('/').pop()").await;
     shop.stripe.transfer_arrives(session.as_str().expect("an id")).expect("a transfer");
@@ -176,7 +179,8 @@ async fn plans_are_shown_where_nothing_can_be_bought() {
     let tab = as_user(&app, &user, "#/plans").await;
     until_text(&tab, "[data-testid=payments-off]", "takes no payments").await;
     tab.until("all plans", "document.querySelectorAll('[data-testid=plan]').length === 6").await;
-    tab.until("the present one", "document.querySelector('[data-plan=free][data-present=true]') !== null").await;
+    tab.until("the present one", "document.querySelector('[data-plan=free][data-present=true]') !== null")
+        .await;
     assert_eq!(tab.script("document.querySelectorAll('[data-testid=plan-buy], [data-testid=plan-subscribe], [data-testid=portal]').length").await, 0);
     tab.script("location.hash = '#/account/credits'").await;
     until_text(&tab, ".account-body", "none can be bought").await;
@@ -200,7 +204,12 @@ async fn a_limit_is_seen_to_fill_and_says_where_there_is_more() {
     for number in 1..=4 {
         tab.fill("composer-input", &format!("Good evening {number}")).await;
         tab.click("send-button").await;
-        until_text(&other, "[data-testid=account-usage] [data-scope=daily]", &format!("{number} of 5 messages today")).await;
+        until_text(
+            &other,
+            "[data-testid=account-usage] [data-scope=daily]",
+            &format!("{number} of 5 messages today"),
+        )
+        .await;
         tab.until("room for the next", &format!("{}.value === ''", shown("composer-input"))).await;
     }
     tab.until("a warning", "document.querySelector('[data-testid=usage][data-level=near]') !== null").await;
@@ -208,7 +217,8 @@ async fn a_limit_is_seen_to_fill_and_says_where_there_is_more() {
     tab.fill("composer-input", "One more").await;
     tab.click("send-button").await;
     tab.until("the end", "document.querySelector('[data-testid=usage][data-level=out]') !== null").await;
-    until_text(&tab, "[data-testid=usage]", "You have used all 5 messages today. A new allowance begins in").await;
+    until_text(&tab, "[data-testid=usage]", "You have used all 5 messages today. A new allowance begins in")
+        .await;
     until_text(&other, "[data-testid=account-usage] [data-level=out]", "All 5 messages today are used").await;
     tab.click("usage-plans").await;
     tab.until("the plans", "location.hash === '#/plans'").await;
@@ -283,7 +293,12 @@ async fn settings_are_read_again_and_what_changed_is_named() {
     tab.click("reload-submit").await;
     tab.until("an answer", &format!("{}.textContent !== ''", shown("reload-answer"))).await;
     let answer = text(&tab, "[data-testid=reload-answer]").await;
-    assert!(answer.contains("Changed now") || answer.contains("what they said before") || answer.contains("restart"), "{answer}");
+    assert!(
+        answer.contains("Changed now")
+            || answer.contains("what they said before")
+            || answer.contains("restart"),
+        "{answer}"
+    );
     assert_eq!(tab.errors(), Vec::<String>::new());
     tab.close().await;
     app.stop().await;
