@@ -163,3 +163,24 @@ async fn later_settings_do_not_change_what_was_bought() {
     assert_eq!(house.balance(user).await.available, 550);
     house.is_right(user).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_with_a_later_payment_comes_back_with_it() {
+    let house = House::open().await;
+    let user = house.person("free").await;
+    let at = now();
+    // The first one's days are over; its credits last as long as the second one's.
+    let (first, second) = (premium(user, at - days(20)), premium(user, at - days(6)));
+    house.keep(&first).await;
+    house.keep(&second).await;
+    house.settle(user).await;
+    assert_eq!(house.balance(user).await.plan, 100);
+    house.keep(&Payment { dispute: Some(Dispute::Open), ..second.clone() }).await;
+    house.settle(user).await;
+    assert_eq!(house.balance(user).await.available, 0);
+    house.is_right(user).await;
+    house.keep(&Payment { dispute: Some(Dispute::Won), ..second }).await;
+    house.settle(user).await;
+    assert_eq!(house.balance(user).await.plan, 100);
+    house.is_right(user).await;
+}

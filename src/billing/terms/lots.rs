@@ -89,6 +89,10 @@ impl<'a> Lots<'a> {
             let lot = &self.lots[at];
             let (to, plan) = match wanted.iter().find(|wanted| wanted.key == lot.key) {
                 Some(wanted) if wanted.fewer == Fewer::Taken => (wanted.amount, wanted.plan.as_deref()),
+                // It ends sooner than it would have, with what was bought after it. That may come back.
+                Some(wanted) if wanted.ends_at.is_some_and(|end| end <= self.now) => {
+                    (0, wanted.plan.as_deref())
+                }
                 None if gone.is(&lot.source) => (0, None),
                 Some(_) | None => continue,
             };
