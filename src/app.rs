@@ -129,8 +129,12 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 impl App {
     /// Starts everything and returns when requests are answered. Call it on a multi-thread runtime: the engine's.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let mut config = config;
-        let stripe_stand_in = stand_in::start(&mut config).await?;
+        // Whoever starts it need not carry all that is under way meanwhile.
+        Box::pin(Self::assemble(config)).await
+    }
+
+    async fn assemble(config: Config) -> anyhow::Result<Self> {
+        let (config, stripe_stand_in) = stand_in::start(config).await?;
         let config = Arc::new(config);
         let node = NodeId::new();
         let database = Database::open(&config.database.options(), &config.data_dir).await?;
@@ -328,9 +332,7 @@ impl App {
         money.listens_at(listener.local_addr()?);
         let Serving { address, handle: http, thread: http_thread } =
             web::serve(&config, listener, site, shared).await?;
-        if let Some(stripe) = &stripe_stand_in {
-            stand_in::deliver(stripe, address, &config);
-        }
+        stand_in::deliver(stripe_stand_in.as_ref(), address, &config);
         if counts_tokens {
             Tokens::load_aside();
         }

@@ -17,6 +17,8 @@ mod pages;
 mod python;
 #[path = "stripe/renewals.rs"]
 mod renewals;
+#[path = "stripe/server.rs"]
+mod server;
 #[path = "stripe/shapes.rs"]
 mod shapes;
 #[path = "stripe/signatures.rs"]

@@ -13,12 +13,12 @@ const FILE: &str = "stripe-stand-in.json";
 const WEBHOOK: &str = "/api/webhooks/stripe";
 
 /// Starts it where the settings ask for it, and has everybody ask it instead of Stripe.
-pub(super) async fn start(config: &mut Config) -> anyhow::Result<Option<StandIn>> {
+pub(super) async fn start(mut config: Config) -> anyhow::Result<(Config, Option<StandIn>)> {
     if config.stripe.stand_in && config.stripe.is_set() {
         tracing::info!("a key of Stripe is set: stripe.stand_in is not needed");
     }
     if !config.stripe.stands_in() || config.is_production() {
-        return Ok(None);
+        return Ok((config, None));
     }
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("{} cannot be made", config.data_dir.display()))?;
@@ -32,12 +32,18 @@ pub(super) async fn start(config: &mut Config) -> anyhow::Result<Option<StandIn>
     config.stripe.webhook_secrets =
         vec![SecretString::from(format!("whsec_{}", uuid::Uuid::new_v4().simple()))];
     tracing::info!(address = stand_in.url(), "a stand-in of Stripe takes payments; no money moves");
-    Ok(Some(stand_in))
+    Ok((config, Some(stand_in)))
 }
 
 /// Its events come to the server itself.
-pub(super) fn deliver(stand_in: &StandIn, address: SocketAddr, config: &Config) {
-    if let Some(secret) = config.stripe.webhook_secrets.first() {
+pub(super) fn deliver(stand_in: Option<&StandIn>, address: SocketAddr, config: &Config) {
+    if let (Some(stand_in), Some(secret)) = (stand_in, config.stripe.webhook_secrets.first()) {
         stand_in.deliver_to(&format!("http://{address}{WEBHOOK}"), secret.expose_secret());
+    }
+}
+
+pub(super) async fn stop(stand_in: Option<StandIn>) {
+    if let Some(stand_in) = stand_in {
+        stand_in.stop().await;
     }
 }

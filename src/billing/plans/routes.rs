@@ -3,7 +3,6 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::usage::{CanSendView, PlanUsageView, Quotas, Wanted};
@@ -20,7 +19,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 /// What is to be sent.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 struct CanSendParams {

@@ -40,19 +40,19 @@ impl Stripe {
             .automatic_payment_methods(CreatePaymentIntentAutomaticPaymentMethods::new(true))
             .metadata(metadata(user, &offer));
         let intent = self.0.transport.change(&request, "intent", key).await?;
-        self.whole(intent).await
+        Box::pin(self.whole(intent)).await
     }
 
     /// With its latest charge, and what of it went back or is disputed.
     pub async fn intent(&self, id: &str) -> Result<IntentState, StripeError> {
         let request = RetrievePaymentIntent::new(id).expand(["latest_charge".to_owned()]);
         let intent = self.0.transport.read(&request).await?;
-        self.whole(intent).await
+        Box::pin(self.whole(intent)).await
     }
 
     pub async fn charge(&self, id: &str) -> Result<ChargeState, StripeError> {
         let charge = self.0.transport.read(&RetrieveCharge::new(id)).await?;
-        self.with_dispute(charge).await
+        Box::pin(self.with_dispute(charge)).await
     }
 
     /// A page of payments made since then, the newest first.
@@ -84,7 +84,7 @@ impl Stripe {
         };
         let charge = intent.latest_charge.as_ref().and_then(|charge| charge.as_object()).cloned();
         let charge = match charge {
-            Some(charge) => Some(self.with_dispute(charge).await?),
+            Some(charge) => Some(Box::pin(self.with_dispute(charge)).await?),
             None => None,
         };
         IntentState::read(intent, charge, invoice_id)

@@ -33,7 +33,7 @@ pub(super) fn client_secret(intent: &str) -> String {
 }
 
 pub(super) fn list(url: &str, data: Vec<Value>) -> Value {
-    json!({ "object": "list", "data": data, "has_more": false, "url": url })
+    json!({ "object": "list", "data": Value::Array(data), "has_more": false, "url": url })
 }
 
 /// As subscription items still tell it beside the price.
