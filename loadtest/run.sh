@@ -2,7 +2,7 @@
 # Runs one scenario of the load generator and starts all that it needs: a seeded server on a private database in a
 # temporary folder, the simulator where replies are wanted, and the generator. Ends all of it again.
 #
-#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|relay|faults|slow|storm|chaos|killed|logins|enumeration|reading
+#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|relay|faults|slow|storm|chaos|killed|logins|enumeration|reading|webhooks
 #                   [arguments of the scenario]
 #
 # The server runs on one core, the generator, Postgres and the simulator on another. Results: target/loadtest/.
@@ -29,6 +29,7 @@ case $scenario in
   killed) users=80 rooms=40 members=2 ;;
   logins | enumeration) users=1000 rooms=0 members=0 ;;
   reading) users=1 rooms=2 members=1 ;;
+  webhooks) users=3000 rooms=0 members=0 ;;
   *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 shift
@@ -73,11 +74,11 @@ mkdir -p "$results"
 ulimit -n "$(ulimit -Hn)"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/greenroom-load.XXXXXX")
-simulator= proxy=
+simulator= proxy= stripe=
 clean_up() {
   local status=$? pid
   trap - EXIT
-  for pid in $(cat "$work/server.pid" 2>/dev/null) $simulator $proxy; do
+  for pid in $(cat "$work/server.pid" 2>/dev/null) $simulator $proxy $stripe; do
     kill -TERM "$pid" 2>/dev/null || true
   done
   for _ in $(seq 300); do
@@ -178,6 +179,18 @@ YAML
 # Rooms leave soon, so that it is seen what they leave behind.
 [ "$scenario" != rooms ] || export GREENROOM__ENGINE__IDLE_MS=30000
 
+# Stripe's double, on the other core.
+if [ "$scenario" = webhooks ]; then
+  STRIPE_SECRET_KEY=sk_test_$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+  STRIPE_WEBHOOK_SECRET=whsec_$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+  export STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET STRIPE_API_BASE=http://127.0.0.1:$(free_port)
+  taskset -c "$load_core" "$greenroom" stripe-standin \
+    --port "${STRIPE_API_BASE##*:}" --secret-key "$STRIPE_SECRET_KEY" >"$work/stripe.log" 2>&1 &
+  stripe=$!
+  for _ in $(seq 100); do grep -q STRIPE_API_BASE "$work/stripe.log" && break; sleep 0.05; done
+  arguments+=(--stripe-url "$STRIPE_API_BASE" --stripe-pid "$stripe")
+fi
+
 # The server writes its process id, so that it can be ended whoever started it.
 if [ "${SERVER:-greenroom}" = double ]; then
   serve="$loadtest double --port $port --data $work/double.log ${sim_url:+--provider $sim_url}"
@@ -233,7 +246,7 @@ else
 fi
 case $scenario in
   reading) population=() ;;
-  idle | chat | faults | logins | enumeration) population=(--users "$users") ;;
+  idle | chat | faults | logins | enumeration | webhooks) population=(--users "$users") ;;
   *) population=(--users "$users" --rooms "$rooms" --members "$members") ;;
 esac
 

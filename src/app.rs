@@ -1,8 +1,8 @@
 //! The composition root: the only place where ports meet adapters. What starts here ends here, in the other order.
 
+mod life;
 mod money;
 mod settings;
-mod reach;
 mod seeding;
 mod stand_in;
 mod tasks;
@@ -29,12 +29,13 @@ use crate::ai::{
     AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
 };
 use crate::audit::Audit;
+use crate::billing::plans::Quotas;
 use crate::billing::stripe::standin::StandIn;
 use crate::cache::Caches;
 use crate::characters::Characters;
 use crate::completions::Completions;
 use crate::config::Config;
-use crate::control::{Control, Switches};
+use crate::control::{Control, Reloader, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
 use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
@@ -53,7 +54,6 @@ use crate::{
     accounts, ai, audit, billing, cache, characters, completions, control, conversations, http, jobs, media,
     memory, outbound, realtime,
 };
-use greenroom_actors::session::CloseCode;
 
 pub use seeding::{seed, unseed};
 
@@ -65,6 +65,7 @@ const API: &[Routes] = &[
     audit::routes,
     billing::routes,
     billing::events::routes,
+    billing::shop::routes,
     characters::routes,
     conversations::routes,
     control::routes,
@@ -103,7 +104,7 @@ pub struct App {
     jobs: Jobs,
     lease: NodeLease,
     /// What goes on beside the requests.
-    chores: [JoinHandle<()>; 8],
+    chores: [JoinHandle<()>; 10],
     characters: Characters,
     last_seen: LastSeen,
     moderation: ProviderModeration,
@@ -137,12 +138,14 @@ impl App {
         let outbound = Outbound::open(&config)?;
         let accounts = Accounts::open(pool.clone(), config.clone(), outbound.clone())?;
         accounts.load_revoked().await.context("ended sign-ins cannot be read")?;
+        let plans = accounts.plans().clone();
+        tasks::check_plans(&pool, &plans).await?;
         let seeded = seed(&config, &accounts, &pool).await?;
         tracing::info!("{seeded}");
 
         // The engine and its outside.
         let mut settings = config.engine_settings();
-        let plans = settings.plans.clone();
+        settings.plans = plans.clone();
         let name = format!("{}:{}", config.server.host, config.server.port);
         let beat = config.database.node_beat();
         let lease = NodeLease::start(&database.connector(), node, &name, beat).await?;
@@ -156,9 +159,7 @@ impl App {
         }
         let hub = Hub::new(config.realtime_settings());
         let taps = Taps::new(Arc::new(hub.clone()));
-        let providers = Providers::new(&config.ai)?
-            .read_every(settings.turn.delta_merge)
-            .waited_for(settings.pool.first_token_timeout);
+        let providers = Providers::new(&config.ai)?.waited_for(settings.pool.first_token_timeout);
         let desk = ProviderDesk::new(providers.clone(), pool.clone());
         desk.load().await.context("what is switched at providers cannot be read")?;
         Links::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets, config.media.url_lifetime())
@@ -231,11 +232,11 @@ impl App {
         }));
         let sockets = hub.clone();
         accounts.on_ended(Arc::new(move |user, sign_in| sockets.end_sign_ins(user, sign_in)));
-        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates, &conversations));
+        accounts.on_changed(tasks::account_changed(&engine, &hub, &gates, &conversations, &plans));
         let further = [gates.cache(), conversations.cache(), answers.cache()];
         let caches = characters.caches().into_iter().chain(further);
         let caches = Caches::new(caches.chain(cache::of_engine(&engine, &config.engine)).collect());
-        let money = Money::open(&config, &pool, &plans, &outbound, &hub)?;
+        let money = Money::open(&config, &pool, &plans, (&outbound, &hub), &accounts)?;
         let people = People::new(accounts.clone(), money.terms.clone());
         let privacy = Privacy::new(accounts.clone(), engine.clone());
         // Before anything counts.
@@ -270,7 +271,7 @@ impl App {
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
         jobs.repeat(media::SWEEP);
-        Money::recurring().into_iter().for_each(|job| jobs.repeat(job));
+        money.recurring().into_iter().for_each(|job| jobs.repeat(job));
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(tasks::set_log_level));
@@ -278,7 +279,10 @@ impl App {
         let audit = Audit::new(pool.clone());
         let dead_replies = DeadReplies::new(pool.clone(), conversations.clone(), audit.clone());
         let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
-        let site = Site::new(config.clone(), plans, tokens, health.clone(), API, ROOT);
+        let quotas = Quotas::new(pool.clone(), plans.clone(), engine.clone(), characters.clone());
+        let site = Site::new(config.clone(), plans.clone(), tokens, health.clone(), API, ROOT);
+        let in_force = tasks::put_in_force(&plans, &engine, &hub, site.limits());
+        let reloader = Reloader::open(pool.clone(), &config, in_force).await.context("no reload")?;
         let counted = hub.clone();
         site.metrics().ask(move || counted.counts().record());
         let asked = providers.clone();
@@ -288,6 +292,7 @@ impl App {
         let news = accounts.listen(&database.connector());
         let character_news = characters.listen(&database.connector());
         let switched = desk.listen(&database.connector());
+        let (reloads, hangups) = (reloader.listen(&database.connector()), reloader.at_hangups());
         let views = characters.keep_writing_views(config.characters.views_flush());
         let kept = tokio::spawn(conversations.clone().upkeep());
         let every = Duration::from_millis(config.realtime.last_seen_write_ms);
@@ -315,8 +320,11 @@ impl App {
             .with(&memories)
             .with(&outbox)
             .with(&people)
-            .with(&privacy);
+            .with(&privacy)
+            .with(&quotas)
+            .with(&reloader);
         let listener = tasks::listen(&config.server).with_context(|| format!("cannot listen on {name}"))?;
+        money.listens_at(listener.local_addr()?);
         let Serving { address, handle: http, thread: http_thread } =
             web::serve(&config, listener, site, shared).await?;
         stand_in::deliver(stripe_stand_in.as_ref(), address, &config);
@@ -333,7 +341,7 @@ impl App {
             health,
             jobs,
             lease,
-            chores: [recovery, upkeep, news, character_news, switched, views, kept, seeing],
+            chores: [recovery, upkeep, news, character_news, switched, reloads, hangups, views, kept, seeing],
             characters,
             last_seen,
             moderation,
@@ -342,46 +350,5 @@ impl App {
             stripe_stand_in,
             drain_asked,
         })
-    }
-
-    /// Waits for SIGTERM, Ctrl-C or an admin's drain.
-    pub async fn until_asked(&mut self) {
-        let asked = self.drain_asked.wait_for(|asked| *asked);
-        tokio::select! {
-            () = tasks::signal() => {}
-            _ = asked => {}
-        }
-    }
-
-    /// Refuses new sockets and messages from now on, and says that it is not ready.
-    pub fn begin_drain(&self) {
-        self.health.set_draining();
-        self.engine.begin_drain();
-    }
-
-    /// Drains: no new sockets and messages, replies finish within the deadline, sockets are told to reconnect, then all
-    /// ends, the database last. Answers how many replies did not finish.
-    pub async fn stop(self) -> usize {
-        tracing::info!("draining");
-        self.begin_drain();
-        self.chores.iter().for_each(JoinHandle::abort);
-        let deadline = self.config.server.drain_timeout();
-        let (unfinished, ()) = tokio::join!(self.engine.drain(deadline), self.jobs.stop(deadline));
-        self.hub.close_all(CloseCode::Draining);
-        self.http.stop(true).await;
-        let _ = tokio::task::spawn_blocking(move || self.http_thread.join()).await;
-        if self.characters.write_views().await.is_err() {
-            tracing::warn!("the latest views of characters were not counted: the database is away");
-        }
-        if let Err(error) = self.conversations.store_readers().await {
-            tracing::warn!(%error, "the last readers were not counted");
-        }
-        self.last_seen.write(&self.hub).await;
-        self.moderation.close().await;
-        stand_in::stop(self.stripe_stand_in).await;
-        self.lease.close().await;
-        self.database.close().await;
-        tracing::info!("ended");
-        unfinished
     }
 }

@@ -1,5 +1,7 @@
 //! The adapter for OpenAI-compatible providers, against a stand-in that speaks the real wire format over HTTP.
 
+#[path = "ai_openai/aside.rs"]
+mod aside;
 #[path = "ai_openai/chain.rs"]
 mod chain;
 #[path = "ai_openai/continuing.rs"]
@@ -16,6 +18,7 @@ use futures_util::StreamExt;
 use greenroom::ai::Providers;
 use greenroom::config::{AiSettings, ProviderKind, ProviderSettings};
 use greenroom_actors::domain::{Finish, ModelChoice, Purpose, TokenUsage, UserId};
+use greenroom_actors::pace::Pace;
 use greenroom_actors::ports::{
     Attempt, Freshness, GenerateError, GenerateErrorKind, GenerateRequest, Generator, Piece, PromptMessage,
     PromptRole,
@@ -324,9 +327,9 @@ async fn a_reply_under_way_is_read_now_and_then_and_whole() {
     let provider = Provider::start().await;
     let words: Vec<String> = (0..500).map(|number| format!("{number} ")).collect();
     provider.script([Act::Say { texts: words.clone(), finish: "stop", usage: true }]);
-    let providers = providers(&provider).read_every(Duration::from_millis(200));
-    let pieces: Vec<_> =
-        providers.generate(request(|_| {}), Attempt::default()).await.unwrap().pieces.collect().await;
+    let providers = providers(&provider);
+    let attempt = Attempt { pace: Pace::fixed(Duration::from_millis(200)), ..Attempt::default() };
+    let pieces: Vec<_> = providers.generate(request(|_| {}), attempt).await.unwrap().pieces.collect().await;
     let text = |piece: &Result<Piece, GenerateError>| match piece {
         Ok(Piece::Text(text)) => text.clone(),
         _ => String::new(),
@@ -340,8 +343,9 @@ async fn a_reply_under_way_is_read_now_and_then_and_whole() {
 async fn a_reply_ends_upstream_also_while_it_is_not_read() {
     let provider = Provider::start().await;
     provider.script([Act::Endless]);
-    let providers = providers(&provider).read_every(Duration::from_secs(3_600));
-    let mut pieces = providers.generate(request(|_| {}), Attempt::default()).await.unwrap().pieces;
+    let providers = providers(&provider);
+    let attempt = Attempt { pace: Pace::fixed(Duration::from_secs(3_600)), ..Attempt::default() };
+    let mut pieces = providers.generate(request(|_| {}), attempt).await.unwrap().pieces;
     assert!(matches!(pieces.next().await, Some(Ok(Piece::Text(_)))));
     drop(pieces);
     provider.none_open().await;

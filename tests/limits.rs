@@ -109,12 +109,13 @@ async fn each_kind_of_request_has_its_limit_beside_the_apis() {
         limits.generation = at_most(4);
         limits.uploads = at_most(5);
         limits.uploads_premium = at_most(6);
+        limits.payments = at_most(7);
     })
     .await;
     let (user, premium) = (app.user().await, app.premium().await);
     let (get, post) = (Method::GET, Method::POST);
     // What one limit counts is counted together.
-    let kinds: [Kind<'_>; 5] = [
+    let kinds: [Kind<'_>; 6] = [
         (
             2,
             None,
@@ -147,6 +148,20 @@ async fn each_kind_of_request_has_its_limit_beside_the_apis() {
         ),
         (5, Some(&user.token), vec![(&post, "/api/media/upload/image"); 6]),
         (6, Some(&premium.token), vec![(&post, "/api/media/upload/gallery/7"); 7]),
+        (
+            7,
+            Some(&user.token),
+            vec![
+                (&post, "/api/payments/create-checkout-session"),
+                (&post, "/api/payments/create-portal-session"),
+                (&post, "/api/subscription/pro"),
+                (&post, "/api/v1/subscriptions"),
+                (&Method::PUT, "/api/subscriptions/sub_1"),
+                (&post, "/api/subscriptions/payment-intent"),
+                (&post, "/api/subscriptions"),
+                (&post, "/api/subscriptions"),
+            ],
+        ),
     ];
     for (limit, token, calls) in kinds {
         let last = calls.len() - 1;

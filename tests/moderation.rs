@@ -266,3 +266,51 @@ async fn patterns_hold_without_any_provider() {
     assert!(house.judged().is_empty());
     app.stop().await;
 }
+
+/// An answer of the OpenAI-compatible API: its text, and what it ended of.
+async fn completed(app: &TestApp, user: &TestUser, body: Value) -> (String, Value) {
+    let response =
+        app.send(Method::POST, "/v1/chat/completions", Some(&user.token), Some(body.clone())).await;
+    assert_eq!(response.status(), 200);
+    if body["stream"] != true {
+        let answer: Value = response.json().await.unwrap();
+        let choice = &answer["choices"][0];
+        return (choice["message"]["content"].as_str().unwrap().to_owned(), choice["finish_reason"].clone());
+    }
+    let events = response.text().await.unwrap();
+    let mut events: Vec<&str> =
+        events.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
+    assert_eq!(events.pop(), Some("[DONE]"), "{events:#?}");
+    let events: Vec<Value> = events.iter().map(|event| serde_json::from_str(event).unwrap()).collect();
+    let text = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect();
+    (text, events.last().unwrap()["choices"][0]["finish_reason"].clone())
+}
+
+#[actix_web::test]
+async fn a_refused_answer_of_the_openai_api_ends_by_the_filter_with_the_characters_own_words() {
+    let house = House::open().await;
+    let (app, user, conversation) = open(&house, |_| {}).await;
+    let (_, room) = app.get(&format!("/api/conversations/{conversation}"), Some(&user.token)).await;
+    let slug = room["conversation"]["characters"][0]["id"].as_str().unwrap_or_else(|| panic!("{room}"));
+    for metadata in [json!({}), json!({ "conversation_id": conversation })] {
+        for stream in [false, true] {
+            let body = json!({
+                "model": format!("character/{slug}"),
+                "messages": [{ "role": "user", "content": "Tell me" }],
+                "metadata": metadata,
+                "stream": stream,
+            });
+            house.say(["a hateful thing"]);
+            let (text, finish) = completed(&app, &user, body.clone()).await;
+            assert_eq!(finish, "content_filter", "{text}");
+            assert!(!text.is_empty() && (stream || !text.contains("hateful")), "{text}");
+            // It had begun to speak: a whole answer is the character's words alone, of a stream what was sent stands.
+            house.say([LONG, LONG, LONG, "and then a hateful thing. ", LONG]);
+            let (text, finish) = completed(&app, &user, body).await;
+            assert_eq!(finish, "content_filter", "{text}");
+            assert_eq!(text.contains("harmless"), stream, "{text}");
+            assert!(text.len() <= 3 * LONG.len() + 200, "{text}");
+        }
+    }
+    app.stop().await;
+}

@@ -6,6 +6,8 @@ mod acts;
 mod admins;
 #[path = "people/audit.rs"]
 mod audit;
+#[path = "people/bought.rs"]
+mod bought;
 #[path = "people/finding.rs"]
 mod finding;
 mod support;

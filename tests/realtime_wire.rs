@@ -21,7 +21,7 @@ use greenroom_actors::protocol::{
     Asked, Notification, NotificationLevel, Presence, Refusal, RefusalCode, RoomEvent, Sent, Typing, Typist,
     UserEvent,
 };
-use greenroom_actors::session::Mark;
+use greenroom_actors::session::{Mark, Pacing};
 use serde_json::{Value, json};
 
 use fixture::*;
@@ -90,6 +90,7 @@ fn every_event_of_a_user_is_as_the_schema_says() {
     };
     for (name, text) in [
         ("usage", wire::user_event(&UserEvent::Usage(Arc::new(usage())))),
+        ("usage", wire::user_event(&warned())),
         ("system:notification", wire::user_event(&UserEvent::Notification(Arc::new(notification)))),
         ("conversation:create", wire::conversation_created(&conversation())),
         ("character:update", wire::character_changed(&character())),
@@ -112,7 +113,13 @@ fn the_opening_and_every_ack_are_as_the_schema_says() {
         max_frame_bytes: 65_536,
     };
     schema::assert_valid("serverFrame", &json(&wire::hello(&hello)));
-    let profile = Profile { username: "mira".to_owned(), display_name: "Mira".to_owned(), role: Role::Admin };
+    let profile = Profile {
+        username: "mira".to_owned(),
+        display_name: "Mira".to_owned(),
+        role: Role::Admin,
+        plan: "free".into(),
+        pacing: Pacing::Paced,
+    };
     let signed_in = wire::SignedIn::new(UserId::new(), &profile, SessionId::new(), time());
     schema::assert_valid("serverFrame", &json(&wire::ready(&signed_in)));
 

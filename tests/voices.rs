@@ -225,6 +225,25 @@ async fn without_the_plan_or_without_a_voice_it_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_older_client_may_ask_for_a_voice_too() {
+    let stage = Stage::start().await;
+    let (user, free) = (stage.app.premium().await, stage.app.user().await);
+    let room = stage.app.conversation(&user).await;
+    let say = json!({ "content": "Sing to me", "responseType": "audio" });
+    let path = format!("/api/chatroom/{room}/message");
+    let (status, sent) = stage.app.post(&path, Some(&user.token), say.clone()).await;
+    assert_eq!(status, 202, "{sent}");
+    let reply = stage.message(&user, &room, sent["job"]["id"].as_str().unwrap(), |_| true).await;
+    assert_eq!(reply["type"], "audio", "{reply}");
+    let wrong = json!({ "content": "Sing to me", "responseType": "smell" });
+    assert_eq!(stage.app.post(&path, Some(&user.token), wrong).await.0, 400);
+    let path = format!("/api/chatroom/{}/message", stage.app.conversation(&free).await);
+    let (status, refused) = stage.app.post(&path, Some(&free.token), say).await;
+    assert_eq!((status, &refused["error"]), (402, &json!("premium_required")));
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_goes_with_the_last_message_that_carries_it() {
     let stage = Stage::start().await;
     let user = stage.app.premium().await;

@@ -96,6 +96,8 @@ pub enum CompletionEvent {
     Text(String),
     /// The text so far is void: the stream broke, and it begins anew. Who cannot take text back drops it here.
     Anew,
+    /// Moderation refused it: the text so far is void, and the character says this instead. The end comes next.
+    Refused(String),
     Ended(CompletionEnd),
 }
 
@@ -319,8 +321,8 @@ async fn charge(context: &Arc<Context>, asked: &Completion, grant: Grant) -> Res
         }
     };
     match charged {
-        Ok(Charged::Counted) => {
-            reservation.settle();
+        Ok(Charged::Counted(used)) => {
+            reservation.settle(&used);
             context.ports.fanout.to_user(asked.user, UserEvent::Usage(usage), None);
             Ok(Counted::Once)
         }

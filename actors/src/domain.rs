@@ -11,6 +11,7 @@ mod lorebook;
 mod memory;
 mod character;
 mod plan;
+mod usage;
 
 pub use ai::{AiCall, BackEnd, CallOutcome, Counted, Price, Purpose, Trouble};
 pub use attachment::{Attachment, AttachmentKind, GalleryItem, ItemRank, Place, kind_of};
@@ -23,8 +24,8 @@ pub use message::{
     Revision, Sender, TokenUsage,
 };
 pub use plan::{
-    AudioReplies, Catalogue, Feature, Features, Meter, MeterKey, PerCharacter, Plan, Plans, Priority, Scope,
-    Term, Usage, UsageLine, Window,
+    AudioReplies, Catalogue, Feature, Features, PerCharacter, Plan, Plans, Priority, Term, Window,
 };
 pub use room::{ReplyMode, RoomCharacter, RoomDetails, RoomMember, Visibility};
 pub use text::{CONTENT_MAX_CHARS, ClientId, ClientIdError, Content, ContentError, utf16_len};
+pub use usage::{Alarm, Meter, MeterKey, Scope, Usage, UsageLine};

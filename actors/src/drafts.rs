@@ -21,8 +21,10 @@ use crate::pool::Bill;
 use crate::ports::{Draft, DraftStore, NewDraft, OpenTurn};
 use crate::settings::TurnSettings;
 
-/// Drafts in one statement.
-const BATCH_MAX: usize = 500;
+/// Drafts in one statement: what it costs here and at the database comes in small pieces, and nothing waits long behind one.
+const BATCH_MAX: usize = 64;
+/// Times that is looked for what is due, in the span after which it is.
+const LOOKS: u32 = 32;
 /// Between two statements: what is due meanwhile goes together.
 const PAUSE: Duration = Duration::from_millis(20);
 /// After a statement that failed; the next one that succeeds carries all that waited.
@@ -211,8 +213,8 @@ async fn keep_writing(desk: Arc<Desk>) {
     if desk.is_off() {
         return;
     }
-    // Often enough that no text is much older than it may be.
-    let look = if desk.every.is_zero() { Duration::MAX } else { desk.every / 4 };
+    // Often enough that no text is much older than it may be, and that few are due at a time.
+    let look = if desk.every.is_zero() { Duration::MAX } else { desk.every / LOOKS };
     let mut all_written = true;
     loop {
         if lock(&desk.sheets).is_empty() {
@@ -245,7 +247,7 @@ impl Pen {
         }
     }
 
-    /// Bytes of the text that people have seen by now, and whether that begins with a space which no model wrote: it
+    /// Bytes of the text that people have seen by now and that were found fine, and whether that begins with a space which no model wrote: it
     /// belongs to the draft then.
     pub fn show(&mut self, (shown, set_off): (usize, bool)) {
         let Some((sheet, _)) = &self.0 else { return };

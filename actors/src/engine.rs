@@ -18,6 +18,7 @@ use crate::domain::{CharacterId, Message, MessageId, MessageKind, Revision, Room
 use crate::drafts::Drafts;
 use crate::journal::Journal;
 use crate::moderation::Moderation;
+use crate::pace::Pace;
 use crate::persona::{Persona, PersonaMsg};
 use crate::pool::{Pool, PoolSnapshot};
 use crate::ports::{
@@ -25,7 +26,8 @@ use crate::ports::{
     StoreError, Summaries, TakeUp, TakenUp, TokenCounter,
 };
 use crate::protocol::{
-    Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send, Sent, Typing,
+    Allowance, Amendment, Ask, Asked, Inquiry, OpenReply, Refusal, RefusalCode, Responder, RoomChange, Send,
+    Sent, Typing,
 };
 use crate::room::{self, Room, RoomMsg};
 use crate::settings::Settings;
@@ -106,6 +108,7 @@ pub struct EngineSnapshot {
 pub(crate) struct Context {
     pub settings: Settings,
     pub ports: Ports,
+    pub pace: Pace,
     pub pool: Pool,
     pub journal: Journal,
     pub drafts: Drafts,
@@ -143,12 +146,14 @@ impl Engine {
         let supervision = &settings.supervision;
         let (restarts_max, window) = (supervision.restarts_max, supervision.restart_window);
         let idle = settings.room.idle;
-        let pool = Pool::start(settings.pool.clone(), ports.generator.clone()).await?;
+        let pace = Pace::of(&runtime, settings.turn.delta_merge, settings.turn.delta_merge_max);
+        let pool = Pool::start(settings.pool.clone(), ports.generator.clone(), pace.clone()).await?;
         let journal = Journal::start(&ports.journal, &settings.journal);
         let drafts = Drafts::start(ports.drafts.clone(), &settings.turn);
         let moderation = Moderation::new(settings.moderation.clone(), ports.moderator.clone());
         let context = Arc::new(Context {
             moderation,
+            pace,
             pool,
             journal,
             drafts,
@@ -251,6 +256,15 @@ impl Engine {
         usage.await.unwrap_or_else(|_| Err(Refusal::new(RefusalCode::Internal, "something went wrong here")))
     }
 
+    /// Whether the user may send such a message now, by plan and pace: what sending it would come to. Nothing is reserved.
+    pub async fn may_send(&self, user: UserId, inquiry: Inquiry) -> Result<Allowance, Refusal> {
+        let (answer, allowance) = oneshot::channel();
+        let asked = self.context.users.send(user, UserMsg::Inquire(inquiry, answer));
+        asked.map_err(|_| room::overloaded())?;
+        let gone = |_| Err(Refusal::new(RefusalCode::Internal, "something went wrong here"));
+        allowance.await.unwrap_or_else(gone)
+    }
+
     /// An answer outside of every room, metered as a message to that character. Answers when it is under way, that is
     /// when it has been counted; dropping it ends the work upstream.
     pub async fn complete(&self, asked: Completion) -> Result<Completing, Refusal> {
@@ -261,6 +275,12 @@ impl Engine {
     pub fn user_changed(&self, user: UserId) {
         self.context.copies.forget_person(user);
         self.context.users.send_if_live(user, UserMsg::Reload);
+    }
+
+    /// The plans are others now: every user who is in memory is held to the new ones from the next use on. What was used
+    /// stays used.
+    pub fn plans_changed(&self) {
+        self.context.users.tell_all(|| UserMsg::PlansChanged);
     }
 
     /// The user changed what characters remember of them, or had it forgotten: it counts from the next reply on.

@@ -16,6 +16,7 @@ pub mod journal;
 mod persona;
 mod copies;
 pub mod prompt;
+pub mod pace;
 pub mod pool;
 pub mod completion;
 mod directory;

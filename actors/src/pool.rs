@@ -2,7 +2,8 @@
 //!
 //! It is a `ractor::factory` whose workers run one job each. Its own parts: the order in which jobs wait ([`queue`]),
 //! the counts that bound it ([`book`]), the job's ticket, which reports an end whatever happens ([`ticket`]), the tries of
-//! one job ([`worker`], [`course`]), and the seam where one try goes on from another ([`seam`]). It holds no text and knows no provider: that is the [`Generator`]'s.
+//! one job ([`worker`], [`course`]), and the seam where text goes on
+//! from what was said ([`seam`]). It holds no text and knows no provider: that is the [`Generator`]'s.
 //!
 //! Limits: at most `workers` jobs run and `queue_max` wait behind them; at most `per_user` of one user run; the events
 //! of one job are bounded, so a slow turn slows its own stream only.
@@ -30,9 +31,11 @@ pub use self::bill::Bill;
 use self::book::Book;
 pub(crate) use self::course::RESTARTS_MAX;
 use self::queue::{AgedQueue, PoolRouter};
+pub(crate) use self::seam::{Joined, Seam};
 use self::ticket::Ticket;
 use self::worker::PoolWorker;
 use crate::domain::{FailureCode, Finish, MessageId, Priority, UserId};
+use crate::pace::Pace;
 use crate::ports::{GenerateRequest, Generator};
 use crate::settings::PoolSettings;
 
@@ -116,11 +119,15 @@ struct Inner {
 }
 
 impl Pool {
-    /// Starts the workers on the present tokio runtime.
-    pub async fn start(settings: PoolSettings, generator: Arc<dyn Generator>) -> Result<Self, SpawnErr> {
+    /// Starts the workers on the present tokio runtime. More of a reply that is under way is wanted at that pace.
+    pub async fn start(
+        settings: PoolSettings,
+        generator: Arc<dyn Generator>,
+        pace: Pace,
+    ) -> Result<Self, SpawnErr> {
         let ageing_step = settings.ageing_step;
         let book = Arc::new(Book::new(&settings));
-        let maker = Maker { settings: Arc::new(settings), generator, book: book.clone() };
+        let maker = Maker { settings: Arc::new(settings), generator, pace, book: book.clone() };
         let (factory, handle) = maker.make().await?;
         let factory = Arc::new(Mutex::new(factory));
         let ended = CancellationToken::new();
@@ -174,15 +181,16 @@ impl Drop for Inner {
 struct Maker {
     settings: Arc<PoolSettings>,
     generator: Arc<dyn Generator>,
+    pace: Pace,
     book: Arc<Book>,
 }
 
 impl Maker {
     async fn make(&self) -> Result<(ActorRef<PoolMessage>, JoinHandle<()>), SpawnErr> {
-        let (settings, generator) = (self.settings.clone(), self.generator.clone());
+        let (settings, generator, pace) = (self.settings.clone(), self.generator.clone(), self.pace.clone());
         let arguments = FactoryArguments {
             worker_builder: Box::new(worker_builder(move |_| {
-                (PoolWorker::new(settings.clone(), generator.clone()), ())
+                (PoolWorker::new(settings.clone(), generator.clone(), pace.clone()), ())
             })),
             num_initial_workers: self.settings.workers.max(1),
             router: PoolRouter::new(self.book.clone()),

@@ -24,7 +24,7 @@ pub use generator::{
     NextTry, Opened, Piece, PieceStream, PromptMessage, PromptRole, Start, TokenCounter,
 };
 pub use journal_store::{
-    Amend, Ask, Change, CloseTurn, CommitError, Entry, EntryKind, JournalLane, JournalStore, Outcome,
+    Amend, Ask, Change, CloseTurn, CommitError, Done, Entry, EntryKind, JournalLane, JournalStore, Outcome,
     ReadMark, Refused, Say, StoredBefore, TurnEnd,
 };
 pub use moderator::{Moderator, NoModerator, Side, Verdict, Who};

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::domain::{
-    Attachment, CharacterId, ClientId, Content, Emoji, FailureCode, Into, Message, MessageId, MessageKind,
-    Reply, ReplyMode, ReplyState, Revision, RoomCharacter, RoomDetails, RoomId, RoomMember, SessionId, Usage,
-    UserId, Visibility,
+    Alarm, Attachment, CharacterId, ClientId, Content, Emoji, FailureCode, Into, Message, MessageId,
+    MessageKind, Reply, ReplyMode, ReplyState, Revision, RoomCharacter, RoomDetails, RoomId, RoomMember,
+    SessionId, Usage, UsageLine, UserId, Visibility,
 };
 
 pub use answer::{Refusal, RefusalCode, Responder};
@@ -52,6 +52,29 @@ pub struct Sent {
     pub usage: Option<Arc<Usage>>,
     /// The same `client_id` had been stored before; this is what was stored then.
     pub duplicate: bool,
+}
+
+/// A message that is not sent yet: may it be?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inquiry {
+    /// Who would answer it first.
+    pub character: CharacterId,
+    pub kind: MessageKind,
+    /// What kind of message the reply is to be, as in [`Send`].
+    pub reply_kind: Option<MessageKind>,
+    /// What the character usually replies with.
+    pub usual: MessageKind,
+}
+
+/// What sending it now would come to, as far as the user's plan and pace decide it. Nothing is reserved.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// `None`: it may be sent.
+    pub refusal: Option<Refusal>,
+    /// Where a limit is reached: when it counts anew.
+    pub resets_at: Option<Timestamp>,
+    /// The meters that the message moves.
+    pub usage: Arc<Usage>,
 }
 
 /// How a stored message is to change.
@@ -281,6 +304,13 @@ pub enum Presence {
 #[derive(Clone, Debug)]
 pub enum UserEvent {
     Usage(Arc<Usage>),
+    /// A message took a meter to where its user is to be told.
+    Quota {
+        usage: Arc<Usage>,
+        alarm: Alarm,
+        /// The meter.
+        line: UsageLine,
+    },
     Notification(Arc<Notification>),
 }
 

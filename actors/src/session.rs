@@ -28,7 +28,7 @@ use rate::Bucket;
 
 pub use close::CloseCode;
 pub use frame::{Frame, Mark};
-pub use identity::{Identity, Role, SignIn};
+pub use identity::{Identity, Pacing, Role, SignIn};
 pub use place::{Joined, Repair, ReplyMark};
 pub use settings::SessionSettings;
 pub use step::{CommandClass, Due, Step};
@@ -110,6 +110,13 @@ impl<B: Clone> Session<B> {
         };
         self.standing = Standing::SignedIn { identity, told_of_end: false };
         Ok(done)
+    }
+
+    /// The user's plan is another one than when the token was made, or means something else now.
+    pub fn set_pacing(&mut self, pacing: Pacing) {
+        if let Standing::SignedIn { identity, .. } = &mut self.standing {
+            identity.premium = pacing == Pacing::Free;
+        }
     }
 
     /// A frame of whatever kind came in: the peer lives. More of them than any client needs close the socket.

@@ -22,6 +22,8 @@ pub struct RoomSettings {
     pub content_max_chars: usize,
     /// Messages that one user may send in a minute, over all sockets and rooms; 0 is no limit. Premium plans have none.
     pub messages_per_minute: u32,
+    /// Per cent of a limit of the plan at which its user is warned; 100 tells only that it is used up.
+    pub quota_warning_percent: u8,
     /// Commands that a room holds unanswered (reserving, committing) before it refuses.
     pub pending_max: usize,
     /// Replies of one character that wait in one room behind the running one.
@@ -48,6 +50,8 @@ pub struct RoomSettings {
 pub struct TurnSettings {
     /// Text that arrives within this span goes out as one delta.
     pub delta_merge: Duration,
+    /// The span grows up to this one while the engine's threads are busy; one that is not longer lets it be.
+    pub delta_merge_max: Duration,
     /// Messages that a live room keeps for its prompts, once one was made; 0 keeps none.
     pub tail_max_messages: usize,
     /// What they may take in memory, in bytes, with what each costs beside its text.
@@ -110,7 +114,8 @@ pub struct PoolSettings {
     pub first_token_timeout: Duration,
     /// From the start of the first try to the last token.
     pub total_timeout: Duration,
-    /// Tries in all, as far as they wait for one another: going on to another back end at once is none.
+    /// Tries in all, as far as they wait for one another: going on to another back end at once is none, and neither is waiting
+    /// for back ends that asked for patience, which is borne for `first_token_timeout` in all.
     pub tries: u32,
     /// Before the second try; doubles with each further one, with jitter of half of it.
     pub backoff: Duration,
@@ -155,6 +160,7 @@ impl Default for RoomSettings {
         Self {
             content_max_chars: CONTENT_MAX_CHARS,
             messages_per_minute: 0,
+            quota_warning_percent: 80,
             pending_max: 256,
             waiting_replies_max: 8,
             idle: Duration::from_secs(300),
@@ -173,6 +179,7 @@ impl Default for TurnSettings {
     fn default() -> Self {
         Self {
             delta_merge: Duration::from_millis(40),
+            delta_merge_max: Duration::from_millis(200),
             tail_max_messages: 100,
             tail_max_bytes: 65_536,
             memories_fresh: Duration::from_secs(300),

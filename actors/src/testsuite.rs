@@ -6,8 +6,10 @@ mod commands;
 mod generator;
 mod fanout;
 mod moderator;
+mod quota;
 mod voice;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ pub use commands::{content, emoji};
 pub use fanout::MemoryFanout;
 pub use generator::{Script, ScriptedGenerator, back_end, counted};
 pub use moderator::{Judgement, ScriptedModerator};
+pub use quota::QuotaProbe;
 pub use store::{CommitFault, MemoryStore};
 pub use voice::{ScriptedGallery, ScriptedSpeech, SpeechScript};
 
@@ -43,6 +46,11 @@ impl TestClock {
     pub fn advance(&self, by: Duration) {
         let mut now = lock(&self.0);
         *now += by;
+    }
+
+    /// It is that time now.
+    pub fn set(&self, now: &str) {
+        *lock(&self.0) = now.parse().expect("a valid time");
     }
 }
 
@@ -108,6 +116,7 @@ impl TestEngine {
     ) -> Self {
         let mut settings = Settings::new(plans());
         settings.turn.delta_merge = Duration::from_millis(1);
+        settings.turn.delta_merge_max = Duration::ZERO;
         settings.pool.backoff = Duration::from_millis(1);
         settings.journal.retry = Duration::from_millis(1);
         settings.room.read_merge = Duration::from_millis(1);
@@ -236,6 +245,7 @@ pub fn plans() -> Catalogue {
     Catalogue::new(Plans {
         default: all[0].clone(),
         by_name: all.into_iter().map(|plan| (plan.name.clone(), plan)).collect(),
+        replaced: BTreeMap::new(),
     })
 }
 

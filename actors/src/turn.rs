@@ -248,7 +248,7 @@ async fn generate(context: &Context, turn: &Arguments, composed: Composed) -> En
             event = events.recv() => match event {
                 Some(PoolEvent::Thinking) => turn.tell(TurnNews::Thinking),
                 Some(PoolEvent::Text(text)) => {
-                    if talk.hear(&text).is_err() {
+                    if talk.hear(text).is_err() {
                         drop(upstream);
                         return talk.ended(Finish::Length, None).await;
                     }

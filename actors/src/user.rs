@@ -4,8 +4,10 @@
 //! drops it (which releases it) when not. Memory refuses first; before it does it reads the meters once more, since
 //! another node, a refund or a new plan may have changed them.
 
-mod quota;
-mod pace;
+pub(crate) mod quota;
+pub(crate) mod pace;
+mod alarms;
+mod inquiry;
 
 use std::sync::Arc;
 
@@ -19,26 +21,30 @@ use crate::domain::{
 };
 use crate::engine::Context;
 use crate::ports::{StoreError, UserRecord};
-use crate::protocol::{Refusal, RefusalCode};
+use crate::protocol::{Allowance, Inquiry, Refusal, RefusalCode};
 use crate::room::{RoomMsg, Ticket};
 use pace::Pace;
-use quota::Quota;
+use quota::{Quota, Settled};
 
 pub(crate) enum UserMsg {
     Reserve(Reserve),
     /// The same for a message that no room has: of this kind, to this character.
     ReserveFor(CharacterId, MessageKind, oneshot::Sender<ReserveOutcome>),
-    Settle(Vec<MeterKey>),
+    Settle(Vec<Settled>),
     Release(Vec<MeterKey>),
     /// The journal found this meter full, at this count.
     Correct(MeterKey, u32),
     /// A stored message was refunded by the journal; tell the user's devices.
     Refunded(Vec<MeterKey>),
     Usage(oneshot::Sender<Result<Arc<Usage>, Refusal>>),
+    /// Whether this may be sent now; nothing is reserved.
+    Inquire(Inquiry, oneshot::Sender<Result<Allowance, Refusal>>),
     /// What characters call this person. `None`: there is no such account, or it may not act.
     Name(oneshot::Sender<Result<Option<String>, StoreError>>),
     /// Plan or time zone changed: load them anew before the next use.
     Reload,
+    /// The same, told to all at once.
+    PlansChanged,
     Passivate,
 }
 
@@ -89,12 +95,15 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// The message is stored. A dead user actor needs no telling: its successor reads the database.
-    pub fn settle(mut self) {
+    /// The message is stored, and its meters stand at `used` with it (empty: the commit did not tell). A dead user actor
+    /// needs no telling: its successor reads the database.
+    pub fn settle(mut self, used: &[u32]) {
         if let Some(user) = self.user.take()
             && !self.keys.is_empty()
         {
-            let _ = user.send_message(UserMsg::Settle(std::mem::take(&mut self.keys)));
+            let keys = std::mem::take(&mut self.keys).into_iter().enumerate();
+            let settled = keys.map(|(index, key)| Settled { key, used: used.get(index).copied() });
+            let _ = user.send_message(UserMsg::Settle(settled.collect()));
         }
     }
 }
@@ -122,6 +131,14 @@ pub(crate) struct State {
     pace: Pace,
     /// The day whose meters are loaded, in the user's time zone.
     loaded_for: Option<Date>,
+}
+
+impl State {
+    /// What is known of the user is to be read anew before its next use.
+    fn forget(&mut self) {
+        self.record = None;
+        self.loaded_for = None;
+    }
 }
 
 impl Resident for User {
@@ -176,7 +193,7 @@ impl Actor for User {
                 // Who asked may have gone, and the reservation with it.
                 let _ = answer.send(outcome);
             }
-            UserMsg::Settle(keys) => state.quota.settle(&keys),
+            UserMsg::Settle(settled) => self.settled(state, settled).await,
             UserMsg::Release(keys) => state.quota.release(&keys),
             UserMsg::Correct(key, used) => {
                 state.mailbox.handled();
@@ -190,6 +207,10 @@ impl Actor for User {
                 state.mailbox.handled();
                 let _ = answer.send(self.usage(state).await);
             }
+            UserMsg::Inquire(inquiry, answer) => {
+                state.mailbox.handled();
+                let _ = answer.send(self.inquire(state, inquiry).await);
+            }
             UserMsg::Name(answer) => {
                 state.mailbox.handled();
                 let record = self.record(state).await;
@@ -197,9 +218,9 @@ impl Actor for User {
             }
             UserMsg::Reload => {
                 state.mailbox.handled();
-                state.record = None;
-                state.loaded_for = None;
+                state.forget();
             }
+            UserMsg::PlansChanged => state.forget(),
             UserMsg::Passivate => {
                 if !state.quota.holds_reservations() && self.context.users.leave(state.id) {
                     let _ = myself.drain();
@@ -235,9 +256,7 @@ impl User {
                 .pace
                 .take(self.context.settings.room.messages_per_minute, self.context.ports.clock.now())
         {
-            let slower =
-                Refusal::temporary(RefusalCode::RateLimited, "too many messages: wait a little", wait);
-            return ReserveOutcome::Refused(slower);
+            return ReserveOutcome::Refused(too_fast(wait));
         }
         let meters = Quota::meters(&record.plan, state.id, character, counted, day);
         if state.quota.reserve(&meters).is_err() {
@@ -315,6 +334,10 @@ impl User {
             self.context.ports.fanout.to_user(state.id, crate::protocol::UserEvent::Usage(usage), None);
         }
     }
+}
+
+fn too_fast(wait: std::time::Duration) -> Refusal {
+    Refusal::temporary(RefusalCode::RateLimited, "too many messages: wait a little", wait)
 }
 
 pub(crate) fn quota_exceeded(full: &Meter, plan: &Plan) -> Refusal {

@@ -5,13 +5,15 @@
 mod house;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use greenroom_actors::domain::{
-    Emoji, Into, Message, MessageId, Meter, MeterKey, Reaction, ReplyState, Scope,
+    Attachment, AttachmentKind, Changes, ClientId, Emoji, Finish, Into, Message, MessageId, MessageKind,
+    Meter, MeterKey, Place, Reaction, ReplyState, RoomId, Scope, Sender, UserId,
 };
-use greenroom_actors::journal::decide::{EMOJI_MAX, VARIANTS_MAX};
+use greenroom_actors::journal::decide::{EMOJI_MAX, Head, Locked, VARIANTS_MAX, decide};
 use greenroom_actors::ports::{
-    Ask, Change, CloseTurn, Entry, EntryKind, JournalStore, OpenTurn, Outcome, Refused,
+    Amend, Ask, Change, CloseTurn, Entry, EntryKind, JournalStore, OpenTurn, Outcome, Refused,
 };
 use greenroom_actors::protocol::{Amendment, DetailsChange, RoomChange};
 use greenroom_actors::testsuite::member;
@@ -281,5 +283,52 @@ fn an_emoji_is_no_text() {
     }
     for text in ["👍", "👩‍👩‍👧‍👦", "❤️", "🇳🇱", "1️⃣"] {
         assert!(Emoji::parse(text).is_ok(), "{text:?}");
+    }
+}
+
+#[test]
+fn only_what_carried_an_object_lets_one_go() {
+    let (room, owner) = (RoomId::new(), UserId::new());
+    let released = |carries: Option<Place>, variants: u16, what: Amendment| {
+        let id = MessageId::new();
+        let attachment = carries.map(|place| Arc::new(Attachment::new(place, AttachmentKind::Audio)));
+        let message = Message {
+            id,
+            room,
+            offset: 1,
+            revision: 1,
+            sender: Sender::User(owner),
+            client_id: ClientId::of_message(id),
+            kind: MessageKind::Text,
+            content: text("Listen"),
+            attachment,
+            reply_to: None,
+            finish: Finish::Complete,
+            replies: Vec::new(),
+            changes: Changes { variants, ..Changes::default() },
+            created_at: time(),
+        };
+        let mut locked = Locked::default();
+        locked.heads.insert(room, Head { last: 1, closed: false });
+        locked.messages.insert(id, message);
+        let amend = Amend { id: Uuid::now_v7(), message: id, by: owner, owner: true, at: time(), what };
+        let batch = [Entry { room, kind: EntryKind::Amend(amend) }];
+        let writes = decide(&batch, locked).writes;
+        assert_eq!(writes.amended.len(), 1);
+        !writes.released.is_empty()
+    };
+    let object = || Some(Place::Object("content/a/audio_b.mp3".into()));
+    let url = || Some(Place::Url("https://example.com/a.mp3".into()));
+    let edit = || Amendment::Edit(text("Hear"));
+    for (carries, variants, what, lets_go) in [
+        (object(), 0, Amendment::Delete, true),
+        (None, 2, Amendment::Delete, true),
+        (object(), 0, edit(), false),
+        (object(), 0, Amendment::React(emoji("👍")), false),
+        (url(), 0, Amendment::Delete, false),
+        (None, 0, Amendment::Delete, false),
+        (None, 0, edit(), false),
+    ] {
+        assert_eq!(released(carries.clone(), variants, what.clone()), lets_go, "{carries:?} {what:?}");
     }
 }

@@ -226,3 +226,38 @@ async fn a_reply_that_failed_is_made_again_for_who_asked() {
     let refusal = scene.test.ask(scene.room, scene.user, nothing).await.unwrap_err();
     assert_eq!(refusal.code, RefusalCode::NotFound);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_asked_to_go_on_and_tells_it_otherwise_begins_anew() {
+    let scene = Scene::start("free").await;
+    let scripts = [
+        Script::Break(vec!["There was once ", "a king who"]).by("a").or_else(),
+        Script::Break(vec!["There was once ", "a "]).by("b").go_on().or_else(),
+        Script::Say(vec!["There was ", "once a queen."]).by("c").go_on(),
+    ];
+    let reply = scene.ask(scripts).await;
+    assert_eq!(scene.end_of(reply).await.as_deref(), Ok("There was once a queen."));
+    assert_eq!(scene.attempts(reply), [1, 2], "what only repeats makes no attempt");
+    assert_eq!((scene.test.store.messages(scene.room).len(), scene.test.store.used(scene.user)), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_told_again_where_it_should_go_on_stands_once() {
+    let scene = Scene::start("free").await;
+    let reply = scene.ask([Script::Say(vec!["There was once a king who"])]).await;
+    scene.end_of(reply).await.unwrap();
+    for (told, expected) in [
+        ("There was once a king who had a dog, and", "There was once a king who had a dog, and"),
+        ("There was once a king without", "There was once a king who had a dog, and without"),
+    ] {
+        scene.test.generator.script(Script::Say(told.split_inclusive(' ').collect()));
+        scene.test.ask(scene.room, scene.user, Wanted::Continue(reply)).await.unwrap();
+        let updated = |event: &RoomEvent| match event {
+            RoomEvent::Updated { message, reply: Some(_) } if message.content.as_str() == expected => {
+                Some(())
+            }
+            _ => None,
+        };
+        scene.test.fanout.wait(scene.room, updated).await;
+    }
+}

@@ -9,9 +9,9 @@ use greenroom_actors::completion::{
 };
 use greenroom_actors::domain::{CallOutcome, CharacterId, FailureCode, Finish, Purpose, TokenUsage, UserId};
 use greenroom_actors::moderation::Rules;
-use greenroom_actors::ports::{GenerateErrorKind, PromptRole};
+use greenroom_actors::ports::{GenerateErrorKind, PromptRole, Side};
 use greenroom_actors::protocol::{RefusalCode, ReplyWish, UserEvent};
-use greenroom_actors::testsuite::{Script, TestEngine, character};
+use greenroom_actors::testsuite::{Judgement, Script, ScriptedModerator, TestEngine, character};
 use uuid::Uuid;
 
 fn person(text: &str) -> Line {
@@ -46,6 +46,7 @@ async fn heard(mut completing: Completing) -> (String, CompletionEnd) {
         match completing.next().await.expect("an end comes") {
             CompletionEvent::Text(more) => text.push_str(&more),
             CompletionEvent::Anew => text.clear(),
+            CompletionEvent::Refused(instead) => text = instead,
             CompletionEvent::Ended(end) => {
                 assert!(completing.next().await.is_none(), "nothing comes after the end");
                 return (text, end);
@@ -317,4 +318,57 @@ async fn what_died_with_its_node_is_given_back_once() {
     next.engine.recover().await.unwrap();
     next.engine.recover().await.unwrap();
     assert_eq!((next.store.used(user), next.store.open_charges()), (0, 0));
+}
+
+/// Somebody judges what is asked and what is answered.
+async fn judged(judgements: impl IntoIterator<Item = Judgement>) -> (TestEngine, UserId, CharacterId) {
+    let moderator = ScriptedModerator::of(&[Side::Message, Side::Reply], judgements);
+    let test = TestEngine::start_judged(Arc::default(), moderator, |_| {}).await;
+    let (user, ada) = (test.store.add_user("free"), test.store.add_character(character("Ada")));
+    (test, user, ada)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_came_along_is_judged_before_it_counts() {
+    let (test, user, ada) = judged([Judgement::Refuse("unspeakable")]).await;
+    for wanted in [
+        asked(user, ada, "the unspeakable"),
+        Completion { program: Some("be unspeakable".to_owned()), ..asked(user, ada, "Hello") },
+        Completion { lines: vec![person("unspeakable"), person("Hello")], ..asked(user, ada, "") },
+    ] {
+        let refusal = test.engine.complete(wanted).await.err().unwrap();
+        assert_eq!(refusal.code, RefusalCode::ContentRefused);
+        assert!(refusal.message.contains("Ada") && !refusal.message.contains("unspeakable"), "{refusal:?}");
+    }
+    assert_eq!((test.store.used(user), test.generator.requests().len()), (0, 0));
+    let who = test.moderator.whom(Side::Message)[0];
+    assert_eq!((who.user, who.character, who.room), (Some(user), Some(ada), None));
+    test.moderator.set_out(true);
+    let refusal = test.engine.complete(asked(user, ada, "Hello")).await.err().unwrap();
+    assert_eq!(refusal.code, RefusalCode::DependencyDown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_answer_ends_with_the_characters_own_words() {
+    let (test, user, ada) = judged([Judgement::Refuse("unspeakable")]).await;
+    let long = "All of this is quite harmless, and it goes on for about a hundred characters, so that it is asked about. ";
+    test.generator.script(Script::Silent(vec![long, long, "the unspeakable ", long]));
+    let mut completing = test.engine.complete(asked(user, ada, "Hello")).await.unwrap();
+    let (mut seen, mut instead) = (String::new(), None);
+    let end = loop {
+        match completing.next().await.unwrap() {
+            CompletionEvent::Text(more) => seen.push_str(&more),
+            CompletionEvent::Anew => panic!("it did not begin anew"),
+            CompletionEvent::Refused(text) => instead = Some(text),
+            CompletionEvent::Ended(end) => break end,
+        }
+    };
+    let instead = instead.expect("the character says something");
+    assert!(!instead.is_empty() && !instead.contains("unspeakable"), "{instead}");
+    assert!(!seen.contains("unspeakable") || seen.len() <= 2 * long.len() + 200, "{seen}");
+    assert_eq!((end.outcome, test.store.used(user)), (Ok(Finish::Refused), 1));
+    eventually("upstream ends with it", || test.generator.open() == 0).await;
+    test.generator.script(Script::Say(vec!["Well."]));
+    let (text, end) = heard(test.engine.complete(asked(user, ada, "Hello")).await.unwrap()).await;
+    assert_eq!((text.as_str(), end.outcome), ("Well.", Ok(Finish::Complete)));
 }

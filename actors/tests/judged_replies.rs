@@ -1,12 +1,13 @@
 //! Replies are judged while they stream: little of what is refused is seen, and nothing of it stands.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_actors::domain::{CharacterId, Finish, MessageId, ReplyState, RoomId, UserId};
 use greenroom_actors::moderation::{RefusedReply, Rules};
 use greenroom_actors::ports::Side;
 use greenroom_actors::protocol::{ReplyWish, RoomEvent, Sent, Wanted};
-use greenroom_actors::settings::Settings;
+use greenroom_actors::settings::{Recovery, Settings};
 use greenroom_actors::testsuite::{Judgement, MemoryStore, Script, ScriptedModerator, TestEngine, character};
 
 const LONG: &str = "All of this is quite harmless, and it goes on for about a hundred characters, so that it is asked about. ";
@@ -277,4 +278,53 @@ async fn a_judge_that_panics_judged_nothing() {
     assert_eq!(scene.end_of(reply).await, Err(ReplyState::Failed));
     let reply = scene.asks(Script::Say(vec!["still here"])).await;
     assert_eq!(scene.end_of(reply).await.as_deref(), Ok("still here"));
+}
+
+/// A node dies while a reply of which `judged` was found fine goes on with what is not judged yet; the next one takes it up.
+async fn taken_up(judged: Vec<&'static str>, recovery: Recovery) -> (Scene, MessageId) {
+    let quickly = |settings: &mut Settings| settings.turn.draft_every = Duration::from_millis(1);
+    let scene = Scene::start_with([Judgement::Hang("And then")], quickly).await;
+    let rest = ["And then ", LONG, LONG, LONG, "the unspeakable"];
+    let (first, whole) = (judged.len(), [judged, rest.to_vec()].concat());
+    let reply = scene.asks(Script::Held(whole.clone())).await;
+    scene.test.generator.let_go(first);
+    while scene.test.moderator.asked(Side::Reply).len() < first {
+        tokio::task::yield_now().await;
+    }
+    scene.test.generator.let_go(rest.len());
+    scene.held().await;
+    while scene.test.store.draft(reply).is_none_or(|draft| draft.text != whole.concat()) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let open = scene.test.engine.open_replies(scene.room).await;
+    assert!(!open[0].text.contains("unspeakable"), "nor does who joins now hear of it");
+    let moderator = ScriptedModerator::of(&[Side::Reply], [Judgement::Refuse("unspeakable")]);
+    let store = scene.test.store.clone();
+    let next = TestEngine::start_judged(store, moderator, |settings| settings.turn.recovery = recovery).await;
+    next.generator.script(Script::Say(vec![" and more"]).go_on());
+    assert_eq!(next.engine.recover().await, Ok(1));
+    (Scene { test: next, ..scene }, reply)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_node_left_unjudged_is_judged_before_it_is_seen() {
+    for judged in [vec![], vec![LONG]] {
+        let (scene, reply) = taken_up(judged, Recovery::Continue).await;
+        let text = scene.end_of(reply).await.unwrap();
+        assert_eq!(scene.finish(reply), Finish::Refused);
+        let told = format!("{:?}", scene.test.fanout.room(scene.room));
+        assert!(!told.contains("unspeakable") && !text.contains("harmless"), "{told}");
+        assert!(scene.most_seen(reply) <= LONG.len() + 200);
+        assert_eq!(scene.test.store.draft(reply), None, "its end erases it");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_reply_that_is_only_reported_what_was_found_fine_stands() {
+    let (scene, reply) = taken_up(vec![LONG], Recovery::Report).await;
+    assert_eq!(scene.end_of(reply).await.as_deref(), Ok(LONG));
+    assert_eq!(scene.finish(reply), Finish::Interrupted);
+    let (scene, reply) = taken_up(vec![], Recovery::Report).await;
+    assert_eq!(scene.end_of(reply).await, Err(ReplyState::Interrupted));
+    assert_eq!(scene.test.store.messages(scene.room).len(), 1);
 }

@@ -9,7 +9,7 @@ use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
 use loadtest::scenarios::{
     chaos, chat, enumeration, fanout, faults, idle, killed, logins, reading, relay, rooms, send, slow,
-    socketio, storm,
+    socketio, storm, webhooks,
 };
 use loadtest::sim::{Plan, Settings, Simulator, Words};
 
@@ -60,6 +60,8 @@ enum Command {
     Enumeration(Scenario<enumeration::Options>),
     /// Pages of a long conversation beside those of a short one, and searches in it.
     Reading(Scenario<reading::Options>),
+    /// Signed events of Stripe's at a steady rate: what they take to be answered.
+    Webhooks(Scenario<webhooks::Options>),
     /// kill -9 in the middle of everything, again and again.
     Chaos(Scenario<chaos::Options>),
     /// kill -9 at every so-manyth token of replies whose text is known.
@@ -184,6 +186,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Logins(scenario) => publish(logins::run(&scenario.options), &scenario.outputs),
         Command::Enumeration(scenario) => publish(enumeration::run(&scenario.options), &scenario.outputs),
         Command::Reading(scenario) => publish(reading::run(&scenario.options), &scenario.outputs),
+        Command::Webhooks(scenario) => publish(webhooks::run(&scenario.options), &scenario.outputs),
         Command::Chaos(scenario) => publish(chaos::run(&scenario.options), &scenario.outputs),
         Command::Killed(scenario) => publish(killed::run(&scenario.options), &scenario.outputs),
     }

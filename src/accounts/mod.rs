@@ -34,7 +34,7 @@ mod tokens;
 use std::sync::{Arc, OnceLock};
 
 use deadpool_postgres::{Client, Pool};
-use greenroom_actors::domain::UserId;
+use greenroom_actors::domain::{Catalogue, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -98,6 +98,7 @@ pub struct Accounts(Arc<Inner>);
 struct Inner {
     pool: Pool,
     config: Arc<Config>,
+    plans: Catalogue,
     tokens: AccessTokens,
     passwords: Passwords,
     outbound: Outbound,
@@ -118,9 +119,11 @@ impl Accounts {
         let passwords = Passwords::new(&config.auth);
         let codes = otp::CodeKey::new(secret.expose_secret().as_bytes());
         let identities = identity::Identities::open(&config.auth)?;
+        let plans = Catalogue::new(config.engine_plans());
         Ok(Self(Arc::new(Inner {
             pool,
             config,
+            plans,
             tokens,
             passwords,
             outbound,
@@ -135,6 +138,17 @@ impl Accounts {
     #[must_use]
     pub fn tokens(&self) -> &AccessTokens {
         &self.0.tokens
+    }
+
+    /// The plans that accounts may have. All who ask for plans in this process should ask this one.
+    #[must_use]
+    pub fn plans(&self) -> &Catalogue {
+        &self.0.plans
+    }
+
+    /// Name of the plan of a new account.
+    fn default_plan(&self) -> Arc<str> {
+        self.0.plans.current().default.name.clone()
     }
 
     /// The account; `not_found` if it is gone, `forbidden` if it is blocked.

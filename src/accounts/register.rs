@@ -78,7 +78,7 @@ impl Accounts {
             username: &new.username,
             display_name: &new.display_name,
             role: Role::User,
-            plan: &self.0.config.default_plan,
+            plan: &self.default_plan(),
             password_hash: Some(&hash),
             seeded: false,
         };

@@ -84,9 +84,9 @@ impl Accounts {
         self.refuse_in_production()?;
         let mut made = 0;
         for demo in &DEMO_ACCOUNTS {
-            let plan = demo.plan.unwrap_or(&self.0.config.default_plan);
+            let plan = self.0.plans.get(demo.plan.unwrap_or_default());
             let new = NewUser::check(demo.email, demo.username, Some(demo.display_name));
-            made += u64::from(self.make_if_missing(new, demo.password, demo.role, plan, true).await?);
+            made += u64::from(self.make_if_missing(new, demo.password, demo.role, &plan.name, true).await?);
         }
         Ok(made)
     }
@@ -99,8 +99,7 @@ impl Accounts {
         }
         let password = admin.password.expose_secret();
         let new = NewUser::check(&admin.email, &admin.username, None);
-        let made =
-            self.make_if_missing(new, password, Role::Admin, &self.0.config.default_plan, false).await?;
+        let made = self.make_if_missing(new, password, Role::Admin, &self.default_plan(), false).await?;
         if made {
             tracing::info!(email = admin.email, "the first admin was made");
             if self.new_password("admin.password", password, &[&admin.email, &admin.username]).await?.is_err()
@@ -122,8 +121,8 @@ impl Accounts {
             // The person who types it here is like any other who chooses one.
             self.new_password("password", password, &[email, username]).await??;
             let new = NewUser::check(email, username, None);
-            let plan = &self.0.config.default_plan;
-            return if self.make_if_missing(new, password, Role::Admin, plan, false).await? {
+            let plan = self.default_plan();
+            return if self.make_if_missing(new, password, Role::Admin, &plan, false).await? {
                 Ok(MadeAdmin::New)
             } else {
                 let taken = format!("the username {username} is taken: set another one as admin.username");
@@ -198,7 +197,7 @@ impl Accounts {
     pub async fn seed_load(&self, load: &LoadPlan) -> Result<Seeded, Refusal> {
         self.refuse_in_production()?;
         let wrong = |message: &str| Err(Refusal::new(RefusalCode::BadRequest, message));
-        if !self.0.config.plans.contains_key(&load.plan) {
+        if self.0.plans.current().find(&load.plan).is_none() {
             return wrong("there is no such plan in the settings");
         }
         if load.users == 0 || load.members > load.users {

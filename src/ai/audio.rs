@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_openai::error::OpenAIError;
 use async_openai::types::InputSource;
 use async_openai::types::audio::{
     AudioInput, AudioResponseFormat, CreateSpeechRequest, CreateTranscriptionRequest, SpeechModel,
@@ -13,6 +12,8 @@ use greenroom_actors::domain::{BackEnd, CallOutcome, Price, Purpose, TokenUsage}
 use greenroom_actors::ports::{Calls, GenerateError, GenerateErrorKind};
 use serde::Deserialize;
 
+use super::aside::Asking;
+use super::openai::WHOLE_TIMEOUT;
 use super::{Capable, Providers};
 use crate::config::{Capability, SpeechFormat, SpeechSettings};
 
@@ -48,7 +49,7 @@ impl Audio {
     #[must_use]
     pub fn speaks(&self) -> bool {
         match self.settings.speaks() {
-            Some((provider, model)) => self.providers.capable(provider, model).is_some(),
+            Some((provider, model)) => self.providers.capable(provider, model, Capability::Speech).is_some(),
             None => self.providers.has_capability(Capability::Speech),
         }
     }
@@ -57,7 +58,9 @@ impl Audio {
     #[must_use]
     pub fn listens(&self) -> bool {
         match self.settings.listens() {
-            Some((provider, model)) => self.providers.capable(provider, model).is_some(),
+            Some((provider, model)) => {
+                self.providers.capable(provider, model, Capability::Transcription).is_some()
+            }
             None => self.providers.has_capability(Capability::Transcription),
         }
     }
@@ -65,11 +68,12 @@ impl Audio {
     /// The text as sound. What it costs stands in `calls`, by its characters, whatever becomes of it.
     pub async fn speak(&self, voice: &str, text: &str, calls: &Calls) -> Result<Bytes, GenerateError> {
         let model = match self.settings.speaks() {
-            Some((provider, model)) => self.providers.capable(provider, model),
+            Some((provider, model)) => self.providers.capable(provider, model, Capability::Speech),
             None => self.providers.with_capability(Capability::Speech),
         };
         let model = model.ok_or_else(nobody)?;
         let characters = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        let mut asking = model.admitted(self.settings.timeout()).await?;
         begin(&model, Purpose::Speech, model.unit_price.per_million_characters, characters, calls);
         let request = CreateSpeechRequest {
             input: text.to_owned(),
@@ -78,19 +82,20 @@ impl Audio {
             response_format: Some(response_format(self.settings.format)),
             ..CreateSpeechRequest::default()
         };
-        let spoken = model.client.audio().speech().create(request).await;
-        ended(&model, spoken.map(|spoken| spoken.bytes), calls)
+        let spoken = asking.hear(model.client.audio().speech().create(request)).await;
+        ended(asking, spoken.map(|spoken| spoken.bytes), calls)
     }
 
     /// What is said in the file. What it costs stands in `calls`, by its seconds.
     pub async fn transcribe(&self, file: AudioFile, calls: &Calls) -> Result<String, GenerateError> {
         let model = match self.settings.listens() {
-            Some((provider, model)) => self.providers.capable(provider, model),
+            Some((provider, model)) => self.providers.capable(provider, model, Capability::Transcription),
             None => self.providers.with_capability(Capability::Transcription),
         };
         let model = model.ok_or_else(nobody)?;
         // Micro-dollars per million seconds.
         let price = model.unit_price.per_minute.saturating_mul(1_000_000) / 60;
+        let mut asking = model.admitted(WHOLE_TIMEOUT).await?;
         begin(&model, Purpose::Transcription, price, file.seconds, calls);
         let request = CreateTranscriptionRequest {
             file: AudioInput { source: InputSource::Bytes { filename: file.name, bytes: file.bytes } },
@@ -98,8 +103,9 @@ impl Audio {
             response_format: Some(AudioResponseFormat::Json),
             ..CreateTranscriptionRequest::default()
         };
-        let heard = model.client.audio().transcription().create_byot::<_, Transcript>(request).await;
-        ended(&model, heard.map(|heard| heard.text), calls)
+        let audio = model.client.audio();
+        let heard = asking.hear(audio.transcription().create_byot::<_, Transcript>(request)).await;
+        ended(asking, heard.map(|heard| heard.text), calls)
     }
 }
 
@@ -110,9 +116,12 @@ fn begin(model: &Capable, purpose: Purpose, price: u64, units: u32, calls: &Call
     calls.begin(Arc::new(back_end), purpose, TokenUsage { prompt_tokens: units, ..TokenUsage::default() });
 }
 
-fn ended<T>(model: &Capable, answer: Result<T, OpenAIError>, calls: &Calls) -> Result<T, GenerateError> {
+fn ended<T>(asking: Asking<'_>, answer: Result<T, GenerateError>, calls: &Calls) -> Result<T, GenerateError> {
     calls.end(if answer.is_ok() { CallOutcome::Done } else { CallOutcome::Failed });
-    answer.map_err(|error| model.explain(&error))
+    if answer.is_ok() {
+        asking.done();
+    }
+    answer
 }
 
 fn nobody() -> GenerateError {

@@ -23,7 +23,7 @@ use super::statistics::Blame;
 /// A provider that is busy and does not say for how long.
 const PAUSE_UNTOLD: Duration = Duration::from_secs(1);
 /// Of the time that whoever waits gives: its clock began a little before ours.
-const SURELY_LATE: f64 = 0.95;
+pub(super) const SURELY_LATE: f64 = 0.95;
 
 pub(super) struct Call {
     provider: Arc<Provider>,
@@ -137,12 +137,7 @@ impl Call {
                 GenerateErrorKind::Unavailable | GenerateErrorKind::Timeout | GenerateErrorKind::Broken,
             ) => provider.failed(model, self.passes, about, now),
         }
-        let pause = match error.kind {
-            GenerateErrorKind::RateLimited => Some(error.retry_after.unwrap_or(PAUSE_UNTOLD)),
-            GenerateErrorKind::Unavailable => error.retry_after,
-            _ => None,
-        };
-        if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
+        if let Some(pause) = pause_of(error) {
             provider.pause(model, about, now + pause.min(self.pause_max));
         }
     }
@@ -152,6 +147,16 @@ impl Call {
         self.place = None;
         std::mem::replace(&mut self.stage, Stage::Ended) != Stage::Ended
     }
+}
+
+/// For how long it asks to be left alone.
+pub(super) fn pause_of(error: &GenerateError) -> Option<Duration> {
+    let pause = match error.kind {
+        GenerateErrorKind::RateLimited => Some(error.retry_after.unwrap_or(PAUSE_UNTOLD)),
+        GenerateErrorKind::Unavailable => error.retry_after,
+        _ => None,
+    };
+    pause.filter(|pause| !pause.is_zero())
 }
 
 impl Drop for Call {

@@ -5,10 +5,12 @@
 //! back ends (`chain`), of which the first that stands ready is asked (`route`): one that failed too often (`breaker`), asked
 //! to be left alone, is full (`limits`) or was switched off (`desk`) is passed over. Each call is watched to its end (`call`),
 //! which is all that is known of how a provider fares. Tries, deadlines and the order of jobs are the engine's pool's; here
-//! is one call at a time. Other parts get their clients from here too ([`Providers::with_capability`]).
+//! is one call at a time. Other parts get their clients from here too ([`Providers::with_capability`]); their calls have places
+//! and breakers of their own (`aside`).
 
-mod audio;
 mod answers;
+mod aside;
+mod audio;
 mod breaker;
 mod call;
 mod capable;

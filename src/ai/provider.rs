@@ -8,6 +8,7 @@ use std::time::Duration;
 use greenroom_actors::domain::{BackEnd, Price};
 use tokio::time::Instant;
 
+use super::aside::Aside;
 use super::breaker::{Admits, Breaker, Pass, Stand};
 use super::limits::Places;
 use super::offline::Offline;
@@ -37,6 +38,7 @@ pub(super) struct Provider {
     pub voice: Option<Voice>,
     pub models: BTreeMap<String, ModelSettings>,
     pub places: Places,
+    pub aside: Aside,
     pub statistics: Statistics,
     /// For its first text; `None` leaves it to who asks.
     pub first_token: Option<Duration>,
@@ -54,8 +56,8 @@ struct Guards {
     models: HashMap<Arc<str>, Guard>,
 }
 
-struct Guard {
-    breaker: Breaker,
+pub(super) struct Guard {
+    pub breaker: Breaker,
     paused_until: Option<Instant>,
 }
 
@@ -80,11 +82,11 @@ pub(super) enum NotNow {
 }
 
 impl Guard {
-    fn new(settings: &BreakerSettings) -> Self {
+    pub fn new(settings: &BreakerSettings) -> Self {
         Self { breaker: Breaker::new(settings), paused_until: None }
     }
 
-    fn ready(&self, now: Instant) -> Result<(), NotNow> {
+    pub fn ready(&self, now: Instant) -> Result<(), NotNow> {
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
             return Err(NotNow::Paused(until));
         }
@@ -95,7 +97,11 @@ impl Guard {
         }
     }
 
-    fn pause(&mut self, until: Instant) {
+    pub fn stand(&self, now: Instant) -> Stand {
+        self.breaker.stand(now)
+    }
+
+    pub fn pause(&mut self, until: Instant) {
         self.paused_until = Some(self.paused_until.map_or(until, |before| before.max(until)));
     }
 }
@@ -122,6 +128,7 @@ impl Provider {
             voice,
             models: settings.models.clone(),
             places: Places::new(settings.concurrency, ai.place_queue_max),
+            aside: Aside::new(settings.concurrency, ai.place_queue_max, ai.breaker),
             statistics: Statistics::new(name),
             first_token: Some(settings.first_token_timeout_ms)
                 .filter(|ms| *ms > 0)
@@ -141,6 +148,11 @@ impl Provider {
 
     pub fn is_enabled(&self) -> bool {
         self.is_active() && self.enabled.load(SeqCst)
+    }
+
+    /// Whether new calls may go to it at all.
+    pub fn is_open(&self) -> bool {
+        self.is_enabled() && !self.is_draining()
     }
 
     pub fn is_draining(&self) -> bool {
@@ -177,7 +189,7 @@ impl Provider {
 
     /// Whether a call to `model` may go out now, if there is a place.
     pub fn ready(&self, model: &str, now: Instant) -> Result<(), NotNow> {
-        if !self.is_enabled() || self.is_draining() {
+        if !self.is_open() {
             return Err(NotNow::Off);
         }
         let guards = self.guards();
@@ -288,6 +300,12 @@ impl Provider {
             }
             _ => whole,
         }
+    }
+
+    /// A model's own: how its breaker stands, and failures in a row; `None` where all is well with it.
+    pub fn trouble(&self, model: &str, now: Instant) -> Option<(Stand, u32)> {
+        let own = self.guards().models.get(model).map(|guard| (guard.stand(now), guard.breaker.in_a_row()));
+        own.filter(|(_, failures)| *failures > 0).or_else(|| self.aside.trouble(model, now))
     }
 
     pub fn state(&self, now: Instant) -> ProviderState {

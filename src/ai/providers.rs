@@ -37,7 +37,6 @@ pub enum ProviderError {
 #[derive(Clone)]
 pub struct Providers {
     shared: Arc<Shared>,
-    read_every: Duration,
     patience: Duration,
 }
 
@@ -45,8 +44,8 @@ pub(super) struct Shared {
     pub by_name: BTreeMap<String, Arc<Provider>>,
     pub default: Arc<str>,
     pub chain: Vec<Named>,
-    pause_max: Duration,
-    place_wait: Duration,
+    pub pause_max: Duration,
+    pub place_wait: Duration,
     tokens: Tokens,
 }
 
@@ -70,14 +69,7 @@ impl Providers {
             place_wait: settings.place_wait(),
             tokens: Tokens::default(),
         };
-        Ok(Self { shared: Arc::new(shared), read_every: Duration::ZERO, patience: PATIENCE })
-    }
-
-    /// Reads a reply that is under way only so often, each time all that came: nothing is gained by reading more often
-    /// than it is passed on. Zero, from the start, is at once.
-    #[must_use]
-    pub fn read_every(self, read_every: Duration) -> Self {
-        Self { read_every, ..self }
+        Ok(Self { shared: Arc::new(shared), patience: PATIENCE })
     }
 
     /// What whoever asks waits for a first text, and for each next one: a call that is dropped after so long has failed.
@@ -200,9 +192,9 @@ impl Providers {
         let mut call = Call::new(provider.clone(), back_end.clone(), (passes, place), plan, spans);
         let answer = match &provider.voice {
             Some(Voice::OpenAi(openai)) => {
-                let Attempt { so_far, .. } = attempt;
+                let Attempt { so_far, pace, .. } = attempt;
                 let model = back_end.model.clone();
-                openai.generate(Ask { request, model, so_far, read_every: self.read_every })
+                openai.generate(Ask { request, model, so_far, pace })
             }
             Some(Voice::Offline(offline)) => offline.answer(request),
             // One that is off is in no chain.

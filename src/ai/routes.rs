@@ -132,7 +132,7 @@ async fn models(_: Caller, providers: web::Data<Providers>) -> web::Json<Models>
     let default = providers.default_name();
     let own = providers.default_model(default);
     let item = |(provider, model): (String, ModelView)| {
-        let ModelView { name, context_tokens, price, capabilities } = model;
+        let ModelView { name, context_tokens, price, capabilities, .. } = model;
         let default = provider == default && own == Some(&*name);
         Model { provider, model: name, default, known: Known { context_tokens, price, capabilities } }
     };

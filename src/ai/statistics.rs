@@ -35,12 +35,16 @@ pub(super) struct Statistics {
 #[derive(Default)]
 struct Seen {
     total: u64,
+    /// Of those what was no chat.
+    aside: u64,
     /// As [`KINDS`].
     failed: [u64; KINDS.len()],
     /// Failures since the last call that went well; what was wrong with a prompt does not count.
     in_a_row: u32,
     /// Milliseconds.
     first_tokens: VecDeque<u32>,
+    /// The latest reply that failed was refused.
+    refused: bool,
     last_error: Option<LastError>,
 }
 
@@ -58,6 +62,8 @@ pub(super) enum Blame {
     Provider,
     /// What was said.
     Prompt,
+    /// Not what is asked for replies.
+    Aside,
 }
 
 /// All of it at one moment.
@@ -94,10 +100,29 @@ impl Statistics {
         seen.in_a_row = 0;
     }
 
+    /// A call that was no chat was broken off here.
+    pub fn stopped_aside(&self) {
+        self.seen().aside += 1;
+        self.stopped();
+    }
+
     /// Broken off here.
     pub fn stopped(&self) {
         self.count("stopped");
         self.seen().total += 1;
+    }
+
+    /// A call that was no chat ended well: it says nothing of how replies fare.
+    pub fn done_aside(&self) {
+        self.count("done");
+        let mut seen = self.seen();
+        (seen.total, seen.aside) = (seen.total + 1, seen.aside + 1);
+    }
+
+    /// A call that was no chat failed.
+    pub fn failed_aside(&self, kind: GenerateErrorKind, detail: &str) {
+        self.seen().aside += 1;
+        self.failed(kind, detail, Blame::Aside);
     }
 
     pub fn failed(&self, kind: GenerateErrorKind, detail: &str, blame: Blame) {
@@ -108,24 +133,27 @@ impl Statistics {
             seen.failed[at] += 1;
         }
         match blame {
+            Blame::Aside => {}
             Blame::Prompt => seen.in_a_row = 0,
             Blame::Provider => seen.in_a_row = seen.in_a_row.saturating_add(1),
+        }
+        if blame != Blame::Aside {
+            seen.refused = kind == GenerateErrorKind::Refused;
         }
         seen.last_error =
             Some(LastError { at: Timestamp::now(), kind: kind_name(kind), detail: detail.to_owned() });
     }
 
-    /// Whether anything was asked, and the failures in a row.
+    /// Replies that were asked for, and the failures in a row.
     pub fn row(&self) -> (u64, u32) {
         let seen = self.seen();
-        (seen.total, seen.in_a_row)
+        (seen.total - seen.aside, seen.in_a_row)
     }
 
     /// Whether it refused the latest call that told anything of it: a bad key, an unknown model.
     pub fn refuses(&self) -> bool {
         let seen = self.seen();
-        let refused = kind_name(GenerateErrorKind::Refused);
-        seen.in_a_row > 0 && seen.last_error.as_ref().is_some_and(|error| error.kind == refused)
+        seen.in_a_row > 0 && seen.refused
     }
 
     pub fn report(&self) -> Report {

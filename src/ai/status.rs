@@ -1,7 +1,6 @@
 //! How providers fare, as it is told: to all, to users, to admins.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use greenroom_actors::domain::Price;
 use jiff::Timestamp;
@@ -22,7 +21,7 @@ pub enum ProviderState {
     /// Nothing was asked of it yet.
     Idle,
     Up,
-    /// The latest request failed.
+    /// The latest request failed; or, for admins, what it is asked beside replies fails: speech, judgements, transcripts.
     Degraded,
     /// The latest three or more requests failed, or it is left alone because too many did.
     Down,
@@ -68,6 +67,9 @@ pub struct ModelView {
     pub price: Option<PriceView>,
     #[schema(value_type = Vec<Capability>)]
     pub capabilities: Vec<Capability>,
+    /// Its own, while its calls fail and others of the provider do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerView>,
 }
 
 /// Whether calls go through.
@@ -81,7 +83,7 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BreakerView {
     pub state: BreakerState,
@@ -99,6 +101,8 @@ pub struct ConcurrencyView {
     pub limit: usize,
     pub running: usize,
     pub waiting: usize,
+    /// Calls beside replies (speech, judgements, transcripts): they have places of their own.
+    pub aside: usize,
 }
 
 /// Of the latest replies.
@@ -220,25 +224,25 @@ impl Providers {
         let now = Instant::now();
         let (stand, failures, paused) = provider.standing(now);
         let report = provider.statistics.report();
-        let at = |moment: Instant| wall(moment.saturating_duration_since(now));
-        let (state, until) = match stand {
-            Stand::Closed => (BreakerState::Closed, None),
-            Stand::Open { until } => (BreakerState::Open, Some(at(until))),
-            Stand::HalfOpen => (BreakerState::HalfOpen, None),
-        };
         ProviderView {
             name: provider.name.to_string(),
             kind: provider.kind.as_str(),
             enabled: provider.is_enabled(),
             draining: provider.is_draining(),
             default: *provider.name == *self.default_name(),
-            state: provider.state(now),
-            breaker: BreakerView { state, until, failures },
-            paused_until: paused.map(at),
+            state: match provider.state(now) {
+                ProviderState::Idle | ProviderState::Up if provider.aside.is_troubled() => {
+                    ProviderState::Degraded
+                }
+                state => state,
+            },
+            breaker: BreakerView::of(stand, failures, now),
+            paused_until: paused.map(|until| wall(until, now)),
             concurrency: ConcurrencyView {
                 limit: provider.places.limit(),
                 running: provider.places.running(),
                 waiting: provider.places.waiting(),
+                aside: provider.aside.running(),
             },
             latency: LatencyView {
                 first_token_p50_ms: report.p50,
@@ -271,7 +275,19 @@ pub fn describe_metrics() {
     metrics::describe_gauge!(WAITING, "Replies that wait for a place at an AI provider.");
 }
 
-fn wall(from_now: Duration) -> Timestamp {
+impl BreakerView {
+    fn of(stand: Stand, failures: u32, now: Instant) -> Self {
+        let (state, until) = match stand {
+            Stand::Closed => (BreakerState::Closed, None),
+            Stand::Open { until } => (BreakerState::Open, Some(wall(until, now))),
+            Stand::HalfOpen => (BreakerState::HalfOpen, None),
+        };
+        Self { state, until, failures }
+    }
+}
+
+fn wall(moment: Instant, now: Instant) -> Timestamp {
+    let from_now = moment.saturating_duration_since(now);
     wire_time(Timestamp::now().checked_add(from_now).unwrap_or(Timestamp::MAX))
 }
 
@@ -280,11 +296,13 @@ fn models(provider: &Provider) -> Vec<ModelView> {
     if provider.kind == ProviderKind::Offline {
         return Vec::new();
     }
+    let now = Instant::now();
     let known = provider.models.iter().map(|(name, settings)| ModelView {
         name: name.clone(),
         context_tokens: settings.context_tokens,
         price: settings.price.map(|price| price.per_tokens().into()),
         capabilities: settings.capabilities.clone(),
+        breaker: provider.trouble(name, now).map(|(stand, failures)| BreakerView::of(stand, failures, now)),
     });
     let own = std::iter::once(provider.model.clone()).filter(|name| !name.is_empty());
     let mut untold: Vec<Arc<str>> = own.chain(provider.untold()).collect();
@@ -295,6 +313,7 @@ fn models(provider: &Provider) -> Vec<ModelView> {
         name: name.to_string(),
         context_tokens: None,
         price: None,
+        breaker: provider.trouble(&name, now).map(|(stand, failures)| BreakerView::of(stand, failures, now)),
         capabilities: vec![Capability::Chat],
     });
     known.chain(untold).collect()

@@ -259,6 +259,7 @@ async fn heard(mut completing: Completing, asked: Instant) -> (String, Went) {
             match event {
                 CompletionEvent::Text(text) => reply.push_str(&text),
                 CompletionEvent::Anew => reply.clear(),
+                CompletionEvent::Refused(instead) => reply = instead,
                 CompletionEvent::Ended(ended) => end = Some(ended),
             }
         }

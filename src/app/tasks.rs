@@ -4,13 +4,15 @@ use std::net::{TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
-use greenroom_actors::domain::CharacterId;
+use greenroom_actors::domain::{Catalogue, CharacterId, Plan};
 use greenroom_actors::engine::Engine;
 use greenroom_actors::ports::Fanout;
 use greenroom_actors::protocol::{Notification, NotificationLevel, Presence, UserEvent};
+use greenroom_actors::session::Pacing;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal as on_signal};
@@ -18,11 +20,13 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, Gates, OnChanged};
 use crate::ai::{Audio, Providers};
+use crate::billing::plans::check_in_use;
 use crate::billing::terms::Teller;
 use crate::characters::{self, Changed};
 use crate::config::{Config, Logging, ServerSettings};
+use crate::control::Apply;
 use crate::conversations::Conversations;
-use crate::http::{Finding, Probe};
+use crate::http::{Finding, Probe, RateLimits};
 use crate::jobs::{Handler, Job, JobError, Jobs, LiveNumbers, LiveQueue, QueueName, Recurring};
 use crate::media::Media;
 use crate::outbound::fetch::{Fetcher, Reach};
@@ -128,7 +132,14 @@ pub fn profiles(accounts: &Accounts) -> Profiles {
         let accounts = accounts.clone();
         async move {
             let profile = accounts.profile_of(user, sign_in).await?;
-            Ok(Profile { username: profile.username, display_name: profile.display_name, role: profile.role })
+            let plan = accounts.plans().get(&profile.plan);
+            Ok(Profile {
+                username: profile.username,
+                display_name: profile.display_name,
+                role: profile.role,
+                pacing: pacing(&plan),
+                plan: profile.plan.into(),
+            })
         }
         .boxed()
     })
@@ -147,9 +158,10 @@ pub fn account_changed(
     hub: &Hub,
     gates: &Gates,
     conversations: &Conversations,
+    plans: &Catalogue,
 ) -> OnChanged {
     let (engine, hub, gates, runtime) = (engine.clone(), hub.clone(), gates.clone(), Handle::current());
-    let conversations = conversations.clone();
+    let (conversations, plans) = (conversations.clone(), plans.clone());
     Arc::new(move |user| {
         gates.forget(user);
         engine.user_changed(user);
@@ -157,13 +169,42 @@ pub fn account_changed(
         if hub.online(user) == Presence::Offline {
             return;
         }
-        let (engine, hub) = (engine.clone(), hub.clone());
+        let (engine, hub, plans) = (engine.clone(), hub.clone(), plans.clone());
         runtime.spawn(async move {
             // A blocked account has none.
             if let Ok(usage) = engine.usage(user).await {
+                hub.plan_changed(user, &usage.plan, pacing(&plans.get(&usage.plan)));
                 hub.to_user(user, UserEvent::Usage(usage), None);
             }
         });
+    })
+}
+
+fn pacing(plan: &Plan) -> Pacing {
+    if plan.premium { Pacing::Free } else { Pacing::Paced }
+}
+
+/// Everybody has a plan that is there, or the server does not start.
+pub async fn check_plans(pool: &Pool, plans: &Catalogue) -> anyhow::Result<()> {
+    let client = pool.get().await.context("the plans that people have cannot be read")?;
+    Ok(check_in_use(&client, &plans.current()).await?)
+}
+
+/// What of the settings a running server takes over, and how.
+pub fn put_in_force(plans: &Catalogue, engine: &Engine, hub: &Hub, limits: &RateLimits) -> Box<Apply> {
+    let (plans, engine, hub, limits) = (plans.clone(), engine.clone(), hub.clone(), limits.clone());
+    Box::new(move |before, now| {
+        if before.engine_plans() != now.engine_plans() {
+            plans.replace(now.engine_plans());
+            engine.plans_changed();
+            hub.plans_changed(|plan| pacing(&plans.get(plan)));
+        }
+        if before.log.level != now.log.level
+            && let Err(error) = set_log_level(&now.log.level)
+        {
+            tracing::warn!(error, "the log goes on as it was");
+        }
+        limits.change(&before.limits, &now.limits);
     })
 }
 

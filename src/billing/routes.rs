@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::ledger::decide::AMOUNT_MAX;
 use super::ledger::{BalanceView, Ledger, Note, Order, TransferView};
+use super::plans;
 use crate::accounts::{Origin, People};
 use crate::audit::Act;
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
@@ -20,6 +21,7 @@ const KEY_MAX_CHARS: usize = 100;
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(credits).service(transactions).service(adjust);
+    config.configure(plans::routes).configure(super::books::routes);
 }
 
 /// What an admin gives or takes.

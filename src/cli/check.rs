@@ -3,10 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use greenroom_actors::domain::{Feature, Plan, Term, Window};
+
 use crate::ai::Providers;
-use crate::config::{Config, MailTls, PlanSettings, ProviderKind, names_not_needed};
+use crate::billing::plans;
+use crate::config::{Config, MailTls, ProviderKind, names_not_needed};
 use crate::outbound::{Channel, Outbound};
-use crate::postgres::HealthState;
+use crate::postgres::{Database, HealthState};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -62,10 +65,13 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
         };
         println!("  limit {name:<16} {limit}");
     }
-    for (name, plan) in &config.plans {
-        let default = if *name == config.default_plan { " (of new accounts)" } else { "" };
-        let lines = plan_lines(plan);
-        println!("  plan {name}{default}: {lines}");
+    let plans = config.engine_plans();
+    for (name, plan) in &plans.by_name {
+        let default = if *name == plans.default.name { " (of new accounts)" } else { "" };
+        println!("  plan {name}{default}: {}", plan_line(plan, &config.billing.currency));
+    }
+    for (name, plan) in &plans.replaced {
+        println!("  plan {name} is no more: who has it has {}", plan.name);
     }
     if connect { connect_all(&config).await } else { Ok(ExitCode::SUCCESS) }
 }
@@ -82,6 +88,9 @@ async fn connect_all(config: &Config) -> anyhow::Result<ExitCode> {
                 health.state,
                 health.latency.as_secs_f64() * 1_000.0
             );
+            if health.state == HealthState::Up {
+                good &= plans_in_use(&database, config).await;
+            }
             database.close().await;
         }
         Err(error) => {
@@ -116,13 +125,55 @@ async fn connect_all(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn plan_lines(plan: &PlanSettings) -> String {
-    let or_unlimited = |limit: u32| if limit == 0 { "no limit".to_owned() } else { limit.to_string() };
+/// Whether everybody has a plan that is known. A database that was never brought up to date has nobody yet.
+async fn plans_in_use(database: &Database, config: &Config) -> bool {
+    let checked = async {
+        let client = database.pool().get().await.map_err(|error| error.to_string())?;
+        if !plans::is_set_up(&client).await.map_err(|error| error.to_string())? {
+            return Ok("the database is not set up yet".to_owned());
+        }
+        let checked = plans::check_in_use(&client, &config.engine_plans()).await;
+        checked.map(|()| "everybody has one that is known".to_owned()).map_err(|error| error.to_string())
+    };
+    match checked.await {
+        Ok(found) => {
+            println!("  plans         {found}");
+            true
+        }
+        Err::<_, String>(why) => {
+            println!("  plans         {}", why.replace('\n', "\n              "));
+            false
+        }
+    }
+}
+
+fn plan_line(plan: &Plan, currency: &str) -> String {
+    let price = || format!("{}.{:02} {currency}", plan.price_cents / 100, plan.price_cents % 100);
+    let price = match plan.term {
+        Term::Endless => "free of charge".to_owned(),
+        Term::Days(days) => format!("{} for {days} days", price()),
+        Term::Month => format!("{} a month", price()),
+        Term::Year => format!("{} a year", price()),
+    };
+    let or_unlimited = |limit: Option<u32>| limit.map_or_else(|| "no limit".to_owned(), |it| it.to_string());
+    let per_character = plan.per_character.map_or_else(String::new, |per| {
+        let [text, audio, media] = [per.text, per.audio, per.media].map(or_unlimited);
+        let span = match per.window {
+            Window::Lifetime => "ever",
+            Window::Day => "a day",
+            Window::Month => "a month",
+        };
+        format!(", to a character {span} text {text}, audio {audio}, media {media}")
+    });
+    let features: Vec<&str> = plan.features.iter().map(Feature::as_str).collect();
     format!(
-        "{} messages a day, {} texts to a character, priority {}",
+        "{price}; messages a day: {}{per_character}; credits {}, avatars {}, priority {}{}; {}",
         or_unlimited(plan.messages_per_day),
-        or_unlimited(plan.per_character.text),
-        plan.priority
+        plan.credits,
+        plan.avatars,
+        plan.priority.0,
+        if plan.premium { ", premium" } else { "" },
+        if features.is_empty() { "no features".to_owned() } else { features.join(", ") },
     )
 }
 

@@ -15,6 +15,8 @@ pub(super) enum Told {
     Text(String),
     /// It begins anew: the text so far is void.
     Anew,
+    /// Moderation refused it: the text so far is void, and the character says this instead. The end comes next.
+    Refused(String),
     Ended(End),
 }
 
@@ -43,6 +45,7 @@ impl Source {
             Self::Engine(completing) => completing.next().await.map(|event| match event {
                 CompletionEvent::Text(text) => Told::Text(text),
                 CompletionEvent::Anew => Told::Anew,
+                CompletionEvent::Refused(instead) => Told::Refused(instead),
                 CompletionEvent::Ended(end) => Told::Ended(End { outcome: end.outcome, usage: end.usage }),
             }),
             Self::Room(told) => told.recv().await,
@@ -59,6 +62,7 @@ pub(super) async fn whole(head: &Head, mut source: Source) -> ApiResult<serde_js
         match source.next().await {
             Told::Text(text) => content.push_str(&text),
             Told::Anew => content.clear(),
+            Told::Refused(instead) => content = instead,
             Told::Ended(end) => {
                 let reason = finish_reason(end.outcome).ok_or_else(|| failure(end.outcome))?;
                 let body = head.whole(&content, reason, end.usage);

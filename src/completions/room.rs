@@ -4,12 +4,15 @@
 //! The room is the one truth: what is said here has its offset like everything else, other watchers see it as it comes, and
 //! a client that goes ends nothing. What was missed (a reply that was under way or done before, a tap that fell behind, a
 //! node that took the reply over) is looked up: in the room's actor, then in the log.
+//!
+//! Text that is void may have been refused, and then the character's own words stand in its place and the reply ends with
+//! them: that it begins anew is told only when it goes on for longer.
 
 use std::time::Duration;
 
 use greenroom_actors::domain::{
-    CharacterId, ClientId, FailureCode, Finish, MessageId, MessageKind, ReplyState, RoomId, TokenUsage,
-    UserId, utf16_len,
+    CharacterId, ClientId, FailureCode, Finish, Message, MessageId, MessageKind, ReplyState, RoomId,
+    TokenUsage, UserId, utf16_len,
 };
 use greenroom_actors::protocol::{Refusal, RefusalCode, ReplyWish, RoomEvent};
 use tokio::sync::mpsc;
@@ -28,6 +31,9 @@ use crate::realtime::Tap;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A reply that has not ended by then is not waited for: it may wait behind others, and then take its time.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// So long after it began anew it is not known whether the reply was refused: one that was ends at once, as soon as it is
+/// stored.
+const VOID_WAIT: Duration = Duration::from_secs(5);
 const TOLD_MAX: usize = 64;
 
 /// What is to be said.
@@ -93,6 +99,7 @@ impl Completions {
             told,
             spoken: String::new(),
             attempt: 0,
+            void_until: None,
         };
         actix_web::rt::spawn(follower.follow(tap));
         Ok((ids, Source::Room(source)))
@@ -107,6 +114,8 @@ struct Follower {
     /// What was passed on of the present attempt.
     spoken: String,
     attempt: u32,
+    /// What was passed on is void, and nobody was told yet; until then.
+    void_until: Option<Instant>,
 }
 
 /// Whether there is more to come.
@@ -127,7 +136,11 @@ impl Follower {
                 Course::Goes if self.told.is_closed() => return,
                 Course::Goes => {}
             }
-            let next = timeout_at(Instant::now() + LOOK_EVERY, tap.next());
+            if self.void_until.is_some_and(|until| Instant::now() >= until) {
+                self.tell_void().await;
+            }
+            let wake = Instant::now() + LOOK_EVERY;
+            let next = timeout_at(self.void_until.map_or(wake, |until| until.min(wake)), tap.next());
             let told = self.told.clone();
             course = tokio::select! {
                 biased;
@@ -142,6 +155,7 @@ impl Follower {
                 },
             };
         };
+        self.tell_void().await;
         let _ = self.told.send(Told::Ended(end)).await;
     }
 
@@ -151,7 +165,7 @@ impl Follower {
                 if attempt < self.attempt {
                     return Course::Goes;
                 }
-                self.begin(attempt).await;
+                self.begin(attempt);
                 let stands = utf16_len(&self.spoken);
                 if position > stands {
                     return self.look().await;
@@ -162,10 +176,7 @@ impl Follower {
                 self.say(new).await;
                 Course::Goes
             }
-            RoomEvent::Received(message) if message.id == self.reply => {
-                self.all(message.content.as_str()).await;
-                self.ended(message.finish).await
-            }
+            RoomEvent::Received(message) if message.id == self.reply => self.stands(&message).await,
             RoomEvent::Status { message, state, code, offset: Some(_), .. } if message == self.reply => {
                 nothing(state, code)
             }
@@ -179,7 +190,7 @@ impl Follower {
         let open = self.completions.engine.open_replies(self.room).await;
         if let Some(open) = open.into_iter().find(|open| open.message == self.reply) {
             if open.attempt >= self.attempt {
-                self.begin(open.attempt).await;
+                self.begin(open.attempt);
                 if let Some(more) = open.text.strip_prefix(self.spoken.as_str()) {
                     self.say(more).await;
                 }
@@ -187,10 +198,7 @@ impl Follower {
             return Course::Goes;
         }
         match self.stored().await {
-            Ok(Some(StoredReply::Said(message))) => {
-                self.all(message.content.as_str()).await;
-                self.ended(message.finish).await
-            }
+            Ok(Some(StoredReply::Said(message))) => self.stands(&message).await,
             Ok(Some(StoredReply::Nothing(state, code))) => nothing(state, code),
             Ok(None) => Course::Ended(End::failed(FailureCode::Interrupted)),
             // Between two nodes, or the database is away for a moment.
@@ -204,38 +212,57 @@ impl Follower {
     }
 
     /// An attempt that is newer than the known one voids what was said.
-    async fn begin(&mut self, attempt: u32) {
+    fn begin(&mut self, attempt: u32) {
         if attempt > self.attempt {
             self.attempt = attempt;
-            self.anew().await;
+            self.anew();
         }
     }
 
-    async fn anew(&mut self) {
-        if !self.spoken.is_empty() {
-            self.spoken.clear();
-            let _ = self.told.send(Told::Anew).await;
+    fn anew(&mut self) {
+        if !std::mem::take(&mut self.spoken).is_empty() {
+            self.void_until.get_or_insert(Instant::now() + VOID_WAIT);
         }
     }
 
     async fn say(&mut self, text: &str) {
         if !text.is_empty() {
             self.spoken.push_str(text);
-            let _ = self.told.send(Told::Text(text.to_owned())).await;
+            if self.void_until.is_none() {
+                let _ = self.told.send(Told::Text(text.to_owned())).await;
+            }
+        }
+    }
+
+    /// What was kept back since the text became void, now that it is known not to have been refused.
+    async fn tell_void(&mut self) {
+        if self.void_until.take().is_some() {
+            let _ = self.told.send(Told::Anew).await;
+            let text = std::mem::take(&mut self.spoken);
+            self.say(&text).await;
         }
     }
 
     /// The whole text, of which the end may be missing.
     async fn all(&mut self, content: &str) {
         if !content.starts_with(self.spoken.as_str()) {
-            self.anew().await;
+            self.anew();
         }
         let more = content.strip_prefix(self.spoken.as_str()).unwrap_or_default().to_owned();
         self.say(&more).await;
     }
 
-    async fn ended(&self, finish: Finish) -> Course {
-        Course::Ended(End { outcome: Ok(finish), usage: self.usage().await })
+    /// It is stored.
+    async fn stands(&mut self, message: &Message) -> Course {
+        let content = message.content.as_str();
+        let void = self.void_until.is_some() || !content.starts_with(self.spoken.as_str());
+        if message.finish == Finish::Refused && void {
+            self.void_until = None;
+            let _ = self.told.send(Told::Refused(content.to_owned())).await;
+        } else {
+            self.all(content).await;
+        }
+        Course::Ended(End { outcome: Ok(message.finish), usage: self.usage().await })
     }
 
     /// The accounts are written with the message. That they cannot be read just now ends no answer.

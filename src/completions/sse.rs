@@ -1,7 +1,8 @@
 //! A streamed answer: server-sent events, one a piece of text, and `[DONE]` behind the last.
 //!
 //! What a client has got cannot be taken back. An answer that breaks off, or would begin anew, therefore ends with an error
-//! event and without `[DONE]`; OpenAI's client libraries raise it.
+//! event and without `[DONE]`; OpenAI's client libraries raise it. One that moderation refuses ends with the finish reason
+//! `content_filter`, behind what the character says instead where no text has gone out yet.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -73,7 +74,8 @@ impl Flow {
             bytes = self.head.begin(self.no_usage());
         }
         match told {
-            Told::Text(text) => {
+            Told::Refused(_) if self.state == State::Spoken => {}
+            Told::Text(text) | Told::Refused(text) => {
                 self.state = State::Spoken;
                 bytes.extend(self.head.text(&text, self.no_usage()));
             }
@@ -163,6 +165,19 @@ mod tests {
             let sent = sent(told, StreamUsage::Left).await;
             assert_eq!(sent.len(), 3, "{sent:#?}");
             assert!(sent[2].starts_with("data: {\"error\":{"), "{sent:#?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_answer_ends_by_the_filter_and_says_the_characters_words_where_nothing_was_said() {
+        let refused = || vec![Told::Refused("Not that.".to_owned()), ended(Ok(Finish::Refused))];
+        let first = sent(refused(), StreamUsage::Left).await;
+        assert!(first[1].contains("Not that.") && first.len() == 4, "{first:#?}");
+        let later = sent([vec![text("Hel")], refused()].concat(), StreamUsage::Left).await;
+        assert!(later[1].contains("\"Hel\"") && later.len() == 4, "{later:#?}");
+        for sent in [first, later] {
+            assert!(sent[2].contains("\"finish_reason\":\"content_filter\""), "{sent:#?}");
+            assert_eq!(sent[3], "data: [DONE]");
         }
     }
 

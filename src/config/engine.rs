@@ -25,6 +25,7 @@ pub enum RecoverySetting {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineSettings {
     pub content_max_chars: usize,
+    pub quota_warning_percent: u8,
     pub pending_max: usize,
     pub waiting_replies_max: usize,
     pub idle_ms: u64,
@@ -32,6 +33,7 @@ pub struct EngineSettings {
     pub typing_ttl_ms: u64,
     pub commit_deadline_ms: u64,
     pub delta_merge_ms: u64,
+    pub delta_merge_max_ms: u64,
     pub tail_max_messages: usize,
     pub tail_max_bytes: usize,
     pub memories_fresh_ms: u64,
@@ -60,6 +62,7 @@ impl Default for EngineSettings {
         let supervision = engine::SupervisionSettings::default();
         Self {
             content_max_chars: room.content_max_chars,
+            quota_warning_percent: room.quota_warning_percent,
             pending_max: room.pending_max,
             waiting_replies_max: room.waiting_replies_max,
             idle_ms: ms(room.idle),
@@ -67,6 +70,7 @@ impl Default for EngineSettings {
             typing_ttl_ms: ms(room.typing_ttl),
             commit_deadline_ms: ms(room.commit_deadline),
             delta_merge_ms: ms(turn.delta_merge),
+            delta_merge_max_ms: ms(turn.delta_merge_max),
             tail_max_messages: turn.tail_max_messages,
             tail_max_bytes: turn.tail_max_bytes,
             memories_fresh_ms: ms(turn.memories_fresh),
@@ -100,6 +104,7 @@ impl EngineSettings {
             content_max_chars: self.content_max_chars,
             // Filled from `limits.messages`.
             messages_per_minute: 0,
+            quota_warning_percent: self.quota_warning_percent,
             pending_max: self.pending_max,
             waiting_replies_max: self.waiting_replies_max,
             idle: Duration::from_millis(self.idle_ms),
@@ -116,6 +121,7 @@ impl EngineSettings {
     pub(super) fn turn(&self) -> engine::TurnSettings {
         engine::TurnSettings {
             delta_merge: Duration::from_millis(self.delta_merge_ms),
+            delta_merge_max: Duration::from_millis(self.delta_merge_max_ms),
             tail_max_messages: self.tail_max_messages,
             tail_max_bytes: self.tail_max_bytes,
             memories_fresh: Duration::from_millis(self.memories_fresh_ms),

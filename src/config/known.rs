@@ -54,6 +54,7 @@ pub(super) fn tree() -> Node {
     let mut root = shape_of(Config::default());
     if let Node::Table(sections) = &mut root {
         sections.insert("plans".to_owned(), Node::Named(Box::new(shape_of(PlanSettings::default()))));
+        sections.insert("plan_replacements".to_owned(), Node::Named(Box::new(Node::Leaf(Leaf::Text))));
         if let Some(Node::Table(ai)) = sections.get_mut("ai") {
             let mut provider = shape_of(ProviderSettings::default());
             if let Node::Table(provider) = &mut provider {

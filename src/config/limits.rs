@@ -60,6 +60,8 @@ pub struct LimitSettings {
     pub search: RateSettings,
     /// Pictures and videos to be made, per user.
     pub generation: RateSettings,
+    /// Purchases that are begun or changed, per user: cards are not to be tried out here.
+    pub payments: RateSettings,
     /// Uploads, per user.
     pub uploads: RateSettings,
     /// Uploads of a user with a premium plan.
@@ -84,6 +86,7 @@ impl Default for LimitSettings {
             lookup: RateSettings::new(10, 60),
             search: RateSettings::new(30, 60),
             generation: RateSettings::new(10, 60),
+            payments: RateSettings::new(30, 900),
             uploads: RateSettings::new(20, 3_600),
             uploads_premium: RateSettings::new(100, 3_600),
             messages: RateSettings::new(10, 60),
@@ -102,13 +105,21 @@ impl LimitSettings {
         held
     }
 
+    /// Takes over the limits of `new` that a running server can change: those of HTTP. Sockets and the engine have been
+    /// given theirs, and so has everything that holds by the switch of all.
+    pub(super) fn take_over(&mut self, new: &Self) {
+        let held = (self.messages, self.typing, self.commands);
+        *self = Self { enabled: self.enabled, keys_max: self.keys_max, ..new.clone() };
+        (self.messages, self.typing, self.commands) = held;
+    }
+
     /// All limits by their names, for validation and for the command line.
     #[must_use]
     pub fn named(&self) -> Vec<(&'static str, RateSettings)> {
         self.clone().each().into_iter().map(|(name, limit)| (name, *limit)).collect()
     }
 
-    fn each(&mut self) -> [(&'static str, &mut RateSettings); 12] {
+    fn each(&mut self) -> [(&'static str, &mut RateSettings); 13] {
         [
             ("auth_identity", &mut self.auth_identity),
             ("auth_address", &mut self.auth_address),
@@ -117,6 +128,7 @@ impl LimitSettings {
             ("lookup", &mut self.lookup),
             ("search", &mut self.search),
             ("generation", &mut self.generation),
+            ("payments", &mut self.payments),
             ("uploads", &mut self.uploads),
             ("uploads_premium", &mut self.uploads_premium),
             ("messages", &mut self.messages),

@@ -9,7 +9,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::known::{self, Node};
-use super::{Config, environment};
+use super::{Config, Source, environment};
 
 /// Read from the present folder when no `--config` is given and it is there.
 pub const CONFIG_FILE: &str = "config.toml";
@@ -82,7 +82,9 @@ impl Config {
     /// Reads the settings of this process: defaults, then `file` (or `config.toml` in the present folder, where there
     /// is one), then the environment. Answers all problems at once.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        Self::from_layers(file.or_else(present_file), &process_env())
+        let config = Self::from_layers(file.or_else(present_file), &process_env())?;
+        let file = file.map(Path::to_owned);
+        Ok(Self { source: Source::new(move || Self::load(file.as_deref())), ..config })
     }
 
     /// The same with the layers given; without a file none is read.
@@ -119,7 +121,8 @@ impl Config {
         }
     }
 
-    /// Every setting with its present value; secrets are masked.
+    /// Every setting with its present value; secrets are masked, or told apart where it is
+    /// [compared](super::secret::told_apart).
     #[must_use]
     pub fn values(&self) -> Vec<(String, String)> {
         let mut values = Vec::new();

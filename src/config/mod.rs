@@ -23,6 +23,7 @@ mod network;
 mod outbound;
 mod plans;
 mod realtime;
+mod reload;
 mod secret;
 mod server;
 mod validate;
@@ -38,7 +39,7 @@ pub use ai::{
     AiSettings, BreakerSettings, Capability, Continues, ModelSettings, Models, OFFLINE, PriceSettings,
     ProviderKind, ProviderSettings, UnitPrice, parted,
 };
-pub use billing::{BillingSettings, StripeSettings};
+pub use billing::{BillingSettings, PAYMENT_MAX_CENTS, StripeSettings};
 pub use characters::CharacterSettings;
 pub use conversations::{ConversationsSettings, SearchSettings};
 pub use database::DatabaseSettings;
@@ -59,6 +60,7 @@ pub use plans::{
     FeatureSetting, PerCharacterSettings, PlanSettings, ServiceClass, TermSetting, WindowSetting,
 };
 pub use realtime::RealtimeSettings;
+pub use reload::{Reloaded, Source};
 pub use secret::SIGNING_SECRET_FILE;
 pub use server::ServerSettings;
 
@@ -112,6 +114,11 @@ pub struct Config {
     pub stripe: StripeSettings,
     pub log: LogSettings,
     pub plans: BTreeMap<String, PlanSettings>,
+    /// Plans that are no more, and what those who have one have instead.
+    pub plan_replacements: BTreeMap<String, String>,
+    /// Where these were read from.
+    #[serde(skip)]
+    pub source: Source,
 }
 
 impl Default for Config {
@@ -143,6 +150,8 @@ impl Default for Config {
             stripe: StripeSettings::default(),
             log: LogSettings::default(),
             plans: plans::shipped(),
+            plan_replacements: BTreeMap::new(),
+            source: Source::default(),
         }
     }
 }

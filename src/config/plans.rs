@@ -243,6 +243,9 @@ impl Config {
             .get(self.default_plan.as_str())
             .cloned()
             .unwrap_or_else(|| Arc::new(PlanSettings::default().engine(&self.default_plan)));
-        Plans { by_name, default }
+        let stands_in = |plan: &String| by_name.get(plan.as_str()).cloned();
+        let replaced = self.plan_replacements.iter();
+        let replaced = replaced.filter_map(|(name, plan)| Some((name.as_str().into(), stands_in(plan)?)));
+        Plans { replaced: replaced.collect(), by_name, default }
     }
 }

@@ -1,6 +1,9 @@
 //! Secrets: never printed, and the signing secret that a development server makes for itself.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -16,14 +19,38 @@ pub const SIGNING_SECRET_FILE: &str = "jwt_secret";
 /// What stands for a secret wherever settings are shown.
 pub(super) const MASK: &str = "********";
 
+thread_local! {
+    /// What is shown of secrets on this thread: by this key, which no other process has, two can be told apart.
+    static TOLD_APART_BY: RefCell<Option<RandomState>> = const { RefCell::new(None) };
+}
+
+/// Runs `show` so that masked secrets that differ look different, by this key, and still tell nothing.
+pub(super) fn told_apart<T>(by: &RandomState, show: impl FnOnce() -> T) -> T {
+    TOLD_APART_BY.set(Some(by.clone()));
+    let shown = show();
+    TOLD_APART_BY.set(None);
+    shown
+}
+
+fn mask(secret: &SecretString) -> Cow<'static, str> {
+    let secret = secret.expose_secret();
+    if secret.is_empty() {
+        return Cow::Borrowed("");
+    }
+    TOLD_APART_BY.with_borrow(|by| match by {
+        Some(by) => Cow::Owned(format!("{MASK}{:016x}", by.hash_one(secret))),
+        None => Cow::Borrowed(MASK),
+    })
+}
+
 /// Shows whether a secret is set and nothing more.
 pub(super) fn masked<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(if secret.expose_secret().is_empty() { "" } else { MASK })
+    serializer.serialize_str(&mask(secret))
 }
 
 /// The same for a list of them.
 pub(super) fn masked_list<S: Serializer>(secrets: &[SecretString], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(secrets.iter().map(|_| MASK))
+    serializer.collect_seq(secrets.iter().map(mask))
 }
 
 impl Config {

@@ -240,6 +240,11 @@ impl Config {
             "jobs.backoff_ms",
             "is longer than jobs.backoff_max_ms",
         );
+        broken.unless(
+            (1..=100).contains(&self.engine.quota_warning_percent),
+            "engine.quota_warning_percent",
+            "takes 1 to 100",
+        );
         broken.unless(self.engine.memories_max <= 1_000, "engine.memories_max", "takes 1 to 1000");
         broken.unless(self.engine.tail_max_messages <= 1_000, "engine.tail_max_messages", "takes 0 to 1000");
         broken.unless(
@@ -306,6 +311,22 @@ impl Config {
                 !paid || (50..=99_999_999).contains(&plan.price_cents),
                 &format!("plans.{name}.price_cents"),
                 "takes 0, or 50 to 99999999",
+            );
+            broken.unless(
+                plan.stripe_price.is_empty()
+                    || (paid && plan.stripe_price.bytes().all(|c| c.is_ascii_graphic())),
+                &format!("plans.{name}.stripe_price"),
+                "takes the id of a price at Stripe, of a plan that costs something",
+            );
+        }
+        for (name, plan) in &self.plan_replacements {
+            let setting = format!("plan_replacements.{name}");
+            broken.unless(is_name(name), &setting, "a name has small letters, digits, - and _");
+            broken.unless(!self.plans.contains_key(name), &setting, "is a plan that is there");
+            broken.unless(
+                self.plans.contains_key(plan),
+                &setting,
+                &format!("there is no plan {plan:?} in plans"),
             );
         }
     }

@@ -3,6 +3,7 @@
 //! All of it is behind an admin's token, and every act is in the audit log, or loudly in the server's while the
 //! database is away: that must keep no admin from draining a node.
 
+mod reload;
 mod routes;
 mod sockets;
 mod store;
@@ -16,6 +17,7 @@ use greenroom_actors::domain::NodeId;
 use greenroom_actors::engine::Engine;
 use jiff::Timestamp;
 
+pub use reload::{Apply, Reloader};
 pub use routes::routes;
 pub use switches::{SetLogLevel, Switches};
 

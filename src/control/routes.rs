@@ -12,7 +12,7 @@ use super::sockets::{self, SocketsView};
 use super::view::{
     ActorView, ConnectionsView, JournalView, KindView, LiveRoomView, PoolView, TreeView, milliseconds,
 };
-use super::{Control, store};
+use super::{Control, reload, store};
 use crate::accounts::Origin;
 use crate::audit::Act;
 use crate::conversations::view::wire_time;
@@ -30,7 +30,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(actors)
         .service(pool)
         .service(drain)
-        .service(log_level);
+        .service(log_level)
+        .service(reload::route);
 }
 
 /// The server at a glance.

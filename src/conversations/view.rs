@@ -21,7 +21,7 @@ pub use conversation::{
     ConversationCharacterView, ConversationView, MemberRole, MemberView, ReplyModeView, Visibility,
 };
 pub use public::{Names, PublicConversationView, PublicMessageView, PublicSenderView, ReactionCountView};
-pub use usage::{UsageLimitView, UsageScope, UsageView, UsageWindow};
+pub use usage::{UsageLimitView, UsageScope, UsageView, UsageWarningView, UsageWindow, WarnedUsageView};
 
 /// A time as clients see it: whole milliseconds. What is live has nanoseconds and what is stored has microseconds;
 /// cut to milliseconds both read the same.

@@ -7,6 +7,7 @@
 mod address;
 mod caller;
 mod console;
+mod days;
 mod deprecation;
 mod envelope;
 mod headers;
@@ -25,6 +26,7 @@ pub use address::{client_address, limited_part};
 pub use caller::{AdminCaller, Caller, OptionalCaller};
 pub(crate) use caller::{bearer, is_admin};
 pub use console::console_page;
+pub use days::Days;
 pub use deprecation::older_face;
 pub use health::{DependencyState, Finding, Health, Probe};
 pub use json::{BodyLimit, Json, MaybeJson};

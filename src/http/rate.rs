@@ -10,7 +10,7 @@ mod paths;
 
 use std::cell::RefCell;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -44,19 +44,22 @@ pub enum Class {
     Generation,
     /// Questions that tell who has an account, by address.
     Lookup,
+    /// Purchases that are begun or changed, by user.
+    Payments,
     Search,
     Uploads,
     UploadsPremium,
 }
 
 impl Class {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Api,
         Self::ApiPremium,
         Self::AuthAddress,
         Self::AuthIdentity,
         Self::Generation,
         Self::Lookup,
+        Self::Payments,
         Self::Search,
         Self::Uploads,
         Self::UploadsPremium,
@@ -70,6 +73,7 @@ impl Class {
             Self::AuthIdentity => &of.auth_identity,
             Self::Generation => &of.generation,
             Self::Lookup => &of.lookup,
+            Self::Payments => &of.payments,
             Self::Search => &of.search,
             Self::Uploads => &of.uploads,
             Self::UploadsPremium => &of.uploads_premium,
@@ -133,17 +137,29 @@ impl From<Exceeded> for ApiError {
 
 /// The limits of HTTP. Cheap to clone; all clones count together.
 #[derive(Clone)]
-pub struct RateLimits(Arc<[RateLimit; Class::ALL.len()]>);
+pub struct RateLimits(Arc<[RwLock<Arc<RateLimit>>; Class::ALL.len()]>);
 
 impl RateLimits {
     #[must_use]
     pub fn new(settings: &LimitSettings) -> Self {
         let settings = settings.effective();
-        Self(Arc::new(Class::ALL.map(|class| RateLimit::new(class.settings(&settings), settings.keys_max))))
+        let limit = |class: Class| RateLimit::new(class.settings(&settings), settings.keys_max);
+        Self(Arc::new(Class::ALL.map(|class| RwLock::new(Arc::new(limit(class))))))
     }
 
-    fn limit(&self, class: Class) -> &RateLimit {
-        &self.0[class as usize]
+    /// Holds by other settings from now on. A limit that changed starts to count anew.
+    pub fn change(&self, old: &LimitSettings, new: &LimitSettings) {
+        let (old, new) = (old.effective(), new.effective());
+        for class in Class::ALL {
+            if class.settings(&old) != class.settings(&new) {
+                let limit = Arc::new(RateLimit::new(class.settings(&new), new.keys_max));
+                *self.0[class as usize].write().unwrap_or_else(PoisonError::into_inner) = limit;
+            }
+        }
+    }
+
+    fn limit(&self, class: Class) -> Arc<RateLimit> {
+        self.0[class as usize].read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Counts one request of `key`. `None`: there is no such limit.

@@ -156,6 +156,11 @@ pub async fn enqueue(client: &impl GenericClient, job: &NewJob) -> Stored<Option
     store::insert(client, job).await
 }
 
+/// Whether a job with this key waits or runs.
+pub async fn is_open(client: &impl GenericClient, kind: &str, key: &str) -> Stored<bool> {
+    store::is_open(client, kind, key).await
+}
+
 /// A job as its handler gets it.
 #[derive(Clone, Debug)]
 pub struct Job {

@@ -122,6 +122,11 @@ pub async fn insert(client: &impl GenericClient, job: &NewJob) -> Stored<Option<
     Ok(row.map(|row| JobId::from_uuid(row.get(0))))
 }
 
+pub async fn is_open(client: &impl GenericClient, kind: &str, key: &str) -> Stored<bool> {
+    let sql = "select exists (select from jobs where kind = $1 and key = $2 and state < 2)";
+    Ok(query_opt(client, sql, &[&kind, &key]).await?.is_some_and(|row| row.get(0)))
+}
+
 /// Takes at most `room` jobs of these kinds and queues that are due, the most urgent first.
 pub async fn take(
     client: &mut Client,

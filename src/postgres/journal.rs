@@ -26,8 +26,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{ClientId, MessageId, NodeId, RoomId, UserId};
-use greenroom_actors::journal::decide::{Decision, Head, Locked, LockedTurn, Touched, Writes, decide};
-use greenroom_actors::ports::{CommitError, Entry, JournalLane, JournalStore, Outcome, StoredBefore};
+use greenroom_actors::journal::decide::{Head, Locked, LockedTurn, Touched, Writes, decide};
+use greenroom_actors::ports::{CommitError, Done, Entry, JournalLane, JournalStore, StoredBefore};
 use greenroom_actors::settings::TurnSettings;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
@@ -109,7 +109,7 @@ impl Drop for Connection {
 }
 
 impl JournalLane for Lane {
-    fn commit<'a>(&'a mut self, batch: &'a [Entry]) -> BoxFuture<'a, Result<Vec<Outcome>, CommitError>> {
+    fn store<'a>(&'a mut self, batch: &'a [Entry]) -> BoxFuture<'a, Result<Vec<Done>, CommitError>> {
         async move {
             // Taken out: a future that is dropped halfway takes its connection, and the open transaction, along.
             let connection = match self.connection.take() {
@@ -118,9 +118,9 @@ impl JournalLane for Lane {
             };
             let committed = tokio::time::timeout(COMMIT_DEADLINE, connection.commit(batch, self.node)).await;
             let failed = match committed {
-                Ok(Ok(outcomes)) => {
+                Ok(Ok(done)) => {
                     self.connection = Some(connection);
-                    return Ok(outcomes);
+                    return Ok(done);
                 }
                 Ok(Err(error)) => classify(&error),
                 Err(_) => CommitError::Lost("no answer in time".into()),
@@ -165,15 +165,15 @@ fn classify(error: &Error) -> CommitError {
 }
 
 impl Connection {
-    async fn commit(&self, batch: &[Entry], node: NodeId) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batch: &[Entry], node: NodeId) -> Result<Vec<Done>, Error> {
         let locked = self.lock(&Touched::of(batch)).boxed().await?;
-        let Decision { outcomes, writes } = decide(batch, locked);
+        let (done, writes) = decide(batch, locked).into_parts();
         if writes.is_empty() {
             self.client.batch_execute("ROLLBACK").await?;
         } else {
             self.write(&writes, node).boxed().await?;
         }
-        Ok(outcomes)
+        Ok(done)
     }
 
     /// First flush. `join!` polls in the order written, and a polled query is sent: one packet, one round trip.

@@ -7,7 +7,7 @@ use greenroom_actors::domain::{CharacterId, Message, MessageId, Revision, RoomId
 use greenroom_actors::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, Responder, Send as SendMessage, Sent, Typing,
 };
-use greenroom_actors::session::{self, Identity};
+use greenroom_actors::session::{self, Identity, Pacing};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -43,6 +43,8 @@ pub struct Verified {
     pub identity: Identity,
     /// The sign-in that the token belongs to.
     pub sign_in: SessionId,
+    /// Name of the plan that the user had when the token was made.
+    pub plan: Arc<str>,
 }
 
 /// What came of a token.
@@ -59,6 +61,9 @@ pub struct Profile {
     pub username: String,
     pub display_name: String,
     pub role: Role,
+    /// As it is now: the token may be older.
+    pub plan: Arc<str>,
+    pub pacing: Pacing,
 }
 
 /// Calls that take a [`Responder`] go to the engine and never block; the others go to features and may wait for the

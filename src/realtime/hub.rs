@@ -7,6 +7,7 @@
 
 mod characters;
 mod people;
+mod plans;
 mod presence;
 mod rooms;
 
@@ -31,6 +32,7 @@ use crate::accounts::Role;
 use crate::conversations::view::ConversationView;
 use characters::Watched;
 use people::People;
+pub(super) use plans::{Pace, Served};
 use rooms::Rooms;
 
 /// A worker's number in this hub.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{
-    Catalogue, CharacterId, Message, MessageId, Revision, RoomId, SessionId, UserId,
+    Catalogue, CharacterId, Message, MessageId, Plan, Revision, RoomId, SessionId, UserId,
 };
 use greenroom_actors::engine::Engine;
 use greenroom_actors::protocol::{
@@ -42,18 +42,24 @@ pub struct LiveBackend {
     pub plans: Catalogue,
 }
 
+/// The name itself, kept once for all sockets that have the plan of that name.
+fn named(name: &str, plan: &Plan) -> Arc<str> {
+    if *plan.name == *name { plan.name.clone() } else { name.into() }
+}
+
 impl LiveBackend {
     fn of_foreign(&self, asked: Answer<'static, ForeignCaller>) -> Answer<'static, Verified> {
         let plans = self.plans.clone();
         async move {
             let caller = asked.await?;
+            let plan = plans.get(&caller.plan);
             let identity = Identity {
                 user: caller.user,
                 role: caller.role.into(),
-                premium: plans.get(&caller.plan).premium,
+                premium: plan.premium,
                 expires_at: caller.expires_at,
             };
-            Ok(Verified { identity, sign_in: caller.session })
+            Ok(Verified { identity, sign_in: caller.session, plan: named(&caller.plan, &plan) })
         }
         .boxed()
     }
@@ -71,13 +77,15 @@ impl Backend for LiveBackend {
     fn verify(&self, token: &str) -> Verification {
         match self.tokens.verify(token) {
             Ok(claims) => {
+                let plan = self.plans.get(&claims.plan);
                 let identity = Identity {
                     user: claims.sub,
                     role: claims.role.into(),
-                    premium: self.plans.get(&claims.plan).premium,
+                    premium: plan.premium,
                     expires_at: claims.expires_at(),
                 };
-                Verification::Done(Ok(Verified { identity, sign_in: claims.sid }))
+                let plan = named(&claims.plan, &plan);
+                Verification::Done(Ok(Verified { identity, sign_in: claims.sid, plan }))
             }
             Err(TokenError::Invalid) => match (self.foreign)(token) {
                 Some(asked) => Verification::Asked(self.of_foreign(asked)),

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 
 use super::backend::SharedBackend;
 use super::delivery::{Body, ToSession, text_cost};
-use super::hub::Hub;
+use super::hub::{Hub, Pace};
 use super::shard::{Local, Shard};
 use super::socket::Connection;
 use super::wire::{self, CommandId, DecodeError, Hello, Request};
@@ -49,6 +49,8 @@ pub(super) struct SessionActor {
     connected_at: Timestamp,
     engine_calls: usize,
     feature_calls: usize,
+    /// Whether the user's messages are paced, as their plan is now.
+    pace: Pace,
     /// A token of an identity provider is being checked.
     verifying: bool,
     /// Rooms whose open replies were asked for, and whether to ask once more.
@@ -78,6 +80,7 @@ impl SessionActor {
             connected_at: now,
             engine_calls: 0,
             feature_calls: 0,
+            pace: Pace::default(),
             verifying: false,
             asked: Vec::new(),
             typing: Vec::new(),
@@ -220,6 +223,7 @@ impl SessionActor {
                 return None;
             }
         };
+        self.core.set_pacing(self.pace.get());
         match self.core.admit(request.command.class(), self.hub.now()) {
             Ok(()) => Some(request),
             Err(refusal) => {

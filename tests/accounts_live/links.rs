@@ -98,7 +98,8 @@ async fn what_the_engine_knows_of_a_user_follows_a_change() {
     let mira = app.user().await;
     let (_, me) = app.get("/api/auth/me", Some(&mira.token)).await;
     let (status, usage) = app.get("/api/auth/usage", Some(&mira.token)).await;
-    assert_eq!((status, &usage), (200, &me["usage"]));
+    assert_eq!((status, &usage["plan"]), (200, &me["usage"]["plan"]));
+    assert_eq!(usage["limits"], me["usage"]["limits"]);
     for path in ["/api/auth/profile", "/api/user/me"] {
         let answer = app.send(reqwest::Method::GET, path, Some(&mira.token), None).await;
         assert!(answer.headers().contains_key("deprecation"), "{path}");

@@ -23,7 +23,7 @@ use greenroom_actors::protocol::{
     Amendment, Ask, Asked, OpenReply, Refusal, RefusalCode, Responder, RoomEvent, Send as SendMessage, Sent,
     Typing, Typist, UserEvent,
 };
-use greenroom_actors::session::{self, Identity};
+use greenroom_actors::session::{self, Identity, Pacing};
 use greenroom_actors::testsuite::TestClock;
 use tokio::sync::RwLock;
 use uuid::Uuid;

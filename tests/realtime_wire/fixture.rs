@@ -9,11 +9,11 @@ use greenroom::conversations::view::{
     Visibility,
 };
 use greenroom_actors::domain::{
-    self, Attachment, AttachmentKind, Changes, CharacterId, ClientId, Content, Emoji, FailureCode, Finish,
-    Into, Message, MessageId, MessageKind, Place, Reaction, Reply, ReplyMode, ReplyState, RoomCharacter,
-    RoomDetails, RoomId, RoomMember, Scope, Sender, Usage, UsageLine, UserId, Window,
+    self, Alarm, Attachment, AttachmentKind, Changes, CharacterId, ClientId, Content, Emoji, FailureCode,
+    Finish, Into, Message, MessageId, MessageKind, Place, Reaction, Reply, ReplyMode, ReplyState,
+    RoomCharacter, RoomDetails, RoomId, RoomMember, Scope, Sender, Usage, UsageLine, UserId, Window,
 };
-use greenroom_actors::protocol::{Asked, OpenReply, RoomEvent};
+use greenroom_actors::protocol::{Asked, OpenReply, RoomEvent, UserEvent};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -217,4 +217,10 @@ pub fn status(state: ReplyState, code: Option<FailureCode>, offset: Option<i64>)
         code,
         offset,
     }
+}
+
+/// A message took a limit to where its user is told.
+pub fn warned() -> UserEvent {
+    let line = usage().lines.remove(0);
+    UserEvent::Quota { usage: Arc::new(usage()), alarm: Alarm::Reached, line }
 }

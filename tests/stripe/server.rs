@@ -19,8 +19,10 @@ async fn it_starts_and_ends_with_the_server_and_keeps_what_it_knew() {
     config.stripe.secret_key = SecretString::from(keys.secret.clone());
     config.stripe.api_base = url.clone();
     let stripe = Stripe::open(&config).unwrap().unwrap();
-    let customer =
-        stripe.create_customer(greenroom_actors::domain::UserId::new(), None, "Mira").await.expect("it answers");
+    let customer = stripe
+        .create_customer(greenroom_actors::domain::UserId::new(), None, "Mira")
+        .await
+        .expect("it answers");
     app.restart().await;
     let again = app.app().stripe_stand_in().expect("it was started");
     assert_eq!(again.keys().secret, keys.secret);

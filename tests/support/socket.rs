@@ -86,6 +86,11 @@ impl Socket {
         }
     }
 
+    /// What came before what was waited for, and was not taken yet.
+    pub fn kept(&self) -> &VecDeque<Value> {
+        &self.kept
+    }
+
     /// The next frame in order, kept ones first.
     pub async fn next(&mut self) -> Result<Value, Closed> {
         match self.kept.pop_front() {

@@ -11,7 +11,7 @@ async fn admins_list_filter_and_page_events_and_see_what_they_say() {
     for at in 0..5 {
         let body = event(
             &format!("evt_{at}"),
-            "customer.created",
+            "customer.discount.created",
             &json!({"id": format!("cus_{at}"), "email": "m@example.com"}),
         );
         assert_eq!(shop.post(PATH, &body, &header(&body)).await.0, 200);
@@ -32,17 +32,17 @@ async fn admins_list_filter_and_page_events_and_see_what_they_say() {
     let all = get("?limit=100").await;
     assert_eq!(all["total"], json!(ids(&all).len()));
     assert!(all["items"][0].get("payload").is_none());
-    let created = get("?type=customer.created&state=ignored&limit=2").await;
+    let created = get("?type=customer.discount.created&state=ignored&limit=2").await;
     assert_eq!((ids(&created), &created["total"]), (vec!["evt_4".to_owned(), "evt_3".into()], &json!(5)));
     let mut gone_through = ids(&created);
     let mut cursor = created["nextCursor"].clone();
     while let Some(next) = cursor.as_str() {
-        let page = get(&format!("?type=customer.created&limit=2&cursor={next}")).await;
+        let page = get(&format!("?type=customer.discount.created&limit=2&cursor={next}")).await;
         gone_through.extend(ids(&page));
         cursor = page["nextCursor"].clone();
     }
     assert_eq!(gone_through, ["evt_4", "evt_3", "evt_2", "evt_1", "evt_0"]);
-    assert_eq!(ids(&get("?type=customer.created&limit=2&page=3").await), ["evt_0"]);
+    assert_eq!(ids(&get("?type=customer.discount.created&limit=2&page=3").await), ["evt_0"]);
     let done = get("?state=done&type=payment_intent.succeeded").await;
     let one = &done["items"][0];
     assert_eq!((&one["state"], &one["tries"], &one["error"]), (&json!("done"), &json!(1), &Value::Null));

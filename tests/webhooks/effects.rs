@@ -205,3 +205,25 @@ async fn an_event_of_the_other_mode_is_kept_and_has_no_effect() {
     assert_eq!(shop.plan_of(&buyer).await, "free");
     shop.close().await;
 }
+
+/// At the end of a period Stripe writes the next invoice an hour before it charges it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invoice_that_is_still_being_written_is_no_payment_yet() {
+    let shop = Shop::open().await;
+    let first = shop.buyer().await;
+    let subscription = shop.subscribe(&first, "starter").await;
+    shop.bring_all().await;
+    let seconds = subscription.current_period_end.as_second() - shop.standin.now().as_second();
+    shop.standin.advance(seconds + 1);
+    shop.bring_all().await;
+    assert_eq!(shop.count("select count(*) from payments").await, 1, "of the first month");
+    assert_eq!(
+        shop.count("select count(*) from stripe_events where state in ('waiting', 'failed')").await,
+        0
+    );
+    assert_eq!(shop.plan_of(&first).await, "starter");
+    shop.standin.advance(3_601);
+    shop.bring_all().await;
+    assert_eq!(shop.count("select count(*) from payments where status = 'succeeded'").await, 2);
+    shop.close().await;
+}

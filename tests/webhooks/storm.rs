@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -137,6 +137,9 @@ impl Story {
                 self.shop.standin.set_card(&self.buyers[buyer].customer, DECLINED_CARD).unwrap();
             }
             self.shop.standin.renew(&of(stays).id);
+            self.tell().await;
+            // The others began some seconds later.
+            self.shop.standin.advance(3_600);
             self.tell().await;
             let state = self.shop.stripe.subscription(&of(pays_late).id).await.unwrap();
             self.shop.standin.pay_invoice(state.latest_invoice_id.as_deref().unwrap(), GOOD).unwrap();

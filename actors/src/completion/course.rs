@@ -13,7 +13,7 @@ use super::{
 };
 use crate::domain::{AiCall, FailureCode, Finish, MessageId, Priority, TokenUsage};
 use crate::engine::Context;
-use crate::moderation::{Judged, RefusedReply, Watched};
+use crate::moderation::{Judged, RefusedReply, Watched, words};
 use crate::pool::{Bill, Job, PoolEvent};
 use crate::ports::{ChargeEnd, Closing, GenerateRequest, StoreError};
 use crate::protocol::Refusal;
@@ -117,7 +117,10 @@ async fn walk(
             break Ok(Finish::Stopped);
         }
         match (watched.judged(), ended) {
-            (Judged::Refused, _) => break Err(FailureCode::ContentRefused),
+            (Judged::Refused, _) => {
+                let _ = events.send(CompletionEvent::Refused(instead(asked, request))).await;
+                break Ok(Finish::Refused);
+            }
             (Judged::Unavailable, _) => break Err(FailureCode::ProviderUnavailable),
             (Judged::Fine, Some(finish)) => break Ok(finish),
             (Judged::Fine | Judged::Open, _) => {}
@@ -162,7 +165,7 @@ async fn walk(
     let produced = if cut_here || spoken.has_said() { Produced::Something } else { Produced::Nothing };
     let refunds = context.settings.moderation.refused_reply == RefusedReply::Refunds;
     let produced = match outcome {
-        Err(FailureCode::ContentRefused) if refunds => Produced::Nothing,
+        Ok(Finish::Refused) if refunds => Produced::Nothing,
         _ => produced,
     };
     let outcome = match outcome {
@@ -173,6 +176,12 @@ async fn walk(
         outcome => outcome,
     };
     Walked { outcome, produced }
+}
+
+/// What the character says in place of an answer that was refused.
+fn instead(asked: &Completion, request: &GenerateRequest) -> String {
+    let seed = words::seed_of_reply(MessageId::from_uuid(asked.id));
+    words::thought_better(&words::Manner::of(&request.character), seed)
 }
 
 /// What produced nothing is given back.

@@ -1,4 +1,4 @@
-//! Plans and the meters that hold a user to them.
+//! Plans: what a user may do and what it costs.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{CharacterId, MessageKind, UserId};
+use super::{MessageKind, Scope};
 
 /// Who is served first when the pool is full: lower is sooner. Waiting makes every job older and so sooner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -176,6 +176,18 @@ impl Plan {
         (std::cmp::Reverse(self.priority), self.price_cents, std::cmp::Reverse(self.name.clone()))
     }
 
+    /// What it allows of this, and over what span; `None` is no limit.
+    #[must_use]
+    pub fn limit(&self, scope: Scope) -> Option<(u32, Window)> {
+        match scope {
+            Scope::Daily => self.messages_per_day.map(|limit| (limit, Window::Day)),
+            Scope::Character(_, kind) => {
+                let per = self.per_character?;
+                per.limit(kind).map(|limit| (limit, per.window))
+            }
+        }
+    }
+
     #[must_use]
     pub fn audio_replies(&self) -> AudioReplies {
         if self.has(Feature::AudioReplies) { AudioReplies::With } else { AudioReplies::Without }
@@ -191,20 +203,29 @@ pub enum AudioReplies {
 }
 
 /// All plans by name, and the one that a user without one has.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plans {
     pub by_name: BTreeMap<Arc<str>, Arc<Plan>>,
     pub default: Arc<Plan>,
+    /// What stands in the place of plans that are no more, by their names.
+    pub replaced: BTreeMap<Arc<str>, Arc<Plan>>,
 }
 
 impl Plans {
-    /// The plan of that name; a name that config no longer knows falls back to the default plan.
+    /// The plan of that name, or what stands in its place: for those who have it. A name that is not known at all is the
+    /// default plan.
     #[must_use]
     pub fn get(&self, name: &str) -> Arc<Plan> {
-        self.find(name).unwrap_or(&self.default).clone()
+        self.find(name).or_else(|| self.replaced.get(name)).unwrap_or(&self.default).clone()
     }
 
-    /// The plan of that name, if there is one.
+    /// Whether somebody may have that plan: it is there, or another stands in its place.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.by_name.contains_key(name) || self.replaced.contains_key(name)
+    }
+
+    /// The plan of that name, if there is one: for those who want it.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Arc<Plan>> {
         self.by_name.get(name)
@@ -240,48 +261,6 @@ impl Catalogue {
     }
 }
 
-/// What a meter counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Scope {
-    /// Messages of one kind to one character.
-    Character(CharacterId, MessageKind),
-    /// All messages of a day.
-    Daily,
-}
-
-/// One counter of one user: the primary key of the `usage` table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MeterKey {
-    pub user: UserId,
-    pub scope: Scope,
-    /// First day of the window, in the user's time zone, fixed when the message was reserved.
-    pub period: Date,
-}
-
-/// A counter that a message moves by one, and the limit that it may not pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meter {
-    pub key: MeterKey,
-    pub limit: u32,
-}
-
-/// A line of the `usage` that clients see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsageLine {
-    pub scope: Scope,
-    pub window: Window,
-    pub used: u32,
-    pub limit: u32,
-    pub resets_at: Option<Timestamp>,
-}
-
-/// A user's plan and how much of it is used, reservations included.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Usage {
-    pub plan: Arc<str>,
-    pub lines: Vec<UsageLine>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,6 +272,34 @@ mod tests {
         assert_eq!(Window::Day.resets_at(now, &rome), Some("2026-03-29T22:00:00Z".parse().unwrap()));
         assert_eq!(Window::Lifetime.resets_at(now, &rome), None);
         assert_eq!(Window::Month.resets_at(now, &rome), Some("2026-03-31T22:00:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_plan_that_is_no_more_is_what_stands_in_its_place() {
+        let plan = |name: &str| {
+            Arc::new(Plan {
+                name: name.into(),
+                price_cents: 0,
+                term: Term::Endless,
+                stripe_price: None,
+                premium: false,
+                priority: Priority(3),
+                messages_per_day: None,
+                per_character: None,
+                credits: 0,
+                avatars: 1,
+                features: Features::default(),
+            })
+        };
+        let (free, pro) = (plan("free"), plan("pro"));
+        let plans = Plans {
+            by_name: [&free, &pro].map(|plan| (plan.name.clone(), plan.clone())).into(),
+            default: free,
+            replaced: [("gold".into(), pro)].into(),
+        };
+        assert_eq!((&*plans.get("gold").name, &*plans.get("lead").name), ("pro", "free"));
+        assert!(plans.knows("gold") && !plans.knows("lead"));
+        assert!(plans.find("gold").is_none(), "nobody is given it any more");
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod asks;
 mod changes;
 mod touched;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -22,9 +22,10 @@ use uuid::Uuid;
 
 use crate::domain::{
     AiCall, Attachment, CharacterId, ClientId, Content, Emoji, Fact, FailureCode, Finish, MemoryId, Message,
-    MessageId, MessageKind, MeterKey, ReplyState, Revision, RoomId, Sender, TokenUsage, Trouble, UserId,
+    MessageId, MessageKind, MeterKey, Place, ReplyState, Revision, RoomId, Sender, TokenUsage, Trouble,
+    UserId,
 };
-use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
+use crate::ports::{Done, Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
 use crate::protocol::RoomChange;
 
 pub use amends::{EMOJI_MAX, VARIANTS_MAX};
@@ -175,6 +176,8 @@ pub struct Writes {
     pub variants: BTreeMap<(MessageId, u16), VariantRow>,
     /// Messages that lose all their variants and reactions.
     pub erased: Vec<MessageId>,
+    /// Messages that no longer carry an object of the store which they did, or whose variants may have.
+    pub released: BTreeSet<MessageId>,
     /// Reactions that come (with room and time) or go.
     pub reactions: BTreeMap<(MessageId, Emoji, UserId), Option<(RoomId, Timestamp)>>,
     pub changes: Vec<ChangeRow>,
@@ -197,6 +200,8 @@ impl Writes {
 pub struct Decision {
     /// One per entry, in order.
     pub outcomes: Vec<Outcome>,
+    /// What the entry's meters stand at with it, in their order; empty where it counted nothing. One per entry.
+    pub used: Vec<Vec<u32>>,
     pub writes: Writes,
 }
 
@@ -209,6 +214,7 @@ pub fn decide(batch: &[Entry], mut locked: Locked) -> Decision {
     for entry in batch {
         let (room, writes) = (entry.room, &mut decision.writes);
         let made = writes.messages.len();
+        let stood = counts(entry, &locked);
         let outcome = match &entry.kind {
             EntryKind::Say(say) => says::say(room, say, &mut locked, writes),
             EntryKind::Close(close) => closes::close(room, close, &mut locked, writes),
@@ -222,8 +228,29 @@ pub fn decide(batch: &[Entry], mut locked: Locked) -> Decision {
             locked.messages.insert(new.id, says::message(new, Vec::new()));
         }
         decision.outcomes.push(outcome);
+        let used = counts(entry, &locked);
+        decision.used.push(if used == stood { Vec::new() } else { used });
     }
     decision
+}
+
+/// What the meters that the entry moves stand at.
+fn counts(entry: &Entry, locked: &Locked) -> Vec<u32> {
+    let meters = match &entry.kind {
+        EntryKind::Say(say) => say.meters.as_slice(),
+        EntryKind::Ask(ask) => &ask.meters,
+        _ => &[],
+    };
+    meters.iter().map(|meter| locked.meters.get(&meter.key).copied().unwrap_or_default()).collect()
+}
+
+impl Decision {
+    /// The answers to the entries, and what is to be written for them.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<Done>, Writes) {
+        let answers = self.outcomes.into_iter().zip(self.used);
+        (answers.map(|(outcome, used)| Done { outcome, used }).collect(), self.writes)
+    }
 }
 
 fn open(locked: &Locked, room: RoomId) -> bool {
@@ -249,9 +276,20 @@ fn put(locked: &mut Locked, writes: &mut Writes, message: Message) -> Outcome {
         let oldest = writes.reworded.entry(message.room).or_insert(message.offset);
         *oldest = message.offset.min(*oldest);
     }
+    if locked.messages.get(&message.id).is_some_and(|before| lets_go(before, &message)) {
+        writes.released.insert(message.id);
+    }
     locked.messages.insert(message.id, message.clone());
     writes.amended.insert(message.id, message.clone());
     Outcome::Amended(Box::new(message))
+}
+
+/// Whether an object of the store may be carried by nobody any more when a message becomes another.
+fn lets_go(before: &Message, after: &Message) -> bool {
+    let object = |carried: &Attachment| matches!(carried.place, Place::Object(_));
+    let replaced = before.attachment != after.attachment && before.attachment.as_deref().is_some_and(object);
+    let erased = after.changes.deleted_at.is_some() && before.changes.variants > 0;
+    replaced || erased
 }
 
 /// The replies of a message changed: its row gets this revision.

@@ -10,7 +10,7 @@ use ractor::{ActorId, ActorRef};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Committed, Envelope, Gauge, Post};
-use crate::ports::{CommitError, Entry, JournalLane, Outcome};
+use crate::ports::{CommitError, Done, Entry, JournalLane, Outcome};
 use crate::room::RoomMsg;
 use crate::settings::JournalSettings;
 
@@ -55,11 +55,11 @@ async fn write(
             .into_iter()
             .map(|envelope| (envelope.entry, (envelope.ticket, envelope.answer, envelope.reservation)))
             .unzip();
-        let outcomes = match commit(lane, &entries, gauge, settings).await {
-            Ok(outcomes) => outcomes,
+        let done = match commit(lane, &entries, gauge, settings).await {
+            Ok(done) => done,
             Err(BadData(detail)) if entries.len() == 1 => {
                 tracing::error!(%detail, "the database refused an entry");
-                vec![Outcome::Rejected]
+                vec![Done { outcome: Outcome::Rejected, used: Vec::new() }]
             }
             Err(BadData(_)) => {
                 let mut first: Vec<Envelope> = entries
@@ -81,13 +81,13 @@ async fn write(
         };
         gauge.batches.fetch_add(1, Relaxed);
         let mut rooms: HashMap<ActorId, (ActorRef<RoomMsg>, Committed)> = HashMap::new();
-        for ((entry, (ticket, answer, reservation)), outcome) in
-            entries.into_iter().zip(addresses).zip(outcomes)
+        for ((entry, (ticket, answer, reservation)), Done { outcome, used }) in
+            entries.into_iter().zip(addresses).zip(done)
         {
             if matches!(outcome, Outcome::Stored { .. } | Outcome::Amended(_)) {
                 gauge.committed.fetch_add(1, Relaxed);
                 if let Some(reservation) = reservation {
-                    reservation.settle();
+                    reservation.settle(&used);
                 }
             }
             let (_, committed) = rooms.entry(answer.get_id()).or_insert_with(|| (answer, Vec::new()));
@@ -108,15 +108,15 @@ async fn commit(
     entries: &[Entry],
     gauge: &Gauge,
     settings: &JournalSettings,
-) -> Result<Vec<Outcome>, BadData> {
+) -> Result<Vec<Done>, BadData> {
     let mut pause = settings.retry;
     loop {
-        match lane.commit(entries).await {
-            Ok(outcomes) => {
+        match lane.store(entries).await {
+            Ok(done) => {
                 if gauge.down.swap(false, Relaxed) {
                     tracing::info!("the journal reaches the database again");
                 }
-                return Ok(outcomes);
+                return Ok(done);
             }
             Err(CommitError::Data(detail)) => {
                 gauge.down.store(false, Relaxed);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::BackEnd;
+use crate::pace::Pace;
 use crate::ports::{Attempt, GenerateError, GenerateErrorKind, NextTry};
 use crate::settings::PoolSettings;
 
@@ -20,16 +21,19 @@ pub(super) struct Course {
     /// Tries after a pause.
     again: u32,
     elsewhere: u32,
+    /// Waited until now for back ends that had asked for patience.
+    waited: Duration,
     failed: Vec<Arc<BackEnd>>,
     /// What the turn has been told, with the lines that people never see.
     said: String,
     restarts: u32,
+    pace: Pace,
 }
 
 impl Course {
     /// It goes on from what an earlier holder's tries said.
-    pub fn behind(so_far: Option<&str>) -> Self {
-        Self { said: so_far.unwrap_or_default().to_owned(), ..Self::default() }
+    pub fn behind(so_far: Option<&str>, pace: Pace) -> Self {
+        Self { said: so_far.unwrap_or_default().to_owned(), pace, ..Self::default() }
     }
 
     pub fn attempt(&self) -> Attempt {
@@ -37,6 +41,7 @@ impl Course {
             number: self.number,
             so_far: (!self.said.is_empty()).then(|| self.said.as_str().into()),
             failed: self.failed.clone(),
+            pace: self.pace.clone(),
             ..Attempt::default()
         }
     }
@@ -71,8 +76,14 @@ impl Course {
         settings: &PoolSettings,
         deadline: Instant,
     ) -> Option<Duration> {
+        let nobody_asked = by.is_none();
         self.failed.extend(by);
         self.number += 1;
+        if let (true, GenerateErrorKind::RateLimited, Some(asked)) =
+            (nobody_asked, error.kind, error.retry_after)
+        {
+            return self.wait(asked, settings, deadline);
+        }
         match error.next {
             NextTry::Elsewhere if self.elsewhere < ELSEWHERE_MAX => {
                 self.elsewhere += 1;
@@ -81,6 +92,16 @@ impl Course {
             NextTry::Elsewhere => None,
             NextTry::AfterPause => self.pause(error, settings, deadline),
         }
+    }
+
+    /// All back ends have asked for patience, so this was no try: it slows the pool, and fails nobody before the time for a
+    /// first word is over.
+    fn wait(&mut self, asked: Duration, settings: &PoolSettings, deadline: Instant) -> Option<Duration> {
+        // Not all at the same moment, or they are sent away once more.
+        let pause = asked + settings.backoff.mul_f64(fastrand::f64());
+        self.waited += pause;
+        let bearable = self.waited <= settings.first_token_timeout + settings.backoff;
+        (bearable && Instant::now() + pause < deadline).then_some(pause)
     }
 
     fn pause(
@@ -101,5 +122,69 @@ impl Course {
         let bearable = asked <= settings.first_token_timeout;
         let pause = backoff.max(asked);
         (bearable && Instant::now() + pause < deadline).then_some(pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Price;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn settings() -> PoolSettings {
+        PoolSettings {
+            tries: 3,
+            backoff: SECOND / 10,
+            first_token_timeout: 10 * SECOND,
+            ..PoolSettings::default()
+        }
+    }
+
+    fn limited(asked: Duration) -> GenerateError {
+        let mut error =
+            GenerateError::new(GenerateErrorKind::RateLimited, "every provider asked to be left alone");
+        error.retry_after = Some(asked);
+        error
+    }
+
+    fn back_end() -> Arc<BackEnd> {
+        Arc::new(BackEnd { provider: "one".into(), model: "m".into(), price: Price::default() })
+    }
+
+    #[test]
+    fn waiting_for_those_who_asked_for_patience_is_no_try() {
+        let (settings, deadline) = (settings(), Instant::now() + 600 * SECOND);
+        let mut course = Course::default();
+        for _ in 0..6 {
+            let pause = course.next(&limited(SECOND), None, &settings, deadline).expect("it waits");
+            assert!(pause >= SECOND, "never before they said: {pause:?}");
+        }
+        // And then it has all its tries.
+        let failed = GenerateError::new(GenerateErrorKind::Unavailable, "503");
+        assert!(course.next(&failed, Some(back_end()), &settings, deadline).is_some());
+        assert!(course.next(&failed, Some(back_end()), &settings, deadline).is_some());
+        assert!(course.next(&failed, Some(back_end()), &settings, deadline).is_none());
+    }
+
+    #[test]
+    fn nobody_waits_longer_for_patience_than_for_a_first_word() {
+        let (settings, deadline) = (settings(), Instant::now() + 600 * SECOND);
+        let mut course = Course::default();
+        let waits =
+            (0..100).take_while(|_| course.next(&limited(SECOND), None, &settings, deadline).is_some());
+        assert!((8..=10).contains(&waits.count()));
+        assert!(Course::default().next(&limited(11 * SECOND), None, &settings, deadline).is_none());
+        assert!(Course::default().next(&limited(SECOND), None, &settings, Instant::now()).is_none());
+    }
+
+    #[test]
+    fn a_provider_that_was_asked_and_wants_patience_took_a_try() {
+        let (settings, deadline) = (settings(), Instant::now() + 600 * SECOND);
+        let mut course = Course::default();
+        let error = GenerateError { next: NextTry::AfterPause, ..limited(SECOND) };
+        let tries =
+            (0..10).take_while(|_| course.next(&error, Some(back_end()), &settings, deadline).is_some());
+        assert_eq!(tries.count(), 2);
     }
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Job, Pool, PoolEvent, PoolEvents};
 use crate::domain::{FailureCode, MessageId, Priority, UserId};
+use crate::pace::Pace;
 use crate::ports::{GenerateRequest, PromptMessage, PromptRole};
 use crate::settings::PoolSettings;
 use crate::testsuite::{Script, ScriptedGenerator, character};
@@ -26,7 +27,7 @@ impl Bench {
             PoolSettings { workers: 1, queue_max: 100, per_user: 100, ..PoolSettings::default() };
         change(&mut settings);
         let generator = Arc::new(ScriptedGenerator::default());
-        let pool = Pool::start(settings, generator.clone()).await.unwrap();
+        let pool = Pool::start(settings, generator.clone(), Pace::default()).await.unwrap();
         Self { pool, generator }
     }
 

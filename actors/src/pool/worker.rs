@@ -8,21 +8,23 @@ use ractor::{ActorProcessingErr, ActorRef};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::course::Course;
-use super::seam::Seam;
+use super::seam::{Joined, Seam};
 use super::ticket::Ticket;
 use super::{JobNumber, PoolEvent};
 use crate::domain::{BackEnd, FailureCode, Finish};
+use crate::pace::Pace;
 use crate::ports::{Attempt, GenerateError, GenerateErrorKind, Generator, Piece, Start};
 use crate::settings::PoolSettings;
 
 pub(super) struct PoolWorker {
     settings: Arc<PoolSettings>,
     generator: Arc<dyn Generator>,
+    pace: Pace,
 }
 
 impl PoolWorker {
-    pub fn new(settings: Arc<PoolSettings>, generator: Arc<dyn Generator>) -> Self {
-        Self { settings, generator }
+    pub fn new(settings: Arc<PoolSettings>, generator: Arc<dyn Generator>, pace: Pace) -> Self {
+        Self { settings, generator, pace }
     }
 
     /// Dropping the tries drops the stream, which ends it upstream: that is all there is to cancelling.
@@ -44,7 +46,7 @@ impl PoolWorker {
     async fn tries(&self, ticket: &Ticket) -> PoolEvent {
         let deadline = Instant::now() + self.settings.total_timeout;
         say(ticket, PoolEvent::Thinking).await;
-        let mut course = Course::behind(ticket.job.so_far.as_deref());
+        let mut course = Course::behind(ticket.job.so_far.as_deref(), self.pace.clone());
         loop {
             let number = course.number();
             let Failure { error, by } = match self.attempt(ticket, &mut course, deadline).await {
@@ -154,28 +156,41 @@ struct Line<'a> {
 
 impl Line<'_> {
     async fn pass(&mut self, text: String) -> Result<(), GenerateError> {
-        let text = match &mut self.joint {
-            Joint::Closed => text,
-            Joint::GoesOn(seam) => seam.push(text),
-            Joint::BeginsAnew => {
-                self.course.begin_anew()?;
-                self.joint = Joint::Closed;
-                self.tell(PoolEvent::Restarted).await?;
-                text
+        match &mut self.joint {
+            Joint::Closed => self.say(text).await,
+            Joint::GoesOn(seam) => {
+                let joined = seam.push(text);
+                self.join(joined).await
             }
-        };
-        self.say(text).await
+            Joint::BeginsAnew => self.begin_anew(text).await,
+        }
     }
 
     /// The try ended well, if anything was said.
     async fn end(&mut self) -> Result<(), GenerateError> {
-        let rest = match &mut self.joint {
-            Joint::Closed => String::new(),
-            Joint::GoesOn(seam) => seam.close(),
+        match &mut self.joint {
+            Joint::Closed => {}
+            Joint::GoesOn(seam) => {
+                let joined = seam.close();
+                self.join(joined).await?;
+            }
             Joint::BeginsAnew => return Err(without_a_word()),
-        };
-        self.say(rest).await?;
+        }
         if self.course.said().is_empty() { Err(without_a_word()) } else { Ok(()) }
+    }
+
+    async fn join(&mut self, joined: Joined) -> Result<(), GenerateError> {
+        match joined {
+            Joined::GoesOn(more) => self.say(more).await,
+            Joined::Anew { text, .. } => self.begin_anew(text).await,
+        }
+    }
+
+    async fn begin_anew(&mut self, text: String) -> Result<(), GenerateError> {
+        self.course.begin_anew()?;
+        self.joint = Joint::Closed;
+        self.tell(PoolEvent::Restarted).await?;
+        self.say(text).await
     }
 
     async fn say(&mut self, text: String) -> Result<(), GenerateError> {

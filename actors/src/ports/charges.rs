@@ -19,14 +19,12 @@ pub struct Charge {
     pub meters: Vec<Meter>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Charged {
-    Counted,
+    /// What the meters stand at with it, in their order; empty where it had been counted before.
+    Counted(Vec<u32>),
     /// Nothing was counted: this meter stands at `used`.
-    OverLimit {
-        meter: Meter,
-        used: u32,
-    },
+    OverLimit { meter: Meter, used: u32 },
 }
 
 /// An answer has ended.

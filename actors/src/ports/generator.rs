@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use crate::domain::{BackEnd, CharacterRecord, Counted, Finish, Purpose, TokenUsage, UserId};
+use crate::pace::Pace;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptRole {
@@ -76,6 +77,8 @@ pub struct Attempt {
     pub failed: Vec<Arc<BackEnd>>,
     /// Filled by the generator, before it asks.
     pub chosen: Chosen,
+    /// How often more of the text is wanted once the first is there: nothing is gained by reading it more often.
+    pub pace: Pace,
 }
 
 /// Who was asked in one try. A generator says it as soon as it has chosen: a try that runs out of time is dropped before

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryFutureExt};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -156,6 +157,14 @@ pub enum Outcome {
     Rejected,
 }
 
+/// An entry is done with.
+#[derive(Clone, Debug)]
+pub struct Done {
+    pub outcome: Outcome,
+    /// What the entry's meters stand at with it, in their order. Empty where it counted nothing, or had before.
+    pub used: Vec<u32>,
+}
+
 /// Why a change does not fit what is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -197,8 +206,13 @@ pub enum CommitError {
 
 /// One ordered writer with a connection of its own. All entries of one room go through the same lane.
 pub trait JournalLane: Send + 'static {
-    /// Stores the batch in one transaction; one outcome per entry, in order.
-    fn commit<'a>(&'a mut self, batch: &'a [Entry]) -> BoxFuture<'a, Result<Vec<Outcome>, CommitError>>;
+    /// Stores the batch in one transaction; one answer per entry, in order.
+    fn store<'a>(&'a mut self, batch: &'a [Entry]) -> BoxFuture<'a, Result<Vec<Done>, CommitError>>;
+
+    /// The same for whom the meters do not matter.
+    fn commit<'a>(&'a mut self, batch: &'a [Entry]) -> BoxFuture<'a, Result<Vec<Outcome>, CommitError>> {
+        self.store(batch).map_ok(|done| done.into_iter().map(|one| one.outcome).collect()).boxed()
+    }
 }
 
 pub trait JournalStore: Send + Sync + 'static {

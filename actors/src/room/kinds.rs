@@ -4,6 +4,7 @@
 
 use super::{Room, State};
 use crate::domain::{AudioReplies, CharacterId, MessageKind};
+use crate::engine::Context;
 use crate::protocol::{Refusal, RefusalCode};
 use crate::user::ReplyKind;
 
@@ -14,18 +15,7 @@ impl Room {
         asked: Option<MessageKind>,
         usual: MessageKind,
     ) -> Result<ReplyKind, Refusal> {
-        let missing = |kind| match kind {
-            MessageKind::Audio => self.context.ports.speech.missing(),
-            MessageKind::Text | MessageKind::Media => None,
-        };
-        match asked {
-            Some(kind) => match missing(kind) {
-                Some(why) => Err(Refusal::new(RefusalCode::ReplyTypeUnavailable, why)),
-                None => Ok(ReplyKind::Asked(kind)),
-            },
-            None if missing(usual).is_some() => Ok(ReplyKind::Usual(MessageKind::Text)),
-            None => Ok(ReplyKind::Usual(usual)),
-        }
+        ReplyKind::wanted(&self.context, asked, usual)
     }
 
     /// What each of these speakers is to answer with.
@@ -51,6 +41,26 @@ pub(super) fn usual(state: &State, character: CharacterId) -> MessageKind {
 }
 
 impl ReplyKind {
+    /// The kind that a reply is to be on this node, as far as the plan has it.
+    pub fn wanted(
+        context: &Context,
+        asked: Option<MessageKind>,
+        usual: MessageKind,
+    ) -> Result<Self, Refusal> {
+        let missing = |kind| match kind {
+            MessageKind::Audio => context.ports.speech.missing(),
+            MessageKind::Text | MessageKind::Media => None,
+        };
+        match asked {
+            Some(kind) => match missing(kind) {
+                Some(why) => Err(Refusal::new(RefusalCode::ReplyTypeUnavailable, why)),
+                None => Ok(Self::Asked(kind)),
+            },
+            None if missing(usual).is_some() => Ok(Self::Usual(MessageKind::Text)),
+            None => Ok(Self::Usual(usual)),
+        }
+    }
+
     /// What it is under a plan. What was asked for and is not in the plan was refused before.
     pub fn granted(self, audio: AudioReplies) -> MessageKind {
         match self {

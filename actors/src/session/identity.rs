@@ -10,6 +10,14 @@ pub enum Role {
     Admin,
 }
 
+/// Whether a user's messages are paced: those of premium plans are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pacing {
+    #[default]
+    Paced,
+    Free,
+}
+
 /// What a verified token says of its holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {

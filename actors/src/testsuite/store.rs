@@ -20,8 +20,8 @@ use crate::domain::{
 };
 use crate::journal::decide::{Head, NewCall, NewMemory, Variant, decide};
 use crate::ports::{
-    CommitError, Draft, DraftStore, Entry, JournalLane, JournalStore, NewDraft, OpenTurn, Outcome,
-    RoomRecord, StoreError, Summary, UserRecord,
+    CommitError, Done, Draft, DraftStore, Entry, JournalLane, JournalStore, NewDraft, OpenTurn, RoomRecord,
+    StoreError, Summary, UserRecord,
 };
 
 /// What happens to the next commits.
@@ -85,6 +85,14 @@ impl MemoryStore {
             UserRecord { id, display_name: "Mira".into(), plan, time_zone: TimeZone::UTC, valid_until: None };
         lock(&self.0).users.insert(id, record);
         id
+    }
+
+    /// What is stored of a user becomes another. The engine is told by
+    /// [`user_changed`](crate::engine::Engine::user_changed).
+    pub fn change_user(&self, user: UserId, change: impl FnOnce(&mut UserRecord)) {
+        if let Some(record) = lock(&self.0).users.get_mut(&user) {
+            change(record);
+        }
     }
 
     pub fn add_character(&self, record: CharacterRecord) -> CharacterId {
@@ -171,6 +179,15 @@ impl MemoryStore {
         }
     }
 
+    /// Another node gives a message back.
+    pub fn give_back_elsewhere(&self, user: UserId) {
+        for (key, used) in &mut lock(&self.0).meters {
+            if key.user == user {
+                *used -= 1;
+            }
+        }
+    }
+
     /// What is kept of a running reply.
     pub fn draft(&self, reply: MessageId) -> Option<Draft> {
         lock(&self.0).turns.get(&reply)?.draft.clone()
@@ -241,7 +258,7 @@ impl MemoryStore {
 struct Lane(Arc<Mutex<Tables>>);
 
 impl JournalLane for Lane {
-    fn commit<'a>(&'a mut self, batch: &'a [Entry]) -> BoxFuture<'a, Result<Vec<Outcome>, CommitError>> {
+    fn store<'a>(&'a mut self, batch: &'a [Entry]) -> BoxFuture<'a, Result<Vec<Done>, CommitError>> {
         async move {
             let latency = lock(&self.0).latency;
             if latency > Duration::ZERO {
@@ -257,11 +274,11 @@ impl JournalLane for Lane {
                 Some(CommitFault::Conflict) => return Err(CommitError::Conflict("deadlock".into())),
                 Some(CommitFault::LostAfter) | None => {}
             }
-            let decision = decide(batch, tables.lock_for(batch));
-            tables.apply(decision.writes);
+            let (done, writes) = decide(batch, tables.lock_for(batch)).into_parts();
+            tables.apply(writes);
             match fault {
                 Some(CommitFault::LostAfter) => Err(CommitError::Lost("after".into())),
-                _ => Ok(decision.outcomes),
+                _ => Ok(done),
             }
         }
         .boxed()

@@ -85,13 +85,13 @@ impl Said {
         }
     }
 
-    /// Bytes of the text that the room has been told when all is passed on, and whether it begins with a space that no
-    /// model wrote.
-    pub fn seen(&self) -> (usize, bool) {
-        (self.text.len(), self.set_off)
+    /// Bytes of the text that were found fine and that the room has been told when all is passed on, and whether it begins
+    /// with a space that no model wrote.
+    pub fn fine(&self) -> (usize, bool) {
+        (self.watch.found_fine(&self.text), self.set_off)
     }
 
-    /// What people had been shown of a draft.
+    /// What people had been shown of a draft and may go on to see: nothing that was not judged yet.
     pub fn of_draft(draft: &Draft, max_chars: usize) -> String {
         let mut said = Self::new(max_chars, Watch::nobody());
         // Too long is cut.

@@ -1,7 +1,6 @@
-//! What is heard of a running reply, on its way to the room (merged to the settings' span) and into its draft.
+//! What is heard of a running reply, on its way to the room (merged to the engine's pace) and into its draft.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -12,18 +11,22 @@ use crate::domain::{CharacterRecord, Content, FailureCode, Finish};
 use crate::drafts::Pen;
 use crate::engine::Context;
 use crate::moderation::{Judged, Moderation, Watch};
+use crate::pace::Pace;
+use crate::pool::{Joined, Seam};
 
 pub(super) struct Talk<'a> {
     turn: &'a Arguments,
     said: Said,
     pen: Pen,
-    merge: Duration,
+    pace: Pace,
     /// When the text that waits is due; the first piece goes out at once.
     pub due: Option<Instant>,
     last_sent: Option<Instant>,
     /// Of what is composed, to begin anew.
     chars_left: usize,
     before: Option<Content>,
+    /// Behind the message that it goes on with: what is said again of that is left out.
+    seam: Seam,
     moderation: Moderation,
     /// Who speaks.
     character: Arc<CharacterRecord>,
@@ -35,8 +38,9 @@ impl<'a> Talk<'a> {
         Self {
             turn,
             said: said(turn, &context.moderation, before.as_ref(), chars_left),
+            seam: seam(before.as_ref()),
             pen: context.drafts.open(&turn.turn, &turn.bill),
-            merge: context.settings.turn.delta_merge,
+            pace: context.pace.clone(),
             due: None,
             last_sent: None,
             chars_left,
@@ -48,20 +52,36 @@ impl<'a> Talk<'a> {
 
     /// The reply was taken up: what an earlier holder had let be said is shown again, as a whole.
     pub fn go_on_from(&mut self, draft: &str) -> Result<(), TooLong> {
-        self.hear(draft)?;
+        // What was left out is not in it.
+        self.seam = Seam::default();
+        self.take(draft)?;
         self.last_sent = None;
         Ok(())
     }
 
     /// More of what the model says.
-    pub fn hear(&mut self, text: &str) -> Result<(), TooLong> {
+    pub fn hear(&mut self, text: String) -> Result<(), TooLong> {
+        let joined = self.seam.push(text);
+        self.join(joined)
+    }
+
+    fn join(&mut self, joined: Joined) -> Result<(), TooLong> {
+        match joined {
+            Joined::GoesOn(more) if more.is_empty() => Ok(()),
+            Joined::GoesOn(more) => self.take(&more),
+            // The message stands: only what is new is added.
+            Joined::Anew { text, new } => self.take(&text[new..]),
+        }
+    }
+
+    fn take(&mut self, text: &str) -> Result<(), TooLong> {
         self.said.push(text)?;
         self.pen.add(text);
-        let now = Instant::now();
+        let (now, merge) = (Instant::now(), self.pace.every());
         match self.last_sent {
             // A little early is on time: a timer for the rest would cost more than it merges.
-            Some(sent) if now + self.merge / 8 < sent + self.merge => {
-                self.due = self.due.or(Some(sent + self.merge));
+            Some(sent) if now + merge / 8 < sent + merge => {
+                self.due = self.due.or(Some(sent + merge));
             }
             _ => self.pass_on(),
         }
@@ -71,14 +91,15 @@ impl<'a> Talk<'a> {
     pub fn pass_on(&mut self) {
         self.due = None;
         self.last_sent = Some(Instant::now());
-        // First, so that a draft never knows of less than people have seen.
-        self.pen.show(self.said.seen());
+        // First, so that a draft never knows of less than people have seen and may go on to see.
+        self.pen.show(self.said.fine());
         self.said.pass_on(self.turn);
     }
 
     /// What was said is void.
     pub fn begin_anew(&mut self) {
         self.said = said(self.turn, &self.moderation, self.before.as_ref(), self.chars_left);
+        self.seam = seam(self.before.as_ref());
         self.pen.begin_anew();
         (self.due, self.last_sent) = (None, None);
         self.turn.tell(TurnNews::Restarted);
@@ -112,6 +133,9 @@ impl<'a> Talk<'a> {
 
     /// The reply's end, once all of it is judged: a message if anything was said, else it failed, with `code`.
     pub async fn ended(mut self, finish: Finish, code: Option<FailureCode>) -> Ended {
+        let rest = self.seam.close();
+        // Too long by what was held back: it is cut.
+        let _ = self.join(rest);
         self.said.ends(finish);
         loop {
             match self.said.judged() {
@@ -129,6 +153,10 @@ impl<'a> Talk<'a> {
         self.pen.put_down();
         self.said.ended(self.turn, finish, code)
     }
+}
+
+fn seam(before: Option<&Content>) -> Seam {
+    Seam::behind(before.map_or("", Content::as_str))
 }
 
 /// A text that has not begun, and who watches it.

@@ -8,7 +8,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// The generic cell rate algorithm: a whole minute's messages at once, then one each `60 s / limit`.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// When all that was let through would have been sent at the even pace.
     even: Option<Timestamp>,
 }
@@ -19,17 +19,26 @@ impl Pace {
         if per_minute == 0 {
             return Ok(());
         }
+        let (even, step) = self.look(per_minute, now)?;
+        let step = SignedDuration::try_from(step).unwrap_or(SignedDuration::MAX);
+        // Past the end of time there is nothing left to pace.
+        self.even = Some(even.checked_add(step).unwrap_or(even));
+        Ok(())
+    }
+
+    /// Whether [`take`](Self::take) would let one through; takes nothing.
+    pub fn would_take(&self, per_minute: u32, now: Timestamp) -> Result<(), Duration> {
+        if per_minute == 0 { Ok(()) } else { self.look(per_minute, now).map(drop) }
+    }
+
+    /// Where the even pace stands, and its step; or how long to wait.
+    fn look(&self, per_minute: u32, now: Timestamp) -> Result<(Timestamp, Duration), Duration> {
         let step = WINDOW / per_minute;
         let even = self.even.unwrap_or(now).max(now);
         let ahead = even.duration_since(now).unsigned_abs();
         match ahead.checked_sub(WINDOW.saturating_sub(step)) {
             Some(wait) if wait > Duration::ZERO => Err(wait),
-            _ => {
-                let step = SignedDuration::try_from(step).unwrap_or(SignedDuration::MAX);
-                // Past the end of time there is nothing left to pace.
-                self.even = Some(even.checked_add(step).unwrap_or(even));
-                Ok(())
-            }
+            _ => Ok((even, step)),
         }
     }
 }

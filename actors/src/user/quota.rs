@@ -14,7 +14,7 @@ use crate::protocol::{Refusal, RefusalCode};
 
 /// The kind as which a message counts, under this plan: that of the reply that it asks for, or its own where that is a
 /// text. A kind of reply that the plan does not have is refused where it was asked for.
-pub(super) fn counted(
+pub(crate) fn counted(
     own: MessageKind,
     reply: Option<ReplyKind>,
     plan: &Plan,
@@ -31,6 +31,14 @@ pub(super) fn counted(
     Ok(if reply == MessageKind::Text { own } else { reply })
 }
 
+/// A reserved use of a meter that is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub key: MeterKey,
+    /// What the database's meter stands at with it; `None` where the commit did not tell.
+    pub used: Option<u32>,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
     used: u32,
@@ -39,7 +47,7 @@ struct Count {
 
 /// Invariant: for each meter of the present plan, `used + reserved <= limit` after every successful reservation.
 #[derive(Debug, Default)]
-pub(super) struct Quota {
+pub(crate) struct Quota {
     counts: HashMap<MeterKey, Count>,
 }
 
@@ -63,28 +71,36 @@ impl Quota {
         character.into_iter().chain(daily).collect()
     }
 
-    /// Reserves one on each meter, or none at all if one is full.
-    pub fn reserve(&mut self, meters: &[Meter]) -> Result<(), Meter> {
+    /// Whether one more fits on each meter, or the first that is full.
+    pub fn fits(&self, meters: &[Meter]) -> Result<(), Meter> {
         let full = meters.iter().find(|meter| {
             let count = self.counts.get(&meter.key).copied().unwrap_or_default();
             count.used + count.reserved >= meter.limit
         });
-        if let Some(full) = full {
-            return Err(*full);
-        }
+        full.map_or(Ok(()), |full| Err(*full))
+    }
+
+    /// Reserves one on each meter, or none at all if one is full.
+    pub fn reserve(&mut self, meters: &[Meter]) -> Result<(), Meter> {
+        self.fits(meters)?;
         for meter in meters {
             self.counts.entry(meter.key).or_default().reserved += 1;
         }
         Ok(())
     }
 
-    /// The reserved message is stored: it counts.
-    pub fn settle(&mut self, keys: &[MeterKey]) {
-        for key in keys {
-            let count = self.counts.entry(*key).or_default();
-            count.reserved = count.reserved.saturating_sub(1);
-            count.used += 1;
-        }
+    /// The reserved message is stored: it counts. Answers the count that it made, by the database's word where there is
+    /// one.
+    ///
+    /// That word knows of what other nodes counted, and of messages from here whose settling is still on the way (commits
+    /// of two lanes may be told in the other order): up to as many as are reserved still.
+    pub fn settle(&mut self, settled: Settled) -> u32 {
+        let count = self.counts.entry(settled.key).or_default();
+        count.reserved = count.reserved.saturating_sub(1);
+        count.used += 1;
+        let Some(word) = settled.used else { return count.used };
+        count.used = count.used.max(word.saturating_sub(count.reserved));
+        word
     }
 
     /// The reserved message was not stored: it never counted.
@@ -150,10 +166,7 @@ impl Quota {
     /// The lines of just these meters: what the ack of one message tells.
     pub fn lines(&self, plan: &Plan, meters: &[Meter], now: Timestamp, zone: &TimeZone) -> Usage {
         let line = |meter: &Meter| {
-            let window = match (meter.key.scope, plan.per_character) {
-                (Scope::Character(..), Some(per)) => per.window,
-                _ => Window::Day,
-            };
+            let window = plan.limit(meter.key.scope).map_or(Window::Day, |(_, window)| window);
             self.line(meter.key, window, meter.limit, now, zone)
         };
         Usage { plan: plan.name.clone(), lines: meters.iter().map(line).collect() }
@@ -232,7 +245,7 @@ mod tests {
         quota.reserve(&meters).unwrap();
         // The commit is in the database, its settling is still on the way.
         quota.load(&[(key, 1)]);
-        quota.settle(&[key]);
+        quota.settle(Settled { key, used: Some(1) });
         assert!(quota.reserve(&meters).is_ok());
         assert!(quota.reserve(&meters).is_err());
     }
@@ -249,7 +262,36 @@ mod tests {
         assert!(quota.reserve(&meters).is_ok());
     }
 
+    #[test]
+    fn what_other_nodes_counted_comes_with_the_next_commit() {
+        let meters =
+            Quota::meters(&plan(Some(9), None), UserId::new(), CharacterId::new(), MessageKind::Text, day());
+        let key = meters[0].key;
+        let mut quota = Quota::default();
+        quota.reserve(&meters).unwrap();
+        assert_eq!(quota.settle(Settled { key, used: Some(4) }), 4);
+        assert_eq!(quota.counts[&key], Count { used: 4, reserved: 0 });
+    }
+
     proptest! {
+        /// Commits of several lanes may be told in any order: what they say is never more than what was sent.
+        #[test]
+        fn words_in_any_order_count_each_message_once(elsewhere in 0_u32..5, mut order in Just((1_u32..9).collect::<Vec<_>>()).prop_shuffle()) {
+            let meters = Quota::meters(&plan(Some(100), None), UserId::new(), CharacterId::new(), MessageKind::Text, day());
+            let key = meters[0].key;
+            let mut quota = Quota::default();
+            for _ in &order {
+                quota.reserve(&meters).unwrap();
+            }
+            let most = u32::try_from(order.len()).unwrap() + elsewhere;
+            for word in order.drain(..) {
+                quota.settle(Settled { key, used: Some(word + elsewhere) });
+                let count = quota.counts[&key];
+                prop_assert!(count.used + count.reserved <= most, "{count:?}");
+            }
+            prop_assert_eq!(quota.counts[&key], Count { used: most, reserved: 0 });
+        }
+
         /// Whatever the order of reservations and their ends, the limit holds and nothing is counted that was not settled.
         #[test]
         fn never_over_the_limit(limit in 0_u32..6, steps in prop::collection::vec(0_u8..3, 0..60)) {
@@ -260,7 +302,13 @@ mod tests {
             for step in steps {
                 match step {
                     0 => open += u32::from(quota.reserve(&meters).is_ok()),
-                    1 if open > 0 => { quota.settle(&keys); open -= 1; settled += 1 }
+                    1 if open > 0 => {
+                        for key in &keys {
+                            quota.settle(Settled { key: *key, used: None });
+                        }
+                        open -= 1;
+                        settled += 1;
+                    }
                     2 if open > 0 => { quota.release(&keys); open -= 1 }
                     _ => {}
                 }

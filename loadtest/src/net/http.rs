@@ -41,8 +41,13 @@ impl Connection {
 
     /// Posts JSON and waits for the whole answer.
     pub fn post(&mut self, path: &str, body: &str) -> io::Result<Answer> {
+        self.post_with(path, "", body)
+    }
+
+    /// The same with further headers, each with its end of line.
+    pub fn post_with(&mut self, path: &str, headers: &str, body: &str) -> io::Result<Answer> {
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.server,
             body.len()
         );

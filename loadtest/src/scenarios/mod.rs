@@ -21,6 +21,7 @@ mod streams;
 pub mod slow;
 pub mod socketio;
 pub mod storm;
+pub mod webhooks;
 
 pub use audit::{Stored, read_rooms};
 pub use options::{Population, ServerOptions, address_of};

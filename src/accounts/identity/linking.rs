@@ -186,7 +186,7 @@ impl Accounts {
             username: name,
             display_name: said.as_deref().unwrap_or(&name.typed),
             role: Role::User,
-            plan: &self.0.config.default_plan,
+            plan: &self.default_plan(),
             password_hash: None,
             seeded: false,
         };

@@ -176,7 +176,7 @@ impl Accounts {
                 username: &username,
                 display_name: sign_up.name.as_deref().unwrap_or(DISPLAY_NAME),
                 role: Role::User,
-                plan: &self.0.config.default_plan,
+                plan: &self.default_plan(),
                 password_hash: sign_up.password_hash.as_deref(),
                 seeded: false,
             };

@@ -59,7 +59,8 @@ impl People {
             );
         }
         if let Some(plan) = change.plan.as_deref().filter(|plan| !self.has_plan(plan)) {
-            let known = self.accounts.0.config.plans.keys().cloned().collect::<Vec<_>>().join(", ");
+            let plans = self.accounts.plans().current();
+            let known = plans.by_name.keys().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
             let plan: String = plan.chars().filter(|sign| !sign.is_control()).take(60).collect();
             let message = format!("there is no plan \u{201c}{plan}\u{201d}; there are {known}");
             return Err(FieldError::new("plan", message).into());
@@ -87,7 +88,7 @@ impl People {
     }
 
     pub(super) fn has_plan(&self, plan: &str) -> bool {
-        self.accounts.0.config.plans.contains_key(plan)
+        self.accounts.plans().current().find(plan).is_some()
     }
 
     pub(super) async fn begin<'a>(

@@ -131,8 +131,8 @@ impl People {
     }
 
     async fn back_to_default(&self, acting: &Acting<'_>) -> Result<(), Refusal> {
-        let default = &self.accounts.0.config.default_plan;
-        terms::set_base_plan(&acting.transaction, acting.user(), default).await
+        let default = self.accounts.default_plan();
+        terms::set_base_plan(&acting.transaction, acting.user(), &default).await
     }
 }
 

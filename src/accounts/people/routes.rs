@@ -108,7 +108,8 @@ async fn show(
 /// Give or take premium
 ///
 /// Quotas follow at once; the plan in the user's access token, which rate limits go by, with its next refresh. After
-/// the end comes the plan that there was before.
+/// the end comes the plan that there was before. Given again, it takes the place of what was given before; what the user buys
+/// meanwhile goes on from its end. Taken, it ends at once with the credits that came with it, also what was bought of it.
 #[utoipa::path(
     operation_id = "setPremium",
     tag = "users",
@@ -121,7 +122,7 @@ async fn show(
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
         (status = 403, description = "The caller is no admin", body = ErrorBody),
         (status = 404, description = "There is no such account", body = ErrorBody),
-        (status = 409, description = "It is erased, or has another plan until a date", body = ErrorBody),
+        (status = 409, description = "It is erased, has another plan until a date, or has a subscription to premium that is to be taken", body = ErrorBody),
         (status = 503, description = "No plan is named `premium`, or the database is away", body = ErrorBody),
     ),
 )]
@@ -175,7 +176,9 @@ async fn list(
 /// Change an account
 ///
 /// Role, plan, block, reactivation; each is an entry in the audit log. A block or another role ends all sign-ins of
-/// the account and closes its sockets; replies under way are left to end. The last active admin stays one.
+/// the account and closes its sockets; replies under way are left to end. The last active admin stays one. A plan that is
+/// set ends what admins gave for a time; what the user has paid for holds to its end where it is the greater one, and the
+/// plan comes after it (`planAfter`).
 #[utoipa::path(
     operation_id = "changeUser",
     tag = "admin",

@@ -7,7 +7,8 @@
 //! What goes: the rooms that only this account was in, with their logs; sign-ins, identities, keys, links, codes,
 //! history, counters; and all of the account's row that says who it was. What stays: the row as a pseudonym, under which
 //! messages in rooms of others stay readable, the membership there (the room's log knows no leaving yet), the audit
-//! log, and what the AI took (`ai/usage`), which name the row by its id alone.
+//! log, what the AI took (`ai/usage`), and what was paid, which name the row by its id alone. Its customer at Stripe is deleted
+//! by a job of the shop's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use super::{Privacy, store};
 use crate::accounts::random_hex;
 use crate::accounts::rules::ERASED_PREFIX;
 use crate::ai::usage;
+use crate::billing::shop;
 use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, Recurring, enqueue};
 use crate::postgres::{journal, refusal};
 use crate::{audit, outbound};
@@ -120,9 +122,9 @@ impl Privacy {
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
         // Looked at again, under the lock: another node may have done it meanwhile.
         let username = format!("{ERASED_PREFIX}{}", random_hex::<4>());
-        let plan = &accounts.0.config.default_plan;
+        let plan = accounts.default_plan();
         let known = store::addresses(&transaction, user).await.map_err(|error| refusal(&error))?;
-        let erased = store::erase(&transaction, user, days, &username, DISPLAY_NAME, plan)
+        let erased = store::erase(&transaction, user, days, &username, DISPLAY_NAME, &plan)
             .await
             .map_err(|error| refusal(&error))?;
         if !erased {
@@ -130,6 +132,7 @@ impl Privacy {
         }
         outbound::forget(&transaction, &known).await.map_err(|error| refusal(&error))?;
         usage::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
+        enqueue(&transaction, &shop::leaving(user)).await.map_err(|error| refusal(&error))?;
         let detail = json!({ "rooms": rooms, "pseudonym": username });
         audit::record_own(&transaction, ERASE, ("user", user.to_string()), &detail)
             .await

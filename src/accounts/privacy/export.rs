@@ -21,7 +21,7 @@ use super::{Privacy, records};
 use crate::accounts::history::{AuthEvent, Happened};
 use crate::accounts::{Origin, UserView};
 use crate::ai::usage;
-use crate::billing::ledger;
+use crate::billing::{ledger, shop};
 use crate::http::Caller;
 use crate::postgres::{Stored, refusal};
 
@@ -43,6 +43,9 @@ history.json         what happened at the door of your account
 api-keys.json        your API keys, without the keys themselves
 memories.json        what characters remember of you
 credits.json         credits that you got, held and spent
+payments.json        what you paid: the cards are at Stripe alone
+subscriptions.json   your subscriptions, ended ones too
+plan-grants.json     plans that an admin gave you for a time
 usage.json           messages that were counted against your plan
 ai-usage.json        what the AI took to answer you, by day (UTC): calls, tokens, cost in millionths of a US dollar
 conversations.json   the conversations that you are in, and which file has the messages of each
@@ -153,6 +156,14 @@ impl Privacy {
         let last =
             async |client: &Client, after: Uuid| ledger::records(client, user, after, records::PAGE).await;
         self.array(&zipped, "credits.json", last, |record| record.id).await?;
+        let last = async |client: &Client, after: Uuid| {
+            shop::payment_records(client, user, after, records::PAGE).await
+        };
+        self.array(&zipped, "payments.json", last, |record| record.id).await?;
+        let subscriptions = checked(shop::subscription_records(&self.client().await?, user).await)?;
+        zipped.json("subscriptions.json", &subscriptions).await?;
+        let grants = checked(shop::grant_records(&self.client().await?, user).await)?;
+        zipped.json("plan-grants.json", &grants).await?;
         self.usage(&zipped, user).await?;
         self.ai_usage(&zipped, user).await?;
         let last = async |client: &Client, after: Uuid| records::conversations(client, user, after).await;

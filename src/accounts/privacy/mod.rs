@@ -19,6 +19,7 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use super::history::{AuthEvent, Happened};
 use super::people::{last_admin, lock_active_admins};
 use super::{Accounts, Origin, Profile, Verdict, Which};
+use crate::billing::shop;
 use crate::error::FieldError;
 use crate::http::Caller;
 use crate::jobs::enqueue;
@@ -75,6 +76,7 @@ impl Privacy {
         let happened = Happened::new(caller.user, AuthEvent::Deactivated, origin);
         happened.record(&transaction).await.map_err(|error| refusal(&error))?;
         enqueue(&transaction, &erase::job(&deactivated)).await.map_err(|error| refusal(&error))?;
+        enqueue(&transaction, &shop::leaving(caller.user)).await.map_err(|error| refusal(&error))?;
         if let Some(profile) = profile.map(|account| account.profile) {
             self.send_farewell(&transaction, &profile, days).await?;
         }

@@ -16,7 +16,7 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::http::{Caller, ClientAddress, Json, RateLimits};
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(me).service(change_me).service(usage).service(check_username);
+    config.service(me).service(change_me).service(check_username);
 }
 
 #[derive(Serialize, ToSchema)]
@@ -143,24 +143,6 @@ async fn change_me(
     limits: web::Data<RateLimits>,
 ) -> ApiResult<web::Json<AccountView>> {
     Ok(web::Json(change(caller.user, address, &origin, &body.0, &accounts, &limits).await?))
-}
-
-/// See how much of one's plan is used
-#[utoipa::path(
-    operation_id = "usage",
-    tag = "auth",
-    security(("bearer" = [])),
-    responses(
-        (status = 200, description = "The plan's limits and what is used of them", body = UsageView),
-        (status = 401, description = "No token, or a bad one", body = ErrorBody),
-        (status = 404, description = "The account is gone", body = ErrorBody),
-        (status = 503, description = "The database is away", body = ErrorBody),
-    ),
-)]
-#[get("/auth/usage")]
-async fn usage(caller: Caller, engine: web::Data<Engine>) -> ApiResult<web::Json<UsageView>> {
-    let used = engine.usage(caller.user).await?;
-    Ok(web::Json(UsageView::from(&*used)))
 }
 
 /// See whether a username is free

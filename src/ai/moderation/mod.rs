@@ -4,13 +4,12 @@
 //! means is set: `moderation.on_outage`. Each question is accounted, beside the work that waits for the answer.
 //!
 //! Bounds: `concurrency` questions at the same time, each answered or given up within `timeout_ms`, the wait for a place
-//! counted; after [`FAILURES_MAX`] failures in a row nobody is asked for [`REST`], then one tries. The same text is
-//! judged once in `cache_s`, for the latest `cache_max` texts.
+//! counted; one that fails too often is left alone for a while, as all that is asked beside chat (`aside`). The same text
+//! is judged once in `cache_s`, for the latest `cache_max` texts.
 
 mod answer;
 mod ledger;
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,8 +34,6 @@ use crate::config::{
 };
 use crate::postgres::calls::Account;
 
-const FAILURES_MAX: u32 = 5;
-const REST: Duration = Duration::from_secs(5);
 /// Between two lines in the log about an outage.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
@@ -55,7 +52,8 @@ struct Inner {
     /// By the text's hash: the category it was refused for, or `None` for a fine one.
     kept: Cache<[u8; 32], Option<Arc<str>>>,
     places: Semaphore,
-    outage: Outage,
+    /// When the log was told of an outage.
+    told: Mutex<Option<Instant>>,
     ledger: Ledger,
 }
 
@@ -77,7 +75,7 @@ impl ProviderModeration {
         Self(Arc::new(Inner {
             places: Semaphore::new(settings.concurrency.min(Semaphore::MAX_PERMITS)),
             ledger: Ledger::start(pool),
-            outage: Outage::default(),
+            told: Mutex::default(),
             settings,
             providers,
             whom,
@@ -112,15 +110,8 @@ impl Inner {
         if let Some(kept) = self.kept.get(&key) {
             return counted(side, "kept", verdict(kept));
         }
-        if !self.outage.may_ask() {
-            return counted(side, "unavailable", self.unjudged());
-        }
-        let judged = timeout(self.settings.timeout(), self.ask(text, side, who)).await;
-        let judged = judged
-            .unwrap_or_else(|_| Err(GenerateError::new(GenerateErrorKind::Timeout, "no answer in time")));
-        match judged {
+        match self.ask(text, side, who).await {
             Ok(category) => {
-                self.outage.ended();
                 if self.settings.cache_max > 0 {
                     self.kept.insert(key, category.clone());
                 }
@@ -128,13 +119,24 @@ impl Inner {
                 counted(side, word, verdict(category))
             }
             Err(error) => {
-                if self.outage.failed() {
+                if self.is_to_be_told() {
                     let open = self.settings.on_outage == OnOutage::Open;
                     tracing::warn!(%error, open, "texts cannot be judged");
                 }
                 counted(side, "unavailable", self.unjudged())
             }
         }
+    }
+
+    /// Whether the log is to be told of an outage again.
+    fn is_to_be_told(&self) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let due = told.is_none_or(|told| now >= told + TOLD_EVERY);
+        if due {
+            *told = Some(now);
+        }
+        due
     }
 
     fn unjudged(&self) -> Verdict {
@@ -147,8 +149,12 @@ impl Inner {
     /// The category that the text is to be refused for, if any.
     async fn ask(&self, text: &str, side: Side, who: Who) -> Result<Option<Arc<str>>, GenerateError> {
         let nobody = || GenerateError::new(GenerateErrorKind::Unavailable, "there is nobody to ask");
-        let _place = self.places.acquire().await.map_err(|_| nobody())?;
+        let begun = Instant::now();
+        let place = timeout(self.settings.timeout(), self.places.acquire()).await;
+        let late = |_| GenerateError::new(GenerateErrorKind::Timeout, "no answer in time");
+        let _place = place.map_err(late)?.map_err(|_| nobody())?;
         let capable = self.whom.as_ref().and_then(|whom| whom.now(&self.providers)).ok_or_else(nobody)?;
+        let mut asking = capable.admitted(self.settings.timeout().saturating_sub(begun.elapsed())).await?;
         let mut bill = Bill {
             ledger: &self.ledger,
             account: Account { user: who.user, character: who.character, room: who.room, turn: who.turn },
@@ -158,14 +164,18 @@ impl Inner {
             usage: (TokenUsage { prompt_tokens: estimated(text), ..TokenUsage::default() }, Counted::Here),
         };
         let body = json!({ "model": &*capable.back_end.model, "input": text });
-        let answered: Result<Value, _> = capable.client.moderations().create_byot(body).await;
-        bill.outcome = CallOutcome::Failed;
+        let answered: Result<Value, _> = asking.hear(capable.client.moderations().create_byot(body)).await;
         metrics::histogram!(SECONDS, "side" => side.as_str()).record(bill.asked.elapsed().as_secs_f64());
-        let value = answered.map_err(|error| capable.explain(&error))?;
-        let scores = Scores::read(&value).ok_or_else(|| {
+        let late = |error: &GenerateError| error.kind == GenerateErrorKind::Timeout;
+        if !answered.as_ref().is_err_and(late) {
+            bill.outcome = CallOutcome::Failed;
+        }
+        let value = answered?;
+        let Some(scores) = Scores::read(&value) else {
             // What it was may hold the text: not for the log.
-            GenerateError::new(GenerateErrorKind::Broken, "its answer is no moderation")
-        })?;
+            return Err(asking.broken("its answer is no moderation"));
+        };
+        asking.done();
         bill.outcome = CallOutcome::Done;
         if let Some(told) = answer::usage(&value) {
             bill.usage = (told, Counted::ByProvider);
@@ -212,9 +222,9 @@ impl Whom {
             Self::First { model: None } => providers.with_capability(Capability::Moderation),
             Self::First { model: Some(model) } => {
                 let first = providers.with_capability(Capability::Moderation)?;
-                providers.capable(&first.back_end.provider, model)
+                providers.capable(&first.back_end.provider, model, Capability::Moderation)
             }
-            Self::One { provider, model } => providers.capable(provider, model),
+            Self::One { provider, model } => providers.capable(provider, model, Capability::Moderation),
         }
     }
 }
@@ -254,54 +264,6 @@ impl Drop for Bill<'_> {
     }
 }
 
-/// Failures in a row, and when somebody may be asked again.
-#[derive(Default)]
-struct Outage {
-    failures: AtomicU32,
-    times: Mutex<Times>,
-}
-
-#[derive(Default)]
-struct Times {
-    again: Option<Instant>,
-    told: Option<Instant>,
-}
-
-impl Outage {
-    /// After too many failures: one asker each time that the rest is over.
-    fn may_ask(&self) -> bool {
-        if self.failures.load(Relaxed) < FAILURES_MAX {
-            return true;
-        }
-        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let over = times.again.is_none_or(|again| now >= again);
-        if over {
-            times.again = Some(now + REST);
-        }
-        over
-    }
-
-    fn ended(&self) {
-        self.failures.store(0, Relaxed);
-    }
-
-    /// Whether the log should be told.
-    fn failed(&self) -> bool {
-        let failures = self.failures.fetch_add(1, Relaxed).saturating_add(1);
-        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if failures >= FAILURES_MAX {
-            times.again = Some(now + REST);
-        }
-        let due = times.told.is_none_or(|told| now >= told + TOLD_EVERY);
-        if due {
-            times.told = Some(now);
-        }
-        due
-    }
-}
-
 fn describe() {
     metrics::describe_counter!(CHECKS, "Texts judged, by side (message, reply) and outcome.");
     metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "A provider's answers, by side.");
@@ -313,23 +275,4 @@ fn counted(side: Side, outcome: &'static str, verdict: Verdict) -> Verdict {
         tracing::info!(side = side.as_str(), %category, "a text was refused by the provider's moderation");
     }
     verdict
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn after_five_failures_one_asks_each_time_that_the_rest_is_over() {
-        let outage = Outage::default();
-        assert!(outage.failed(), "the first is told");
-        for _ in 1..FAILURES_MAX {
-            assert!(outage.may_ask() && !outage.failed());
-        }
-        assert!(!outage.may_ask());
-        tokio::time::advance(REST).await;
-        assert!(outage.may_ask() && !outage.may_ask());
-        outage.ended();
-        assert!(outage.may_ask() && outage.may_ask());
-    }
 }

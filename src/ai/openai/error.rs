@@ -182,7 +182,7 @@ impl Redact {
         Self { key: key.clone() }
     }
 
-    fn text(&self, text: &str) -> String {
+    pub(super) fn text(&self, text: &str) -> String {
         let key = self.key.expose_secret();
         let text = if key.is_empty() { text.to_owned() } else { text.replace(key, "[key]") };
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(DETAIL_MAX_CHARS).collect()

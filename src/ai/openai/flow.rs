@@ -1,69 +1,34 @@
 //! The connection under the client: one request, no second try, and no more read than the reader takes.
 
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
-use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt, Stream, StreamExt, stream};
+use bytes::Bytes;
+use futures_util::StreamExt;
 use reqwest::Response;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
 use tower::Service;
 
 use super::error::Refusal;
 
-/// Bytes of one line: an event holds a few words and some numbers.
-const LINE_MAX_BYTES: usize = 256 * 1024;
-/// Bytes read ahead of the reader, about.
-const WINDOW_BYTES: usize = 64 * 1024;
-/// Chunks that are taken together once a reply is under way.
-const GATHERED_MAX: usize = 256;
 /// Bytes of an error's body that are looked at.
 const ERROR_MAX_BYTES: usize = 16 * 1024;
 
-/// Lets the connection know whether the reader has taken all that came, and whether the reply is under way.
-pub(super) struct Flow {
-    waiting: AtomicBool,
-    changed: Notify,
-    speaking: AtomicBool,
-    /// Between two readings of a reply under way.
-    read_every: Duration,
-}
+/// Where the answer to a request is laid down for who reads it. The client would read it in a task of its own, which
+/// holds without a bound what nobody has taken yet, and is one more to wake for each token.
+#[derive(Clone, Default)]
+pub(super) struct Tray(Arc<Mutex<Option<Response>>>);
 
-impl Flow {
-    pub fn new(read_every: Duration) -> Self {
-        Self {
-            waiting: AtomicBool::new(false),
-            changed: Notify::new(),
-            speaking: AtomicBool::new(false),
-            read_every,
-        }
+impl Tray {
+    fn put(&self, response: Response) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(response);
     }
 
-    /// The first text is out: the rest is read now and then, as much as there is.
-    pub fn speaks(&self) {
-        self.speaking.store(true, SeqCst);
-    }
-
-    /// The reader has nothing left to read, until it is [`fed`](Self::fed).
-    pub fn hungry(&self) {
-        self.waiting.store(true, SeqCst);
-        self.changed.notify_one();
-    }
-
-    pub fn fed(&self) {
-        self.waiting.store(false, SeqCst);
-    }
-
-    async fn until_hungry(&self) {
-        while !self.waiting.load(SeqCst) {
-            self.changed.notified().await;
-        }
+    /// The answer, once.
+    pub fn take(&self) -> Option<Response> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -103,24 +68,23 @@ pub(super) fn plain(
     })
 }
 
-/// What the client sends its requests with.
+/// What the client sends its requests with. The answer comes to the tray; the client gets one without a body.
 pub(super) fn service(
     http: reqwest::Client,
-    flow: Arc<Flow>,
+    tray: Tray,
 ) -> impl Service<HttpRequestFactory, Response = Response, Error = OpenAIError, Future: Send> + Clone + Send + Sync
 {
     tower::service_fn(move |request: HttpRequestFactory| {
-        let (http, flow) = (http.clone(), flow.clone());
+        let (http, tray) = (http.clone(), tray.clone());
         async move {
             let response = http.execute(request.build().await?).await.map_err(OpenAIError::Reqwest)?;
             if !response.status().is_success() {
                 return Err(OpenAIError::Boxed(Box::new(refusal(response).await)));
             }
-            let status = response.status();
-            let body = reqwest::Body::wrap_stream(bounded(response.bytes_stream(), flow));
-            let mut response = http::Response::new(body);
-            *response.status_mut() = status;
-            Ok(Response::from(response))
+            let mut begun = http::Response::new(reqwest::Body::default());
+            *begun.status_mut() = response.status();
+            tray.put(response);
+            Ok(Response::from(begun))
         }
     })
 }
@@ -136,90 +100,4 @@ async fn refusal(response: Response) -> Refusal {
         }
     }
     Refusal::new(status, &headers, &body)
-}
-
-struct Source {
-    chunks: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
-    /// Came while others were gathered, and ended that.
-    failed: Option<reqwest::Error>,
-    /// When there is to be read again; a moment that passed if at once.
-    read_at: Instant,
-    flow: Arc<Flow>,
-    line_bytes: usize,
-    /// Bytes passed on since the reader was hungry last.
-    ahead_bytes: usize,
-}
-
-/// The body, held back while the reader is behind, and broken off at a line without an end.
-fn bounded(
-    chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
-    flow: Arc<Flow>,
-) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let source = Source {
-        chunks: chunks.fuse().boxed(),
-        failed: None,
-        read_at: Instant::now(),
-        flow,
-        line_bytes: 0,
-        ahead_bytes: 0,
-    };
-    stream::unfold(Some(source), |source| async {
-        let mut source = source?;
-        if source.ahead_bytes > WINDOW_BYTES {
-            source.flow.until_hungry().await;
-            source.ahead_bytes = 0;
-        }
-        match source.next().await? {
-            Ok(chunk) if source.fits(&chunk) => Some((Ok(chunk), Some(source))),
-            Ok(_) => Some((Err(io::Error::other("a line is too long")), None)),
-            Err(error) => Some((Err(io::Error::other(error.without_url())), None)),
-        }
-    })
-}
-
-impl Source {
-    /// The next chunk. In a reply under way it is all that came since the last one: each chunk wakes a row of tasks,
-    /// and providers send one for each token.
-    async fn next(&mut self) -> Option<reqwest::Result<Bytes>> {
-        if let Some(error) = self.failed.take() {
-            return Some(Err(error));
-        }
-        if !self.flow.speaking.load(SeqCst) || self.flow.read_every.is_zero() {
-            return self.chunks.next().await;
-        }
-        sleep_until(self.read_at).await;
-        let first = match self.chunks.next().await? {
-            Ok(first) => first,
-            Err(error) => return Some(Err(error)),
-        };
-        self.read_at = Instant::now() + self.flow.read_every;
-        let mut gathered = BytesMut::from(first);
-        for _ in 0..GATHERED_MAX {
-            // The connection's task hands over one chunk at a time.
-            tokio::task::yield_now().await;
-            match self.chunks.next().now_or_never() {
-                Some(Some(Ok(chunk))) => gathered.extend_from_slice(&chunk),
-                Some(Some(Err(error))) => {
-                    self.failed = Some(error);
-                    return Some(Ok(gathered.freeze()));
-                }
-                Some(None) | None => return Some(Ok(gathered.freeze())),
-            }
-            if gathered.len() > WINDOW_BYTES {
-                break;
-            }
-        }
-        // There is more.
-        self.read_at = Instant::now();
-        Some(Ok(gathered.freeze()))
-    }
-
-    fn fits(&mut self, chunk: &[u8]) -> bool {
-        self.ahead_bytes += chunk.len();
-        match chunk.iter().rposition(|byte| *byte == b'\n') {
-            Some(end) => self.line_bytes = chunk.len() - end - 1,
-            None => self.line_bytes += chunk.len(),
-        }
-        self.line_bytes <= LINE_MAX_BYTES
-    }
 }

@@ -1,10 +1,11 @@
 //! Any server with an OpenAI-compatible API, through `async-openai`.
 //!
 //! Of that crate's own ways two are replaced: it tries again by itself (the engine's pool does that, and knows when a
-//! word is out already), and it holds what comes without a bound (here a reader that is behind holds the connection
-//! back). Dropping the stream closes the connection, which ends the work upstream.
+//! word is out already), and it reads streams in a task of its own, without a bound (here whoever wants the text reads it,
+//! and one that is behind holds the connection back). Dropping the stream closes the connection, which ends the work upstream.
 
 mod error;
+mod events;
 mod flow;
 mod messages;
 mod reader;
@@ -19,12 +20,13 @@ use async_openai::config::Config;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use greenroom_actors::ports::{GenerateRequest, Piece, Start};
+use greenroom_actors::pace::Pace;
+use greenroom_actors::ports::{GenerateErrorKind, GenerateRequest, Piece, Start};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 
 pub(super) use self::error::{About, Fault, Redact, mapped};
-use self::flow::{Flow, plain, service};
+use self::flow::{Tray, plain, service};
 use self::messages::Continuing;
 use self::reader::{Chunk, Reader, Reading};
 use self::request::{Habits, body};
@@ -34,7 +36,7 @@ use crate::config::{Continues, ProviderSettings};
 /// Idle connections are kept for this long.
 const IDLE: Duration = Duration::from_secs(60);
 /// For one answer that is no stream: a judgement, speech, a transcript.
-const WHOLE_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const WHOLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One provider. Cheap to clone.
 #[derive(Clone)]
@@ -56,7 +58,7 @@ pub(super) struct Ask {
     /// What was said before it broke off.
     pub so_far: Option<Arc<str>>,
     /// Once it is under way it is read so often.
-    pub read_every: Duration,
+    pub pace: Pace,
 }
 
 /// A reply under way.
@@ -85,7 +87,7 @@ impl OpenAi {
     pub fn generate(&self, ask: Ask) -> BoxFuture<'static, Result<Answer, Fault>> {
         let inner = self.inner.clone();
         Box::pin(async move {
-            let Ask { request, model, so_far, read_every } = ask;
+            let Ask { request, model, so_far, pace } = ask;
             let so_far = so_far.filter(|text| !text.trim().is_empty());
             let redact = Redact::new(&inner.endpoint.key);
             loop {
@@ -95,17 +97,19 @@ impl OpenAi {
                     .as_deref()
                     .filter(|_| how != Continues::Never)
                     .map(|so_far| Continuing { so_far, how });
-                let flow = Arc::new(Flow::new(read_every));
+                let tray = Tray::default();
                 let client = Client::build(inner.http.clone(), inner.endpoint.clone())
-                    .with_http_service(service(inner.http.clone(), flow.clone()));
+                    .with_http_service(service(inner.http.clone(), tray.clone()));
                 let body = body(&request, &model, habit, continuing);
                 match client.chat().create_stream_byot::<_, Chunk>(body).await {
-                    Ok(events) => {
+                    Ok(_) => {
+                        let none = || Fault::new(GenerateErrorKind::Broken, "no answer came with its head");
+                        let response = tray.take().ok_or_else(none)?;
                         let start = if continuing.is_some() { Start::Continues } else { Start::Anew };
                         let stops = if habit.cuts_here() { request.stop.as_slice() } else { &[] };
                         let stops = Stops::at(stops);
-                        let reading = Reading { request: request.clone(), model, redact, stops };
-                        let pieces = Reader::new(events, flow, reading).pieces().boxed();
+                        let reading = Reading { request: request.clone(), redact, stops, pace };
+                        let pieces = Reader::new(response, reading).pieces().boxed();
                         return Ok(Answer { start, pieces });
                     }
                     // A model that knows a field by another name says so; the next request speaks its way.

@@ -1,22 +1,30 @@
 //! From the events of a stream to the pieces of a reply.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use async_openai::types::stream::StreamResponse;
-use futures_util::{FutureExt, Stream, StreamExt, stream};
+use futures_util::{FutureExt, Stream, stream};
 use greenroom_actors::domain::{Counted, Finish, TokenUsage};
+use greenroom_actors::pace::Pace;
 use greenroom_actors::ports::{GenerateErrorKind, GenerateRequest, Piece, TokenCounter};
+use reqwest::Response;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::error::{Fault, Redact, in_stream, mapped};
-use super::flow::Flow;
+use super::error::{Fault, Redact, in_stream};
+use super::events::{Events, TooLong};
 use super::stops::{Cut, Stops};
 use crate::ai::Tokens;
 
 /// After the last word the usage follows at once, or not at all.
 const USAGE_PATIENCE: Duration = Duration::from_secs(2);
+/// Chunks that are read together once a reply is under way.
+const GATHERED_MAX: usize = 256;
+/// Bytes that are read before they are taken, about.
+const WINDOW_BYTES: usize = 64 * 1024;
 /// From here on no more text is put together into one piece.
 const PIECE_MAX_BYTES: usize = 4 * 1024;
 /// A token has fewer bytes than this on average, in any script: a server that passes `max_tokens` by far is cut.
@@ -69,10 +77,14 @@ struct PromptDetails {
 }
 
 pub(super) struct Reader {
-    events: StreamResponse<Chunk>,
-    flow: Arc<Flow>,
+    response: Response,
+    events: Events,
+    pace: Pace,
+    /// When there is to be read again; `None` until the first text: that is read as it comes.
+    read_at: Option<Instant>,
+    /// Met while more was read than was waited for; told when that has been.
+    broken: Option<Fault>,
     request: Arc<GenerateRequest>,
-    model: Arc<str>,
     redact: Redact,
     stops: Stops,
     text: String,
@@ -88,21 +100,23 @@ pub(super) struct Reader {
 /// How what comes is to be read.
 pub(super) struct Reading {
     pub request: Arc<GenerateRequest>,
-    pub model: Arc<str>,
     pub redact: Redact,
     pub stops: Stops,
+    pub pace: Pace,
 }
 
 type Next = Result<Piece, Fault>;
 
 impl Reader {
-    pub fn new(events: StreamResponse<Chunk>, flow: Arc<Flow>, reading: Reading) -> Self {
-        let Reading { request, model, redact, stops } = reading;
+    pub fn new(response: Response, reading: Reading) -> Self {
+        let Reading { request, redact, stops, pace } = reading;
         Self {
-            events,
-            flow,
+            response,
+            events: Events::default(),
+            pace,
+            read_at: None,
+            broken: None,
             request,
-            model,
             redact,
             stops,
             text: String::new(),
@@ -134,53 +148,67 @@ impl Reader {
 
     /// Text that has come already goes on in one piece: each piece wakes a row of tasks.
     fn with_what_is_ready(&mut self, mut text: String) -> String {
-        self.flow.speaks();
+        self.read_at.get_or_insert_with(|| Instant::now() + self.pace.every());
         while text.len() < PIECE_MAX_BYTES {
-            match self.next().now_or_never() {
+            match self.ready() {
                 Some(Ok(Piece::Text(more))) => text.push_str(&more),
                 Some(last) => {
                     self.kept = Some(last);
                     break;
                 }
-                None => {
-                    // It asked for more, and is not there to take it.
-                    self.flow.fed();
-                    break;
-                }
+                None => break,
             }
         }
         text
     }
 
-    /// Nothing is lost when the future is dropped: an event that was taken is told in the same poll.
+    /// Nothing is lost when the future is dropped: what was read is kept here.
     async fn next(&mut self) -> Next {
-        if self.over {
-            return self.end();
-        }
         loop {
-            let Some(event) = self.event().await else { return self.end() };
-            let chunk = event.map_err(|error| mapped(&error, &self.model, &self.redact))?;
-            if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
-                return Err(in_stream(&error, &self.redact));
+            if let Some(next) = self.ready() {
+                return next;
             }
-            // Some count along in every event: the last count is the whole.
-            self.usage = chunk.usage.or(self.usage);
-            let Some(choice) = chunk.choices.unwrap_or_default().into_iter().next() else { continue };
-            if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
-                self.finish = Some(finished(&reason)?);
-            }
-            let said = choice
-                .delta
-                .and_then(|delta| delta.content.filter(|text| !text.is_empty()).or(delta.refusal));
-            let Some(text) = said.filter(|text| !text.is_empty()) else { continue };
-            self.text.push_str(&text);
-            if let Some(piece) = self.heard(text) {
-                return Ok(Piece::Text(piece));
-            }
-            if self.over {
-                return self.end();
+            match self.read().await {
+                Some(read) => read?,
+                None => self.over = true,
             }
         }
+    }
+
+    /// What is to be told of the events that have come; `None`: nothing more.
+    fn ready(&mut self) -> Option<Next> {
+        while !self.over {
+            let chunk = match self.events.next()? {
+                Ok(b"[DONE]") => break,
+                Ok(data) => serde_json::from_slice::<Chunk>(data),
+                Err(TooLong) => return Some(Err(self.too_long())),
+            };
+            match chunk.map_err(|error| self.no_chunk(&error)).and_then(|chunk| self.take(chunk)) {
+                Ok(Some(text)) => return Some(Ok(Piece::Text(text))),
+                Ok(None) => {}
+                Err(fault) => return Some(Err(fault)),
+            }
+        }
+        self.over = true;
+        Some(self.end())
+    }
+
+    /// The text of an event, as far as it is to be told.
+    fn take(&mut self, chunk: Chunk) -> Result<Option<String>, Fault> {
+        if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
+            return Err(in_stream(&error, &self.redact));
+        }
+        // Some count along in every event: the last count is the whole.
+        self.usage = chunk.usage.or(self.usage);
+        let Some(choice) = chunk.choices.unwrap_or_default().into_iter().next() else { return Ok(None) };
+        if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
+            self.finish = Some(finished(&reason)?);
+        }
+        let said =
+            choice.delta.and_then(|delta| delta.content.filter(|text| !text.is_empty()).or(delta.refusal));
+        let Some(text) = said.filter(|text| !text.is_empty()) else { return Ok(None) };
+        self.text.push_str(&text);
+        Ok(self.heard(text))
     }
 
     /// What is to be told of text that came.
@@ -198,19 +226,75 @@ impl Reader {
         Some(text).filter(|text| !text.is_empty())
     }
 
-    /// The next event; `None` at the end, which is also when nothing follows the last word.
-    async fn event(&mut self) -> Option<Result<Chunk, async_openai::error::OpenAIError>> {
-        if let Some(event) = self.events.next().now_or_never() {
-            return event;
+    /// Reads what comes next; `None` at the end, which is also when nothing follows the last word. Of a reply under way it
+    /// reads no sooner than its pace says, and then all that came: providers send a chunk for each token, and each one that
+    /// is passed on wakes a row of tasks.
+    async fn read(&mut self) -> Option<Result<(), Fault>> {
+        if let Some(fault) = self.broken.take() {
+            return Some(Err(fault));
         }
-        self.flow.hungry();
-        let event = if self.finish.is_none() {
-            self.events.next().await
+        let at_once = self.finish.is_some();
+        if let Some(at) = self.read_at.filter(|at| !at_once && *at > Instant::now()) {
+            sleep_until(at).await;
+        }
+        let first = if at_once {
+            timeout(USAGE_PATIENCE, self.response.chunk()).await.unwrap_or(Ok(None))
         } else {
-            tokio::time::timeout(USAGE_PATIENCE, self.events.next()).await.unwrap_or(None)
+            self.response.chunk().await
         };
-        self.flow.fed();
-        event
+        let first = match first {
+            Ok(chunk) => chunk?,
+            Err(error) => return Some(Err(self.cut_off(error))),
+        };
+        let mut read = self.came(&first);
+        if self.read_at.is_none() {
+            return Some(read);
+        }
+        let mut pause = self.pace.every();
+        let (mut chunks, mut bytes) = (1, first.len());
+        while read.is_ok() {
+            if chunks == GATHERED_MAX || bytes > WINDOW_BYTES {
+                // There is more.
+                pause = Duration::ZERO;
+                break;
+            }
+            // The connection's task hands over one chunk at a time.
+            let_others_run().await;
+            match self.response.chunk().now_or_never() {
+                Some(Ok(Some(chunk))) => {
+                    (chunks, bytes) = (chunks + 1, bytes + chunk.len());
+                    read = self.came(&chunk);
+                }
+                Some(Err(error)) => {
+                    self.broken = Some(self.cut_off(error));
+                    break;
+                }
+                Some(Ok(None)) | None => break,
+            }
+        }
+        self.read_at = Some(Instant::now() + pause);
+        Some(read)
+    }
+
+    fn came(&mut self, chunk: &[u8]) -> Result<(), Fault> {
+        self.events.push(chunk).map_err(|TooLong| self.too_long())
+    }
+
+    fn too_long(&self) -> Fault {
+        self.broken("an event is too long")
+    }
+
+    /// What it was is the provider's text, or a person's that came back: not for the log.
+    fn no_chunk(&self, error: &serde_json::Error) -> Fault {
+        self.broken(&format!("no chunk: {error}"))
+    }
+
+    fn cut_off(&self, error: reqwest::Error) -> Fault {
+        self.broken(&format!("the stream broke: {}", error.without_url()))
+    }
+
+    fn broken(&self, detail: &str) -> Fault {
+        Fault::new(GenerateErrorKind::Broken, self.redact.text(detail))
     }
 
     fn end(&mut self) -> Next {
@@ -252,6 +336,19 @@ impl Reader {
         };
         (usage, Counted::Here)
     }
+}
+
+/// Lets what is ready to run, run before this task goes on. Tokio's own way asks the kernel for news each time.
+async fn let_others_run() {
+    let mut waited = false;
+    poll_fn(|task| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn finished(reason: &str) -> Result<Finish, Fault> {

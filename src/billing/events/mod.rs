@@ -215,6 +215,11 @@ impl Webhooks {
         Ok(if before.is_some() { Taken::Before } else { taken })
     }
 
+    /// Takes an event that Stripe listed: its delivery never came.
+    pub async fn take_listed(&self, event: &StripeEvent) -> Result<Taken, Refusal> {
+        self.work(event, Settling::IfChanged).await
+    }
+
     /// Does what an event wants, or keeps it for later. Fails only where neither could be written.
     async fn work(&self, event: &StripeEvent, settling: Settling) -> Result<Taken, Refusal> {
         let Inner { stripe, settings, asking, .. } = &*self.0;

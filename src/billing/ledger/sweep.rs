@@ -10,7 +10,8 @@ use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 
 use super::decide::expire;
-use super::{Ledger, store, write_expiry};
+use super::orders::write_expiry;
+use super::{Ledger, store};
 use crate::jobs::{Handler, Job, JobError, QueueName, Recurring};
 use crate::postgres::refusal;
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -34,6 +35,8 @@ const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// Stripe takes keys of up to 255 characters.
 const KEY_MAX: usize = 200;
 const USER_AGENT: &str = concat!("Greenroom/", env!("CARGO_PKG_VERSION"));
+
+type Asked<'a, T> = BoxFuture<'a, Result<Box<T>, StripeError>>;
 
 pub(super) struct Transport {
     http: reqwest::Client,
@@ -71,29 +74,37 @@ impl Transport {
         })
     }
 
-    /// What is only read.
-    pub async fn read<R>(&self, request: &R) -> Result<R::Output, StripeError>
+    /// What is only read. Requests and answers are large: neither lives in the callers' futures.
+    #[allow(clippy::needless_pass_by_value)] // It ends here, not in the caller's future.
+    pub fn read<R>(&self, request: R) -> Asked<'_, R::Output>
     where
         R: StripeRequest,
-        R::Output: miniserde::Deserialize,
+        R::Output: miniserde::Deserialize + Send + 'static,
     {
-        request.customize().send(self).await
+        let request = request.customize();
+        Box::pin(async move { request.send(self).await.map(Box::new) })
     }
 
     /// What changes something. The same `deed` with the same `key` is done once; Stripe remembers it for a day.
-    pub async fn change<R>(&self, request: &R, deed: &str, key: &str) -> Result<R::Output, StripeError>
+    #[allow(clippy::needless_pass_by_value)] // It ends here, not in the caller's future.
+    pub fn change<R>(&self, request: R, deed: &str, key: &str) -> Asked<'_, R::Output>
     where
         R: StripeRequest,
-        R::Output: miniserde::Deserialize,
+        R::Output: miniserde::Deserialize + Send + 'static,
     {
-        let key = IdempotencyKey::new(idempotency_key(deed, key))
-            .map_err(|error| StripeError::Strange(error.to_string()))?;
-        request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(self).await
+        let key = IdempotencyKey::new(idempotency_key(deed, key));
+        let request = request.customize();
+        Box::pin(async move {
+            let key = key.map_err(|error| StripeError::Strange(error.to_string()))?;
+            request.request_strategy(RequestStrategy::Idempotent(key)).send(self).await.map(Box::new)
+        })
     }
 
     /// The answer as it came: for what is kept whole.
-    pub async fn raw<R: StripeRequest>(&self, request: &R) -> Result<Bytes, StripeError> {
-        self.run(request.build(), None).await
+    #[allow(clippy::needless_pass_by_value)] // It ends here, not in the caller's future.
+    pub fn raw<R: StripeRequest>(&self, request: R) -> BoxFuture<'_, Result<Bytes, StripeError>> {
+        let request = request.build();
+        Box::pin(self.run(request, None))
     }
 
     async fn run(&self, request: RequestBuilder, key: Option<&str>) -> Result<Bytes, StripeError> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::BoxFuture;
+
 use super::{Look, Seen, Sync, SyncError, fits, store};
 use crate::billing::records::{
     self, Checkout, Payment, PaymentKind, PaymentStatus, Subscription, SubscriptionStatus,
@@ -30,6 +32,11 @@ fn gone<T>(object: &str, known: bool, error: StripeError) -> Result<Option<T>, S
     }
 }
 
+/// Stripe's objects are large, and a future holds all that it may ever hold: not on the stack of a thread that answers requests.
+pub(super) fn boxed<'a, F: Future + Send + 'a>(future: F) -> BoxFuture<'a, F::Output> {
+    Box::pin(future)
+}
+
 impl Sync {
     pub(super) async fn look_at_checkout(&self, id: &str) -> Result<Look, SyncError> {
         let (offer, customer) = {
@@ -38,7 +45,7 @@ impl Sync {
             let customer = records::customer_of(&client, offer.user).await?;
             (offer, customer)
         };
-        let session = match self.stripe.checkout(id).await {
+        let session = match boxed(self.stripe.checkout(id)).await {
             Ok(session) => session,
             Err(error) => return gone(id, true, error).map(Option::unwrap_or_default),
         };
@@ -46,10 +53,10 @@ impl Sync {
         let user = Some(offer.user);
         let look = match (offer.kind, session.subscription_id, session.intent_id) {
             (PaymentKind::Subscription, Some(subscription), _) => {
-                self.look_at_subscription(&subscription).await?
+                boxed(self.look_at_subscription(&subscription)).await?
             }
             (PaymentKind::Plan | PaymentKind::Credits, _, Some(intent)) => {
-                self.look_at_intent(&intent, Some(offer)).await?
+                boxed(self.look_at_intent(&intent, Some(offer))).await?
             }
             // Nobody has paid there, and perhaps nobody will.
             _ => Look::default(),
@@ -66,10 +73,10 @@ impl Sync {
         if let Some(Payment { kind: PaymentKind::Subscription, invoice_id: Some(invoice), .. }) =
             &known.payment
         {
-            return self.look_at_invoice(invoice).await;
+            return boxed(self.look_at_invoice(invoice)).await;
         }
         let is_known = known.payment.is_some() || known.offer.is_some() || offer.is_some();
-        let intent = match self.stripe.intent(id).await {
+        let intent = match boxed(self.stripe.intent(id)).await {
             Ok(intent) => intent,
             Err(error) => return gone(id, is_known, error).map(Option::unwrap_or_default),
         };
@@ -78,7 +85,7 @@ impl Sync {
             (None, Some(offer)) => offer,
             (None, None) => match self.offer_behind(&intent).await? {
                 Behind::Offer(offer) => offer,
-                Behind::Invoice(invoice) => return self.look_at_invoice(&invoice).await,
+                Behind::Invoice(invoice) => return boxed(self.look_at_invoice(&invoice)).await,
                 Behind::Nothing => return Ok(Look::default()),
             },
         };
@@ -104,7 +111,9 @@ impl Sync {
         if !intent.metadata.contains_key(META_USER) {
             return Ok(Behind::Nothing);
         }
-        let Some(session) = self.stripe.checkout_of(&intent.id).await? else { return Ok(Behind::Nothing) };
+        let Some(session) = boxed(self.stripe.checkout_of(&intent.id)).await? else {
+            return Ok(Behind::Nothing);
+        };
         let client = self.client().await?;
         let Some(offer) = records::checkout(&client, &session.id).await? else { return Ok(Behind::Nothing) };
         let customer = records::customer_of(&client, offer.user).await?;
@@ -168,17 +177,17 @@ impl Sync {
         let guess = before.and_then(|before| before.intent_id.as_deref());
         let guessed = async {
             match guess {
-                Some(intent) => self.stripe.intent(intent).await.map(Some),
+                Some(intent) => boxed(self.stripe.intent(intent)).await.map(Some),
                 None => Ok(None),
             }
         };
-        let (invoice, intent) = tokio::join!(self.stripe.invoice(id), guessed);
+        let (invoice, intent) = tokio::join!(boxed(self.stripe.invoice(id)), guessed);
         let invoice = match invoice {
             Ok(invoice) => invoice,
             Err(error) => return gone(id, before.is_some(), error),
         };
         let intent = match (invoice.intent_id.as_deref(), guess) {
-            (Some(real), guess) if Some(real) != guess => Some(self.stripe.intent(real).await?),
+            (Some(real), guess) if Some(real) != guess => Some(boxed(self.stripe.intent(real)).await?),
             (None, None) => None,
             _ => intent?,
         };
@@ -205,7 +214,7 @@ impl Sync {
 
     async fn see_subscription(&self, id: &str) -> Result<Option<SeenSubscription>, SyncError> {
         let (version, before) = store::subscription(&self.client().await?, id).await?;
-        let state = match self.stripe.subscription(id).await {
+        let state = match boxed(self.stripe.subscription(id)).await {
             Ok(state) => state,
             Err(error) => return gone(id, before.is_some(), error),
         };

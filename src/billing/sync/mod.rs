@@ -22,6 +22,7 @@ use deadpool_postgres::{Client, Pool, Transaction};
 use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 
+use self::look::boxed;
 use super::records::{Payment, Subscription, keep_payment, keep_subscription};
 use super::stripe::{Stripe, StripeError};
 use super::terms::{Notice, Terms, settle};
@@ -192,18 +193,18 @@ impl Sync {
     /// Asks Stripe how the object stands. Writes nothing.
     pub async fn look(&self, object: &Object) -> Result<Look, SyncError> {
         match object {
-            Object::Checkout(id) => self.look_at_checkout(id).await,
-            Object::Intent(id) => self.look_at_intent(id, None).await,
-            Object::Charge(id) => match self.stripe.charge(id).await {
+            Object::Checkout(id) => boxed(self.look_at_checkout(id)).await,
+            Object::Intent(id) => boxed(self.look_at_intent(id, None)).await,
+            Object::Charge(id) => match boxed(self.stripe.charge(id)).await {
                 Ok(charge) => match charge.intent_id {
-                    Some(intent) => self.look_at_intent(&intent, None).await,
+                    Some(intent) => boxed(self.look_at_intent(&intent, None)).await,
                     None => Ok(Look::default()),
                 },
                 Err(StripeError::NotFound) => Ok(Look::default()),
                 Err(error) => Err(error.into()),
             },
-            Object::Invoice(id) => self.look_at_invoice(id).await,
-            Object::Subscription(id) => self.look_at_subscription(id).await,
+            Object::Invoice(id) => boxed(self.look_at_invoice(id)).await,
+            Object::Subscription(id) => boxed(self.look_at_subscription(id)).await,
         }
     }
 

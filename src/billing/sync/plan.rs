@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use greenroom_actors::domain::Plans;
 
+use super::look::boxed;
 use super::{Sync, SyncError};
 
 /// Prices that are kept in memory: more than anybody makes.
@@ -27,7 +28,7 @@ impl Sync {
         }
         let plan = match lookup_key {
             Some(key) => by_lookup_key(key),
-            None => self.stripe.lookup_key_of(price).await?.as_deref().and_then(by_lookup_key),
+            None => boxed(self.stripe.lookup_key_of(price)).await?.as_deref().and_then(by_lookup_key),
         };
         if let Some(plan) = &plan {
             let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);

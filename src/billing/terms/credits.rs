@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::month_of;
 use super::family::{By, plans_of, stretches};
-use super::resolve::{Paid, Rows, pays_whole_period};
+use super::resolve::{Grant, Paid, Rows, pays_whole_period};
 use crate::billing::ledger::Purse;
+use crate::billing::ledger::decide::AMOUNT_MAX;
 use crate::billing::records::{Payment, PaymentKind, PaymentStatus, SubscriptionStatus};
 
 /// A period that is longer has its credits month by month.
@@ -55,30 +56,48 @@ pub fn wanted(rows: &Rows, plans: &Plans, plan: &str, now: Timestamp) -> (Vec<Wa
     for (subscription, payments) in by_subscription(&rows.payments) {
         subscribed(rows, plans, subscription, &payments, &mut wanted);
     }
-    for grant in &rows.grants {
-        let source = format!("grant:{}", grant.id);
-        let amount = if grant.was_taken() { 0 } else { credits_of(plans, &grant.plan) };
-        let fewer = if grant.was_taken() { Fewer::Taken } else { Fewer::Kept };
-        // What was taken is looked for in the month in which it was.
-        let at = if grant.was_taken() { grant.end() } else { now };
-        wanted.month(source, &grant.plan, amount, (grant.starts_at, grant.ends_at), at, fewer);
+    for grant in rows.grants.iter().filter(|grant| !grant.was_taken()) {
+        let (amount, span) = (credits_of(plans, &grant.plan), (grant.starts_at, grant.ends_at));
+        wanted.month(grant_source(grant), &grant.plan, amount, span, Fewer::Kept);
     }
     if plan == rows.base.plan {
-        let (amount, source) = (credits_of(plans, plan), base_source(rows));
-        wanted.month(source, plan, amount, (rows.base.since, Timestamp::MAX), now, Fewer::Kept);
+        let (amount, span) = (credits_of(plans, plan), (rows.base.since, Timestamp::MAX));
+        wanted.month(base_source(rows), plan, amount, span, Fewer::Kept);
     }
     (wanted.lots, wanted.ends)
 }
 
-/// What the credits of the present base plan are known by. Of an earlier one none stay.
-pub fn base_source(rows: &Rows) -> String {
+const BASE: &str = "base:";
+
+fn base_source(rows: &Rows) -> String {
     format!("{BASE}{}:{}", rows.user, rows.base.since.as_microsecond())
 }
 
-pub const BASE: &str = "base:";
+fn grant_source(grant: &Grant) -> String {
+    format!("grant:{}", grant.id)
+}
+
+/// Sources that an admin took away: none of their credits stay.
+pub struct Gone {
+    base: String,
+    grants: Vec<String>,
+}
+
+impl Gone {
+    pub fn new(rows: &Rows) -> Self {
+        let taken = rows.grants.iter().filter(|grant| grant.was_taken());
+        Self { base: base_source(rows), grants: taken.map(grant_source).collect() }
+    }
+
+    /// Base plans but for the present one, and grants that were taken before their end.
+    pub fn is(&self, source: &str) -> bool {
+        let was_base = source.starts_with(BASE) && source != self.base;
+        was_base || self.grants.iter().any(|grant| grant == source)
+    }
+}
 
 fn credits_of(plans: &Plans, plan: &str) -> i64 {
-    plans.find(plan).map_or(0, |plan| i64::from(plan.credits))
+    plans.find(plan).map_or(0, |plan| i64::from(plan.credits).min(AMOUNT_MAX))
 }
 
 fn key_of(payment: &Payment) -> String {
@@ -88,7 +107,7 @@ fn key_of(payment: &Payment) -> String {
 
 /// Credits that were bought, less the share that was given back, rounded down.
 fn pack(payment: &Payment) -> Option<Wanted> {
-    let bought = i64::from(payment.credits?);
+    let bought = i64::from(payment.credits?).min(AMOUNT_MAX);
     let share = |part: i64| {
         let share = i128::from(bought) * i128::from(part) / i128::from(payment.amount_cents.max(1));
         i64::try_from(share).unwrap_or(bought)
@@ -190,7 +209,7 @@ fn subscribed(rows: &Rows, plans: &Plans, id: &str, payments: &[&Payment], wante
     let fewer = if back { Fewer::Taken } else { Fewer::Kept };
     let source = format!("sub:{id}");
     if end.duration_since(start) > MONTH_MAX {
-        wanted.month(source, plan, amount, (start, end), wanted.now, fewer);
+        wanted.month(source, plan, amount, (start, end), fewer);
     } else {
         wanted.lot(source, plan, amount, (start, end), fewer);
     }
@@ -223,20 +242,19 @@ impl Months {
         });
     }
 
-    /// That of the month which holds `at`, of a term from its start to its end.
+    /// That of the present month, of a term from its start to its end.
     fn month(
         &mut self,
         source: String,
         plan: &str,
         amount: i64,
         (start, end): (Timestamp, Timestamp),
-        at: Timestamp,
         fewer: Fewer,
     ) {
-        if end <= at.min(self.now) {
+        if end <= self.now {
             return;
         }
-        let (from, next) = month_of(start, at);
+        let (from, next) = month_of(start, self.now);
         if amount > 0 && next < end {
             self.ends.push(next);
         }

@@ -83,9 +83,9 @@ fn given(grant: &Grant, plan: &str) -> Option<(Timestamp, By, Span)> {
 
 /// For how many days a payment bought its plan: as it was noted, else by the settings.
 pub fn days_of(paid: &Paid, plans: &Plans) -> Option<u16> {
-    let known = paid.payment.plan.as_deref().and_then(|plan| plans.find(plan));
-    paid.days.or(match known?.term {
+    let by_settings = || match plans.find(paid.payment.plan.as_deref()?)?.term {
         Term::Days(days) => Some(days),
         Term::Endless | Term::Month | Term::Year => None,
-    })
+    };
+    paid.days.or_else(by_settings)
 }

@@ -6,7 +6,7 @@ use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::Refusal;
 use jiff::Timestamp;
 
-use super::credits::{BASE, Fewer, Wanted};
+use super::credits::{Fewer, Gone, Wanted};
 use super::store;
 use crate::billing::ledger::{self, Note, Order, Purse};
 use crate::postgres::refusal;
@@ -82,18 +82,19 @@ impl<'a> Lots<'a> {
         Self { transaction, user, now, lots, changed: Vec::new() }
     }
 
-    /// `base`: what the lots of the present base plan are known by. Answers what was bought and came.
-    pub async fn bring(mut self, wanted: &[Wanted], base: &str) -> Result<Vec<Came>, Refusal> {
+    /// Answers what was bought and came.
+    pub async fn bring(mut self, wanted: &[Wanted], gone: &Gone) -> Result<Vec<Came>, Refusal> {
         let before = self.end();
         for at in 0..self.lots.len() {
             let lot = &self.lots[at];
-            let to = match wanted.iter().find(|wanted| wanted.key == lot.key) {
-                Some(wanted) if wanted.fewer == Fewer::Taken => wanted.amount,
-                None if lot.source.starts_with(BASE) && lot.source != base => 0,
+            let (to, plan) = match wanted.iter().find(|wanted| wanted.key == lot.key) {
+                Some(wanted) if wanted.fewer == Fewer::Taken => (wanted.amount, wanted.plan.as_deref()),
+                None if gone.is(&lot.source) => (0, None),
                 Some(_) | None => continue,
             };
             if to < lot.amount && (lot.purse == Purse::Own || lot.runs(self.now)) {
                 self.take(at, to).await?;
+                self.lots[at].plan = plan.map(ToOwned::to_owned);
             }
         }
         for wanted in wanted {

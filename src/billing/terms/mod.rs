@@ -78,6 +78,15 @@ pub async fn settle(
     user: UserId,
     terms: &Terms,
 ) -> Result<Vec<Notice>, Refusal> {
+    // It is large, and whoever settles need not carry that room about.
+    Box::pin(settle_now(transaction, user, terms)).await
+}
+
+async fn settle_now(
+    transaction: &Transaction<'_>,
+    user: UserId,
+    terms: &Terms,
+) -> Result<Vec<Notice>, Refusal> {
     let person = store::lock(transaction, user).await.map_err(|error| refusal(&error))?;
     let Some(person) = person.filter(|person| !person.erased) else { return Ok(Vec::new()) };
     let plans = terms.plans.current();
@@ -93,7 +102,8 @@ pub async fn settle(
     let held = resolve(&rows, &plans, terms.settings.grace_days, person.now);
     write(transaction, user, &person, &rows, &held).await?;
     let lots = Lots::new(transaction, user, person.now, lots);
-    let came = lots.bring(&held.credits, &credits::base_source(&rows)).await?;
+    let gone = credits::Gone::new(&rows);
+    let came = Box::pin(lots.bring(&held.credits, &gone)).await?;
     let about =
         About { user, person: &person, rows: &rows, held: &held, plans: &plans, came: &came, told: &told };
     let telling = about.tell();

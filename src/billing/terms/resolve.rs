@@ -211,7 +211,8 @@ fn subscribed<'a>(
         return None;
     }
     let plan = subscription.plan.as_str();
-    let taken_back = changes.iter().any(|payment| !payment.stands() && payment.plan.as_deref() == Some(plan));
+    let mut to_it = changes.iter().filter(|payment| payment.plan.as_deref() == Some(plan));
+    let taken_back = to_it.clone().next().is_some() && !to_it.any(|payment| payment.stands());
     let paid_plan = whole.iter().find(|payment| payment.stands()).and_then(|payment| payment.plan.as_deref());
     Some((until, paid_plan.filter(|_| taken_back).unwrap_or(plan)))
 }
@@ -230,3 +231,6 @@ pub fn running(rows: &Rows, plan: &str, plans: &Plans, now: Timestamp) -> Vec<Uu
     };
     stretches(rows, plan, plans).iter().filter(|one| one.until > now).filter_map(|one| paid(one.by)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::ConversationBody;
 use super::messages::{MessagesBody, MessagesQuery};
 use crate::conversations::reader::SeenMessage;
-use crate::conversations::view::{ConversationView, MessageView, ReplyStateView, UsageView};
+use crate::conversations::view::{ConversationView, MessageType, MessageView, ReplyStateView, UsageView};
 use crate::conversations::{Conversations, NewMessage, cursor};
 use crate::error::{ApiResult, ErrorBody};
 use crate::http::{Caller, Json, MaybeJson, Page, PageParams, PageQuery, older_face};
@@ -118,10 +118,14 @@ async fn show(
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct Say {
     /// 1 to 5000 characters after trimming.
     #[schema(min_length = 1, max_length = 5000)]
     content: String,
+    /// What kind of message the reply is to be: `text`, `audio` (the plan has to have audio replies) or `media`. Left out: what
+    /// its character usually gives.
+    response_type: Option<MessageType>,
 }
 
 /// The making of the reply.
@@ -168,10 +172,10 @@ impl From<&Sent> for SaidBody {
         (status = 202, description = "It is stored, and its reply is under way", body = SaidBody),
         (status = 400, description = "The content is missing or not valid", body = ErrorBody),
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
-        (status = 402, description = "The plan's limit is reached", body = ErrorBody),
+        (status = 402, description = "The plan's limit is reached, or it has no replies of this type", body = ErrorBody),
         (status = 404, description = "There is none that the caller is in", body = ErrorBody),
         (status = 429, description = "Too fast, or too many replies wait here", body = ErrorBody),
-        (status = 503, description = "The database is away, or the server is full or draining", body = ErrorBody),
+        (status = 503, description = "The database is away, or the server is full or draining, or nothing here speaks", body = ErrorBody),
     ),
 )]
 #[post("/chatroom/{id}/message")]
@@ -182,9 +186,11 @@ async fn say(
     body: Json<Say>,
     conversations: web::Data<Conversations>,
 ) -> ApiResult<HttpResponse> {
-    let said = conversations.said(MessageKind::Text, Some(&body.into_inner().content), None)?;
+    let Say { content, response_type } = body.into_inner();
+    let said = conversations.said(MessageKind::Text, Some(&content), None)?;
     let room = conversations.resolve(caller.user, &id).await?;
-    let new = NewMessage { said, client_id: None, reply_to: None, reply: ReplyWish::Auto, reply_kind: None };
+    let reply_kind = response_type.map(MessageType::into);
+    let new = NewMessage { said, client_id: None, reply_to: None, reply: ReplyWish::Auto, reply_kind };
     let sent = conversations.send(caller.user, room, new).await?;
     Ok(older(HttpResponse::Accepted()).json(SaidBody::from(&sent)))
 }

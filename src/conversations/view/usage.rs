@@ -1,6 +1,6 @@
 //! A user's plan and what is used of it, as clients see it.
 
-use greenroom_actors::domain::{Scope, Usage, UsageLine, Window};
+use greenroom_actors::domain::{Alarm, Scope, Usage, UsageLine, Window};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,6 +37,8 @@ pub struct UsageLimitView {
     pub window: UsageWindow,
     pub used: u32,
     pub limit: u32,
+    /// Of the limit, rounded down; above 100 where the limit was lowered since.
+    pub percent: u32,
     /// Null for a lifetime.
     pub resets_at: Option<Timestamp>,
 }
@@ -61,6 +63,7 @@ impl From<&UsageLine> for UsageLimitView {
             window,
             used: line.used,
             limit: line.limit,
+            percent: line.percent(),
             resets_at: line.resets_at,
         }
     }
@@ -76,6 +79,32 @@ pub struct UsageView {
 impl From<&Usage> for UsageView {
     fn from(usage: &Usage) -> Self {
         Self { plan: usage.plan.to_string(), limits: usage.lines.iter().map(UsageLimitView::from).collect() }
+    }
+}
+
+/// What a message took a limit to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UsageWarningView {
+    /// `quota.warning` or `quota.reached`.
+    code: &'static str,
+    /// As it stands with that message.
+    #[serde(flatten)]
+    limit: UsageLimitView,
+}
+
+/// Usage, and the limit that its user is to be told of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WarnedUsageView {
+    #[serde(flatten)]
+    usage: UsageView,
+    warning: UsageWarningView,
+}
+
+impl WarnedUsageView {
+    #[must_use]
+    pub fn new(usage: &Usage, alarm: Alarm, line: &UsageLine) -> Self {
+        let warning = UsageWarningView { code: alarm.as_str(), limit: line.into() };
+        Self { usage: usage.into(), warning }
     }
 }
 
@@ -102,7 +131,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(UsageView::from(&usage)).unwrap(),
             json!({"plan": "free", "limits": [{"scope": "character", "characterId": character.uuid(), "type": "text",
-                "window": "lifetime", "used": 3, "limit": 30, "resetsAt": null}]})
+                "window": "lifetime", "used": 3, "limit": 30, "percent": 10, "resetsAt": null}]})
         );
     }
 }

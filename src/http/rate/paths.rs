@@ -41,6 +41,13 @@ const TABLE: &[(Method, &str, Counts)] = &[
     (Method::GET, "/conversations/search", Also(Class::Search)),
     (Method::GET, "/conversations/{}/search", Also(Class::Search)),
     (Method::GET, "/messages/search", Also(Class::Search)),
+    // Who begins many purchases tries out cards. What was bought can be asked for as often as anything.
+    (Method::POST, "/payments/create-checkout-session", Also(Class::Payments)),
+    (Method::POST, "/payments/create-portal-session", Also(Class::Payments)),
+    (Method::POST, "/subscription/pro", Also(Class::Payments)),
+    (Method::POST, "/subscriptions", Also(Class::Payments)),
+    (Method::PUT, "/subscriptions/{}", Also(Class::Payments)),
+    (Method::POST, "/subscriptions/payment-intent", Also(Class::Payments)),
     (Method::POST, "/characters/import", Also(Class::Uploads)),
     (Method::POST, "/content/generate/*", Also(Class::Generation)),
     (Method::POST, "/content/{}/retry", Also(Class::Generation)),
@@ -110,6 +117,8 @@ mod tests {
             assert_eq!(post("/content/generate/image"), Some(Also(Class::Generation)));
             assert_eq!(post("/webhooks/stripe"), Some(Exempt));
             assert_eq!(post("/webhook/test"), Some(Counts::Api), "an admin's");
+            assert_eq!(post("/subscriptions"), Some(Also(Class::Payments)));
+            assert_eq!(post("/payments/verify-success"), Some(Counts::Api), "asked until it is paid");
             assert_eq!(post("/conversations/7/messages"), Some(Messages));
             for end in ["messages/8/regenerate", "messages/8/continue", "reply"] {
                 assert_eq!(post(&format!("/conversations/7/{end}")), Some(Messages), "{end}");

@@ -103,8 +103,7 @@ impl Connection {
         let (reworded, places): (Vec<Uuid>, Vec<i64>) =
             writes.reworded.iter().map(|(room, place)| (room.uuid(), *place)).unzip();
         let erased: Vec<Uuid> = writes.erased.iter().map(|message| message.uuid()).collect();
-        // A deleted message, and one whose voice was replaced.
-        let released: Vec<Uuid> = writes.amended.keys().map(|message| message.uuid()).collect();
+        let released: Vec<Uuid> = writes.released.iter().map(|message| message.uuid()).collect();
         let statements = &self.statements;
         let (a, b, c, d, e, f, g, h, i, j) = tokio::join!(
             biased;

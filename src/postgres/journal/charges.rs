@@ -60,18 +60,20 @@ impl PostgresCharges {
         // Looked at under the meters' locks: an earlier try of the same charge has ended by now.
         let fresh = run(&transaction, INSERT, &[&id, &user, &node, &refund]).await?;
         if fresh == 0 {
-            return Ok(Charged::Counted);
+            return Ok(Charged::Counted(Vec::new()));
         }
+        let mut counts = Vec::with_capacity(charge.meters.len());
         for meter in &charge.meters {
             let used = used.entry(meter.key).or_default();
             if *used >= meter.limit {
                 return Ok(Charged::OverLimit { meter: *meter, used: *used });
             }
             *used += 1;
+            counts.push(*used);
         }
         write(&transaction, used).await?;
         transaction.commit().await?;
-        Ok(Charged::Counted)
+        Ok(Charged::Counted(counts))
     }
 
     async fn end(&self, closing: &Closing) -> Result<Vec<MeterKey>, PoolError> {

@@ -1,14 +1,14 @@
 //! The sign-in of a socket: a token is shown, checked, and answered with whose it is.
 
 use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
-use greenroom_actors::session::{CloseCode, SignIn};
+use greenroom_actors::session::{CloseCode, Pacing, SignIn};
 
 use super::calls::run;
 use super::{SessionActor, SocketContext};
 use crate::accounts::{Role, TokenError};
 use crate::realtime::backend::{Answer, Verification, Verified};
 use crate::realtime::delivery::{ProfileAnswer, ToSession, VerifiedAnswer};
-use crate::realtime::hub::SessionInfo;
+use crate::realtime::hub::{Served, SessionInfo};
 use crate::realtime::wire::{self, CommandId};
 
 /// Whether the same token will be refused again: bad, or of an account that is gone or blocked.
@@ -85,10 +85,12 @@ impl SessionActor {
             }
         };
         let user = verified.identity.user;
+        let pacing = if verified.identity.premium { Pacing::Free } else { Pacing::Paced };
         match self.core.sign_in(verified.identity) {
             Err(refusal) => return self.refuse(id.as_ref(), "auth", &refusal, context),
             Ok(SignIn::Prolonged) => {
                 self.hub.people().update(self.core.id(), |info| info.sign_in = verified.sign_in);
+                self.hub.plan_changed(user, &verified.plan, pacing);
             }
             Ok(SignIn::First) => {
                 let info = SessionInfo {
@@ -103,7 +105,8 @@ impl SessionActor {
                     rooms: 0,
                 };
                 let per_user_max = self.hub.settings().sockets_per_user_max;
-                if self.hub.people().add(info, self.shard.index(), per_user_max).is_err() {
+                let served = Served::new(verified.plan, self.pace.clone(), pacing);
+                if self.hub.people().add(info, self.shard.index(), served, per_user_max).is_err() {
                     return self.close(CloseCode::TooManySockets, context);
                 }
                 self.hub.presence_changed(user);
@@ -132,6 +135,7 @@ impl SessionActor {
                 return;
             }
         };
+        self.hub.plan_changed(identity.user, &profile.plan, profile.pacing);
         let signed_in = wire::SignedIn::new(identity.user, &profile, self.core.id(), identity.expires_at);
         if ready {
             context.ready(self.core.id(), wire::ready(&signed_in));

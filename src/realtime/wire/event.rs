@@ -14,7 +14,7 @@ use super::encode::{PresenceView, event};
 use crate::characters::CharacterView;
 use crate::conversations::view::{
     ConversationCharacterView, ConversationView, IntoView, MemberRole, MemberView, MessageView,
-    ReplyModeView, ReplyStateView, UsageView, Visibility, wire_time,
+    ReplyModeView, ReplyStateView, UsageView, Visibility, WarnedUsageView, wire_time,
 };
 
 #[derive(Serialize)]
@@ -304,6 +304,7 @@ pub fn notification(notification: &Notification) -> ByteString {
 pub fn user_event(of_user: &UserEvent) -> ByteString {
     match of_user {
         UserEvent::Usage(usage) => event("usage", UsageView::from(&**usage)),
+        UserEvent::Quota { usage, alarm, line } => event("usage", WarnedUsageView::new(usage, *alarm, line)),
         UserEvent::Notification(of_user) => notification(of_user),
     }
 }

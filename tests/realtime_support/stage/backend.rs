@@ -18,16 +18,21 @@ impl Backend for Stage {
         Verification::Done(match state.tokens.get(token) {
             None => Err(TokenError::Invalid),
             Some(identity) if identity.expires_at <= self.clock.now() => Err(TokenError::Expired),
-            Some(identity) => Ok(Verified { identity: *identity, sign_in: SessionId::new() }),
+            Some(identity) => {
+                Ok(Verified { identity: *identity, sign_in: SessionId::new(), plan: "free".into() })
+            }
         })
     }
 
     fn profile(&self, user: UserId, _: SessionId) -> Answer<'_, Profile> {
         let name = self.state().names.get(&user).cloned();
+        let premium = self.state().tokens.values().any(|it| it.user == user && it.premium);
         let profile = name.map(|username| Profile {
             display_name: username.to_uppercase(),
             username,
             role: Role::User,
+            plan: "free".into(),
+            pacing: if premium { Pacing::Free } else { Pacing::Paced },
         });
         async { profile.ok_or_else(|| Refusal::new(RefusalCode::Forbidden, "this account is blocked")) }
             .boxed()

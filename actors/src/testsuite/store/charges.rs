@@ -17,7 +17,7 @@ impl Charges for MemoryStore {
     fn charge(&self, charge: Charge) -> BoxFuture<'_, Result<Charged, StoreError>> {
         self.read(move |tables| {
             if tables.charges.contains_key(&charge.id) {
-                return Charged::Counted;
+                return Charged::Counted(Vec::new());
             }
             let used = |tables: &super::Tables, key| tables.meters.get(key).copied().unwrap_or_default();
             for meter in &charge.meters {
@@ -26,12 +26,15 @@ impl Charges for MemoryStore {
                     return Charged::OverLimit { meter: *meter, used };
                 }
             }
+            let mut counts = Vec::new();
             for meter in &charge.meters {
-                *tables.meters.entry(meter.key).or_default() += 1;
+                let used = tables.meters.entry(meter.key).or_default();
+                *used += 1;
+                counts.push(*used);
             }
             let keys = charge.meters.iter().map(|meter| meter.key).collect();
             tables.charges.insert(charge.id, Open { keys, holder: tables.life });
-            Charged::Counted
+            Charged::Counted(counts)
         })
     }
 

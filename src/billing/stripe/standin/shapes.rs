@@ -32,7 +32,7 @@ pub(super) fn client_secret(intent: &str) -> String {
     format!("{intent}_secret_{}", random(24))
 }
 
-pub(super) fn list(url: &str, data: Vec<Value>) -> Value {
+pub(super) fn list(url: &str, data: &[Value]) -> Value {
     json!({ "object": "list", "data": data, "has_more": false, "url": url })
 }
 

@@ -168,7 +168,7 @@ impl State {
 
     pub fn emit(&mut self, kind: &str, id: &str) {
         let object = self.shown(id);
-        self.event(kind, object, None);
+        self.event(kind, &object, None);
     }
 
     /// Of an object that was `before`; nothing where nothing changed.
@@ -181,11 +181,11 @@ impl State {
             }
         }
         if !previous.is_empty() {
-            self.event(kind, object, Some(previous));
+            self.event(kind, &object, Some(previous));
         }
     }
 
-    fn event(&mut self, kind: &str, object: Value, previous: Option<Map<String, Value>>) {
+    fn event(&mut self, kind: &str, object: &Value, previous: Option<Map<String, Value>>) {
         let mut data = json!({ "object": object });
         if let Some(previous) = previous {
             data["previous_attributes"] = Value::Object(previous);

@@ -7,7 +7,7 @@ import { dollarsPerMillion, millis } from "./units.js";
 
 const EVERY_MS = 4000;
 const STATES = {
-  idle: ["Not asked yet", ""], up: ["Up", "good"], degraded: ["Latest request failed", "warn"], down: ["Down", "warn"], off: ["Off", ""],
+  idle: ["Not asked yet", ""], up: ["Up", "good"], degraded: ["Some requests fail", "warn"], down: ["Down", "warn"], off: ["Off", ""],
 };
 const BREAKER = { closed: "lets requests through", open: "lets none through", "half-open": "tries one request" };
 
@@ -110,7 +110,7 @@ class Card {
     const { concurrency = {}, latency = {}, requests = {}, breaker = {}, errors = [], models = [], lastError } = one;
     const failed = requests.total ? ` (${formatNumber((requests.failed / requests.total) * 100)} %)` : "";
     const rows = /** @type {[string, string][]} */ ([
-      ["Under way", `${formatNumber(concurrency.running ?? 0)}${concurrency.limit ? ` of ${formatNumber(concurrency.limit)}` : ""}${concurrency.waiting ? `, ${formatNumber(concurrency.waiting)} wait` : ""}`],
+      ["Under way", `${formatNumber(concurrency.running ?? 0)}${concurrency.limit ? ` of ${formatNumber(concurrency.limit)}` : ""}${concurrency.waiting ? `, ${formatNumber(concurrency.waiting)} wait` : ""}${concurrency.aside ? `; ${formatNumber(concurrency.aside)} beside replies` : ""}`],
       ["First word, median", latency.samples ? millis(latency.firstTokenP50Ms) : "–"],
       ["First word, slowest 5 %", latency.samples ? millis(latency.firstTokenP95Ms) : "–"],
       ["Requests", formatNumber(requests.total ?? 0)],
@@ -133,7 +133,9 @@ class Card {
   /** What keeps requests from it. @param {any} one */
   #trouble(one) {
     if (one.pausedUntil) return `It asked to be left alone; it is asked again ${fromNow(one.pausedUntil)}.`;
+    const silent = (one.models ?? []).find((/** @type {any} */ model) => model.breaker);
     if (one.breaker?.state === "open") return `${formatNumber(one.breaker.failures ?? 0)} failures in a row: it is left alone${one.breaker.until ? ` and tried again ${fromNow(one.breaker.until)}` : ""}.`;
+    if (silent) return `${silent.name} (${silent.capabilities.join(", ")}) fails: ${formatNumber(silent.breaker.failures)} in a row${silent.breaker.until ? `, it is tried again ${fromNow(silent.breaker.until)}` : ""}.`;
     return "";
   }
 }
