@@ -129,6 +129,11 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 impl App {
     /// Starts everything and returns when requests are answered. Call it on a multi-thread runtime: the engine's.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        // Whoever starts it need not carry all that is under way meanwhile.
+        Box::pin(Self::assemble(config)).await
+    }
+
+    async fn assemble(config: Config) -> anyhow::Result<Self> {
         let (config, stripe_stand_in) = stand_in::start(config).await?;
         let config = Arc::new(config);
         let node = NodeId::new();

@@ -6,6 +6,8 @@ mod accounts;
 mod ai;
 #[path = "console/backstage.rs"]
 mod backstage;
+#[path = "console/billing.rs"]
+mod billing;
 #[path = "console/characters.rs"]
 mod characters;
 #[path = "console/client.rs"]

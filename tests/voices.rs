@@ -274,6 +274,30 @@ async fn a_file_goes_with_the_last_message_that_carries_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_server_spoke_and_no_message_carries_does_not_stay() {
+    let stage = Stage::start().await;
+    let user = stage.app.premium().await;
+    let room = stage.app.conversation(&user).await;
+    let reply = stage.spoken(&user, &room).await;
+    let url = reply["attachment"]["url"].as_str().unwrap();
+    // As it was left: noted, then written, and the server died before the message was stored.
+    let carried = url.split('?').next().unwrap().trim_start_matches("/media/");
+    let (path, name) = carried.rsplit_once('/').unwrap();
+    let orphan = format!("{path}/{}", name.replace("audio_", "audio_0"));
+    std::fs::copy(stage.files.join(carried), stage.files.join(&orphan)).unwrap();
+    let client = stage.app.database.pool().get().await.unwrap();
+    let noted = "insert into media_objects (key, bytes) values ($1, 1)";
+    client.execute(noted, &[&orphan]).await.unwrap();
+    assert_eq!(stage.sweep().await, 0, "its message may be on its way");
+    client.execute("update media_objects set check_at = now()", &[]).await.unwrap();
+    drop(client);
+    assert_eq!(stage.sweep().await, 1);
+    assert!(!stage.files.join(&orphan).exists());
+    assert_eq!(stage.file(url, &[]).await.0, 200, "what is carried stays");
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recording_without_a_text_is_listened_to_and_answered() {
     let stage = Stage::start().await;
     let user = stage.app.premium().await;

@@ -13,6 +13,8 @@ export class ApiError extends Error {
     this.status = status;
     this.code = body?.error ?? "unknown";
     this.retryAfterS = retryAfterS;
+    /** All that it said: some paths tell how they are with a status that is none of success. */
+    this.answer = body;
     /** @type {{field: string, message: string}[]} */
     this.details = Array.isArray(body?.details) ? body.details : [];
   }

@@ -3,8 +3,9 @@
  * Greenroom's console: opens the door, keeps the session, and puts the view that the address names on the page.
  *
  * Addresses: `#/` characters, `#/characters/<slug>` one of them, `#/c/<id>[/<offset>]` a conversation (at a place of its log),
- * `#/public[/<category>]`, `#/search[/<words>]`, `#/deleted`, `#/account[/<part>]`, `#/admin`, `#/admin/characters[/<slug>]`
- * (`new` makes one), `#/admin/ai[/<part>]`; from mails `#/reset/<token>`, `#/verified` and `#/verify-failed`.
+ * `#/public[/<category>]`, `#/search[/<words>]`, `#/deleted`, `#/account[/<part>]`, `#/plans`, from a checkout `#/plans/left` and
+ * `#/plans/paid/<session>`, `#/admin[/<part>]`, `#/admin/people/<id>`, `#/admin/characters[/<slug>]` (`new` makes one),
+ * `#/admin/ai[/<part>]`, `#/admin/billing[/<part>]`, `#/admin/billing/of/<id>` one person's payments; from mails `#/reset/<token>`, `#/verified` and `#/verify-failed`.
  *
  * Stable `data-testid`s, for tests from outside:
  *   door            signin-form, signin-name, signin-email, signin-username, signin-display-name, signin-password,
@@ -36,7 +37,12 @@
  *   conversations   public-link, public-search, public-sort, public-category, public-conversation (data-slug), search-link,
  *                   search, search-scope, search-sort, deleted-link, deleted-conversation, restore
  *   overlays        toast (data-level), confirm, confirm-accept, confirm-cancel
- *   account         account-tab-<part>, account-usage, credits, credit-history, profile-<field>, profile-submit, email-verified, email-unverified,
+ *   plans           plans-link, plans, plan (data-plan, data-present), plan-present, plan-buy, plan-subscribe, plan-change,
+ *                   plan-reactivate, standing (data-plan, data-source), standing-words, subscription (data-status, data-ending),
+ *                   cancel, reactivate, portal, payments-link, payments-off, payments-test, checkout-left, paid (data-status:
+ *                   asking, paid, open, pending, expired, unknown), paid-plans
+ *   account         account-tab-<part>, account-usage, usage-plan, usage-plans, credits, credits-count, credits-price,
+ *                   credits-buy-submit, credit-history, payment-history, payment (data-status), plan-link, profile-<field>, profile-submit, email-verified, email-unverified,
  *                   resend-verification, password-current, password-new, password-submit, devices, end-session, logout-all,
  *                   api-keys, key-name, key-submit, key-value, revoke-key, history, export, leave-sure, leave-password,
  *                   leave-submit
@@ -47,6 +53,10 @@
  *   AI              ai-link, ai-tab-<part>, ai-providers, provider (data-provider), provider-power, provider-drain, ai-usage-span,
  *                   ai-usage-measure, ai-usage-group, ai-usage-totals, ai-usage, bench-character, bench-message, bench-submit,
  *                   bench-reply, bench-prompt, dead-replies, dead-reply, dead-reply-retry
+ *   money           billing-link, billing-tab-<part>, admin-payments, payments-status, payments-all, revenue-span, revenue-measure,
+ *                   revenue-totals, revenue-chart, revenue-tables, webhook, webhook-test, webhook-steps, events-state,
+ *                   events-type, events-refresh, stripe-events, stripe-event (data-event, data-state), event-open,
+ *                   event-payload, event-replay, books-run, books-report, person-billing, reload, reload-submit, reload-answer
  */
 import { Api, mayBeSignedIn } from "./api.js";
 import { GreenroomClient } from "./client.js";
@@ -54,6 +64,7 @@ import { State } from "./state.js";
 import { AccountView } from "./ui/account/account.js";
 import { AdminView } from "./ui/admin/admin.js";
 import { AiView } from "./ui/admin/ai/ai.js";
+import { BillingView } from "./ui/admin/billing/billing.js";
 import { EditorView } from "./ui/admin/characters/editor.js";
 import { AdminCharactersView } from "./ui/admin/characters/list.js";
 import { CharactersView } from "./ui/characters/gallery.js";
@@ -66,6 +77,8 @@ import { returned } from "./ui/door/providers.js";
 import { h, icon } from "./ui/dom.js";
 import { toast, toastError } from "./ui/overlays.js";
 import { openPalette } from "./ui/palette.js";
+import { PaidView } from "./ui/plans/paid.js";
+import { PlansView } from "./ui/plans/plans.js";
 import { ChatView } from "./ui/room/chat.js";
 import { Shell } from "./ui/shell.js";
 import { STOPPED } from "./ui/words.js";
@@ -78,6 +91,12 @@ const MAX_ROOMS = 8;
 const VERIFIED = {
   verified: { title: "Your e-mail address is proved", body: "Thank you.", level: "success" },
   "verify-failed": { title: "This link is over", body: "Sign in and ask for a new one on your account's page.", level: "warning" },
+};
+
+/** Where a notice leads, by what its kind begins with. @type {Record<string, {href: string, text: string}>} */
+const NOTICE_LINKS = {
+  quota: { href: "#/plans", text: "Plans with more" }, plan: { href: "#/plans", text: "Your plan" }, payment: { href: "#/plans", text: "Your plan" },
+  credits: { href: "#/account/credits", text: "Your credits" },
 };
 
 /** One part of an address; what is not an address of ours stays as it is. @param {string} part */
@@ -133,7 +152,11 @@ class Session {
   #listen() {
     const { client, state } = this;
     state.on("user", () => this.shell.drawUser());
-    client.on("usage", (usage) => state.setUsage(usage));
+    client.on("usage", (usage) => {
+      state.setUsage(usage);
+      if (usage.plan && state.user && usage.plan !== state.user.plan) this.#plansChanged();
+    });
+    client.on("usage:part", (usage) => state.moveUsage(usage));
     client.on("message:receive", ({ message }) => state.noteMessage(message));
     client.on("message:update", ({ message }) => state.noteChange(message));
     client.on("member:remove", ({ conversationId, userId }) => userId === state.user?.id && this.#gone(conversationId));
@@ -142,7 +165,7 @@ class Session {
     client.on("character:update", (update) => state.noteCharacter(update));
     client.on("message:read", ({ userId, conversationId, readOffset }) => userId === state.user?.id && state.noteRead(conversationId, readOffset));
     client.on("conversation:create", ({ conversation }) => state.putConversation(conversation));
-    client.on("system:notification", (notice) => notice.kind !== "token_expiring" && toast(notice));
+    client.on("system:notification", (notice) => this.#told(notice));
     client.on("stopped", ({ reason }) => ["signed_out", "ended_by_admin"].includes(reason) && leave(STOPPED[reason]));
     client.on("outgoing", ({ error }) => error?.code === "quota_exceeded" && state.loadUser().catch(() => {}));
     let before = false;
@@ -150,6 +173,20 @@ class Session {
       if (before || !state.conversationsLoaded) this.refresh();
       before = true;
     });
+  }
+
+  /** @param {any} notice */
+  #told(notice) {
+    if (notice.kind === "token_expiring") return;
+    const [about] = (notice.kind ?? "").split(".");
+    toast({ ...notice, link: NOTICE_LINKS[about] });
+    if (["plan", "payment", "credits"].includes(about)) this.#plansChanged();
+  }
+
+  /** Another plan holds, or something was paid, given or taken. */
+  #plansChanged() {
+    this.state.loadUser().catch(() => {});
+    this.state.emit("billing");
   }
 
   /** Catches up on what no socket event tells of: conversations that are not open here. */
@@ -161,10 +198,10 @@ class Session {
   route() {
     if (!this.state.user) return;
     if (this.#followMail()) return;
-    const [, name, id, more] = location.hash.split("/").map(decoded);
+    const [, name, id, more, last] = location.hash.split("/").map(decoded);
     this.view?.destroy();
     this.view = null;
-    this.view = this.#view(name, id, more);
+    this.view = this.#view(name, id, more, last);
     this.shell.show(this.view.element, name === "c" ? id : null);
     this.shell.close();
     this.#title();
@@ -173,8 +210,8 @@ class Session {
     this.#forgetRooms(id);
   }
 
-  /** @param {string} name @param {string} [id] @param {string} [more] */
-  #view(name, id, more) {
+  /** @param {string} name @param {string} [id] @param {string} [more] @param {string} [last] */
+  #view(name, id, more, last) {
     const { context } = this;
     const admin = this.state.user.role === "admin";
     if (name === "c" && id) return new ChatView(context, id, more);
@@ -183,9 +220,11 @@ class Session {
     if (name === "search") return new SearchView(context, id);
     if (name === "deleted") return new DeletedView(context);
     if (name === "account") return new AccountView(context, id);
+    if (name === "plans") return id === "paid" ? new PaidView(context, more) : new PlansView(context, id);
     if (name === "admin" && admin && id === "characters") return more ? new EditorView(context, more) : new AdminCharactersView(context);
     if (name === "admin" && admin && id === "ai") return new AiView(context, more);
-    if (name === "admin" && admin) return new AdminView(context);
+    if (name === "admin" && admin && id === "billing") return new BillingView(context, more, last);
+    if (name === "admin" && admin) return new AdminView(context, id, more);
     return new CharactersView(context);
   }
 

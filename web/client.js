@@ -40,7 +40,8 @@ const STABLE_AFTER_MS = 10000;
 
 /**
  * Events: `state` (ConnectionState), `ready` (the auth ack), `stopped` ({code, reason}), `outgoing` (Outgoing), and every
- * server event by its name (`usage`, `system:notification`, `message:receive`…).
+ * server event by its name (`usage`, `system:notification`, `message:receive`…); `usage:part` with the limits that one's own
+ * message moved, as its ack tells them.
  */
 export class GreenroomClient extends Emitter {
   #options; #socket = /** @type {any} */ (null); #state = /** @type {ConnectionState} */ ("idle");
@@ -63,7 +64,7 @@ export class GreenroomClient extends Emitter {
       deliver: (data, onAck) => this.#state === "online" ? this.#write("message:send", data, onAck) : null,
       stored: (conversationId, ack) => {
         this.rooms.get(conversationId)?.put(ack.message);
-        if (ack.usage) this.emit("usage", ack.usage);
+        if (ack.usage) this.emit("usage:part", ack.usage);
       },
       changed: (outgoing) => this.emit("outgoing", outgoing),
     });

@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * What the console knows beside the open rooms: who is signed in, usage, characters, the list of conversations.
- * Views read it and listen to its events: `user`, `usage`, `characters`, `conversations`, `ai`.
+ * Views read it and listen to its events: `user`, `usage`, `characters`, `conversations`, `ai`, `billing` (what one has of plan,
+ * payments or credits has changed).
  */
 import { Emitter } from "./client/wire.js";
 
@@ -82,6 +83,19 @@ export class State extends Emitter {
     const provider = (status.providers ?? []).find((candidate) => candidate.name === name) ?? status.providers?.[0];
     this.offlineVoice = provider?.kind === "offline";
     this.emit("ai");
+  }
+
+  /** Of some limits it is known how they stand now; the others stand as before. @param {any} part */
+  moveUsage(part) {
+    const meter = (/** @type {any} */ { scope, characterId, type }) => `${scope} ${characterId ?? ""} ${type ?? "text"}`;
+    const moved = new Map(part.limits.map((/** @type {any} */ limit) => [meter(limit), limit]));
+    const before = this.usage?.plan === part.plan ? this.usage?.limits ?? [] : [];
+    const kept = before.map((/** @type {any} */ limit) => {
+      const now = moved.get(meter(limit)) ?? limit;
+      moved.delete(meter(limit));
+      return now;
+    });
+    this.setUsage({ ...part, limits: [...kept, ...moved.values()] });
   }
 
   /** @param {any} usage */

@@ -13,7 +13,7 @@ use greenroom_actors::ports::{Audience, Side};
 use greenroom_actors::protocol::{
     Amendment, DetailsChange, RefusalCode, ReplyWish, RoomChange, RoomEvent, Send, Wanted,
 };
-use greenroom_actors::settings::Recovery;
+use greenroom_actors::settings::{Recovery, Settings};
 use greenroom_actors::testsuite::{
     Judgement, Script, ScriptedModerator, SpeechScript, TestEngine, character, content, text_of,
 };
@@ -338,4 +338,34 @@ async fn what_was_heard_in_an_audio_message_is_what_is_answered() {
     let late = Amendment::Transcript(content("Something else"));
     let message = test.amend(room, user, sent.message.id, late).await.unwrap();
     assert_eq!(message.content.as_str(), "Good evening");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_whose_node_dies_while_it_is_spoken_is_spoken_once_by_the_next() {
+    for (recovery, kind, text) in [
+        (Recovery::Continue, MessageKind::Audio, "La la la."),
+        (Recovery::Report, MessageKind::Text, "La la"),
+    ] {
+        let quickly = |settings: &mut Settings| settings.turn.draft_every = Duration::from_millis(1);
+        let scene = Scene::on(TestEngine::start(quickly).await, "premium");
+        scene.test.speech.script(SpeechScript::Hang);
+        scene.test.generator.script(Script::Held(vec!["La ", "la"]));
+        let reply = scene.ask(MessageKind::Audio).await;
+        scene.test.generator.let_go(2);
+        while scene.test.store.draft(reply).is_none_or(|draft| draft.text != "La la") {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        scene.test.generator.let_go(1);
+        scene.spoken(1).await;
+        let store = scene.test.store.clone();
+        let next = TestEngine::start_on(store, |settings| settings.turn.recovery = recovery).await;
+        next.generator.script(Script::Say(vec![" la."]).go_on());
+        assert_eq!(next.engine.recover().await, Ok(1));
+        let scene = Scene { test: next, ..scene };
+        let message = scene.ended(reply).await;
+        assert_eq!((message.kind, message.content.as_str()), (kind, text));
+        let spoken = usize::from(kind == MessageKind::Audio);
+        assert_eq!((message.attachment.iter().count(), scene.test.speech.asked().len()), (spoken, spoken));
+        assert_eq!((scene.test.store.messages(scene.room).len(), scene.test.store.open_turns()), (2, 0));
+    }
 }

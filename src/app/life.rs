@@ -6,7 +6,7 @@ use greenroom_actors::engine::Engine;
 use greenroom_actors::session::CloseCode;
 use tokio::task::JoinHandle;
 
-use super::{App, tasks};
+use super::{App, stand_in, tasks};
 use crate::billing::stripe::standin::StandIn;
 use crate::conversations::Conversations;
 use crate::realtime::Hub;
@@ -73,9 +73,7 @@ impl App {
         }
         self.last_seen.write(&self.hub).await;
         self.moderation.close().await;
-        if let Some(stripe) = self.stripe_stand_in {
-            stripe.stop().await;
-        }
+        stand_in::stop(self.stripe_stand_in).await;
         self.lease.close().await;
         self.database.close().await;
         tracing::info!("ended");

@@ -86,7 +86,16 @@ async fn what_was_committed_outlives_a_killed_postgres_and_the_lane_goes_on() {
         lost += lost_now;
     }
     assert!(lost >= kills, "{kills} kills, {lost} lost batches");
-    let client = database.pool().get().await.unwrap();
+    // The lane may have ended with a backend that outlived its postmaster: the next one may not be there yet.
+    let connected = async {
+        loop {
+            match database.pool().get().await {
+                Ok(client) => break client,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let client = tokio::time::timeout(Duration::from_secs(20), connected).await.expect("Postgres comes back");
     let row = client.query_one("SELECT count(*), max(\"offset\") FROM messages", &[]).await.unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (next - 1, next - 1));
     drop(client);

@@ -46,3 +46,16 @@ test("a conversation with other people is not the one with a character alone", (
   state.putConversation(conversation({ id: "s", members: [{ id: "u" }, { id: "v" }], createdAt: "2027-01-01T00:00:00Z", lastMessage: null }));
   assert.equal(state.latestWith("c").id, "r");
 });
+
+test("a limit that one's own message moved takes its place among the others", () => {
+  const daily = { scope: "daily", window: "day", used: 1, limit: 5 };
+  const ada = { scope: "character", characterId: "c", type: "text", window: "lifetime", used: 29, limit: 30 };
+  state.setUsage({ plan: "basic", limits: [daily, ada] });
+  state.moveUsage({ plan: "basic", limits: [{ ...daily, used: 2 }] });
+  assert.deepEqual(state.usage.limits.map(({ used }) => used), [2, 29]);
+  state.moveUsage({ plan: "basic", limits: [{ ...ada, type: "audio", used: 1 }] });
+  assert.equal(state.usage.limits.length, 3);
+  state.moveUsage({ plan: "pro", limits: [{ ...daily, used: 3, limit: 1000 }] });
+  assert.equal(state.usage.limits.length, 1, "limits of the plan before count no more");
+  state.end();
+});

@@ -9,14 +9,15 @@ const ICONS = { info: "info", warning: "warning", critical: "warning", success: 
 
 /**
  * Shows a notice. Critical ones stay until closed.
- * @param {{title: string, body?: string, level?: "info"|"warning"|"critical"|"success"}} notice
+ * @param {{title: string, body?: string, level?: "info"|"warning"|"critical"|"success", link?: {href: string, text: string}}} notice
  */
-export function toast({ title, body, level = "info" }) {
+export function toast({ title, body, level = "info", link }) {
   const area = /** @type {HTMLElement} */ (document.getElementById("toasts"));
   const close = () => element.remove();
   const element = h("div.toast", { data: { testid: "toast", level }, role: level === "critical" ? "alert" : null },
     icon(ICONS[level] ?? "info"),
-    h("div.toast-text", {}, h("strong", {}, title), body ? h("p", {}, body) : null),
+    h("div.toast-text", {}, h("strong", {}, title), body ? h("p", {}, body) : null,
+      link ? h("a.link", { href: link.href, data: { testid: "toast-link" }, onclick: close }, link.text) : null),
     iconButton("close", "Dismiss", { onclick: close }));
   area.append(element);
   while (area.children.length > MAX_TOASTS) area.firstElementChild?.remove();
@@ -29,10 +30,11 @@ export function toastError(error, title) {
 }
 
 /**
- * Asks before something that cannot be undone.
- * @param {{title: string, body: string, action: string}} question @returns {Promise<boolean>}
+ * Asks before something that cannot be undone, or that costs money.
+ * @param {{title: string, body: string, action: string, keep?: string, look?: string}} question `keep`: the way out of it
+ * @returns {Promise<boolean>}
  */
-export function confirmed({ title, body, action }) {
+export function confirmed({ title, body, action, keep = "Cancel", look = "danger" }) {
   return new Promise((resolve) => {
     const answer = (yes) => {
       resolve(yes);
@@ -45,8 +47,8 @@ export function confirmed({ title, body, action }) {
       h("h2", { id: "confirm-title" }, title),
       h("p", { id: "confirm-body" }, body),
       h("div.confirm-actions", {},
-        h("button.button.quiet", { type: "button", onclick: () => answer(false), data: { testid: "confirm-cancel" } }, "Cancel"),
-        h("button.button.danger", { type: "button", onclick: () => answer(true), data: { testid: "confirm-accept" } }, action))));
+        h("button.button.quiet", { type: "button", onclick: () => answer(false), data: { testid: "confirm-cancel" } }, keep),
+        h(`button.button.${look}`, { type: "button", onclick: () => answer(true), data: { testid: "confirm-accept" } }, action))));
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -24,6 +24,19 @@ export const formatNumber = (value) => number.format(value);
 /** "3.84M", where there is room for little. @param {number} value */
 export const compactNumber = (value) => (value < 10000 ? number : compact).format(value);
 
+/** A moment by somebody's own clock. Where that is not this device's, its zone is named. @param {string|number} at @param {string} [zone] */
+export function momentIn(at, zone) {
+  if (!zone || zone === moment.resolvedOptions().timeZone) return fullMoment(at);
+  try {
+    return `${new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", timeZone: zone }).format(new Date(at))} (${zone.replaceAll("_", " ")})`;
+  } catch {
+    return fullMoment(at);                            // a zone that this browser does not know
+  }
+}
+
+/** A day, without its hour. @param {string|number} at */
+export const longDate = (at) => longDay.format(new Date(at));
+
 /** "Today", "Yesterday", "Monday", "3 May 2025". @param {string|number} at */
 export function dayName(at) {
   const date = new Date(at);

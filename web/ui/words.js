@@ -1,6 +1,6 @@
 // @ts-check
 /** What the protocol's codes mean, said to a person. */
-import { fromNow } from "./time.js";
+import { fromNow, momentIn } from "./time.js";
 
 const REPLY_ENDED = {
   provider_unavailable: "the model behind this character cannot be reached right now",
@@ -67,9 +67,9 @@ export function limitName(limit, name) {
   return limit.window === "month" ? "messages this month" : limit.window === "lifetime" ? "messages" : "messages today";
 }
 
-/** @param {any} limit */
-export function limitReset(limit) {
-  if (limit.resetsAt) return `A new allowance begins ${fromNow(limit.resetsAt)}.`;
+/** @param {any} limit @param {string} [zone] the person's own, by which days begin */
+export function limitReset(limit, zone) {
+  if (limit.resetsAt) return `A new allowance begins ${fromNow(limit.resetsAt)}, on ${momentIn(limit.resetsAt, zone)}.`;
   return "This allowance does not renew.";
 }
 

@@ -14,7 +14,7 @@ use crate::domain::{BackEnd, CallOutcome, Counted, MessageId, TokenUsage};
 pub struct Draft {
     /// All that the model said, with the lines that people never see: only the filter of a turn may read it.
     pub text: String,
-    /// Bytes of what people see of it that the room had been told.
+    /// Bytes of what people see of it that the room had been told and that were found fine.
     pub shown: usize,
     /// The calls that were made for it.
     pub calls: Vec<DraftCall>,

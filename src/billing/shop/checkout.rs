@@ -62,13 +62,13 @@ impl Shop {
         let wish = [kind.as_str(), &what, price, &amount, &currency, &customer, &ways.success, &ways.cancel];
         let mut attempt = self.attempt(user, Deed::Checkout, &wish).await?;
         if let Some(id) = &attempt.object_id {
-            let session = desk.stripe.checkout(id).await?;
+            let session = desk.stripe.checkout(id).boxed().await?;
             match opened(&session) {
                 Some(open) => return Ok(open),
                 // It was paid or is over: who wants the same again wants another one.
                 None => {
                     if session.status == CheckoutStatus::Complete {
-                        desk.sync.checkout(id).await?;
+                        desk.sync.checkout(id).boxed().await?;
                     }
                     self.forget(&attempt).await?;
                     attempt = self.attempt(user, Deed::Checkout, &wish).await?;
@@ -90,7 +90,7 @@ impl Shop {
                     cancel_url: &ways.cancel,
                     key,
                 };
-                desk.stripe.open_checkout(&new).await
+                desk.stripe.open_checkout(&new).boxed().await
             }
             .boxed()
         };
@@ -116,9 +116,9 @@ impl Shop {
         let desk = self.desk()?;
         let open = store::open_sessions(&self.client().await?, user, kind).await?;
         for id in open {
-            desk.stripe.expire_checkout(&id).await?;
-            if desk.stripe.checkout(&id).await?.status == CheckoutStatus::Complete {
-                desk.sync.checkout(&id).await?;
+            desk.stripe.expire_checkout(&id).boxed().await?;
+            if desk.stripe.checkout(&id).boxed().await?.status == CheckoutStatus::Complete {
+                desk.sync.checkout(&id).boxed().await?;
             }
             store::close_session(&self.client().await?, &id).await?;
         }

@@ -36,19 +36,19 @@ impl Shop {
         let wish = [many.as_str(), &amount, &currency, &customer];
         let mut attempt = self.attempt(user, Deed::Intent, &wish).await?;
         if let Some(id) = &attempt.object_id {
-            let intent = desk.stripe.intent(id).await?;
+            let intent = desk.stripe.intent(id).boxed().await?;
             let open = !matches!(intent.status, PaymentStatus::Succeeded | PaymentStatus::Canceled);
             if let Some(view) = view(&intent, credits).filter(|_| open) {
                 return Ok(view);
             }
-            desk.sync.intent(id).await?;
+            desk.sync.intent(id).boxed().await?;
             self.forget(&attempt).await?;
             attempt = self.attempt(user, Deed::Intent, &wish).await?;
         }
         let key = attempt.id.to_string();
         let key = key.as_str();
         let create = |desk: Desk, customer: String| {
-            async move { desk.stripe.create_intent(user, &customer, credits, amount_cents, key).await }
+            async move { desk.stripe.create_intent(user, &customer, credits, amount_cents, key).boxed().await }
                 .boxed()
         };
         let said = self.for_customer(user, create).await?;

@@ -1,5 +1,6 @@
 //! Whom Stripe knows a person as: made when it is first needed, and one for each person.
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::UserId;
 
@@ -18,6 +19,7 @@ impl Shop {
             .desk()?
             .stripe
             .create_customer(user, profile.email.as_deref(), &profile.display_name)
+            .boxed()
             .await?;
         Ok(records::keep_customer(&self.client().await?, user, &made).await?)
     }
@@ -44,7 +46,11 @@ impl Shop {
         }
         tracing::warn!(%user, customer, "Stripe does not know a customer: another one takes its place");
         let profile = self.0.accounts.profile(user).await?;
-        let made = desk.stripe.create_customer(user, profile.email.as_deref(), &profile.display_name).await?;
+        let made = desk
+            .stripe
+            .create_customer(user, profile.email.as_deref(), &profile.display_name)
+            .boxed()
+            .await?;
         store::replace_customer(&self.client().await?, user, &customer, &made).await?;
         Ok(deed(desk, made).await)
     }

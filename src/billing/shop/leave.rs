@@ -63,14 +63,14 @@ impl Shop {
         let desk = self.desk()?;
         for state in self.at_stripe(&customer).await?.iter().filter(|state| state.status.is_live()) {
             if absence == Absence::Erased || state.status == SubscriptionStatus::Incomplete {
-                desk.stripe.end_subscription(&state.id).await?;
-                desk.sync.subscription(&state.id).await?;
+                desk.stripe.end_subscription(&state.id).boxed().await?;
+                desk.sync.subscription(&state.id).boxed().await?;
             } else {
                 self.cancel_in_turn(user, &state.id).await?;
             }
         }
         if absence == Absence::Erased {
-            desk.stripe.delete_customer(&customer).await?;
+            desk.stripe.delete_customer(&customer).boxed().await?;
             store::customer_deleted(&self.client().await?, user).await?;
             tracing::info!(%user, "an erased account's customer was deleted at Stripe");
         }

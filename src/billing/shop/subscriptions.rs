@@ -40,8 +40,8 @@ impl Shop {
         self.check_use(user, plan).await?;
         let customer = self.customer(user).await?;
         self.end_sessions(user, Some(PaymentKind::Subscription)).await?;
-        let price = desk.stripe.price_of(plan).await?;
-        if let Some(waiting) = self.look_through(user, &customer, Some(&price)).await? {
+        let price = desk.stripe.price_of(plan).boxed().await?;
+        if let Some(waiting) = self.look_through(user, &customer, Some(&price)).boxed().await? {
             return self.begun(&waiting).await;
         }
         for _ in 0..TRIES {
@@ -61,11 +61,11 @@ impl Shop {
             let made = self.judged(&attempt, said).await?;
             store::came_of(&self.client().await?, attempt.id, &made.id).await?;
             // Under a key that was used before, Stripe repeats what it said then.
-            let state = desk.stripe.subscription(&made.id).await?;
+            let state = desk.stripe.subscription(&made.id).boxed().await?;
             if state.status.is_live() {
                 return self.begun(&state).await;
             }
-            desk.sync.subscription(&state.id).await?;
+            desk.sync.subscription(&state.id).boxed().await?;
             self.forget(&attempt).await?;
         }
         Err(ShopError::conflict("the subscription has ended again: try once more"))
@@ -89,7 +89,7 @@ impl Shop {
         let mut waiting = None;
         for state in self.at_stripe(customer).await? {
             if holds_a_place(state.status) {
-                let owner = desk.sync.subscription(&state.id).await?;
+                let owner = desk.sync.subscription(&state.id).boxed().await?;
                 if owner == Some(user) {
                     return Err(ShopError::conflict(
                         "there is a subscription already: change it instead, or wait until it has ended",
@@ -104,8 +104,8 @@ impl Shop {
             if waiting.is_none() && fresh && price == Some(state.price_id.as_str()) {
                 waiting = Some(state);
             } else {
-                desk.stripe.end_subscription(&state.id).await?;
-                desk.sync.subscription(&state.id).await?;
+                desk.stripe.end_subscription(&state.id).boxed().await?;
+                desk.sync.subscription(&state.id).boxed().await?;
             }
         }
         Ok(waiting)
@@ -117,7 +117,7 @@ impl Shop {
         let mut all: Vec<SubscriptionState> = Vec::new();
         for _ in 0..PAGES_MAX {
             let after = all.last().map(|last| last.id.clone());
-            let page = match stripe.list_subscriptions(Some(customer), after.as_deref()).await {
+            let page = match stripe.list_subscriptions(Some(customer), after.as_deref()).boxed().await {
                 Err(StripeError::NotFound) => break,
                 page => page?,
             };
@@ -133,10 +133,10 @@ impl Shop {
     /// What was begun, and how it is paid.
     async fn begun(&self, state: &SubscriptionState) -> Result<SubscribedView, ShopError> {
         let desk = self.desk()?;
-        desk.sync.subscription(&state.id).await?;
+        desk.sync.subscription(&state.id).boxed().await?;
         let unpaid = state.status == SubscriptionStatus::Incomplete;
         let client_secret = match state.latest_invoice_id.as_deref().filter(|_| unpaid) {
-            Some(invoice) => desk.stripe.invoice(invoice).await?.client_secret,
+            Some(invoice) => desk.stripe.invoice(invoice).boxed().await?.client_secret,
             None => None,
         };
         Ok(SubscribedView {
@@ -164,12 +164,12 @@ impl Shop {
     ) -> Result<SubscribedView, ShopError> {
         let desk = self.desk()?;
         self.0.accounts.profile(user).await?;
-        let state = desk.stripe.subscription(&row.id).await?;
+        let state = desk.stripe.subscription(&row.id).boxed().await?;
         if let Some(why) = unchangeable(state.status) {
-            desk.sync.subscription(&state.id).await?;
+            desk.sync.subscription(&state.id).boxed().await?;
             return Err(ShopError::conflict(why));
         }
-        let price = desk.stripe.price_of(plan).await?;
+        let price = desk.stripe.price_of(plan).boxed().await?;
         if state.price_id == price {
             return self.changed(&state, &price).await;
         }
@@ -181,7 +181,7 @@ impl Shop {
         let wish = [&*state.id, &state.price_id, &price, &latest];
         let attempt = self.attempt(user, Deed::Change, &wish).await?;
         let now = self.0.terms.plans.get(&row.plan).rank() < plan.rank();
-        let said = desk.stripe.change_plan(&state, plan, now, &attempt.id.to_string()).await;
+        let said = desk.stripe.change_plan(&state, plan, now, &attempt.id.to_string()).boxed().await;
         let state = self.judged(&attempt, said).await?;
         self.forget(&attempt).await?;
         self.changed(&state, &price).await
@@ -195,14 +195,14 @@ impl Shop {
     ) -> Result<Option<SubscribedView>, ShopError> {
         let Some(latest) = &state.latest_invoice_id else { return Ok(None) };
         let desk = self.desk()?;
-        let invoice = desk.stripe.invoice(latest).await?;
+        let invoice = desk.stripe.invoice(latest).boxed().await?;
         let waits = invoice.status == InvoiceStatus::Open
             && invoice.billing_reason.as_deref() == Some("subscription_update")
             && invoice.price_id.as_deref() == Some(price);
         if !waits {
             return Ok(None);
         }
-        desk.sync.subscription(&state.id).await?;
+        desk.sync.subscription(&state.id).boxed().await?;
         Ok(Some(SubscribedView {
             subscription: self.view_of(&state.id).await?,
             payment_required: true,
@@ -217,7 +217,7 @@ impl Shop {
         {
             return Ok(waiting);
         }
-        self.desk()?.sync.subscription(&state.id).await?;
+        self.desk()?.sync.subscription(&state.id).boxed().await?;
         Ok(SubscribedView {
             subscription: self.view_of(&state.id).await?,
             payment_required: state.price_id != price,
@@ -234,17 +234,17 @@ impl Shop {
 
     pub(super) async fn cancel_in_turn(&self, user: UserId, id: &str) -> Result<SubscriptionView, ShopError> {
         let desk = self.desk()?;
-        let state = desk.stripe.subscription(id).await?;
+        let state = desk.stripe.subscription(id).boxed().await?;
         match state.status {
-            SubscriptionStatus::Incomplete => drop(desk.stripe.end_subscription(id).await?),
+            SubscriptionStatus::Incomplete => drop(desk.stripe.end_subscription(id).boxed().await?),
             status if !status.is_live() => {
-                desk.sync.subscription(id).await?;
+                desk.sync.subscription(id).boxed().await?;
                 return Err(ShopError::conflict("this subscription has ended already"));
             }
             _ if state.cancel_at_period_end => {}
             _ => self.set_cancel(user, &state, Deed::Cancel).await?,
         }
-        desk.sync.subscription(id).await?;
+        desk.sync.subscription(id).boxed().await?;
         self.view_of(id).await
     }
 
@@ -255,12 +255,12 @@ impl Shop {
         self.in_turn(user, move |shop: Self| async move {
             let desk = shop.desk()?;
             shop.0.accounts.profile(user).await?;
-            let state = desk.stripe.subscription(&row.id).await?;
+            let state = desk.stripe.subscription(&row.id).boxed().await?;
             let ended = !holds_a_place(state.status);
             if !ended && state.cancel_at_period_end {
                 shop.set_cancel(user, &state, Deed::Reactivate).await?;
             }
-            desk.sync.subscription(&row.id).await?;
+            desk.sync.subscription(&row.id).boxed().await?;
             if ended {
                 return Err(ShopError::conflict("this subscription has ended: begin another one"));
             }
@@ -272,7 +272,7 @@ impl Shop {
     async fn set_cancel(&self, user: UserId, state: &SubscriptionState, deed: Deed) -> Result<(), ShopError> {
         let attempt = self.attempt(user, deed, &[&state.id]).await?;
         let (cancel, key) = (deed == Deed::Cancel, attempt.id.to_string());
-        let said = self.desk()?.stripe.set_cancel(&state.id, cancel, &key).await;
+        let said = self.desk()?.stripe.set_cancel(&state.id, cancel, &key).boxed().await;
         self.judged(&attempt, said).await?;
         self.forget(&attempt).await
     }

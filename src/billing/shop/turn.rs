@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use greenroom_actors::domain::UserId;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -34,13 +35,13 @@ impl Shop {
         let whole = async move {
             let holder = Uuid::now_v7();
             shop.take_turn(user, holder).await?;
-            let done = tokio::time::timeout(DEADLINE, deed(shop.clone())).await;
+            let done = tokio::time::timeout(DEADLINE, deed(shop.clone()).boxed()).await;
             if let Err(error) = shop.end_turn(user, holder).await {
                 tracing::warn!(%error, %user, "a purchase's turn ends by its lease");
             }
             done.unwrap_or_else(|_| Err(ShopError::late()))
         };
-        tokio::spawn(whole.in_current_span()).await.unwrap_or_else(|error| {
+        tokio::spawn(whole.boxed().in_current_span()).await.unwrap_or_else(|error| {
             tracing::error!(%error, %user, "a purchase broke off");
             Err(ShopError::internal())
         })

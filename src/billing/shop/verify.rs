@@ -1,5 +1,6 @@
 //! Whether a checkout was paid: for who comes back from it, before or after Stripe's event.
 
+use futures_util::FutureExt;
 use greenroom_actors::domain::UserId;
 
 use super::view::{VerifiedStatus, VerifiedView};
@@ -37,7 +38,7 @@ impl Shop {
 
     async fn ask(&self, session: &str) -> Result<VerifiedStatus, ShopError> {
         let desk = self.desk()?;
-        let state = match desk.stripe.checkout(session).await {
+        let state = match desk.stripe.checkout(session).boxed().await {
             Ok(state) => state,
             Err(StripeError::NotFound) => return Err(ShopError::not_found("checkout session")),
             Err(error) => return Err(error.into()),
@@ -47,7 +48,7 @@ impl Shop {
             CheckoutStatus::Expired => return Ok(VerifiedStatus::Expired),
             CheckoutStatus::Complete => {}
         }
-        desk.sync.checkout(session).await?;
+        desk.sync.checkout(session).boxed().await?;
         // A transfer, say, that is under way.
         Ok(if state.paid { VerifiedStatus::Paid } else { VerifiedStatus::Pending })
     }

@@ -31,8 +31,8 @@ impl Stripe {
                 request.mode(CheckoutSessionMode::Payment).payment_intent_data(data)
             }
         };
-        let session = self.0.transport.change(request, "checkout", new.key).await?;
-        CheckoutState::read(*session)
+        let session = self.0.transport.change(&request, "checkout", new.key).await?;
+        CheckoutState::read(session)
     }
 
     async fn line(&self, offer: &Offer) -> Result<CreateCheckoutSessionLineItems, StripeError> {
@@ -54,12 +54,12 @@ impl Stripe {
     }
 
     pub async fn checkout(&self, id: &str) -> Result<CheckoutState, StripeError> {
-        CheckoutState::read(*self.0.transport.read(RetrieveCheckoutSession::new(id)).await?)
+        CheckoutState::read(self.0.transport.read(&RetrieveCheckoutSession::new(id)).await?)
     }
 
     /// Ends an open session, so that nobody pays it later. One that is over is fine.
     pub async fn expire_checkout(&self, id: &str) -> Result<(), StripeError> {
-        match self.0.transport.change(ExpireCheckoutSession::new(id), "expire", id).await {
+        match self.0.transport.change(&ExpireCheckoutSession::new(id), "expire", id).await {
             Ok(_) => Ok(()),
             // It tells only that it is not open; paid for in this moment, most likely.
             Err(error @ StripeError::Refused { .. }) => match self.checkout(id).await?.status {

@@ -25,13 +25,13 @@ impl Stripe {
             request = request.email(email);
         }
         let key = format!("{user}:{}", digest(&format!("{name}\n{}", email.unwrap_or_default())));
-        let customer = self.0.transport.change(request, "customer", &key).await?;
+        let customer = self.0.transport.change(&request, "customer", &key).await?;
         Ok(customer.id.to_string())
     }
 
     /// Deletes it, which ends its subscriptions at once. One that is gone is fine.
     pub async fn delete_customer(&self, customer: &str) -> Result<(), StripeError> {
-        match self.0.transport.read(DeleteCustomer::new(customer)).await {
+        match self.0.transport.read(&DeleteCustomer::new(customer)).await {
             Ok(_) | Err(StripeError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
@@ -41,7 +41,7 @@ impl Stripe {
     pub async fn open_portal(&self, customer: &str, return_url: &str) -> Result<String, StripeError> {
         let request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
         // Each visit is one of its own.
-        let session = self.0.transport.change(request, "portal", &Uuid::new_v4().to_string()).await?;
+        let session = self.0.transport.change(&request, "portal", &Uuid::new_v4().to_string()).await?;
         Ok(session.url)
     }
 }

@@ -24,7 +24,7 @@ impl Stripe {
         if let Some(after) = after {
             request = request.starting_after(after);
         }
-        let bytes = self.0.transport.raw(request).await?;
+        let bytes = self.0.transport.raw(&request).await?;
         let page: Page =
             serde_json::from_slice(&bytes).map_err(|error| StripeError::Strange(error.to_string()))?;
         let read = |payload| {

@@ -10,7 +10,7 @@ impl Stripe {
     pub async fn invoice(&self, id: &str) -> Result<InvoiceState, StripeError> {
         let request =
             RetrieveInvoice::new(id).expand(["payments".to_owned(), "confirmation_secret".to_owned()]);
-        InvoiceState::read(*self.0.transport.read(request).await?)
+        InvoiceState::read(self.0.transport.read(&request).await?)
     }
 
     /// A page of invoices made since then, the newest first.
@@ -26,7 +26,7 @@ impl Stripe {
         if let Some(after) = after {
             request = request.starting_after(after);
         }
-        let page = self.0.transport.read(request).await?;
+        let page = self.0.transport.read(&request).await?;
         page.data.into_iter().map(InvoiceState::read).collect()
     }
 }

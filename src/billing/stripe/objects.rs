@@ -174,8 +174,11 @@ impl CheckoutState {
 }
 
 impl IntentState {
-    /// Without its charge and invoice, which stand elsewhere.
-    pub(super) fn read(intent: stripe_shared::PaymentIntent) -> Result<Self, StripeError> {
+    pub(super) fn read(
+        intent: stripe_shared::PaymentIntent,
+        charge: Option<ChargeState>,
+        invoice_id: Option<String>,
+    ) -> Result<Self, StripeError> {
         use stripe_shared::PaymentIntentStatus as Status;
         let failure = intent.last_payment_error.and_then(|error| error.message.or(error.decline_code));
         let status = match intent.status {
@@ -192,8 +195,8 @@ impl IntentState {
             status,
             failure,
             client_secret: intent.client_secret,
-            charge: None,
-            invoice_id: None,
+            charge,
+            invoice_id,
             metadata: sorted(intent.metadata),
             created_at: time(intent.created)?,
         })
@@ -201,13 +204,15 @@ impl IntentState {
 }
 
 impl ChargeState {
-    /// Without its dispute, which stands elsewhere.
-    pub(super) fn read(charge: &stripe_shared::Charge) -> Result<Self, StripeError> {
+    pub(super) fn read(
+        charge: &stripe_shared::Charge,
+        dispute: Option<Dispute>,
+    ) -> Result<Self, StripeError> {
         Ok(Self {
             id: charge.id.to_string(),
             intent_id: charge.payment_intent.as_ref().map(|intent| intent.id().to_string()),
             refunded_cents: charge.amount_refunded,
-            dispute: None,
+            dispute,
             created_at: time(charge.created)?,
         })
     }

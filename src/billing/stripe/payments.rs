@@ -39,20 +39,20 @@ impl Stripe {
             .description(format!("{credits} credits"))
             .automatic_payment_methods(CreatePaymentIntentAutomaticPaymentMethods::new(true))
             .metadata(metadata(user, &offer));
-        let intent = self.0.transport.change(request, "intent", key).await?;
-        self.whole(intent).await
+        let intent = self.0.transport.change(&request, "intent", key).await?;
+        Box::pin(self.whole(intent)).await
     }
 
     /// With its latest charge, and what of it went back or is disputed.
     pub async fn intent(&self, id: &str) -> Result<IntentState, StripeError> {
         let request = RetrievePaymentIntent::new(id).expand(["latest_charge".to_owned()]);
-        let intent = self.0.transport.read(request).await?;
-        self.whole(intent).await
+        let intent = self.0.transport.read(&request).await?;
+        Box::pin(self.whole(intent)).await
     }
 
     pub async fn charge(&self, id: &str) -> Result<ChargeState, StripeError> {
-        let (charge, disputed) = seen(&*self.0.transport.read(RetrieveCharge::new(id)).await?)?;
-        self.with_dispute(charge, disputed).await
+        let charge = self.0.transport.read(&RetrieveCharge::new(id)).await?;
+        Box::pin(self.with_dispute(charge)).await
     }
 
     /// A page of payments made since then, the newest first.
@@ -68,56 +68,43 @@ impl Stripe {
         if let Some(after) = after {
             request = request.starting_after(after);
         }
-        let page = self.0.transport.read(request).await?.data;
-        stream::iter(page.into_iter().map(|intent| self.whole(Box::new(intent))))
+        let page = self.0.transport.read(&request).await?.data;
+        stream::iter(page.into_iter().map(|intent| self.whole(intent)))
             .buffered(ASKED_AT_ONCE)
             .try_collect()
             .await
     }
 
     /// With what stands elsewhere: the invoice that it pays, and its charge's dispute.
-    async fn whole(&self, intent: Box<PaymentIntent>) -> Result<IntentState, StripeError> {
+    async fn whole(&self, intent: PaymentIntent) -> Result<IntentState, StripeError> {
         // What we made ourselves pays no invoice.
-        let is_ours = intent.metadata.contains_key(META_KIND);
-        let charge =
-            intent.latest_charge.as_ref().and_then(|charge| charge.as_object()).map(seen).transpose()?;
-        let mut state = IntentState::read(*intent)?;
-        if !is_ours {
-            state.invoice_id = self.invoice_of(&state.id).await?;
-        }
-        if let Some((charge, disputed)) = charge {
-            state.charge = Some(self.with_dispute(charge, disputed).await?);
-        }
-        Ok(state)
+        let invoice_id = match intent.metadata.contains_key(META_KIND) {
+            true => None,
+            false => self.invoice_of(intent.id.as_str()).await?,
+        };
+        let charge = intent.latest_charge.as_ref().and_then(|charge| charge.as_object()).cloned();
+        let charge = match charge {
+            Some(charge) => Some(Box::pin(self.with_dispute(charge)).await?),
+            None => None,
+        };
+        IntentState::read(intent, charge, invoice_id)
     }
 
     async fn invoice_of(&self, intent: &str) -> Result<Option<String>, StripeError> {
         let mut payment = ListInvoicePaymentPayment::new(ListInvoicePaymentPaymentType::PaymentIntent);
         payment.payment_intent = Some(intent.to_owned());
-        let found = self.0.transport.read(ListInvoicePayment::new().payment(payment).limit(1)).await?;
+        let found = self.0.transport.read(&ListInvoicePayment::new().payment(payment).limit(1)).await?;
         Ok(found.data.into_iter().next().and_then(|payment| invoice_id(payment.invoice)))
     }
 
-    async fn with_dispute(&self, charge: ChargeState, is: Disputed) -> Result<ChargeState, StripeError> {
-        if is == Disputed::Never {
-            return Ok(charge);
+    async fn with_dispute(&self, charge: Charge) -> Result<ChargeState, StripeError> {
+        let mut dispute = None;
+        if charge.disputed {
+            let request = ListDispute::new().charge(charge.id.as_str()).limit(DISPUTES);
+            dispute = standing(&self.0.transport.read(&request).await?.data);
         }
-        let request = ListDispute::new().charge(charge.id.as_str()).limit(DISPUTES);
-        let dispute = standing(&self.0.transport.read(request).await?.data);
-        Ok(ChargeState { dispute, ..charge })
+        ChargeState::read(&charge, dispute)
     }
-}
-
-/// What a charge itself says of disputes: whether there was one, not how it stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Disputed {
-    Never,
-    Once,
-}
-
-fn seen(charge: &Charge) -> Result<(ChargeState, Disputed), StripeError> {
-    let disputed = if charge.disputed { Disputed::Once } else { Disputed::Never };
-    Ok((ChargeState::read(charge)?, disputed))
 }
 
 /// Of several disputes: one that runs, else one that was lost, else one that was won. Inquiries take no money.

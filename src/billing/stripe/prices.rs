@@ -26,7 +26,7 @@ impl Stripe {
             return Ok(known);
         }
         let price = match &plan.stripe_price {
-            Some(price) => self.0.transport.read(RetrievePrice::new(&**price)).await.map_err(|error| {
+            Some(price) => self.0.transport.read(&RetrievePrice::new(&**price)).await.map_err(|error| {
                 let missing =
                     || StripeError::Strange(format!("it has no price {price} (plan {})", plan.name));
                 if error == StripeError::NotFound { missing() } else { error }
@@ -50,7 +50,7 @@ impl Stripe {
     }
 
     /// Two nodes at once make one: the key of the request is the price's own, and a lookup key is of one price.
-    async fn found_or_made(&self, plan: &Plan, lookup: &str) -> Result<Box<Price>, StripeError> {
+    async fn found_or_made(&self, plan: &Plan, lookup: &str) -> Result<Price, StripeError> {
         if let Some(price) = self.find(lookup).await? {
             return Ok(price);
         }
@@ -62,7 +62,7 @@ impl Stripe {
         if let Some(interval) = interval(plan) {
             request = request.recurring(CreatePriceRecurring::new(interval));
         }
-        match self.0.transport.change(request, "price", lookup).await {
+        match self.0.transport.change(&request, "price", lookup).await {
             Ok(price) if price.active => Ok(price),
             // Made by another one, or made once and put away since.
             Ok(_) | Err(StripeError::Refused { .. }) => self
@@ -73,19 +73,19 @@ impl Stripe {
         }
     }
 
-    async fn find(&self, lookup: &str) -> Result<Option<Box<Price>>, StripeError> {
+    async fn find(&self, lookup: &str) -> Result<Option<Price>, StripeError> {
         let request = ListPrice::new().lookup_keys([lookup.to_owned()]).active(true).limit(1);
-        Ok(self.0.transport.read(request).await?.data.into_iter().next().map(Box::new))
+        Ok(self.0.transport.read(&request).await?.data.into_iter().next())
     }
 
     async fn product_of(&self, plan: &Plan) -> Result<String, StripeError> {
         let id = format!("greenroom_{}", plan.name);
-        match self.0.transport.read(RetrieveProduct::new(id.as_str())).await {
+        match self.0.transport.read(&RetrieveProduct::new(id.as_str())).await {
             Ok(_) => return Ok(id),
             Err(StripeError::NotFound) => {}
             Err(error) => return Err(error),
         }
-        match self.0.transport.change(CreateProduct::new(title(plan)).id(&id), "product", &id).await {
+        match self.0.transport.change(&CreateProduct::new(title(plan)).id(&id), "product", &id).await {
             // Another node was sooner.
             Ok(_) | Err(StripeError::Refused { status: 400, .. }) => Ok(id),
             Err(error) => Err(error),

@@ -32,11 +32,11 @@ impl Stripe {
             .payment_settings(payment)
             .expand(["latest_invoice.confirmation_secret".to_owned()])
             .metadata(metadata(user, &Offer::Plan(plan.clone().into())));
-        SubscriptionState::read(*self.0.transport.change(request, "subscribe", key).await?)
+        SubscriptionState::read(self.0.transport.change(&request, "subscribe", key).await?)
     }
 
     pub async fn subscription(&self, id: &str) -> Result<SubscriptionState, StripeError> {
-        SubscriptionState::read(*self.0.transport.read(RetrieveSubscription::new(id)).await?)
+        SubscriptionState::read(self.0.transport.read(&RetrieveSubscription::new(id)).await?)
     }
 
     /// Another plan from now on. `now`: the difference is paid at once, and without its payment nothing changes; else it is
@@ -60,7 +60,7 @@ impl Stripe {
         } else {
             request.proration_behavior(UpdateSubscriptionProrationBehavior::CreateProrations)
         };
-        SubscriptionState::read(*self.0.transport.change(request, "change-plan", key).await?)
+        SubscriptionState::read(self.0.transport.change(&request, "change-plan", key).await?)
     }
 
     /// Whether it ends with its period.
@@ -72,13 +72,13 @@ impl Stripe {
     ) -> Result<SubscriptionState, StripeError> {
         let request = UpdateSubscription::new(id).cancel_at_period_end(cancel);
         let deed = if cancel { "cancel" } else { "reactivate" };
-        SubscriptionState::read(*self.0.transport.change(request, deed, &format!("{id}:{key}")).await?)
+        SubscriptionState::read(self.0.transport.change(&request, deed, &format!("{id}:{key}")).await?)
     }
 
     /// Ends it at once. One that has ended is answered as it is.
     pub async fn end_subscription(&self, id: &str) -> Result<SubscriptionState, StripeError> {
-        match self.0.transport.read(CancelSubscription::new(id)).await {
-            Ok(subscription) => SubscriptionState::read(*subscription),
+        match self.0.transport.read(&CancelSubscription::new(id)).await {
+            Ok(subscription) => SubscriptionState::read(subscription),
             Err(StripeError::NotFound) => self.subscription(id).await,
             Err(error) => Err(error),
         }
@@ -97,7 +97,7 @@ impl Stripe {
         if let Some(after) = after {
             request = request.starting_after(after);
         }
-        let page = self.0.transport.read(request).await?;
+        let page = self.0.transport.read(&request).await?;
         page.data.into_iter().map(SubscriptionState::read).collect()
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -35,8 +34,6 @@ const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// Stripe takes keys of up to 255 characters.
 const KEY_MAX: usize = 200;
 const USER_AGENT: &str = concat!("Greenroom/", env!("CARGO_PKG_VERSION"));
-
-type Asked<'a, T> = BoxFuture<'a, Result<Box<T>, StripeError>>;
 
 pub(super) struct Transport {
     http: reqwest::Client,
@@ -74,37 +71,30 @@ impl Transport {
         })
     }
 
-    /// What is only read. Requests and answers are large: neither lives in the callers' futures.
-    #[allow(clippy::needless_pass_by_value)] // It ends here, not in the caller's future.
-    pub fn read<R>(&self, request: R) -> Asked<'_, R::Output>
+    /// What is only read.
+    pub async fn read<R>(&self, request: &R) -> Result<R::Output, StripeError>
     where
         R: StripeRequest,
-        R::Output: miniserde::Deserialize + Send + 'static,
+        R::Output: miniserde::Deserialize,
     {
-        let request = request.customize();
-        Box::pin(async move { request.send(self).await.map(Box::new) })
+        // What is asked and answered is large: not on the stack of who asks.
+        Box::pin(request.customize().send(self)).await
     }
 
     /// What changes something. The same `deed` with the same `key` is done once; Stripe remembers it for a day.
-    #[allow(clippy::needless_pass_by_value)] // It ends here, not in the caller's future.
-    pub fn change<R>(&self, request: R, deed: &str, key: &str) -> Asked<'_, R::Output>
+    pub async fn change<R>(&self, request: &R, deed: &str, key: &str) -> Result<R::Output, StripeError>
     where
         R: StripeRequest,
-        R::Output: miniserde::Deserialize + Send + 'static,
+        R::Output: miniserde::Deserialize,
     {
-        let key = IdempotencyKey::new(idempotency_key(deed, key));
-        let request = request.customize();
-        Box::pin(async move {
-            let key = key.map_err(|error| StripeError::Strange(error.to_string()))?;
-            request.request_strategy(RequestStrategy::Idempotent(key)).send(self).await.map(Box::new)
-        })
+        let key = IdempotencyKey::new(idempotency_key(deed, key))
+            .map_err(|error| StripeError::Strange(error.to_string()))?;
+        Box::pin(request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(self)).await
     }
 
     /// The answer as it came: for what is kept whole.
-    #[allow(clippy::needless_pass_by_value)] // It ends here, not in the caller's future.
-    pub fn raw<R: StripeRequest>(&self, request: R) -> BoxFuture<'_, Result<Bytes, StripeError>> {
-        let request = request.build();
-        Box::pin(self.run(request, None))
+    pub async fn raw<R: StripeRequest>(&self, request: &R) -> Result<Bytes, StripeError> {
+        self.run(request.build(), None).await
     }
 
     async fn run(&self, request: RequestBuilder, key: Option<&str>) -> Result<Bytes, StripeError> {

@@ -6,6 +6,7 @@ import { apiKeys } from "./api-keys.js";
 import { credits } from "./credits.js";
 import { devices } from "./devices.js";
 import { historyPart } from "./history.js";
+import { payments } from "./payments.js";
 import { privacy } from "./privacy.js";
 import { profile } from "./profile.js";
 import { usage } from "./usage.js";
@@ -21,6 +22,7 @@ const PARTS = {
   "": { title: "Profile", draw: profile },
   usage: { title: "Usage", draw: usage },
   credits: { title: "Credits", draw: credits },
+  payments: { title: "Payments", draw: payments },
   "ways-in": { title: "Ways in", draw: waysIn },
   devices: { title: "Devices", draw: devices },
   keys: { title: "API keys", draw: apiKeys },

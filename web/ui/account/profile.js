@@ -5,6 +5,7 @@ import { avatar, h, icon } from "../dom.js";
 import { field, form } from "../form.js";
 import { toast, toastError } from "../overlays.js";
 import { fullMoment } from "../time.js";
+import { planName } from "../plans/words.js";
 import { panel } from "./parts.js";
 
 const LOCALES = ["ar", "cs", "da", "de", "el", "en", "en-GB", "en-US", "es", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "nl", "no", "pl", "pt", "pt-BR", "ro",
@@ -13,7 +14,7 @@ const LOCALES = ["ar", "cs", "da", "de", "el", "en", "en-GB", "en-US", "es", "fi
 /** @param {import("./account.js").Place} place */
 export function profile({ api, state, redraw }) {
   const { user } = state;
-  const facts = [["Plan", user.plan[0].toUpperCase() + user.plan.slice(1)], ["Plan ends", user.planUntil && fullMoment(user.planUntil)],
+  const facts = [["Plan", h("a.link", { href: "#/plans", data: { testid: "plan-link" } }, planName(user.plan))], ["Plan ends", user.planUntil && fullMoment(user.planUntil)],
     ["Number", user.mobile], ["Member since", fullMoment(user.createdAt)]];
   const name = user.displayName || user.username;
   const face = panel("You",

@@ -7,6 +7,7 @@ import { formatNumber } from "../time.js";
 import { audit } from "./audit.js";
 import { outbox } from "./outbox.js";
 import { people } from "./people.js";
+import { reload } from "./reload.js";
 
 const EVERY_MS = 3000;
 const LEVELS = ["error", "warn", "info", "debug", "trace"];
@@ -17,8 +18,8 @@ export class AdminView {
   #section = "overview";
   #stamp = 0;
 
-  /** @param {any} context see app.js */
-  constructor({ api, info, menuButton }) {
+  /** @param {any} context see app.js @param {string} [section] that is shown at first @param {string} [more] whose, among people */
+  constructor({ api, info, menuButton }, section = "overview", more) {
     this.api = api;
     this.sections = {
       overview: { title: "Overview", path: "/api/admin/overview", draw: (answer) => this.#overview(answer) },
@@ -27,7 +28,7 @@ export class AdminView {
       actors: { title: "Actors", path: "/api/admin/actors", draw: (answer) => this.#actors(answer) },
       pool: { title: "Reply pool", path: "/api/admin/pool", draw: (answer) => [h("div.panel", {}, facts(answer, 0, "h2"))] },
       caches: { title: "Caches", path: "/cache/status", draw: (answer) => [table(rowsOf(answer, "caches"), { first: ["name"], empty: "No cache is there." })] },
-      people: { title: "People", path: null, draw: () => people(api) },
+      people: { title: "People", path: null, draw: () => people(api, more) },
       audit: { title: "Audit", path: null, draw: () => audit(api) },
       ...(info?.environment === "development" ? { outbox: { title: "Outbox", path: null, draw: () => outbox(api) } } : {}),
       controls: { title: "Controls", path: null, draw: () => this.controls },
@@ -39,9 +40,10 @@ export class AdminView {
     this.controls = this.#controls();
     this.element = h("section.page.admin", { "aria-labelledby": "admin-title" },
       h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "admin-title" }, "Backstage"), this.fresh)),
-      h("div.tabs", {}, h("div.tab-list", { role: "tablist", "aria-label": "Parts" }, ...this.tabs), h("a.tab", { href: "#/admin/characters", data: { testid: "characters-link" } }, "Characters", icon("arrow")), h("a.tab", { href: "#/admin/ai", data: { testid: "ai-link" } }, "AI", icon("arrow")), h("a.tab", { href: "/admin/queues", data: { testid: "queues-link" } }, "Queues", icon("arrow"))),
+      h("div.tabs", {}, h("div.tab-list", { role: "tablist", "aria-label": "Parts" }, ...this.tabs), h("a.tab", { href: "#/admin/characters", data: { testid: "characters-link" } }, "Characters", icon("arrow")), h("a.tab", { href: "#/admin/ai", data: { testid: "ai-link" } }, "AI", icon("arrow")), h("a.tab", { href: "#/admin/billing", data: { testid: "billing-link" } }, "Money", icon("arrow")), h("a.tab", { href: "/admin/queues", data: { testid: "queues-link" } }, "Queues", icon("arrow"))),
       this.body);
-    this.#choose("overview");
+    this.#choose(section in this.sections ? section : "overview");
+    queueMicrotask(() => this.tabs.find((tab) => tab.tabIndex === 0)?.scrollIntoView({ block: "nearest", inline: "center" }));
   }
 
   #choose(name) {
@@ -165,7 +167,7 @@ export class AdminView {
     const drain = h("section.panel", { "aria-labelledby": "drain-head" }, h("h2", { id: "drain-head" }, "Drain this node"),
       h("p", {}, "New connections are refused, running replies are finished, everyone is told to reconnect elsewhere, then the process ends."),
       h("button.button.danger", { type: "button", data: { testid: "drain-button" }, onclick: () => this.#drain() }, "Drain"));
-    return [h("div.columns", {}, broadcast, logging, drain)];
+    return [h("div.columns", {}, broadcast, reload(this.api), logging, drain)];
   }
 
   async #drain() {

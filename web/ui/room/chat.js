@@ -180,7 +180,7 @@ export class ChatView {
     const characters = this.conversation.characters ?? [];
     if (!characters.length) return this.composer.setBlocked(false);
     const free = characters.find(({ id }) => state.limitsFor(id).every(({ used, limit }) => used < limit)) ?? characters[0];
-    this.composer.setBlocked(!this.usage.update(state.limitsFor(free.id), this.who(free.id).name));
+    this.composer.setBlocked(!this.usage.update(state.limitsFor(free.id), this.who(free.id).name, state.user.timeZone));
   }
 
   /** A person or a character of this conversation, also one who has left. @param {string} id */

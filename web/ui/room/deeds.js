@@ -20,7 +20,7 @@ export class RoomDeeds {
     try {
       const ack = await client.command(event, { conversationId: this.chat.id, ...data });
       if (ack.message) this.chat.room.put(ack.message);
-      if (ack.usage) client.emit("usage", ack.usage);
+      if (ack.usage) client.emit("usage:part", ack.usage);
       return ack;
     } catch (error) {
       toastError(error, failed);
@@ -131,7 +131,7 @@ export class RoomDeeds {
       save: async (content, resend) => {
         const ack = await this.chat.context.client.command("message:edit", { conversationId: this.chat.id, messageId: message.id, content, ...(resend ? { resend: true } : {}) });
         if (ack.message) this.chat.room.put(ack.message);
-        if (ack.usage) this.chat.context.client.emit("usage", ack.usage);
+        if (ack.usage) this.chat.context.client.emit("usage:part", ack.usage);
       } });
     view.bubble.after(editor.element);
     view.element.classList.add("editing");

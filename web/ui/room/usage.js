@@ -31,10 +31,10 @@ export class UsageStrip {
   }
 
   /**
-   * @param {any[]} limits @param {string} name the character's
+   * @param {any[]} limits @param {string} name the character's @param {string} [zone] the person's own
    * @returns {boolean} whether another message can be sent
    */
-  update(limits, name) {
+  update(limits, name, zone) {
     const share = (limit) => (limit.limit ? limit.used / limit.limit : 1);
     const tightest = [...limits].sort((a, b) => share(b) - share(a))[0];
     const key = tightest ? JSON.stringify([tightest, name]) : "none";
@@ -47,12 +47,19 @@ export class UsageStrip {
       this.element.replaceChildren();
     } else if (out) {
       this.element.replaceChildren(h("div.usage-out", { role: "status" }, icon("curtain"),
-        h("p", {}, h("strong", {}, `${usageSentence(tightest, name)} `), limitReset(tightest), " Everything said so far stays here.")));
+        h("p", {}, h("strong", {}, `${usageSentence(tightest, name)} `), limitReset(tightest, zone), " Everything said so far stays here. ", toPlans("Plans with more"))));
     } else {
-      this.element.replaceChildren(usageBar(tightest, name));
+      const bar = usageBar(tightest, name);
+      if (level(tightest) === "near") bar.append(toPlans("Plans with more"));
+      this.element.replaceChildren(bar);
     }
     return !out;
   }
+}
+
+/** @param {string} words */
+function toPlans(words) {
+  return h("a.link", { href: "#/plans", data: { testid: "usage-plans" } }, words);
 }
 
 function usageSentence(limit, name) {

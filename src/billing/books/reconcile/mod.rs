@@ -150,7 +150,7 @@ impl Reconciler {
             report.checked.people += people.len();
             match people.last() {
                 Some(last) if people.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) => {
-                    after = last.uuid()
+                    after = last.uuid();
                 }
                 _ => return Ok(None),
             }

@@ -113,8 +113,8 @@ fn include(state: &State, object: &Value, name: &str) -> Option<Value> {
     let id = object["id"].as_str()?;
     match (object["object"].as_str()?, name) {
         ("invoice", "payments") => {
-            let payments = state.all("invoice_payment").filter(|it| it["invoice"] == id).map(show);
-            Some(list("/v1/invoice_payments", &payments.collect::<Vec<_>>()))
+            let payments = state.all("invoice_payment").filter(|it| it["invoice"] == id).map(show).collect();
+            Some(list("/v1/invoice_payments", payments))
         }
         ("invoice", "confirmation_secret") => {
             // A draft has none yet, and one of nothing never has.
@@ -125,14 +125,14 @@ fn include(state: &State, object: &Value, name: &str) -> Option<Value> {
             ))
         }
         ("charge", "refunds") => {
-            let refunds = state.all("refund").rev().filter(|it| it["charge"] == id).map(show);
-            Some(list(&format!("/v1/charges/{id}/refunds"), &refunds.collect::<Vec<_>>()))
+            let refunds = state.all("refund").rev().filter(|it| it["charge"] == id).map(show).collect();
+            Some(list(&format!("/v1/charges/{id}/refunds"), refunds))
         }
         ("checkout.session", "line_items") => Some(checkout::line_items(state, id)),
         ("customer", "subscriptions") => {
             let own = state.all("subscription").rev().filter(|it| it["customer"] == id);
-            let data: Vec<Value> = own.filter(|it| it["status"] != "canceled").map(show).collect();
-            Some(list(&format!("/v1/customers/{id}/subscriptions"), &data))
+            let data = own.filter(|it| it["status"] != "canceled").map(show).collect();
+            Some(list(&format!("/v1/customers/{id}/subscriptions"), data))
         }
         _ => None,
     }

@@ -131,7 +131,7 @@ pub(super) fn line_items(state: &State, id: &str) -> Value {
         item["quantity"] = line["quantity"].clone();
         item
     });
-    list(&format!("/v1/checkout/sessions/{id}/line_items"), &items.collect::<Vec<_>>())
+    list(&format!("/v1/checkout/sessions/{id}/line_items"), items.collect())
 }
 
 pub(super) fn expire(state: &mut State, id: &str) -> Answer {

@@ -32,8 +32,8 @@ pub(super) fn client_secret(intent: &str) -> String {
     format!("{intent}_secret_{}", random(24))
 }
 
-pub(super) fn list(url: &str, data: &[Value]) -> Value {
-    json!({ "object": "list", "data": data, "has_more": false, "url": url })
+pub(super) fn list(url: &str, data: Vec<Value>) -> Value {
+    json!({ "object": "list", "data": Value::Array(data), "has_more": false, "url": url })
 }
 
 /// As subscription items still tell it beside the price.

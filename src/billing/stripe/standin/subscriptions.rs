@@ -95,7 +95,7 @@ pub(super) fn begin(state: &mut State, new: &New<'_>) -> Result<String, ApiError
     item["current_period_end"] = json!(period(now, &price, 1));
     item["plan"] = plan_of(&price);
     item["price"] = price;
-    subscription["items"] = list(&format!("/v1/subscription_items?subscription={id}"), &[item]);
+    subscription["items"] = list(&format!("/v1/subscription_items?subscription={id}"), vec![item]);
     state.put(subscription)?;
     let lines = vec![whole_line(state, &id)];
     let invoice = invoices::draw_up(state, &id, "subscription_create", lines)?;

@@ -74,7 +74,7 @@ fn subscribed_to(number: u32, plan: &str, from: i64, hours: i64, status: Subscri
         price_id: "price_1".into(),
         plan: plan.into(),
         status,
-        cancel_at_period_end: number % 2 == 0,
+        cancel_at_period_end: number.is_multiple_of(2),
         current_period_start: at(from),
         current_period_end: at(from + hours),
         latest_invoice_id: None,
