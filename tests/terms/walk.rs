@@ -22,7 +22,7 @@ impl Life {
     fn step(&mut self, random: &mut fastrand::Rng, user: UserId, start: Timestamp) {
         match random.u8(..10) {
             0 | 1 => {
-                self.payments.push(premium(user, start - SignedDuration::from_hours(random.i64(0..900))))
+                self.payments.push(premium(user, start - SignedDuration::from_hours(random.i64(0..900))));
             }
             2 => self.payments.push(pack(user)),
             3 => {
