@@ -131,7 +131,7 @@ async fn open_sockets_are_paced_by_what_their_plan_is_now() {
     }
     // The plan is a premium one now: for the socket, whose token is older, too.
     world.edit(|config| {
-        config.plans.get_mut("starter").unwrap().class = greenroom::config::ServiceClass::Premium
+        config.plans.get_mut("starter").unwrap().class = greenroom::config::ServiceClass::Premium;
     });
     assert_eq!(world.reload().await.1["changed"], json!(["plans.starter.class"]));
     for _ in 0..5 {

@@ -81,7 +81,8 @@ impl World {
             "successUrl": self.app.url("/#/plans/paid/{CHECKOUT_SESSION_ID}"),
             "cancelUrl": self.app.url("/#/plans/left"),
         });
-        body.as_object_mut().unwrap().extend(of.as_object().unwrap().clone());
+        let Value::Object(of) = of else { panic!("an object") };
+        body.as_object_mut().unwrap().extend(of);
         body
     }
 

@@ -21,8 +21,8 @@ pub struct TestApp {
     pub address: SocketAddr,
     pub http: Client,
     pub database: TestDatabase,
-    app: Option<App>,
-    config: Config,
+    app: Option<Box<App>>,
+    config: Box<Config>,
     _folder: tempfile::TempDir,
 }
 
@@ -58,20 +58,27 @@ impl TestApp {
         change(&mut config);
         let app = App::start(config.clone()).await.expect("the server starts");
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        Self { address: app.address(), http, database, app: Some(app), config, _folder: folder }
+        Self {
+            address: app.address(),
+            http,
+            database,
+            app: Some(Box::new(app)),
+            config: Box::new(config),
+            _folder: folder,
+        }
     }
 
     pub fn app(&self) -> &App {
-        self.app.as_ref().expect("running")
+        self.app.as_deref().expect("running")
     }
 
     /// Ends the server and starts it again: the same database and secrets, the same port.
     pub async fn restart(&mut self) {
         let app = self.app.take().expect("running");
-        assert_eq!(app.stop().await, 0, "a drain leaves no reply unfinished");
-        let mut config = self.config.clone();
+        assert_eq!(Box::pin(app.stop()).await, 0, "a drain leaves no reply unfinished");
+        let mut config = (*self.config).clone();
         config.server.port = self.address.port();
-        self.app = Some(App::start(config).await.expect("the server starts again"));
+        self.app = Some(Box::new(App::start(config).await.expect("the server starts again")));
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -177,7 +184,7 @@ impl TestApp {
     /// The same, and gives back the database.
     pub async fn ended(mut self) -> TestDatabase {
         let app = self.app.take().expect("running");
-        assert_eq!(app.stop().await, 0, "a drain leaves no reply unfinished");
+        assert_eq!(Box::pin(app.stop()).await, 0, "a drain leaves no reply unfinished");
         let client = self.database.pool().get().await.expect("a connection");
         let open: i64 = client
             .query_one("SELECT count(*) FROM turns WHERE state = 0", &[])

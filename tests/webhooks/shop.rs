@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use greenroom::billing::records::{self, Checkout, PaymentKind};
 use greenroom::billing::stripe::standin::{GOOD_CARD, HeldEvent, Options, StandIn};
 use greenroom::billing::stripe::{NewCheckout, Offer, Stripe, SubscriptionState, signature_header};
@@ -71,9 +73,12 @@ impl Shop {
         Self { app, standin, stripe, config }
     }
 
-    pub async fn close(self) {
-        self.app.stop().await;
-        self.standin.stop().await;
+    pub fn close(self) -> BoxFuture<'static, ()> {
+        let end = async move {
+            self.app.stop().await;
+            self.standin.stop().await;
+        };
+        end.boxed()
     }
 
     pub async fn buyer(&self) -> Buyer {
