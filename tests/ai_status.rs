@@ -130,7 +130,7 @@ async fn a_provider_that_is_switched_off_or_drained_gets_no_more_and_stays_so() 
     let item =
         |name: &str| list["items"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap().clone();
     assert_eq!((&item("one")["enabled"], &item("off")["enabled"]), (&json!(false), &json!(false)));
-    assert_eq!(item("two")["concurrency"], json!({ "limit": 7, "running": 0, "waiting": 0 }));
+    assert_eq!(item("two")["concurrency"], json!({ "limit": 7, "running": 0, "waiting": 0, "aside": 0 }));
     assert_eq!(item("two")["breaker"], json!({ "state": "closed", "failures": 0 }));
     let (_, view) = switch(&app, &admin, "one", json!({ "enabled": true })).await;
     assert_eq!(

@@ -96,8 +96,9 @@ impl Gone {
     }
 }
 
+/// Of a plan that is no more, those of the one in its place.
 fn credits_of(plans: &Plans, plan: &str) -> i64 {
-    plans.find(plan).map_or(0, |plan| i64::from(plan.credits).min(AMOUNT_MAX))
+    if plans.knows(plan) { i64::from(plans.get(plan).credits).min(AMOUNT_MAX) } else { 0 }
 }
 
 fn key_of(payment: &Payment) -> String {
