@@ -45,13 +45,15 @@ impl Money {
         let stripe = Stripe::open(config)?;
         let sync = stripe.clone().map(|stripe| Sync::new(pool.clone(), stripe, terms.clone()));
         let sells = stripe.zip(sync);
-        let shop = Shop::new(config, pool.clone(), accounts.clone(), terms.clone(), sells.clone());
+        let offers = Offers::new(plans.clone(), config);
+        let shop =
+            Shop::new(config, pool.clone(), accounts.clone(), terms.clone(), offers.clone(), sells.clone());
         let webhooks = Webhooks::new(pool.clone(), sells.clone(), config);
         let ledger = Ledger::new(pool.clone());
         let online = sells.map(|(stripe, sync)| Online { stripe, sync, webhooks: webhooks.clone() });
         Ok(Self {
             pool: pool.clone(),
-            offers: Offers::new(plans.clone(), config),
+            offers,
             books: Books::new(pool.clone(), terms.clone()),
             reconciler: Reconciler::new(pool.clone(), online, ledger.clone(), terms.clone()),
             reconcile_every: config.billing.reconcile_every(),

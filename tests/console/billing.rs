@@ -1,15 +1,12 @@
 //! Plans, payments and limits, with a stand-in of Stripe behind the server and its hosted pages in the browser.
 
 use greenroom::billing::stripe::standin::{Options, StandIn};
-use greenroom::config::Config;
-use secrecy::SecretString;
 use serde_json::json;
 
 use super::support::app::{TestApp, TestUser};
 use super::support::browser::Tab;
+use super::support::stripe::{SECRET, sells};
 use super::{as_admin, as_user, fits, shown, text, until_text};
-
-const SECRET: &str = "whsec_of_the_console";
 
 /// A server that sells.
 struct Shop {
@@ -29,13 +26,6 @@ impl Shop {
         self.app.stop().await;
         self.stripe.stop().await;
     }
-}
-
-fn sells(config: &mut Config, stripe: &StandIn) {
-    config.stripe.secret_key = SecretString::from(stripe.keys().secret.clone());
-    config.stripe.publishable_key.clone_from(&stripe.keys().publishable);
-    config.stripe.webhook_secrets = vec![SecretString::from(SECRET)];
-    config.stripe.api_base = stripe.url();
 }
 
 /// Presses what this selector finds, once it is there.

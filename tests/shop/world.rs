@@ -1,34 +1,18 @@
 //! A server that sells, its Stripe, and people who buy.
 
-use greenroom::billing::stripe::signature_header;
 use greenroom::billing::stripe::standin::{Options, StandIn};
 use greenroom::config::Config;
 use jiff::Timestamp;
 use reqwest::Method;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::support::app::{TestApp, TestUser};
 use super::support::database::TestDatabase;
-
-const SECRET: &str = "whsec_of_these_tests";
+use super::support::stripe::{header, sells_in_a_hurry};
 
 pub struct World {
     pub app: TestApp,
     pub standin: StandIn,
-}
-
-/// Settings of a server whose Stripe is this one.
-fn sells(config: &mut Config, standin: &StandIn) {
-    config.stripe.secret_key = SecretString::from(standin.keys().secret.clone());
-    config.stripe.publishable_key = standin.keys().publishable.clone();
-    config.stripe.webhook_secrets = vec![SecretString::from(SECRET)];
-    config.stripe.api_base = standin.url();
-    config.stripe.tries = 1;
-    config.jobs.backoff_ms = 20;
-    config.jobs.poll_ms = 20;
-    config.auth.argon2_memory_kib = 64;
-    config.auth.argon2_iterations = 1;
 }
 
 impl World {
@@ -41,7 +25,7 @@ impl World {
         // Tests bring the events themselves.
         standin.hold();
         let app = TestApp::start_on(TestDatabase::create().await, |config| {
-            sells(config, &standin);
+            sells_in_a_hurry(config, &standin);
             change(config);
         })
         .await;
@@ -130,8 +114,7 @@ impl World {
     /// Brings all of Stripe's events that were held back.
     pub async fn bring_all(&self) {
         for event in self.standin.take_held() {
-            let signature =
-                signature_header(&SecretString::from(SECRET), Timestamp::now(), event.body.as_bytes());
+            let signature = header(&event.body);
             let request = self.app.http.post(self.app.url("/api/webhooks/stripe"));
             let request = request.header("Stripe-Signature", signature).body(event.body.clone());
             let answer = request.send().await.expect("an answer");

@@ -7,4 +7,5 @@ pub mod browser;
 pub mod chaos;
 pub mod database;
 pub mod socket;
+pub mod stripe;
 pub mod wire;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::shop::{PATH, Shop, event, header};
+use super::shop::{PATH, Shop, event};
+use super::support::stripe::header;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn admins_list_filter_and_page_events_and_see_what_they_say() {
@@ -109,7 +110,7 @@ async fn the_trial_says_step_by_step_whether_webhooks_work() {
     let names: Vec<_> =
         trial["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["settings", "stripe", "signed", "kept", "repeated", "forged"]);
-    assert!(!trial.to_string().contains(super::shop::SECRET));
+    assert!(!trial.to_string().contains(super::support::stripe::SECRET));
     shop.standin.fail_next([greenroom::billing::stripe::standin::Fault::status(500)]);
     let (_, trial) = shop.app.post("/api/webhook/test", Some(&admin.token), json!({})).await;
     assert_eq!((&trial["ok"], &trial["steps"][1]["ok"]), (&json!(false), &json!(false)), "{trial}");

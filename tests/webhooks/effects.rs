@@ -5,7 +5,8 @@ use greenroom::billing::stripe::standin::{DECLINED_CARD, Verdict};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::shop::{Shop, event, header};
+use super::shop::{Shop, event};
+use super::support::stripe::header;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 

@@ -6,10 +6,11 @@ use greenroom::billing::stripe::standin::Fault;
 use greenroom::config::Config;
 use serde_json::{Value, json};
 
-use super::shop::{PATH, Shop, event, header, sells};
+use super::shop::{PATH, Shop, event};
 use super::support::app::{TestApp, eventually};
 use super::support::chaos::{ChaosProxy, Target};
 use super::support::database::TestDatabase;
+use super::support::stripe::{header, sells_in_a_hurry};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_stripe_is_away_an_event_is_kept_and_done_when_it_is_back() {
@@ -158,7 +159,7 @@ async fn while_the_database_is_away_stripe_is_told_to_come_again() {
     .await
     .unwrap();
     let app = TestApp::start_on(database, |config: &mut Config| {
-        sells(config, &standin);
+        sells_in_a_hurry(config, &standin);
         config.database.url = through.into();
     })
     .await;

@@ -8,8 +8,9 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::shop::{GOOD, PATH, SECRET, Shop, event, header};
+use super::shop::{GOOD, PATH, Shop, event};
 use super::support::app::TestApp;
+use super::support::stripe::{SECRET, header};
 
 fn signed(secret: &str, age: SignedDuration, body: &str) -> String {
     signature_header(&SecretString::from(secret), Timestamp::now() - age, body.as_bytes())

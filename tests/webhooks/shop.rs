@@ -6,20 +6,19 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom::billing::records::{self, Checkout, PaymentKind};
 use greenroom::billing::stripe::standin::{GOOD_CARD, HeldEvent, Options, StandIn};
-use greenroom::billing::stripe::{NewCheckout, Offer, Stripe, SubscriptionState, signature_header};
+use greenroom::billing::stripe::{NewCheckout, Offer, Stripe, SubscriptionState};
 use greenroom::config::Config;
 use greenroom_actors::domain::{Plan, UserId};
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_postgres::types::ToSql;
 
 use super::support::app::{TestApp, TestUser};
 use super::support::database::TestDatabase;
+use super::support::stripe::{header, sells_in_a_hurry};
 
 /// A card that pays.
 pub const GOOD: &str = GOOD_CARD;
-pub const SECRET: &str = "whsec_of_these_tests";
 pub const PATH: &str = "/api/webhooks/stripe";
 
 pub struct Shop {
@@ -36,19 +35,6 @@ pub struct Buyer {
     pub customer: String,
 }
 
-/// Settings of a server whose Stripe is this one.
-pub fn sells(config: &mut Config, standin: &StandIn) {
-    config.stripe.secret_key = SecretString::from(standin.keys().secret.clone());
-    config.stripe.publishable_key = standin.keys().publishable.clone();
-    config.stripe.webhook_secrets = vec![SecretString::from(SECRET)];
-    config.stripe.api_base = standin.url();
-    config.stripe.tries = 1;
-    config.jobs.backoff_ms = 20;
-    config.jobs.poll_ms = 20;
-    config.auth.argon2_memory_kib = 64;
-    config.auth.argon2_iterations = 1;
-}
-
 impl Shop {
     pub async fn open() -> Self {
         Self::open_with(|_| {}).await
@@ -63,10 +49,10 @@ impl Shop {
         // Tests bring the events themselves.
         standin.hold();
         let mut config = Config::default();
-        sells(&mut config, &standin);
+        sells_in_a_hurry(&mut config, &standin);
         let stripe = Stripe::open(&config).expect("settings that hold").expect("a key");
         let app = TestApp::start_on(database, |config| {
-            sells(config, &standin);
+            sells_in_a_hurry(config, &standin);
             change(config);
         })
         .await;
@@ -212,10 +198,6 @@ impl Shop {
         assert_eq!(status, 200, "{answer}");
         answer["available"].as_i64().expect("a number")
     }
-}
-
-pub fn header(body: &str) -> String {
-    signature_header(&SecretString::from(SECRET), Timestamp::now(), body.as_bytes())
 }
 
 /// The body of an event that nobody at Stripe made.

@@ -13,9 +13,10 @@ use greenroom::billing::Ledger;
 use greenroom::billing::stripe::standin::{DECLINED_CARD, Fault, HeldEvent, StandIn, Verdict};
 use serde_json::Value;
 
-use super::shop::{Buyer, GOOD, PATH, SECRET, Shop, header};
+use super::shop::{Buyer, GOOD, PATH, Shop};
 use super::support::app::eventually;
 use super::support::database::TestDatabase;
+use super::support::stripe::{SECRET, header};
 
 const CONNECTIONS: usize = 8;
 const EVENTS_MIN: usize = 500;

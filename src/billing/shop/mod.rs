@@ -85,6 +85,7 @@ impl Shop {
         pool: Pool,
         accounts: Accounts,
         terms: Terms,
+        offers: Offers,
         desk: Option<(Stripe, Sync)>,
     ) -> Self {
         let secret = config.stripe.secret_key.expose_secret().trim();
@@ -92,8 +93,8 @@ impl Shop {
         Self(Arc::new(Inner {
             pool,
             accounts,
-            offers: Offers::new(terms.plans.clone(), config),
             terms,
+            offers,
             returns: Returns::new(config),
             test_mode: TEST_KEYS.iter().any(|prefix| secret.starts_with(prefix)),
             publishable_key: Some(publishable_key).filter(|key| !key.is_empty()),
