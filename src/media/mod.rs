@@ -7,6 +7,7 @@
 //! Owned here: the table `media_objects`, which has a row for each object before it is there, and the folder
 //! `<data_dir>/media`. Limits: `[media]` in the settings, a key of 512 bytes.
 
+pub mod files;
 mod key;
 mod links;
 mod objects;

@@ -52,10 +52,14 @@ pub enum Purpose {
     Transcription,
     /// An admin tried a character.
     Test,
+    /// What a model writes beside conversations: an avatar's profile, a better prompt.
+    Writing,
+    Image,
+    Video,
 }
 
 impl Purpose {
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::Reply, "reply"),
         (Self::Completion, "completion"),
         (Self::Summary, "summary"),
@@ -63,6 +67,9 @@ impl Purpose {
         (Self::Speech, "speech"),
         (Self::Transcription, "transcription"),
         (Self::Test, "test"),
+        (Self::Writing, "writing"),
+        (Self::Image, "image"),
+        (Self::Video, "video"),
     ];
 
     #[must_use]
