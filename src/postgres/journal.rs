@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 use self::amended::ChangeKeys;
 pub use self::charges::PostgresCharges;
-use self::columns::{ReadColumns, WriteColumns};
+use self::columns::{MeterColumns, ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
 pub use self::filled::fill_room;
 pub use self::found::found_room;
@@ -181,16 +181,11 @@ impl Connection {
         let keys = ReadColumns::of(touched);
         let changes = ChangeKeys::of(touched);
         let statements = &self.statements;
-        let (begun, heads, turns, metered, meters, before, reads, standing) = tokio::join!(
+        let (begun, heads, turns, meters, before, reads, standing) = tokio::join!(
             biased;
             self.client.batch_execute("BEGIN"),
             self.query(true, &statements.lock_heads, [&keys.rooms]),
             self.query(!keys.turns.is_empty(), &statements.lock_turns, [&keys.turns]),
-            self.query(
-                !keys.meters.users.is_empty(),
-                &statements.insert_usage,
-                keys.meters.keys(),
-            ),
             self.query(
                 !keys.meters.users.is_empty(),
                 &statements.lock_usage,
@@ -198,7 +193,7 @@ impl Connection {
             ),
             self.query(
                 !keys.said_in.is_empty(),
-                &statements.find_before,
+                &statements.seek_before,
                 [&keys.said_in, &keys.said_by, &keys.said_as],
             ),
             self.query(!keys.read_in.is_empty(), &statements.find_reads, [&keys.read_in, &keys.read_by]),
@@ -207,8 +202,15 @@ impl Connection {
         // The first error is the cause; those after it only say that the transaction has failed.
         begun?;
         let (heads, turns) = (heads?, turns?);
-        metered?;
-        let (meters, before, reads) = (meters?, before?, reads?);
+        let (mut meters, mut before, reads) = (meters?, before?, reads?);
+        if meters.len() < keys.meters.users.len() {
+            meters = self.new_meters(&keys.meters).await?;
+        }
+        if !before.is_empty() {
+            before = self
+                .query(true, &statements.find_before, [&keys.said_in, &keys.said_by, &keys.said_as])
+                .await?;
+        }
         let mut locked = Locked {
             heads: heads
                 .iter()
@@ -238,6 +240,18 @@ impl Connection {
         Ok(locked)
     }
 
+    /// All meters, once those that are not there yet are made. Whoever comes here holds those that were there, and makes the
+    /// others in the order of their keys, so that no two batches wait for one another.
+    async fn new_meters(&self, meters: &MeterColumns) -> Result<Vec<Row>, Error> {
+        let (made, meters) = tokio::join!(
+            biased;
+            self.query(true, &self.statements.insert_usage, meters.keys()),
+            self.query(true, &self.statements.lock_usage, meters.keys()),
+        );
+        made?;
+        meters
+    }
+
     /// Second flush, COMMIT and all. A COMMIT that follows a failed statement rolls back and says that it succeeded:
     /// the statements' own answers are looked at first.
     async fn write(&self, writes: &Writes, node: NodeId) -> Result<(), Error> {
@@ -246,7 +260,10 @@ impl Connection {
         }
         let rows = WriteColumns::of(writes);
         let (statements, node, unheard) = (&self.statements, node.uuid(), UnheardColumns::of(writes));
+        let says =
+            !rows.messages.ids.is_empty() && !rows.meters.used.is_empty() && !rows.opened.ids.is_empty();
         let (
+            said,
             messages,
             heads,
             meters,
@@ -263,10 +280,23 @@ impl Connection {
             committed,
         ) = tokio::join!(
             biased;
-            self.query(!rows.messages.ids.is_empty(), &statements.insert_messages, rows.messages.parameters()),
-            self.query(true, &statements.update_heads, [&rows.heads.ids, &rows.heads.revisions]),
-            self.query(!rows.meters.used.is_empty(), &statements.update_usage, rows.meters.parameters()),
-            self.query(!rows.opened.ids.is_empty(), &statements.insert_turns, rows.opened.parameters(&node)),
+            self.query(says, &statements.say, rows.said(&node)),
+            self.query(
+                !says && !rows.messages.ids.is_empty(),
+                &statements.insert_messages,
+                rows.messages.parameters(),
+            ),
+            self.query(!says, &statements.update_heads, [&rows.heads.ids, &rows.heads.revisions]),
+            self.query(
+                !says && !rows.meters.used.is_empty(),
+                &statements.update_usage,
+                rows.meters.parameters(),
+            ),
+            self.query(
+                !says && !rows.opened.ids.is_empty(),
+                &statements.insert_turns,
+                rows.opened.parameters(&node),
+            ),
             self.query(!rows.ended.ids.is_empty(), &statements.end_turns, rows.ended.parameters()),
             self.query(
                 !rows.changed.ids.is_empty(),
@@ -286,7 +316,7 @@ impl Connection {
             self.query(!unheard.ids.is_empty(), &statements.insert_jobs, unheard.parameters()),
             self.client.batch_execute("COMMIT"),
         );
-        for result in [messages, heads, meters, opened, ended, changed] {
+        for result in [said, messages, heads, meters, opened, ended, changed] {
             result?;
         }
         amended?;

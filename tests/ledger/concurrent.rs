@@ -53,3 +53,25 @@ async fn the_same_order_asked_many_times_at_once_is_carried_out_once() {
     assert_eq!(both.iter().filter(|answer| answer.is_ok()).count(), 1, "{both:?}");
     house.is_right().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_order_that_the_database_will_not_have_harms_none_of_those_beside_it() {
+    let house = House::open().await;
+    let people: Vec<UserId> = (0..20).map(|_| UserId::new()).collect();
+    let asked = join_all(people.iter().enumerate().map(|(index, user)| {
+        let ledger = house.ledger.clone();
+        async move {
+            let key = format!("key {index}");
+            // No text of the database's has a NUL.
+            let reason = if index == 7 { "\0" } else { "" };
+            let note = Note { key: &key, reason, ..Note::default() };
+            ledger.record(*user, &Order::Grant { amount: 3 }, &note).await.is_ok()
+        }
+    }))
+    .await;
+    for (index, (user, carried_out)) in people.iter().zip(asked).enumerate() {
+        assert_eq!(carried_out, index != 7, "{index}");
+        assert_eq!(house.balance(*user).await.own, if carried_out { 3 } else { 0 });
+    }
+    house.is_right().await;
+}

@@ -100,6 +100,16 @@ impl Standing {
         self.own + if self.plan_is_over(now) { 0 } else { self.plan }
     }
 
+    /// As the database has it; the house's accounts have no balance.
+    pub(super) fn set(&mut self, account: &str, balance: i64) {
+        match account {
+            "plan" => self.plan = balance,
+            "own" => self.own = balance,
+            "held" => self.held = balance,
+            _ => {}
+        }
+    }
+
     #[must_use]
     pub fn plan_is_over(&self, now: Timestamp) -> bool {
         self.plan_ends_at.is_some_and(|end| end <= now)

@@ -10,6 +10,7 @@
 //! (migration V25). One person's transfers go one after the other; no row is shared between people.
 
 pub mod decide;
+mod lane;
 mod orders;
 mod sweep;
 mod store;
@@ -26,8 +27,9 @@ use uuid::Uuid;
 
 use self::decide::Standing;
 pub use self::decide::{Order, Purse, TransferKind};
+use self::lane::Lanes;
+use self::orders::{Anew, Ask};
 pub use self::orders::{end, move_end, record, take};
-use self::orders::{same, write};
 pub use self::sweep::{SWEEP, sweep_handler};
 use crate::audit::{self, Act};
 use crate::http::{Page, PageQuery, moment_cursor};
@@ -119,12 +121,13 @@ pub struct Verdict {
 #[derive(Clone)]
 pub struct Ledger {
     pool: Pool,
+    lanes: Lanes,
 }
 
 impl Ledger {
     #[must_use]
     pub fn new(pool: Pool) -> Self {
-        Self { pool }
+        Self { pool, lanes: Lanes::default() }
     }
 
     pub async fn balance(&self, user: UserId) -> Result<BalanceView, Refusal> {
@@ -158,20 +161,12 @@ impl Ledger {
 
     /// Ends a hold: `pay` of it is spent, the rest goes back. One that has ended is a conflict, but for the same end again.
     pub async fn end(&self, user: UserId, hold: Uuid, pay: i64) -> Result<Recorded, Refusal> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
-        let ended = end(&transaction, user, hold, pay).await?;
-        transaction.commit().await.map_err(|error| refusal(&error))?;
-        Ok(ended)
+        self.lanes.ask(&self.pool, Ask::end(user, hold, pay)).await
     }
 
-    /// Carries out any other order, in a transaction of its own.
+    /// Carries out any other order, in a transaction that others may share.
     pub async fn record(&self, user: UserId, order: &Order, note: &Note<'_>) -> Result<Recorded, Refusal> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
-        let recorded = record(&transaction, user, order, note).await?;
-        transaction.commit().await.map_err(|error| refusal(&error))?;
-        Ok(recorded)
+        self.lanes.ask(&self.pool, Ask::order(user, order, note)).await
     }
 
     /// The same for an admin's order, with the entry in the audit log.
@@ -184,13 +179,10 @@ impl Ledger {
     ) -> Result<Recorded, Refusal> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
-        let locked =
-            store::lock(&transaction, user, note.key, None).await.map_err(|error| refusal(&error))?;
-        if let Some(before) = locked.before {
-            return same(before, user, order, note);
+        let (recorded, anew) = orders::adjust(&transaction, Ask::order(user, order, note)).await?;
+        if anew == Anew::Yes {
+            audit::record(&transaction, act).await.map_err(|error| refusal(&error))?;
         }
-        let recorded = write(&transaction, user, order, note, locked).await?;
-        audit::record(&transaction, act).await.map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         Ok(recorded)
     }

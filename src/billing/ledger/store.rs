@@ -17,60 +17,69 @@ use crate::postgres::{Stored, execute, query, query_opt};
 
 type Value<'a> = &'a (dyn ToSql + Sync);
 
-/// What is known of a person when an order of theirs is decided.
-pub struct Locked {
-    pub standing: Standing,
+/// What is known of people when their orders are decided, under the locks of their rows.
+pub struct Book {
     /// The database's clock.
     pub now: Timestamp,
-    /// What was recorded under the order's key before.
-    pub before: Option<Recorded>,
-    /// The hold that the order ends, while it is open.
-    pub hold: Option<Hold>,
+    pub standings: HashMap<UserId, Standing>,
+    /// What was recorded before under the keys that were asked for.
+    pub before: HashMap<String, Recorded>,
+    /// Of the holds that were asked for, those that are open.
+    pub holds: HashMap<Uuid, Hold>,
 }
 
-const MAKE: &str = "insert into credit_accounts (user_id) values ($1) on conflict do nothing";
-const LOCK: &str =
-    "select plan_ends_at, clock_timestamp() from credit_accounts where user_id = $1 for no key update";
-const BALANCES: &str = "select account, balance from credit_balances where user_id = $1";
+const MAKE: &str =
+    "insert into credit_accounts (user_id) select unnest($1::uuid[]) order by 1 on conflict do nothing";
+const LOCK: &str = "select user_id, plan_ends_at, clock_timestamp() from credit_accounts
+    where user_id = any($1) order by user_id for no key update";
+const BALANCES: &str = "select user_id, account, balance from credit_balances where user_id = any($1)";
 const BEFORE: &str =
-    "select id, kind, user_id, amount, hold_id, reference from credit_transfers where key = $1";
-const HOLD: &str = "select id, from_plan, from_own, plan_ends_at, expires_at from credit_holds where id = $1";
+    "select id, kind, user_id, amount, hold_id, reference, key from credit_transfers where key = any($1)";
+const HOLDS: &str =
+    "select id, from_plan, from_own, plan_ends_at, expires_at from credit_holds where id = any($1)";
 
-/// Locks the person's row, so that their transfers come one after the other, and reads the rest behind the lock.
+/// Locks people's rows, in the order of their ids, so that the transfers of each come one after the other, and reads the rest
+/// behind the locks.
 pub async fn lock(
     transaction: &Transaction<'_>,
-    user: UserId,
-    key: &str,
-    hold: Option<Uuid>,
-) -> Stored<Locked> {
-    let user = user.uuid();
-    let mut locked = query_opt(transaction, LOCK, &[&user]).await?;
-    if locked.is_none() {
-        execute(transaction, MAKE, &[&user]).await?;
-        locked = query_opt(transaction, LOCK, &[&user]).await?;
+    users: &[UserId],
+    keys: &[&str],
+    holds: &[Uuid],
+) -> Stored<Book> {
+    let mut users: Vec<Uuid> = users.iter().map(|user| user.uuid()).collect();
+    users.sort_unstable();
+    users.dedup();
+    let mut locked = query(transaction, LOCK, &[&users]).await?;
+    if locked.len() < users.len() {
+        execute(transaction, MAKE, &[&users]).await?;
+        locked = query(transaction, LOCK, &[&users]).await?;
     }
-    let (whose, keys, holds): ([Value<'_>; 1], [Value<'_>; 1], [Value<'_>; 1]) = ([&user], [&key], [&hold]);
-    // In whatever order they run: what they read changes under the lock alone.
-    let (balances, before, hold) = tokio::try_join!(
+    let (whose, by_key, by_id): ([Value<'_>; 1], [Value<'_>; 1], [Value<'_>; 1]) =
+        ([&users], [&keys], [&holds]);
+    // In whatever order they run: what they read changes under the locks alone.
+    let (balances, before, holds) = tokio::try_join!(
         query(transaction, BALANCES, &whose),
-        query_opt(transaction, BEFORE, &keys),
-        query_opt(transaction, HOLD, &holds),
+        query(transaction, BEFORE, &by_key),
+        query(transaction, HOLDS, &by_id),
     )?;
-    let mut standing = standing(&balances);
-    standing.plan_ends_at = locked.as_ref().and_then(|row| row.get(0));
-    let now = locked.map_or_else(Timestamp::now, |row| row.get(1));
-    Ok(Locked {
-        standing,
-        now,
-        before: before.map(|row| recorded(&row)),
-        hold: hold.map(|row| hold_of(&row)),
+    let mut standings: HashMap<UserId, Standing> = locked
+        .iter()
+        .map(|row| {
+            let standing = Standing { plan_ends_at: row.get(1), ..Standing::default() };
+            (UserId::from_uuid(row.get(0)), standing)
+        })
+        .collect();
+    for row in &balances {
+        if let Some(standing) = standings.get_mut(&UserId::from_uuid(row.get(0))) {
+            standing.set(row.get(1), row.get(2));
+        }
+    }
+    Ok(Book {
+        now: locked.last().map_or_else(Timestamp::now, |row| row.get(2)),
+        standings,
+        before: before.iter().map(|row| (row.get(6), recorded(row))).collect(),
+        holds: holds.iter().map(|row| (row.get(0), hold_of(row))).collect(),
     })
-}
-
-fn standing(balances: &[Row]) -> Standing {
-    let by_account: HashMap<String, i64> = balances.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let of = |account: Account| by_account.get(account.as_str()).copied().unwrap_or(0);
-    Standing { plan: of(Account::Plan), own: of(Account::Own), held: of(Account::Held), plan_ends_at: None }
 }
 
 fn hold_of(row: &Row) -> Hold {
@@ -95,68 +104,106 @@ fn recorded(row: &Row) -> Recorded {
 }
 
 /// One transfer with its names.
-pub struct NewTransfer<'a> {
+pub struct NewTransfer {
     pub id: Uuid,
-    pub key: &'a str,
-    pub transfer: &'a Transfer,
+    pub key: String,
+    pub user: UserId,
+    pub transfer: Transfer,
     pub hold: Option<Uuid>,
-    pub reference: &'a str,
-    pub reason: &'a str,
+    pub reference: String,
+    pub reason: String,
     pub actor: Option<Uuid>,
 }
 
-const TRANSFER: &str =
+/// What an order comes to.
+#[derive(Default)]
+pub struct Writes {
+    pub transfers: Vec<NewTransfer>,
+    pub opened: Option<(UserId, Hold)>,
+    pub closed: Option<Uuid>,
+    pub period: Option<Period>,
+}
+
+/// The end of a person's plan's credits moves.
+pub struct Period {
+    pub user: UserId,
+    /// What is held of a period that ended then goes back to the new one.
+    pub from: Option<Timestamp>,
+    pub to: Timestamp,
+}
+
+const TRANSFERS: &str =
     "insert into credit_transfers (id, key, kind, user_id, amount, hold_id, reference, reason, actor_id)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::uuid[], $7::text[], $8::text[],
+        $9::uuid[])";
 const ENTRIES: &str = "insert into credit_entries (transfer_id, user_id, account, amount)
-    select $1, * from unnest($2::uuid[], $3::text[], $4::bigint[])";
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[])";
+const OPEN: &str = "insert into credit_holds (id, user_id, from_plan, from_own, plan_ends_at, expires_at)
+    select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[])";
+const MOVE_HOLDS: &str = "update credit_holds set plan_ends_at = $3 where user_id = $1 and plan_ends_at = $2";
+const SET_PERIOD: &str = "update credit_accounts set plan_ends_at = $2 where user_id = $1";
+const CLOSE: &str = "delete from credit_holds where id = any($1)";
 
-/// Adds a transfer with its entries. The balances follow.
-pub async fn add(transaction: &Transaction<'_>, user: UserId, new: &NewTransfer<'_>) -> Stored<()> {
-    let Transfer { kind, amount, entries } = new.transfer;
-    let user = user.uuid();
-    let whose: Vec<Uuid> =
-        entries.iter().map(|(account, _)| if account.is_persons() { user } else { Uuid::nil() }).collect();
-    let accounts: Vec<&str> = entries.iter().map(|(account, _)| account.as_str()).collect();
-    let amounts: Vec<i64> = entries.iter().map(|(_, moves)| *moves).collect();
-    let kind = kind.as_str();
-    let transfer: [Value<'_>; 9] =
-        [&new.id, &new.key, &kind, &user, amount, &new.hold, &new.reference, &new.reason, &new.actor];
-    execute(transaction, TRANSFER, &transfer).await?;
-    execute(transaction, ENTRIES, &[&new.id, &whose, &accounts, &amounts]).await?;
+/// Adds transfers with their entries, opens and closes holds: of all orders together. The balances follow.
+pub async fn put(transaction: &Transaction<'_>, writes: &[Writes]) -> Stored<()> {
+    let transfers: Vec<&NewTransfer> = writes.iter().flat_map(|one| &one.transfers).collect();
+    let opened: Vec<&(UserId, Hold)> = writes.iter().filter_map(|one| one.opened.as_ref()).collect();
+    let closed: Vec<Uuid> = writes.iter().filter_map(|one| one.closed).collect();
+    // What is prepared already costs nothing; so the statements go out in this order, without waiting for one another.
+    let prepared = (
+        transaction.prepare_cached(TRANSFERS).await?,
+        transaction.prepare_cached(ENTRIES).await?,
+        transaction.prepare_cached(OPEN).await?,
+        transaction.prepare_cached(CLOSE).await?,
+    );
+    let (ids, keys) = (of(&transfers, |one| one.id), of(&transfers, |one| one.key.as_str()));
+    let (kinds, users) =
+        (of(&transfers, |one| one.transfer.kind.as_str()), of(&transfers, |one| one.user.uuid()));
+    let (amounts, ends) = (of(&transfers, |one| one.transfer.amount), of(&transfers, |one| one.hold));
+    let references = of(&transfers, |one| one.reference.as_str());
+    let (reasons, actors) = (of(&transfers, |one| one.reason.as_str()), of(&transfers, |one| one.actor));
+    let of_transfers: [Value<'_>; 9] =
+        [&ids, &keys, &kinds, &users, &amounts, &ends, &references, &reasons, &actors];
+    let entries: Vec<(&NewTransfer, Account, i64)> = transfers
+        .iter()
+        .flat_map(|one| one.transfer.entries.iter().map(|(account, moves)| (*one, *account, *moves)))
+        .collect();
+    let of_transfer = of(&entries, |(one, ..)| one.id);
+    let whose =
+        of(&entries, |(one, account, _)| if account.is_persons() { one.user.uuid() } else { Uuid::nil() });
+    let (accounts, moves) =
+        (of(&entries, |(_, account, _)| account.as_str()), of(&entries, |(.., moves)| *moves));
+    let of_entries: [Value<'_>; 4] = [&of_transfer, &whose, &accounts, &moves];
+    let (holds, holders) = (of(&opened, |(_, hold)| hold.id), of(&opened, |(user, _)| user.uuid()));
+    let (plan, own) = (of(&opened, |(_, hold)| hold.from_plan), of(&opened, |(_, hold)| hold.from_own));
+    let (periods, expiries) =
+        (of(&opened, |(_, hold)| hold.plan_ends_at), of(&opened, |(_, hold)| hold.expires_at));
+    let of_opened: [Value<'_>; 6] = [&holds, &holders, &plan, &own, &periods, &expiries];
+    let of_closed: [Value<'_>; 1] = [&closed];
+    let open =
+        async { if opened.is_empty() { Ok(0) } else { transaction.execute(&prepared.2, &of_opened).await } };
+    let close =
+        async { if closed.is_empty() { Ok(0) } else { transaction.execute(&prepared.3, &of_closed).await } };
+    let add = async {
+        if transfers.is_empty() { Ok(0) } else { transaction.execute(&prepared.0, &of_transfers).await }
+    };
+    let enter = async {
+        if entries.is_empty() { Ok(0) } else { transaction.execute(&prepared.1, &of_entries).await }
+    };
+    // Polled in this order, which tokio's own join does not promise.
+    futures_util::future::try_join4(add, enter, open, close).await?;
+    for period in writes.iter().filter_map(|one| one.period.as_ref()) {
+        if period.from.is_some() {
+            let moved: [Value<'_>; 3] = [&period.user.uuid(), &period.from, &period.to];
+            execute(transaction, MOVE_HOLDS, &moved).await?;
+        }
+        execute(transaction, SET_PERIOD, &[&period.user.uuid(), &period.to]).await?;
+    }
     Ok(())
 }
 
-pub async fn set_period(transaction: &Transaction<'_>, user: UserId, ends_at: Timestamp) -> Stored<()> {
-    let sql = "update credit_accounts set plan_ends_at = $2 where user_id = $1";
-    execute(transaction, sql, &[&user.uuid(), &ends_at]).await?;
-    Ok(())
-}
-
-/// What is held of the plan's credits goes back to them also when their end was moved.
-pub async fn move_holds(
-    transaction: &Transaction<'_>,
-    user: UserId,
-    from: Option<Timestamp>,
-    to: Timestamp,
-) -> Stored<()> {
-    let sql = "update credit_holds set plan_ends_at = $3 where user_id = $1 and plan_ends_at = $2";
-    execute(transaction, sql, &[&user.uuid(), &from, &to]).await?;
-    Ok(())
-}
-
-pub async fn open_hold(transaction: &Transaction<'_>, user: UserId, hold: &Hold) -> Stored<()> {
-    let sql = "insert into credit_holds (id, user_id, from_plan, from_own, plan_ends_at, expires_at)
-        values ($1, $2, $3, $4, $5, $6)";
-    let values: [Value<'_>; 6] =
-        [&hold.id, &user.uuid(), &hold.from_plan, &hold.from_own, &hold.plan_ends_at, &hold.expires_at];
-    execute(transaction, sql, &values).await?;
-    Ok(())
-}
-
-pub async fn close_hold(transaction: &Transaction<'_>, hold: Uuid) -> Stored<()> {
-    execute(transaction, "delete from credit_holds where id = $1", &[&hold]).await?;
-    Ok(())
+fn of<'a, T, V>(rows: &'a [T], value: impl Fn(&'a T) -> V) -> Vec<V> {
+    rows.iter().map(value).collect()
 }
 
 /// Holds whose time is over, the oldest first: whose they are.

@@ -10,7 +10,8 @@ use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 
 use super::decide::expire;
-use super::orders::write_expiry;
+use super::orders::expiry;
+use super::store::Writes;
 use super::{Ledger, store};
 use crate::jobs::{Handler, Job, JobError, QueueName, Recurring};
 use crate::postgres::refusal;
@@ -74,13 +75,15 @@ impl Ledger {
     async fn end_period(&self, user: UserId) -> Result<bool, Refusal> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
-        let mut locked = store::lock(&transaction, user, "", None).await.map_err(|error| refusal(&error))?;
-        let period = locked.standing.plan_ends_at;
-        if !locked.standing.plan_is_over(locked.now) {
+        let book = store::lock(&transaction, &[user], &[], &[]).await.map_err(|error| refusal(&error))?;
+        let mut standing = book.standing(user);
+        let period = standing.plan_ends_at;
+        if !standing.plan_is_over(book.now) {
             return Ok(false);
         }
-        let Some(transfer) = expire(&mut locked.standing, 0) else { return Ok(false) };
-        write_expiry(&transaction, user, &transfer, period).await.map_err(|error| refusal(&error))?;
+        let Some(transfer) = expire(&mut standing, 0) else { return Ok(false) };
+        let ends = Writes { transfers: vec![expiry(user, transfer, period)], ..Writes::default() };
+        store::put(&transaction, &[ends]).await.map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         Ok(true)
     }

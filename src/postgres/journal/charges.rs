@@ -123,12 +123,15 @@ async fn run(
     Ok(transaction.execute(&statement, values).await?)
 }
 
-/// What the meters stand at, locked.
+/// What the meters stand at, locked: first those that are there, then the new ones, as the journal's lanes do.
 async fn lock(transaction: &Transaction<'_>, keys: &[MeterKey]) -> Result<Used, PoolError> {
     let columns = MeterColumns::of(keys.iter().map(|key| (*key, 0)));
-    run(transaction, INSERT_USAGE, &columns.keys()).await?;
     let statement = transaction.prepare_cached(LOCK_USAGE).await?;
-    let rows = transaction.query(&statement, &columns.keys()).await?;
+    let mut rows = transaction.query(&statement, &columns.keys()).await?;
+    if rows.len() < columns.users.len() {
+        run(transaction, INSERT_USAGE, &columns.keys()).await?;
+        rows = transaction.query(&statement, &columns.keys()).await?;
+    }
     let used = |row: &tokio_postgres::Row| {
         let user: Uuid = row.get(0);
         (meter_key(user, row.get(1), row.get(2), row.get(3)), row.get::<_, i32>(4).cast_unsigned())

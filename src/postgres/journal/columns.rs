@@ -77,6 +77,23 @@ impl<'a> WriteColumns<'a> {
     }
 }
 
+impl WriteColumns<'_> {
+    /// Of messages with heads, meters and turns, in this order.
+    pub(super) fn said<'a>(&'a self, node: &'a Uuid) -> [Parameter<'a>; 33] {
+        let mut all: [Parameter<'a>; 33] = [node; 33];
+        let parts: [&[Parameter<'a>]; 4] = [
+            &self.messages.parameters(),
+            &[&self.heads.ids, &self.heads.revisions],
+            &self.meters.parameters(),
+            &self.opened.parameters(node),
+        ];
+        for (place, parameter) in all.iter_mut().zip(parts.into_iter().flatten()) {
+            *place = *parameter;
+        }
+        all
+    }
+}
+
 fn account(new: &NewCall) -> Account {
     Account {
         user: Some(new.user),

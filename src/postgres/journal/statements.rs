@@ -12,12 +12,14 @@ pub(super) struct Statements {
     pub lock_turns: Statement,
     pub insert_usage: Statement,
     pub lock_usage: Statement,
+    pub seek_before: Statement,
     pub find_before: Statement,
     pub find_reads: Statement,
     pub find_messages: Statement,
     pub find_variants: Statement,
     pub find_changes: Statement,
     pub find_slugs: Statement,
+    pub say: Statement,
     pub insert_messages: Statement,
     pub update_heads: Statement,
     pub update_usage: Statement,
@@ -55,7 +57,7 @@ const VOID_SUMMARIES: &str =
 const LOCK_TURNS: &str = "SELECT id, fence, ended_revision FROM turns WHERE id = ANY($1)
     ORDER BY id FOR NO KEY UPDATE";
 
-/// A row must be there to be locked.
+/// A row must be there to be locked. Only for keys whose rows were looked for, and locked where they are.
 pub(super) const INSERT_USAGE: &str = "INSERT INTO usage (user_id, character_id, kind, period)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[]) AS k(u, c, k, p)
     ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING";
@@ -64,6 +66,10 @@ pub(super) const LOCK_USAGE: &str = "SELECT m.user_id, m.character_id, m.kind, m
     FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::date[]) AS k(u, c, k, p)
     JOIN usage m ON m.user_id = k.u AND m.character_id = k.c AND m.kind = k.k AND m.period = k.p
     ORDER BY 1, 2, 3, 4 FOR NO KEY UPDATE OF m";
+
+/// Whether anything was said under these keys before: hardly ever.
+const SEEK_BEFORE: &str = "SELECT FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k(r, s, c)
+    JOIN messages m ON m.room_id = k.r AND m.sender_id = k.s AND m.client_id = k.c";
 
 const FIND_READS: &str =
     "SELECT r.room_id, r.user_id, r.read_offset, r.revision FROM unnest($1::uuid[], $2::uuid[]) AS k(r, u)
@@ -157,6 +163,30 @@ const STOP_TURNS: &str =
         draft_calls = NULL
     FROM unnest($1::uuid[], $2::bigint[]) AS w(r, v) WHERE t.room_id = w.r AND t.state = 0";
 
+/// Messages with their meters and the replies that they ask for, in one statement: by far the most batches are that, and
+/// each statement more costs both sides a waking. What is written is nothing that another part of it reads.
+fn say() -> String {
+    let (heads, meters) =
+        (after(UPDATE_HEADS, MESSAGE_PARAMETERS), after(UPDATE_USAGE, MESSAGE_PARAMETERS + 2));
+    let turns = after(INSERT_TURNS, MESSAGE_PARAMETERS + 2 + 5);
+    format!("WITH h AS ({heads}), u AS ({meters}), t AS ({turns}) {INSERT_MESSAGES}")
+}
+
+/// Of [`INSERT_MESSAGES`].
+const MESSAGE_PARAMETERS: usize = 12;
+
+/// The statement with its parameters numbered after so many others.
+fn after(statement: &str, others: usize) -> String {
+    let mut parts = statement.split('$');
+    let mut renumbered = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let number: usize = part[..digits].parse().unwrap_or_default();
+        renumbered.push_str(&format!("${}{}", number + others, &part[digits..]));
+    }
+    renumbered
+}
+
 impl Statements {
     pub(super) async fn prepare(client: &Client) -> Result<Self, Error> {
         let find_before = format!(
@@ -175,12 +205,14 @@ impl Statements {
             lock_turns: client.prepare(LOCK_TURNS).await?,
             insert_usage: client.prepare(INSERT_USAGE).await?,
             lock_usage: client.prepare(LOCK_USAGE).await?,
+            seek_before: client.prepare(SEEK_BEFORE).await?,
             find_before: client.prepare(&find_before).await?,
             find_reads: client.prepare(FIND_READS).await?,
             find_messages: client.prepare(&find_messages).await?,
             find_variants: client.prepare(FIND_VARIANTS).await?,
             find_changes: client.prepare(FIND_CHANGES).await?,
             find_slugs: client.prepare(FIND_SLUGS).await?,
+            say: client.prepare(&say()).await?,
             insert_messages: client.prepare(INSERT_MESSAGES).await?,
             update_heads: client.prepare(UPDATE_HEADS).await?,
             update_usage: client.prepare(UPDATE_USAGE).await?,
