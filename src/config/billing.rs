@@ -14,6 +14,13 @@ const PAYMENT_MIN_CENTS: u64 = 50;
 pub const PAYMENT_MAX_CENTS: u64 = 99_999_999;
 const WEBHOOK_SECRETS_MAX: usize = 4;
 
+/// What a key of Stripe's moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyMode {
+    Live,
+    Test,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BillingSettings {
     /// ISO 4217, small letters.
@@ -100,6 +107,16 @@ impl StripeSettings {
     #[must_use]
     pub fn is_set(&self) -> bool {
         !self.secret_key.expose_secret().is_empty()
+    }
+
+    /// Whether the key is for real money; `None`: it does not say.
+    #[must_use]
+    pub fn key_mode(&self) -> Option<KeyMode> {
+        match self.secret_key.expose_secret().trim().split('_').nth(1) {
+            Some("live") => Some(KeyMode::Live),
+            Some("test") => Some(KeyMode::Test),
+            _ => None,
+        }
     }
 
     /// Whether the double is what is asked.

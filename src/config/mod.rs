@@ -39,7 +39,7 @@ pub use ai::{
     AiSettings, BreakerSettings, Capability, Continues, ModelSettings, Models, OFFLINE, PriceSettings,
     ProviderKind, ProviderSettings, UnitPrice, parted,
 };
-pub use billing::{BillingSettings, PAYMENT_MAX_CENTS, StripeSettings};
+pub use billing::{BillingSettings, KeyMode, PAYMENT_MAX_CENTS, StripeSettings};
 pub use characters::CharacterSettings;
 pub use conversations::{ConversationsSettings, SearchSettings};
 pub use database::DatabaseSettings;

@@ -2,7 +2,7 @@
 
 use greenroom::billing::records::{Dispute, PaymentStatus, SubscriptionStatus};
 use greenroom::billing::stripe::standin::Verdict;
-use greenroom::billing::stripe::{CheckoutStatus, InvoiceStatus, Offer, StripeError};
+use greenroom::billing::stripe::{CheckoutStatus, InvoiceStatus, Offer, Renewal, StripeError};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
@@ -187,16 +187,16 @@ async fn one_that_is_never_paid_ends_by_itself() {
 async fn one_ends_with_its_period_or_at_once() {
     let world = World::start().await;
     let (begun, _) = world.subscribed("pro").await;
-    let ends = world.stripe.set_cancel(&begun.id, true, "a").await.unwrap();
+    let ends = world.stripe.set_renewal(&begun.id, Renewal::Ends, "a").await.unwrap();
     assert!(ends.cancel_at_period_end && ends.canceled_at.is_some() && ends.ended_at.is_none());
-    let stays = world.stripe.set_cancel(&begun.id, false, "b").await.unwrap();
+    let stays = world.stripe.set_renewal(&begun.id, Renewal::GoesOn, "b").await.unwrap();
     assert!(!stays.cancel_at_period_end && stays.canceled_at.is_none());
     let ended = world.stripe.end_subscription(&begun.id).await.unwrap();
     assert_eq!(ended.status, SubscriptionStatus::Canceled);
     assert!(ended.ended_at.is_some());
     let again = world.stripe.end_subscription(&begun.id).await.unwrap();
     assert_eq!(again, ended, "one that has ended is answered as it is");
-    let refused = world.stripe.set_cancel(&begun.id, true, "c").await.unwrap_err();
+    let refused = world.stripe.set_renewal(&begun.id, Renewal::Ends, "c").await.unwrap_err();
     assert!(matches!(refused, StripeError::Refused { status: 400, .. }), "{refused:?}");
 }
 
@@ -261,9 +261,6 @@ async fn lists_are_read_page_by_page_the_newest_first() {
     let later = world.double.now() + jiff::SignedDuration::from_secs(60);
     assert!(world.stripe.list_intents(later, None).await.unwrap().is_empty());
 
-    let invoices = world.stripe.list_invoices(LONG_AGO, None).await.unwrap();
-    assert_eq!(invoices.len(), 1);
-    assert_eq!(invoices[0].intent_id, invoice.intent_id);
     world.stripe.end_subscription(&begun.id).await.unwrap();
     let own = world.stripe.list_subscriptions(Some(&world.customer), None).await.unwrap();
     assert_eq!((own.len(), own[0].status), (1, SubscriptionStatus::Canceled), "ended ones too");
@@ -314,7 +311,7 @@ async fn what_is_not_there_is_not_found_and_what_is_wrong_is_refused() {
         world.stripe.invoice("in_none").await.map(drop),
         world.stripe.subscription("sub_none").await.map(drop),
         world.stripe.end_subscription("sub_none").await.map(drop),
-        world.stripe.set_cancel("sub_none", true, "a").await.map(drop),
+        world.stripe.set_renewal("sub_none", Renewal::Ends, "a").await.map(drop),
         // One kind's id is no other's.
         world.stripe.intent(&world.customer).await.map(drop),
     ] {

@@ -1,7 +1,7 @@
 //! From one plan to another.
 
 use greenroom::billing::records::SubscriptionStatus;
-use greenroom::billing::stripe::InvoiceStatus;
+use greenroom::billing::stripe::{Difference, InvoiceStatus};
 
 use crate::world::World;
 
@@ -12,7 +12,8 @@ async fn a_greater_plan_is_paid_at_once() {
     let world = World::start().await;
     let (begun, first) = world.subscribed("starter").await;
     world.double.advance(HALF_A_MONTH);
-    let changed = world.stripe.change_plan(&begun, &world.plan("pro"), true, "a").await.unwrap();
+    let changed =
+        world.stripe.change_plan(&begun, &world.plan("pro"), Difference::PaidAtOnce, "a").await.unwrap();
     assert_eq!(changed.status, SubscriptionStatus::Active);
     assert_eq!(changed.lookup_key.as_deref(), Some("greenroom_pro_2999_usd_month"));
     assert_eq!(changed.current_period_end, begun.current_period_end, "the period stays");
@@ -24,7 +25,8 @@ async fn a_greater_plan_is_paid_at_once() {
     assert!((900..=1_100).contains(&invoice.amount_cents), "{}", invoice.amount_cents);
     assert_eq!(invoice.price_id.as_deref(), Some(&*changed.price_id), "its line of the new plan tells");
     assert_eq!(invoice.period_end, Some(changed.current_period_end));
-    let again = world.stripe.change_plan(&begun, &world.plan("pro"), true, "a").await.unwrap();
+    let again =
+        world.stripe.change_plan(&begun, &world.plan("pro"), Difference::PaidAtOnce, "a").await.unwrap();
     assert_eq!(again.latest_invoice_id, changed.latest_invoice_id, "the same key pays once");
 }
 
@@ -33,7 +35,8 @@ async fn without_its_payment_nothing_changes() {
     let world = World::start().await;
     let (begun, _) = world.subscribed("starter").await;
     world.double.set_card(&world.customer, "pm_card_chargeDeclined").unwrap();
-    let waits = world.stripe.change_plan(&begun, &world.plan("pro"), true, "a").await.unwrap();
+    let waits =
+        world.stripe.change_plan(&begun, &world.plan("pro"), Difference::PaidAtOnce, "a").await.unwrap();
     assert_eq!((waits.status, &waits.price_id), (SubscriptionStatus::Active, &begun.price_id));
     assert!(world.double.object(&begun.id)["pending_update"].is_object());
     let invoice = world.stripe.invoice(waits.latest_invoice_id.as_deref().unwrap()).await.unwrap();
@@ -44,7 +47,11 @@ async fn without_its_payment_nothing_changes() {
     assert_eq!(changed.lookup_key.as_deref(), Some("greenroom_pro_2999_usd_month"));
 
     world.double.set_card(&world.customer, "pm_card_chargeDeclined").unwrap();
-    let waits = world.stripe.change_plan(&changed, &world.plan("enterprise"), true, "b").await.unwrap();
+    let waits = world
+        .stripe
+        .change_plan(&changed, &world.plan("enterprise"), Difference::PaidAtOnce, "b")
+        .await
+        .unwrap();
     world.double.advance(24 * 3_600);
     let forgotten = world.stripe.subscription(&begun.id).await.unwrap();
     assert_eq!(forgotten.price_id, changed.price_id);
@@ -57,7 +64,11 @@ async fn a_smaller_plan_is_credited_to_the_next_invoice() {
     let world = World::start().await;
     let (begun, first) = world.subscribed("pro").await;
     world.double.advance(HALF_A_MONTH);
-    let changed = world.stripe.change_plan(&begun, &world.plan("starter"), false, "a").await.unwrap();
+    let changed = world
+        .stripe
+        .change_plan(&begun, &world.plan("starter"), Difference::WithNextInvoice, "a")
+        .await
+        .unwrap();
     assert_eq!(changed.lookup_key.as_deref(), Some("greenroom_starter_999_usd_month"));
     assert_eq!(changed.latest_invoice_id, Some(first.id), "nothing is to pay now");
     world.double.renew(&begun.id);
@@ -74,7 +85,8 @@ async fn a_smaller_plan_is_credited_to_the_next_invoice() {
 async fn what_is_left_over_stays_to_ones_credit() {
     let world = World::start().await;
     let (begun, _) = world.subscribed("enterprise").await;
-    let changed = world.stripe.change_plan(&begun, &world.plan("starter"), true, "a").await.unwrap();
+    let changed =
+        world.stripe.change_plan(&begun, &world.plan("starter"), Difference::PaidAtOnce, "a").await.unwrap();
     let invoice = world.stripe.invoice(changed.latest_invoice_id.as_deref().unwrap()).await.unwrap();
     assert_eq!(
         (invoice.status, invoice.intent_id.as_ref()),
@@ -103,7 +115,11 @@ async fn from_months_to_years_a_new_period_begins() {
     .await;
     let (begun, _) = world.subscribed("pro").await;
     world.double.advance(HALF_A_MONTH);
-    let changed = world.stripe.change_plan(&begun, &world.plan(yearly.unwrap()), true, "a").await.unwrap();
+    let changed = world
+        .stripe
+        .change_plan(&begun, &world.plan(yearly.unwrap()), Difference::PaidAtOnce, "a")
+        .await
+        .unwrap();
     let days = changed.current_period_end.duration_since(changed.current_period_start).as_hours() / 24;
     assert!((365..=366).contains(&days), "{days}");
     let invoice = world.stripe.invoice(changed.latest_invoice_id.as_deref().unwrap()).await.unwrap();

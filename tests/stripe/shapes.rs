@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use greenroom::billing::stripe::Offer;
 use greenroom::billing::stripe::standin::Verdict;
+use greenroom::billing::stripe::{Difference, Offer};
 use serde_json::Value;
 
 use crate::world::World;
@@ -26,7 +26,7 @@ async fn all_objects_have_the_published_fields() {
     world.double.decline_checkout(&opened.id);
     world.double.pay_checkout(&opened.id).unwrap();
     let (begun, invoice) = world.subscribed("pro").await;
-    world.stripe.change_plan(&begun, &world.plan("starter"), false, "a").await.unwrap();
+    world.stripe.change_plan(&begun, &world.plan("starter"), Difference::WithNextInvoice, "a").await.unwrap();
     world.double.renew(&begun.id);
     world.stripe.open_portal(&world.customer, "https://chat.example.com").await.unwrap();
     let intent = invoice.intent_id.unwrap();

@@ -2,6 +2,7 @@
 
 use greenroom::billing::stripe::Offer;
 use greenroom::billing::stripe::standin::{DECLINED_CARD, Verdict};
+use greenroom::billing::stripe::{Difference, Renewal};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -110,11 +111,11 @@ async fn a_subscription_begins_is_cancelled_at_its_end_goes_on_and_ends() {
     assert_eq!((&payment["amount_cents"], &payment["plan"]), (&json!(999), &json!("starter")), "{payment}");
     assert_eq!(payment["billing_reason"], "subscription_create");
     assert!(payment["period_end"].is_string() && payment["intent_id"].is_string(), "{payment}");
-    shop.stripe.set_cancel(&subscription.id, true, "c1").await.unwrap();
+    shop.stripe.set_renewal(&subscription.id, Renewal::Ends, "c1").await.unwrap();
     shop.bring_all().await;
     assert_eq!(row().await["cancel_at_period_end"], true);
     assert_eq!(shop.until(&buyer).await, Some(subscription.current_period_end), "no grace when it ends");
-    shop.stripe.set_cancel(&subscription.id, false, "r1").await.unwrap();
+    shop.stripe.set_renewal(&subscription.id, Renewal::GoesOn, "r1").await.unwrap();
     shop.bring_all().await;
     assert_eq!(row().await["cancel_at_period_end"], false);
     shop.stripe.end_subscription(&subscription.id).await.unwrap();
@@ -130,7 +131,7 @@ async fn an_upgrade_is_another_plan_and_the_difference_in_credits() {
     let buyer = shop.buyer().await;
     let subscription = shop.subscribe(&buyer, "starter").await;
     shop.bring_all().await;
-    shop.stripe.change_plan(&subscription, &shop.plan("pro"), true, "u1").await.unwrap();
+    shop.stripe.change_plan(&subscription, &shop.plan("pro"), Difference::PaidAtOnce, "u1").await.unwrap();
     shop.bring_all().await;
     assert_eq!((shop.plan_of(&buyer).await.as_str(), shop.credits(&buyer).await), ("pro", 500));
     let upgrade = "select * from payments where billing_reason = 'subscription_update' and user_id = $1";

@@ -1,6 +1,7 @@
 //! Twice, at once, and in any order.
 
 use futures_util::future::join_all;
+use greenroom::billing::stripe::{Difference, Renewal};
 use serde_json::json;
 
 use super::shop::Shop;
@@ -45,10 +46,10 @@ async fn many_events_of_one_object_at_once_come_to_its_present_state() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
     let subscription = shop.subscribe(&buyer, "starter").await;
-    shop.stripe.set_cancel(&subscription.id, true, "a").await.unwrap();
-    shop.stripe.set_cancel(&subscription.id, false, "b").await.unwrap();
-    shop.stripe.change_plan(&subscription, &shop.plan("pro"), true, "c").await.unwrap();
-    shop.stripe.set_cancel(&subscription.id, true, "d").await.unwrap();
+    shop.stripe.set_renewal(&subscription.id, Renewal::Ends, "a").await.unwrap();
+    shop.stripe.set_renewal(&subscription.id, Renewal::GoesOn, "b").await.unwrap();
+    shop.stripe.change_plan(&subscription, &shop.plan("pro"), Difference::PaidAtOnce, "c").await.unwrap();
+    shop.stripe.set_renewal(&subscription.id, Renewal::Ends, "d").await.unwrap();
     let events = shop.standin.take_held();
     assert!(events.len() > 10, "{}", events.len());
     let answers = join_all(events.iter().map(|event| shop.bring(event))).await;

@@ -2,6 +2,7 @@
 //! with -9 twice, and Stripe fails now and then. What is there in the end is what is there where each came once, in order, as it
 //! happened.
 
+use greenroom::billing::stripe::{Difference, Renewal};
 use std::collections::VecDeque;
 use std::net::TcpListener;
 use std::process::{Child, Command};
@@ -130,9 +131,9 @@ impl Story {
             self.tell().await;
             let of = |buyer: usize| ids.iter().find(|(one, _)| *one == buyer).map(|(_, made)| made).unwrap();
             let pro = self.shop.plan("pro");
-            self.shop.stripe.change_plan(of(upgrades), &pro, true, "u").await.unwrap();
+            self.shop.stripe.change_plan(of(upgrades), &pro, Difference::PaidAtOnce, "u").await.unwrap();
             self.tell().await;
-            self.shop.stripe.set_cancel(&of(cancels).id, true, "c").await.unwrap();
+            self.shop.stripe.set_renewal(&of(cancels).id, Renewal::Ends, "c").await.unwrap();
             self.tell().await;
             for buyer in [fails, pays_late] {
                 self.shop.standin.set_card(&self.buyers[buyer].customer, DECLINED_CARD).unwrap();
@@ -146,7 +147,7 @@ impl Story {
             self.shop.standin.pay_invoice(state.latest_invoice_id.as_deref().unwrap(), GOOD).unwrap();
             self.tell().await;
             let state = self.shop.stripe.subscription(&of(upgrades_late).id).await.unwrap();
-            self.shop.stripe.change_plan(&state, &pro, true, "late").await.unwrap();
+            self.shop.stripe.change_plan(&state, &pro, Difference::PaidAtOnce, "late").await.unwrap();
             self.tell().await;
             self.shop.standin.end_subscription(&of(ends).id).unwrap();
             self.tell().await;

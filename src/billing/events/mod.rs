@@ -27,7 +27,7 @@ use deadpool_postgres::{Client, GenericClient, Pool};
 use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 pub use self::routes::routes;
@@ -37,7 +37,7 @@ use super::records::words;
 use super::stripe::{BadWebhook, Stripe, StripeEvent, verify};
 use super::sync::{Object, Settling, Sync, SyncError, TRIES, Written};
 use crate::audit::{self, Act};
-use crate::config::Config;
+use crate::config::{Config, KeyMode};
 use crate::http::{Page, PageQuery};
 use crate::jobs::{Handlers, enqueue};
 use crate::postgres::{Stored, refusal};
@@ -112,17 +112,10 @@ impl From<Refusal> for Untaken {
     }
 }
 
-/// Whether our key is for real money; `None`: it does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Live,
-    Test,
-}
-
 struct Settings {
     secrets: Vec<SecretString>,
     tolerance: Duration,
-    mode: Option<Mode>,
+    mode: Option<KeyMode>,
     /// Of one event, before it is given up.
     tries: u32,
     backoff: Duration,
@@ -149,16 +142,10 @@ impl Webhooks {
     #[must_use]
     pub fn new(pool: Pool, stripe: Option<(Stripe, Sync)>, config: &Config) -> Self {
         metrics::describe();
-        let key = config.stripe.secret_key.expose_secret();
-        let mode = match key.split('_').nth(1) {
-            Some("live") => Some(Mode::Live),
-            Some("test") => Some(Mode::Test),
-            _ => None,
-        };
         let settings = Settings {
             secrets: config.stripe.webhook_secrets.clone(),
             tolerance: config.stripe.webhook_tolerance(),
-            mode,
+            mode: config.stripe.key_mode(),
             tries: config.stripe.event_tries,
             backoff: Duration::from_millis(config.jobs.backoff_ms),
             backoff_max: Duration::from_millis(config.jobs.backoff_max_ms),
@@ -227,7 +214,7 @@ impl Webhooks {
             return self.keep(event, "no key of Stripe's is set").await;
         };
         let object = match (target(event), settings.mode) {
-            (_, Some(mode)) if event.livemode != (mode == Mode::Live) => {
+            (_, Some(mode)) if event.livemode != (mode == KeyMode::Live) => {
                 tracing::warn!(
                     event = event.id,
                     livemode = event.livemode,

@@ -10,8 +10,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{EventState, Mode, Taken, Untaken, Webhooks};
+use super::{EventState, Taken, Untaken, Webhooks};
 use crate::billing::stripe::{BadWebhook, signature_header};
+use crate::config::KeyMode;
 
 /// A type that has no effect: it is kept as one that is ignored.
 const KIND: &str = "greenroom.test";
@@ -82,8 +83,8 @@ impl Webhooks {
             return Err("stripe.webhook_secrets is not set".to_owned());
         }
         let mode = match self.0.settings.mode {
-            Some(Mode::Live) => "a key for real money",
-            Some(Mode::Test) => "a key of the test mode",
+            Some(KeyMode::Live) => "a key for real money",
+            Some(KeyMode::Test) => "a key of the test mode",
             None => "a key of no known mode",
         };
         Ok(format!("{mode}, {secrets} secret(s)"))
@@ -101,7 +102,7 @@ impl Webhooks {
             "object": "event",
             "type": KIND,
             "created": Timestamp::now().as_second(),
-            "livemode": self.0.settings.mode == Some(Mode::Live),
+            "livemode": self.0.settings.mode == Some(KeyMode::Live),
             "api_version": null,
             "data": { "object": { "id": id, "object": KIND } },
         });

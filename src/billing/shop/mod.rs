@@ -35,7 +35,6 @@ use std::sync::Arc;
 
 use deadpool_postgres::{Client, Pool};
 use greenroom_actors::domain::UserId;
-use secrecy::ExposeSecret;
 
 pub use self::error::ShopError;
 pub use self::export::{GrantRecord, grant_records, payment_records, subscription_records};
@@ -49,11 +48,8 @@ use super::stripe::Stripe;
 use super::sync::Sync;
 use super::terms::{StandingView, Terms, standing};
 use crate::accounts::Accounts;
-use crate::config::Config;
+use crate::config::{Config, KeyMode};
 use crate::postgres::refusal;
-
-/// Keys of Stripe's test mode.
-const TEST_KEYS: [&str; 2] = ["sk_test_", "rk_test_"];
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -88,7 +84,6 @@ impl Shop {
         offers: Offers,
         desk: Option<(Stripe, Sync)>,
     ) -> Self {
-        let secret = config.stripe.secret_key.expose_secret().trim();
         let publishable_key = config.stripe.publishable_key.trim().to_owned();
         Self(Arc::new(Inner {
             pool,
@@ -96,7 +91,7 @@ impl Shop {
             terms,
             offers,
             returns: Returns::new(config),
-            test_mode: TEST_KEYS.iter().any(|prefix| secret.starts_with(prefix)),
+            test_mode: config.stripe.key_mode() == Some(KeyMode::Test),
             publishable_key: Some(publishable_key).filter(|key| !key.is_empty()),
             desk: desk.map(|(stripe, sync)| Desk { stripe, sync }),
         }))

@@ -11,7 +11,7 @@ use super::offer::holds_a_place;
 use super::view::SubscribedView;
 use super::{Desk, Shop, ShopError, store};
 use crate::billing::records::{self, PaymentKind, Subscription, SubscriptionStatus};
-use crate::billing::stripe::{InvoiceStatus, PAGE, StripeError, SubscriptionState};
+use crate::billing::stripe::{Difference, InvoiceStatus, PAGE, Renewal, StripeError, SubscriptionState};
 use crate::billing::terms::SubscriptionView;
 
 /// Pages of a customer's subscriptions that are looked through: more than anybody ever had.
@@ -180,8 +180,10 @@ impl Shop {
         let latest = state.latest_invoice_id.clone().unwrap_or_default();
         let wish = [&*state.id, &state.price_id, &price, &latest];
         let attempt = self.attempt(user, Deed::Change, &wish).await?;
-        let now = self.0.terms.plans.get(&row.plan).rank() < plan.rank();
-        let said = desk.stripe.change_plan(&state, plan, now, &attempt.id.to_string()).boxed().await;
+        let dearer = self.0.terms.plans.get(&row.plan).rank() < plan.rank();
+        let difference = if dearer { Difference::PaidAtOnce } else { Difference::WithNextInvoice };
+        let key = attempt.id.to_string();
+        let said = desk.stripe.change_plan(&state, plan, difference, &key).boxed().await;
         let state = self.judged(&attempt, said).await?;
         self.forget(&attempt).await?;
         self.changed(&state, &price).await
@@ -242,7 +244,7 @@ impl Shop {
                 return Err(ShopError::conflict("this subscription has ended already"));
             }
             _ if state.cancel_at_period_end => {}
-            _ => self.set_cancel(user, &state, Deed::Cancel).await?,
+            _ => self.set_renewal(user, &state, Renewal::Ends).await?,
         }
         desk.sync.subscription(id).boxed().await?;
         self.view_of(id).await
@@ -258,7 +260,7 @@ impl Shop {
             let state = desk.stripe.subscription(&row.id).boxed().await?;
             let ended = !holds_a_place(state.status);
             if !ended && state.cancel_at_period_end {
-                shop.set_cancel(user, &state, Deed::Reactivate).await?;
+                shop.set_renewal(user, &state, Renewal::GoesOn).await?;
             }
             desk.sync.subscription(&row.id).boxed().await?;
             if ended {
@@ -269,10 +271,19 @@ impl Shop {
         .await
     }
 
-    async fn set_cancel(&self, user: UserId, state: &SubscriptionState, deed: Deed) -> Result<(), ShopError> {
+    async fn set_renewal(
+        &self,
+        user: UserId,
+        state: &SubscriptionState,
+        renewal: Renewal,
+    ) -> Result<(), ShopError> {
+        let deed = match renewal {
+            Renewal::Ends => Deed::Cancel,
+            Renewal::GoesOn => Deed::Reactivate,
+        };
         let attempt = self.attempt(user, deed, &[&state.id]).await?;
-        let (cancel, key) = (deed == Deed::Cancel, attempt.id.to_string());
-        let said = self.desk()?.stripe.set_cancel(&state.id, cancel, &key).boxed().await;
+        let key = attempt.id.to_string();
+        let said = self.desk()?.stripe.set_renewal(&state.id, renewal, &key).boxed().await;
         self.judged(&attempt, said).await?;
         self.forget(&attempt).await
     }

@@ -30,6 +30,7 @@ pub use objects::{
     ChargeState, CheckoutState, CheckoutStatus, IntentState, InvoiceState, InvoiceStatus, NewCheckout, Offer,
     StripeEvent, SubscriptionState,
 };
+pub use subscriptions::{Difference, Renewal};
 pub use webhook::{BadWebhook, signature_header, verify};
 
 use crate::config::{Config, ConfigError};

@@ -10,6 +10,22 @@ use stripe_billing::subscription::{
 
 use super::{Offer, PAGE, Stripe, StripeError, SubscriptionState, metadata};
 
+/// How what another plan costs more, or less, for the rest of the period is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// Without its payment nothing changes.
+    PaidAtOnce,
+    /// Or credited to it.
+    WithNextInvoice,
+}
+
+/// What becomes of a subscription at the end of its period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    GoesOn,
+    Ends,
+}
+
 impl Stripe {
     /// A subscription whose first payment is to be confirmed in the browser (`incomplete` until then). What the browser
     /// needs is in its latest [`invoice`](Self::invoice).
@@ -39,13 +55,12 @@ impl Stripe {
         SubscriptionState::read(self.0.transport.read(&RetrieveSubscription::new(id)).await?)
     }
 
-    /// Another plan from now on. `now`: the difference is paid at once, and without its payment nothing changes; else it is
-    /// credited to the next invoice.
+    /// Another plan from now on.
     pub async fn change_plan(
         &self,
         subscription: &SubscriptionState,
         plan: &Plan,
-        now: bool,
+        difference: Difference,
         key: &str,
     ) -> Result<SubscriptionState, StripeError> {
         let mut item = UpdateSubscriptionItems::new();
@@ -53,25 +68,29 @@ impl Stripe {
         item.price = Some(self.price_of(plan).await?);
         let request = UpdateSubscription::new(subscription.id.as_str()).items(vec![item]);
         // A change that waits for its payment takes no metadata: which plan it is, the price says.
-        let request = if now {
-            request
+        let request = match difference {
+            Difference::PaidAtOnce => request
                 .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
-                .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
-        } else {
-            request.proration_behavior(UpdateSubscriptionProrationBehavior::CreateProrations)
+                .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete),
+            Difference::WithNextInvoice => {
+                request.proration_behavior(UpdateSubscriptionProrationBehavior::CreateProrations)
+            }
         };
         SubscriptionState::read(self.0.transport.change(&request, "change-plan", key).await?)
     }
 
-    /// Whether it ends with its period.
-    pub async fn set_cancel(
+    /// Whether it goes on after its period.
+    pub async fn set_renewal(
         &self,
         id: &str,
-        cancel: bool,
+        renewal: Renewal,
         key: &str,
     ) -> Result<SubscriptionState, StripeError> {
-        let request = UpdateSubscription::new(id).cancel_at_period_end(cancel);
-        let deed = if cancel { "cancel" } else { "reactivate" };
+        let request = UpdateSubscription::new(id).cancel_at_period_end(renewal == Renewal::Ends);
+        let deed = match renewal {
+            Renewal::Ends => "cancel",
+            Renewal::GoesOn => "reactivate",
+        };
         SubscriptionState::read(self.0.transport.change(&request, deed, &format!("{id}:{key}")).await?)
     }
 
