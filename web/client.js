@@ -377,7 +377,7 @@ export class GreenroomClient extends Emitter {
 
   /**
    * Sends a message, again after each reconnect, until it is acked or refused for good. Order within a room is kept.
-   * @param {string} conversationId @param {string} content @param {{replyTo?: string, reply?: string}} [fields]
+   * @param {string} conversationId @param {string} content @param {{replyTo?: string, reply?: string, type?: string, attachment?: object}} [fields]
    * @returns {import("./client/outbox.js").Outgoing}
    */
   send(conversationId, content, fields = {}) {

@@ -3,9 +3,10 @@
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// With trusted types and no policy that could make any, the browser refuses to read markup from text at all: what
-/// people and models say can only become nodes that the console makes itself.
+/// people and models say can only become nodes that the console makes itself. Blobs are pictures and sounds that somebody
+/// looks at or listens to before they are sent.
 const CONSOLE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; style-src 'self'; \
+    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'; \
      script-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; \
      require-trusted-types-for 'script'; trusted-types 'none'",
 );

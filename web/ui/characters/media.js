@@ -1,7 +1,7 @@
 // @ts-check
 /** A character's gallery: pictures, videos and sounds; what is for premium plans shows that it is there, and no more. */
 import { h, icon } from "../dom.js";
-import { attachment, own } from "../room/attachment.js";
+import { own } from "../media/file.js";
 import { toastError } from "../overlays.js";
 import { formatNumber } from "../time.js";
 

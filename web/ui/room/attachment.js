@@ -1,34 +1,52 @@
 // @ts-check
 /**
  * The file of a message. What lies on our own host is shown or played here; what lies elsewhere is a link that says where it
- * leads, since opening it tells that host who reads here and when.
+ * leads, since opening it tells that host who reads here and when. What was uploaded comes before it is ready, may fail, and
+ * leaves a place behind when it is deleted.
  */
+import { blurred } from "../media/blurhash.js";
+import { localOf, own } from "../media/file.js";
+import { orRenewed, picture } from "../media/picture.js";
+import { soundPlayer } from "../media/sound.js";
+import { faultWords, ICONS, KINDS } from "../media/words.js";
 import { h, icon } from "../dom.js";
 import { outside } from "../text.js";
-import { duration } from "../time.js";
 
-const NAMES = { image: "Picture", video: "Video", audio: "Sound" };
-
-/** An address of this server, or null. @param {string} url */
-export function own(url) {
-  try {
-    const { origin, protocol, pathname, search } = new URL(url, location.href);
-    return origin === location.origin && /^https?:$/.test(protocol) ? pathname + search : null;
-  } catch {
-    return null;
+/**
+ * @param {any} file `{url, type, mime?, durationMs?, width?, height?}`, and of what was uploaded `{mediaId, state, name, blurhash, peaks, variants}`
+ * @param {string} [label] @param {{open?: () => void}} [deeds] `open`: shows a picture as large as there is room
+ */
+export function attachment(file, label = KINDS[file.type] ?? "File", { open } = {}) {
+  const { state = "ready", type } = file;
+  const local = localOf(file.mediaId);
+  if (state === "deleted") return h("p.file-gone", { data: { testid: "file", state } }, icon("trash"), `${label}: it was deleted.`);
+  if (state === "failed") return h("p.file-gone", { role: "alert", data: { testid: "file", state } }, icon("warning"), faultWords({ ...file, fault: null }));
+  const url = file.url ?? (local ? local.url : null);
+  if (!url) return waiting(file, label);
+  const at = url.startsWith("blob:") ? url : own(url);
+  if (!at) return elsewhere(url, label);
+  const data = { testid: "file", state, type };
+  const busy = state === "processing" ? h("span.file-busy", {}, h("span.spinner", { "aria-hidden": "true" }), "Being prepared") : null;
+  if (type === "image") {
+    const shown = picture({ ...file, url: at }, { alt: label, local: at });
+    return h("button.file-picture", { type: "button", "aria-label": `Open: ${label}`, "aria-haspopup": "dialog", disabled: !open || Boolean(busy), data, onclick: () => open?.() }, shown, busy);
   }
+  if (type === "video") {
+    const film = h("video", { src: at, controls: true, preload: "metadata", playsInline: true, "aria-label": label, width: file.width ?? null, height: file.height ?? null });
+    const frame = h("div.file-film", { data }, film, busy);
+    orRenewed(film, () => frame.replaceChildren(h("span.file-gone", {}, icon("warning"), `${label}: it can no longer be loaded.`)));
+    return frame;
+  }
+  return h("div.file-sound", { data }, soundPlayer({ url: at, durationMs: file.durationMs ?? local?.durationMs, peaks: file.peaks ?? local?.peaks }, label));
 }
 
-/** @param {{url: string, type: string, mime?: string, durationMs?: number, width?: number, height?: number}} file @param {string} [label] */
-export function attachment(file, label = NAMES[/** @type {"image"} */ (file.type)] ?? "File") {
-  const at = own(file.url);
-  if (!at) return elsewhere(file.url, label);
-  const size = { width: file.width ?? null, height: file.height ?? null };
-  const failed = (event) => event.target.replaceWith(h("p.file-gone", {}, icon("warning"), `${label}: it can no longer be loaded.`));
-  if (file.type === "image") return h("a.file-picture", { href: at, target: "_blank", rel: "noopener" }, h("img", { src: at, alt: label, loading: "lazy", decoding: "async", ...size, onerror: failed }));
-  if (file.type === "video") return h("video", { src: at, controls: true, preload: "metadata", "aria-label": label, ...size, onerror: failed });
-  return h("div.file-sound", {}, h("audio", { src: at, controls: true, preload: "none", "aria-label": label, onerror: failed }),
-    file.durationMs ? h("span.muted", {}, duration(file.durationMs / 1000)) : null);
+/** It has come, and cannot be shown yet. */
+function waiting(file, label) {
+  const ratio = file.width && file.height ? file.width / file.height : 4 / 3;
+  const face = h("div.file-waiting", { role: "status", data: { testid: "file", state: "processing", type: file.type } }, blurred(file.blurhash, ratio), icon(ICONS[file.type] ?? "picture"),
+    h("span.file-busy", {}, h("span.spinner", { "aria-hidden": "true" }), `${label} is being prepared`));
+  face.style.setProperty("--ratio", String(ratio));
+  return face;
 }
 
 /** @param {string} url @param {string} label */

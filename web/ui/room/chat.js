@@ -12,6 +12,7 @@ import { SidePanel } from "./panel.js";
 import { Scroller } from "./scroller.js";
 import { entriesOf } from "./thread.js";
 import { ThreadView } from "./thread-view.js";
+import { trayOf } from "./tray.js";
 import { UsageStrip } from "./usage.js";
 import { typingWords } from "../words.js";
 
@@ -41,12 +42,13 @@ export class ChatView {
     this.scroller = new Scroller([this.older, this.head.intro, this.thread.list, this.typing],
       { onTop: () => this.#loadOlder(), onBottom: () => this.#atBottom(), onLatest: () => this.#toLatest() });
     this.usage = new UsageStrip();
-    this.composer = new Composer({ conversationId, people: () => this.#named(), onSend: (text, fields) => this.#send(text, fields), onStop: () => this.stopReplies(),
+    this.composer = new Composer({ conversationId, tray: trayOf(`${state.user.id} ${conversationId}`, context.api), people: () => this.#named(), onSend: (text, fields) => this.#send(text, fields), onStop: () => this.stopReplies(),
       onTyping: (typing) => client.tell(typing ? "typing:start" : "typing:stop", { conversationId }) });
     this.element = h("section.chat", { "aria-label": "Conversation" },
       h("div.chat-main", {}, this.head.element, this.scroller.element,
         h("footer.chat-foot", {}, this.usage.element, this.composer.element), this.announcer.element),
       this.panel.element);
+    this.composer.takeDropsOn(this.element);
     this.#stops.push(
       state.on("usage", () => this.#drawUsage()), state.on("characters", () => this.#plan()), state.on("ai", () => this.#drawHead()),
       client.on("outgoing", (outgoing) => outgoing.conversationId === conversationId && this.#plan()));
@@ -201,8 +203,9 @@ export class ChatView {
       ...members.filter(({ id }) => id !== this.context.state.user.id).map(({ id }) => ({ ...this.who(id), kind: "Person" }))];
   }
 
+  /** @param {string} text @param {any} fields */
   #send(text, fields = {}) {
-    if (!text) return false;
+    if (!text && !fields.attachment) return false;
     try {
       this.room?.leavePast();
       this.context.client.send(this.id, text, fields);

@@ -1,7 +1,13 @@
 // @ts-check
-/** Where one writes. Enter sends, Shift+Enter makes a new line, @ names somebody; others in the room are told while one types. */
+/**
+ * Where one writes. Enter sends, Shift+Enter makes a new line, @ names somebody; others in the room are told while one types.
+ * Files are chosen, pasted or dropped, and a recording takes its place: each goes as a message of its own, the text with the last.
+ */
 import { h, icon, iconButton, setText } from "../dom.js";
+import { dropPlace, filesOf } from "../media/drop.js";
+import { toast } from "../overlays.js";
 import { Mentions } from "./mentions.js";
+import { canRecord, Recorder } from "./recorder.js";
 
 const MAX_LENGTH = 5000;
 const COUNTER_FROM = 4500;
@@ -17,15 +23,17 @@ export class Composer {
   #typingAt = 0;
   #typingTimer = /** @type {any} */ (0);
   #blocked = false;
+  #placeholder = "";
+  recorder = /** @type {Recorder|null} */ (null);
 
   /**
-   * @param {{conversationId: string, people: () => any[], onSend: (text: string, fields: object) => boolean, onStop: () => void,
+   * @param {{conversationId: string, tray: import("./tray.js").Tray, people: () => any[], onSend: (text: string, fields: object) => boolean, onStop: () => void,
    *   onTyping: (typing: boolean) => void}} options
    */
   constructor(options) {
     this.options = options;
     this.input = h("textarea", { id: "composer-input", rows: "1", enterkeyhint: "send", dir: "auto", data: { testid: "composer-input" },
-      "aria-describedby": "composer-hint", oninput: () => this.#typed(), onkeydown: (event) => this.#key(event), onclick: () => this.mentions.look() });
+      "aria-describedby": "composer-hint", oninput: () => this.#typed(), onkeydown: (event) => this.#key(event), onclick: () => this.mentions.look(), onpaste: (event) => this.#paste(event) });
     this.mentions = new Mentions(this.input, options.people);
     this.quoted = h("div.composer-quote", { hidden: true, data: { testid: "composer-quote" } });
     this.label = h("label.visually-hidden", { for: "composer-input" }, "Message");
@@ -35,18 +43,37 @@ export class Composer {
     this.kind = h("select.composer-kind", { "aria-label": "Answer as", title: "Answer as", data: { testid: "composer-kind" }, onchange: () => this.input.focus() },
       ...KINDS.map(([value, label]) => h("option", { value }, label)));
     this.send = h("button.send-button", { type: "submit", disabled: true, "aria-label": "Send", title: "Send (Enter)", data: { testid: "send-button" } }, icon("send"));
+    this.tray = options.tray;
+    this.tray.changed = () => this.#trayChanged();
+    this.tray.onEmptied = () => this.input.focus();
+    this.chooser = h("input.visually-hidden", { type: "file", multiple: true, tabindex: "-1", "aria-hidden": "true", accept: "image/*,video/mp4,video/webm,audio/*", data: { testid: "attach-file" }, onchange: () => {
+      this.tray.add([...this.chooser.files]);
+      this.chooser.value = "";
+      this.input.focus();
+    } });
+    this.attach = iconButton("clip", "Add pictures, videos or sounds", { class: "icon-button composer-attach", data: { testid: "attach-button" }, onclick: () => this.chooser.click() });
+    this.mic = iconButton("mic", "Record a message", { class: "icon-button composer-mic", data: { testid: "record-button" }, onclick: () => this.#record() });
+    this.row = h("div.composer-row", {}, this.attach, this.label, this.input, this.counter, this.kind, this.stop, this.mic, this.send);
     this.element = h("form.composer", { onsubmit: (event) => { event.preventDefault(); this.#send(); } },
-      this.mentions.element, this.quoted,
-      h("div.composer-row", {}, this.label, this.input, this.counter, this.kind, this.stop, this.send),
+      this.mentions.element, this.quoted, this.tray.element, this.chooser, this.row,
       h("span.visually-hidden", { id: "composer-hint" }, "Enter sends, Shift and Enter makes a new line, Escape stops a reply, @ names somebody."));
     this.input.value = drafts.get(options.conversationId) ?? "";
     this.#fit();
   }
 
+  /** Files may be dropped anywhere over this. @param {HTMLElement} place */
+  takeDropsOn(place) {
+    dropPlace(place, (files) => {
+      this.tray.add(files);
+      this.input.focus();
+    });
+  }
+
   /** @param {string} name of whom one writes to */
   address(name) {
-    this.input.placeholder = `Message ${name}`;
-    setText(this.label, `Message ${name}`);
+    this.#placeholder = `Message ${name}`;
+    if (this.tray.isEmpty) this.input.placeholder = this.#placeholder;
+    setText(this.label, this.#placeholder);
   }
 
   /** The next message answers this one. @param {{id: string, name?: string, text?: string}|null} message */
@@ -77,6 +104,38 @@ export class Composer {
 
   destroy() {
     this.#typing(false);
+    this.recorder?.cancel();
+    this.tray.changed = () => {};
+  }
+
+  /** Pictures from the clipboard; where text was copied with them, the text is meant. */
+  #paste(event) {
+    const files = filesOf(event.clipboardData);
+    if (!files.length || event.clipboardData.getData("text/plain")) return;
+    event.preventDefault();
+    this.tray.add(files);
+  }
+
+  #record() {
+    if (this.recorder) return;
+    if (!canRecord()) return toast({ title: "This browser cannot record here", body: "Recording works over HTTPS, in a current browser.", level: "warning" });
+    const recorder = new Recorder({
+      done: (blob, told) => this.tray.add([blob], told),
+      failed: (message) => toast({ title: "Nothing was recorded", body: message, level: "warning" }),
+      end: () => {
+        recorder.element.replaceWith(this.row);
+        this.recorder = null;
+        this.input.focus();
+      },
+    });
+    this.recorder = recorder;
+    this.row.replaceWith(recorder.element);
+    recorder.start();
+  }
+
+  #trayChanged() {
+    if (this.tray.wanted && this.tray.isReady) this.#send();
+    else this.#fit();
   }
 
   #key(event) {
@@ -93,7 +152,9 @@ export class Composer {
   #send() {
     const text = this.input.value.trim();
     const fields = { ...(this.replyTo ? { replyTo: this.replyTo } : {}), ...(this.kind.value ? { responseType: this.kind.value } : {}) };
-    if (!text || text.length > MAX_LENGTH || this.#blocked || !this.options.onSend(text, fields)) return;
+    if ((!text && this.tray.isEmpty) || text.length > MAX_LENGTH || this.#blocked || this.tray.isBroken) return;
+    if (!this.tray.isEmpty && !this.tray.isReady) return this.#wait();
+    if (this.tray.isEmpty ? !this.options.onSend(text, fields) : !this.#sendFiles(text, fields)) return;
     this.input.value = "";
     this.mentions.close();
     if (this.replyTo) this.quote(null);
@@ -101,6 +162,23 @@ export class Composer {
     this.#typing(false);
     this.#fit();
     this.input.focus();
+  }
+
+  /** It goes when all of it is there. */
+  #wait() {
+    this.tray.wanted = true;
+    this.#trayChanged();
+    this.tray.element.querySelector(".tray-told")?.replaceChildren("It is sent as soon as all is there.");
+  }
+
+  /** Each as a message of its own: one reply answers them all, and the text stands with the last. @param {string} text @param {object} fields */
+  #sendFiles(text, { responseType, ...fields }) {
+    const files = this.tray.take();
+    return files.every(({ mediaId, type }, at) => {
+      const last = at === files.length - 1;
+      return this.options.onSend(last ? text : "", { type: type === "audio" ? "audio" : "media", attachment: { mediaId, type }, ...(at ? {} : fields),
+        ...(last ? (responseType ? { responseType } : {}) : { reply: "none" }) });
+    });
   }
 
   #stop() {
@@ -128,7 +206,10 @@ export class Composer {
   /** Grows the field with its text and shows what can be done. */
   #fit() {
     const { length } = this.input.value.trim();
-    this.send.disabled = !length || length > MAX_LENGTH || this.#blocked;
+    const files = !this.tray.isEmpty;
+    this.send.disabled = (!length && !files) || length > MAX_LENGTH || this.#blocked || this.tray.isBroken;
+    this.element.classList.toggle("empty", !length && !files);
+    this.input.placeholder = files ? "Add a caption" : this.#placeholder;
     this.counter.hidden = length < COUNTER_FROM;
     setText(this.counter, length < COUNTER_FROM ? "" : `${length} of ${MAX_LENGTH}`);
     this.counter.classList.toggle("over", length > MAX_LENGTH);

@@ -1,10 +1,14 @@
 // @ts-check
 /** What one does with messages: which of it is offered for which, and the commands behind it. */
 import { isOpen } from "../../client/replies.js";
+import { own } from "../media/file.js";
+import { openViewer } from "../media/viewer.js";
+import { KINDS } from "../media/words.js";
 import { messageEditor } from "./editor.js";
 import { confirmed, toast, toastError } from "../overlays.js";
 import { preview } from "../text.js";
 import { reactionPicker } from "./reactions.js";
+import { fullMoment } from "../time.js";
 
 export class RoomDeeds {
   /** @param {import("./chat.js").ChatView} chat */
@@ -93,6 +97,13 @@ export class RoomDeeds {
 
   who(id) {
     return this.chat.who(id);
+  }
+
+  /** Shows the pictures and videos of the room, from this message on. @param {string} messageId */
+  show(messageId) {
+    const seen = this.chat.room.shown().filter(({ attachment, deletedAt }) => !deletedAt && own(attachment?.url) && ["image", "video"].includes(attachment.type));
+    openViewer(seen.map(({ attachment, sender, content, createdAt }) => ({ file: attachment, name: preview(content) || KINDS[attachment.type],
+      detail: `${sender.id === this.userId ? "You" : this.who(sender.id).name}, ${fullMoment(createdAt)}` })), Math.max(0, seen.findIndex(({ id }) => id === messageId)));
   }
 
   /** @param {string} messageId */

@@ -3,6 +3,7 @@
 import { isOpen } from "../../client/replies.js";
 import { attachment } from "./attachment.js";
 import { avatar, h, icon, iconButton, setText } from "../dom.js";
+import { sameness } from "../media/file.js";
 import { reactionChips } from "./reactions.js";
 import { showText } from "../text.js";
 import { fullMoment, timeOfDay } from "../time.js";
@@ -19,6 +20,7 @@ const WAITING = { queued: "is in the queue", thinking: "is thinking" };
  * @property {(entry: any, emoji: string, remove: boolean) => void} react
  * @property {(entry: any, step: 1|-1) => void} turn      to the next or the last variant
  * @property {(messageId: string) => void} jump
+ * @property {(messageId: string) => void} show       its picture, as large as there is room
  * @property {(id: string) => {name: string, color?: string}} who
  * @property {(messageId: string) => {name: string, text: string}|null} quoted
  * @property {string} userId
@@ -27,6 +29,7 @@ const WAITING = { queued: "is in the queue", thinking: "is thinking" };
 export class MessageView {
   #shown = "";
   #parts = "";
+  #file = "";
 
   /** @param {import("./thread.js").Entry} entry @param {any} who the sender: name, color @param {Deeds} deeds */
   constructor(entry, who, deeds) {
@@ -56,7 +59,7 @@ export class MessageView {
     this.entry = entry;
     const { message, part } = entry;
     const key = [entry.id, entry.state, entry.grouped, entry.last, entry.error?.code, entry.reply?.code, entry.text.length, message?.revision, part?.state, part?.code,
-      entry.quoted, entry.seen].join("|");
+      entry.quoted, entry.seen, entry.attachment?.mediaId].join("|");
     if (key === this.#shown && entry.text === this.shownText) return;
     this.#shown = key;
     this.shownText = entry.text;
@@ -82,19 +85,29 @@ export class MessageView {
   }
 
   /** What stands beside the text: quote, file, variants, reactions. @param {any} entry */
-  #draw({ message, quoted, state, part }) {
+  #draw({ message, quoted, state, part, attachment: sending }) {
+    this.#drawFile(state === "deleted" ? null : message?.attachment ?? sending);
     const said = quoted ? this.deeds.quoted(quoted) : null;
-    const key = JSON.stringify([quoted, said, message?.attachment, message?.variant, message?.variants, message?.reactions, state === "deleted", Boolean(part && isOpen(part))]);
+    const key = JSON.stringify([quoted, said, message?.variant, message?.variants, message?.reactions, state === "deleted", Boolean(part && isOpen(part))]);
     if (key === this.#parts) return;
     const focused = this.under.contains(document.activeElement) ? /** @type {any} */ (document.activeElement).dataset.key : null;
     this.#parts = key;
     this.quote.replaceChildren(...(quoted ? [h("button.quote", { type: "button", data: { testid: "quote" }, onclick: () => this.deeds.jump(quoted) },
       h("span.visually-hidden", {}, "In reply to "), h("b", {}, said?.name ?? "An earlier message"), h("span", {}, said?.text ?? ""))] : []));
-    const file = state === "deleted" ? null : message?.attachment;
-    this.file.hidden = !file;
-    this.file.replaceChildren(...(file ? [attachment(file)] : []));
     this.under.replaceChildren(...(state === "deleted" ? [] : [this.#variants(message, part), reactionChips(message, this.deeds, this.entry)].filter(Boolean)));
     if (focused) this.under.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  /** Drawn anew only when it is another one or has changed: what plays goes on playing. @param {any} file */
+  #drawFile(file) {
+    const key = file ? sameness(file) : "";
+    if (key === this.#file) return;
+    const focused = this.file.contains(document.activeElement);
+    this.#file = key;
+    this.file.hidden = !file;
+    const label = file && file.name && this.entry.mine ? file.name : undefined;
+    this.file.replaceChildren(...(file ? [attachment(file, label, { open: () => this.deeds.show(this.entry.id) })] : []));
+    if (focused) /** @type {any} */ (this.file.querySelector("button, [tabindex]"))?.focus();
   }
 
   #variants(message, part) {
@@ -118,7 +131,7 @@ export class MessageView {
     const words = WAITING[/** @type {keyof typeof WAITING} */ (state)];
     this.waiting.hidden = !words;
     if (words) setText(this.waiting.lastElementChild, `${this.who.name} ${words}`);
-    this.element.classList.toggle("empty", !entry.text && !words && !entry.message?.attachment && entry.state !== "deleted");
+    this.element.classList.toggle("empty", !entry.text && !words && !entry.message?.attachment && !entry.attachment && entry.state !== "deleted");
   }
 
   #annotate(entry) {

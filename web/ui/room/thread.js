@@ -23,6 +23,7 @@ const GROUP_MS = 5 * 60 * 1000;
  * @property {any} [error]       of a message that was refused or still waits
  * @property {any} [reply]       one that ended without a message
  * @property {any} [part]        a reply that becomes part of this message: under way, or ended badly
+ * @property {any} [attachment]  of a message on its way: what it carries
  * @property {boolean} [last]    the newest failure, which can be tried again
  * @property {boolean} [unread]  the first one that was not read when the page was opened
  */
@@ -84,7 +85,7 @@ function ofMessage(message, userId, part) {
 function ofOutgoing(outgoing, userId) {
   return { key: `c:${outgoing.clientId}`, id: outgoing.clientId, kind: /** @type {"user"} */ ("user"), senderId: userId, mine: true,
     text: outgoing.content, at: outgoing.createdAt, grouped: false, state: outgoing.state, error: outgoing.error, clientId: outgoing.clientId,
-    quoted: outgoing.fields?.replyTo };
+    quoted: outgoing.fields?.replyTo, attachment: outgoing.fields?.attachment ? { ...outgoing.fields.attachment, state: "processing" } : undefined };
 }
 
 function ofReply(reply, at) {
