@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn of(roles: Roles, continuing: Option<Continuing<'_>>) -> Vec<String> {
-        let said = |role, content: &str| PromptMessage { role, content: content.into() };
+        let said = |role, content: &str| PromptMessage::new(role, content);
         let prompt = [
             said(PromptRole::System, "You are Mara."),
             said(PromptRole::Assistant, "Come in."),
