@@ -1,13 +1,14 @@
 //! Galleries: pictures, videos and sounds of a character. Some are for premium plans: others see that there is something,
 //! with its caption and tags, and never where it is.
 //!
-//! An entry stands at an address of another host. Its column for something that was uploaded here is there; uploads fill
-//! it. Limits: 200 entries a character, each with a caption of 500 characters and 32 tags.
+//! An entry stands at an address of another host, or is a file that was uploaded here: then its addresses, its smaller
+//! pictures and its state are the file's. Limits: 200 entries a character, each with a caption of 500 characters and 32 tags.
 
 pub mod routes;
 mod store;
 mod view;
 
+use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::{CharacterId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use serde_json::json;
@@ -22,6 +23,7 @@ use crate::accounts::Origin;
 use crate::audit::{self, Act};
 use crate::error::{ApiError, ApiResult, FieldError};
 use crate::http::{Caller, Page, PageQuery};
+use crate::media::files::{self, FileId, MediaFile, State};
 use crate::postgres::refusal;
 
 /// Entries of one character.
@@ -75,7 +77,12 @@ impl Characters {
             .await
             .map_err(|error| refusal(&error))?;
         let page = Page::cut_by_id(page, items, Some(total), |item| item.id);
-        Ok(page.map(|item| GalleryItemView::new(item, access)))
+        let ids: Vec<FileId> = page.items.iter().filter_map(Item::file).collect();
+        let found = files::by_ids(&client, &ids).await.map_err(|error| refusal(&error))?;
+        Ok(page.map(|item| {
+            let file = item.file().and_then(|id| found.iter().find(|file| file.id == id));
+            GalleryItemView::new(&item, file, access)
+        }))
     }
 
     /// Adds an entry to a gallery.
@@ -90,6 +97,10 @@ impl Characters {
         let character = CharacterId::from_uuid(self.id_of(id_or_slug).await?);
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        let file = match item.file() {
+            Some(id) => Some(own_file(&transaction, admin.user, id, item.kind).await?),
+            None => None,
+        };
         // Locked, so that the count holds when two add at once.
         let there = super::store::lock(&transaction, character).await.map_err(|error| refusal(&error))?;
         there.ok_or_else(not_found)?;
@@ -102,7 +113,7 @@ impl Characters {
         let act = Act { detail, ..act(admin, "character.gallery_add", character, origin) };
         audit::record(&transaction, &act).await.map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
-        Ok(GalleryItemView::new(item, Access::All))
+        Ok(GalleryItemView::new(&item, file.as_ref(), Access::All))
     }
 
     pub async fn remove_from_gallery(
@@ -146,6 +157,35 @@ impl Characters {
     }
 }
 
+impl Item {
+    /// What it is of what was uploaded here.
+    fn file(&self) -> Option<FileId> {
+        match self.source {
+            Source::Media(id) => Some(FileId::from_uuid(id)),
+            Source::Url(_) => None,
+        }
+    }
+}
+
+/// A file that its owner may put into a gallery.
+async fn own_file(
+    client: &impl GenericClient,
+    owner: UserId,
+    id: FileId,
+    kind: GalleryKind,
+) -> ApiResult<MediaFile> {
+    let file = files::by_id(client, id).await.map_err(|error| refusal(&error))?;
+    let Some(file) = file.filter(|file| file.owner == owner) else {
+        return Err(FieldError::new("mediaId", "is of none of your files").into());
+    };
+    match file.state {
+        State::Failed(_) => Err(FieldError::new("mediaId", "is of a file that could not be read").into()),
+        State::Deleted => Err(FieldError::new("mediaId", "is of a file that was deleted").into()),
+        State::Processing | State::Ready if GalleryKind::from(file.kind) == kind => Ok(file),
+        State::Processing | State::Ready => Err(FieldError::new("type", "is not what this file is").into()),
+    }
+}
+
 fn no_item() -> Refusal {
     Refusal::new(RefusalCode::NotFound, "there is no such entry in this gallery")
 }
@@ -154,8 +194,8 @@ fn checked(new: NewItem) -> Result<Item, Vec<FieldError>> {
     let NewItem { kind, url, media_id, thumbnail_url, caption, tags, premium } = new;
     let mut faults = Vec::new();
     let mut fault = |field: &'static str, message: &'static str| faults.push(FieldError::new(field, message));
-    let url = match (url.as_deref().map(rules::address), media_id) {
-        (Some(Ok(url)), None) => Some(url),
+    let source = match (url.as_deref().map(rules::address), media_id) {
+        (Some(Ok(url)), None) => Some(Source::Url(url)),
         (Some(Err(message)), None) => {
             fault("url", message);
             None
@@ -164,10 +204,7 @@ fn checked(new: NewItem) -> Result<Item, Vec<FieldError>> {
             fault("url", "does not go together with mediaId");
             None
         }
-        (None, Some(_)) => {
-            fault("mediaId", "is of no upload of this server");
-            None
-        }
+        (None, Some(id)) => Some(Source::Media(id)),
         (None, None) => {
             fault("url", "is missing");
             None
@@ -186,11 +223,11 @@ fn checked(new: NewItem) -> Result<Item, Vec<FieldError>> {
     if tags.len() > TAGS_MAX || !tags.iter().all(tag_fits) {
         fault("tags", "takes at most 32 tags of 1 to 80 characters");
     }
-    match (url, faults.is_empty()) {
-        (Some(url), true) => Ok(Item {
+    match (source, faults.is_empty()) {
+        (Some(source), true) => Ok(Item {
             id: Uuid::now_v7(),
             kind,
-            source: Source::Url(url),
+            source,
             thumbnail_url: thumbnail_url.unwrap_or_default(),
             caption,
             tags,

@@ -5,6 +5,7 @@
 //!
 //! Owned here: the table `media_files`.
 
+mod attached;
 mod store;
 mod view;
 
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::store::{by_id, by_key, insert};
+pub use self::attached::{CHANGED, changed};
+pub use self::store::{by_id, by_ids, by_key, insert};
 pub use self::view::{FileView, VariantView};
 use super::ObjectKey;
 
@@ -140,6 +142,14 @@ pub struct Variant {
     pub width: u32,
     pub height: u32,
     pub bytes: u64,
+}
+
+impl Size {
+    /// Of a file's pictures: this one, or else the next larger one that there is.
+    #[must_use]
+    pub fn of(self, file: &MediaFile) -> Option<&Variant> {
+        file.variants.iter().filter(|variant| variant.size >= self).min_by_key(|variant| variant.size)
+    }
 }
 
 /// A file as it stands in its table.
