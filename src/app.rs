@@ -169,8 +169,10 @@ impl App {
         desk.load().await.context("what is switched at providers cannot be read")?;
         Links::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets, config.media.url_lifetime())
             .install();
-        let media = Media::new(Objects::local(&media::folder(&config.data_dir))?, pool.clone());
         let gates = Gates::new(accounts.clone(), plans.clone());
+        let objects = Objects::local(&media::folder(&config.data_dir))?;
+        let media = Media::open(objects, pool.clone(), gates.clone(), &config.media);
+        media.on_changed(tasks::file_changed(&hub));
         let audio = Audio::new(providers.clone(), config.speech.clone());
         let wishes = Wishes::new(pool.clone());
         let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);

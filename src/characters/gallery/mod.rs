@@ -14,7 +14,7 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use serde_json::json;
 use uuid::Uuid;
 
-pub use store::view as count_view;
+pub use store::{forget_file, shows_file, view as count_view};
 pub use view::{GalleryItemView, GalleryKind, NewItem};
 
 use super::write::act;
