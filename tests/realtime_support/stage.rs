@@ -251,6 +251,7 @@ impl Room {
                 message.changes.edited_at = Some(now);
             }
             Amendment::Transcript(content) => message.content = content,
+            Amendment::File(now) => message.attachment = Some(now),
             Amendment::Delete => {
                 message.content = Content::trusted("");
                 message.changes.deleted_at = Some(now);
