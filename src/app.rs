@@ -39,6 +39,7 @@ use crate::control::{Control, Reloader, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
 use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
+use crate::media::uploads::Uploads;
 use crate::media::{Links, Media, Objects};
 use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
@@ -70,6 +71,7 @@ const API: &[Routes] = &[
     conversations::routes,
     control::routes,
     jobs::routes,
+    media::routes,
     memory::routes,
     outbound::routes,
 ];
@@ -80,7 +82,7 @@ const ROOT: &[Routes] = &[
     completions::routes,
     conversations::pages,
     jobs::pages,
-    media::routes,
+    media::pages,
     realtime::routes,
 ];
 
@@ -330,6 +332,7 @@ impl App {
             .with(&dead_replies)
             .with(&jobs)
             .with(&media)
+            .with(&Uploads::new(media.clone()))
             .with(&memories)
             .with(&outbox)
             .with(&people)

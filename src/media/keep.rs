@@ -172,7 +172,7 @@ fn mime(kind: AttachmentKind, file: FileType) -> &'static str {
 }
 
 /// The last part of a path, without what is not to be seen, cut where it is long; `None`: nothing is left of it.
-fn plain_name(name: &str) -> Option<String> {
+pub(super) fn plain_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     // Marks of direction make a name look like another one.
     let hidden = |c: &char| {

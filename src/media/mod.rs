@@ -21,20 +21,23 @@ mod routes;
 mod store;
 mod sweep;
 mod temp;
+pub mod uploads;
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
 
 use bytes::Bytes;
 use deadpool_postgres::{Client, Pool};
 use greenroom_actors::protocol::Refusal;
+use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use keep::{NewFile, PROCESS, Source};
 pub use key::{FileType, NoKey, ObjectKey};
-pub use library::{OnChanged, forget};
+pub use library::{FileRecord, OnChanged, forget, records};
 pub use links::{LIFETIME_MIN, Links, Shut, address, own};
 pub use objects::{ObjectError, Objects, Stat};
-pub use routes::routes;
+pub use routes::routes as pages;
 pub use store::Owner;
 pub use sweep::SWEEP;
 pub use temp::{Incoming, Temp};
@@ -62,20 +65,28 @@ pub struct Media {
     /// Without, no plan bounds what one may have, and nothing premium opens.
     gates: Option<Gates>,
     on_changed: Arc<RwLock<Vec<OnChanged>>>,
+    /// How the store did when it was last tried.
+    probed: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 impl Media {
     /// The store and its rows alone.
     #[must_use]
     pub fn new(objects: Objects, pool: Pool) -> Self {
-        Self { objects, pool, settings: Arc::default(), gates: None, on_changed: Arc::default() }
+        Self {
+            objects,
+            pool,
+            settings: Arc::default(),
+            gates: None,
+            on_changed: Arc::default(),
+            probed: Arc::default(),
+        }
     }
 
     /// With the plans of those whose files they are.
     #[must_use]
     pub fn open(objects: Objects, pool: Pool, gates: Gates, settings: &MediaSettings) -> Self {
-        let settings = Arc::new(settings.clone());
-        Self { objects, pool, settings, gates: Some(gates), on_changed: Arc::default() }
+        Self { settings: Arc::new(settings.clone()), gates: Some(gates), ..Self::new(objects, pool) }
     }
 
     /// Tells of each file that became ready, failed or was deleted, on this node.
@@ -131,6 +142,12 @@ impl Media {
     async fn client(&self) -> Result<Client, Refusal> {
         self.pool.get().await.map_err(|error| refusal(&error))
     }
+}
+
+/// What is under `/api/media`.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    uploads::routes::routes(config);
+    library::routes::routes(config);
 }
 
 /// Where objects lie on this machine.

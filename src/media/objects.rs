@@ -156,6 +156,12 @@ impl Objects {
         Ok(old.take(TEMPORARY_MAX).try_collect().await?)
     }
 
+    /// What kind of store it is.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        "disk"
+    }
+
     /// Whether the store takes objects and gives them away: tried with one.
     pub async fn probe(&self) -> Result<(), ObjectError> {
         let key = ObjectKey::temp(FileId::new());
