@@ -40,8 +40,8 @@ use self::columns::{MeterColumns, ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
 pub use self::filled::fill_room;
 pub use self::found::found_room;
-pub use self::heard::TRANSCRIBE;
-use self::heard::UnheardColumns;
+use self::heard::JobColumns;
+pub use self::heard::{ATTACHED, TRANSCRIBE};
 pub use self::restored::{Restored, restore_room};
 use self::statements::Statements;
 pub use self::swept::sweep_changes;
@@ -259,7 +259,8 @@ impl Connection {
             rooms::write(&self.client, row).await?;
         }
         let rows = WriteColumns::of(writes);
-        let (statements, node, unheard) = (&self.statements, node.uuid(), UnheardColumns::of(writes));
+        let (statements, node) = (&self.statements, node.uuid());
+        let (unheard, attached) = (JobColumns::unheard(writes), JobColumns::attached(writes));
         let says =
             !rows.messages.ids.is_empty() && !rows.meters.used.is_empty() && !rows.opened.ids.is_empty();
         let (
@@ -277,6 +278,7 @@ impl Connection {
             learned,
             called,
             heard,
+            carried,
             committed,
         ) = tokio::join!(
             biased;
@@ -314,6 +316,7 @@ impl Connection {
             self.remember(&rows.memories),
             self.query(!rows.calls.ids.is_empty(), &statements.insert_calls, rows.calls.parameters()),
             self.query(!unheard.ids.is_empty(), &statements.insert_jobs, unheard.parameters()),
+            self.query(!attached.ids.is_empty(), &statements.insert_jobs, attached.parameters()),
             self.client.batch_execute("COMMIT"),
         );
         for result in [said, messages, heads, meters, opened, ended, changed] {
@@ -326,6 +329,7 @@ impl Connection {
         learned?;
         called?;
         heard?;
+        carried?;
         committed
     }
 
