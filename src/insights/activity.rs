@@ -104,7 +104,8 @@ impl Told {
 }
 
 fn conversation(source: &Source) -> Told {
-    let told = Told::new(ActivityKind::ConversationBegun, "You began a conversation").detail(source.name.clone());
+    let told =
+        Told::new(ActivityKind::ConversationBegun, "You began a conversation").detail(source.name.clone());
     match &source.more {
         Some(room) => told.link(format!("/c/{room}")),
         None => told,
@@ -157,7 +158,9 @@ fn limit(source: &Source) -> Told {
             format!("All {used} {kind} to {} are used", name.unwrap_or("this character"))
         }
     };
-    Told::new(ActivityKind::LimitReached, "You reached a limit of your plan").detail(Some(what)).link("/account/usage")
+    Told::new(ActivityKind::LimitReached, "You reached a limit of your plan")
+        .detail(Some(what))
+        .link("/account/usage")
 }
 
 fn device(source: &Source) -> Told {
@@ -193,7 +196,10 @@ mod tests {
     fn what_happened_is_told_in_words() {
         let title = |source: &Source| ActivityView::of(source).unwrap().title;
         assert_eq!(title(&source("credits", Some("settle"), None, Some(1))), "You spent 1 credit");
-        assert_eq!(title(&source("payment", Some("succeeded"), Some("100"), Some(700))), "You bought 100 credits");
+        assert_eq!(
+            title(&source("payment", Some("succeeded"), Some("100"), Some(700))),
+            "You bought 100 credits"
+        );
         assert_eq!(
             title(&source("payment", Some("failed"), Some("pro"), Some(700))),
             "Your payment for the plan \u{201c}pro\u{201d} failed"

@@ -7,9 +7,9 @@ use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Insights;
 use super::figures::{AnalyticsView, DayView, FirstTokenView, ShareView, Sums, Timeframe};
 use super::store::{self, Storage};
-use super::{CHARACTERS_MAX, Insights};
 use crate::ai::usage::{GroupBy, UsageFilter};
 use crate::billing::books::{Earned, Revenue, RevenueParams};
 use crate::http::{PAGE_LIMIT_MAX, PageQuery};
@@ -124,15 +124,17 @@ impl Insights {
     pub async fn admin_dashboard(&self, timeframe: Timeframe) -> Result<AdminDashboardView, Refusal> {
         let client = self.fresh(None).await?;
         let read = async {
-            let days = store::days(&client, None, timeframe.days(), CHARACTERS_MAX).await?;
-            Stored::Ok((days, store::registered(&client).await?, store::storage_of_all(&client).await?))
+            let figures = super::analytics(&client, None, timeframe).await?;
+            Stored::Ok((figures, store::registered(&client).await?, store::storage_of_all(&client).await?))
         };
-        let (found, users, storage) = read.await.map_err(|error| refusal(&error))?;
+        let (figures, users, storage) = read.await.map_err(|error| refusal(&error))?;
         drop(client);
-        let figures = AnalyticsView::new(timeframe, found);
         let (from, to) = (figures.from, figures.to);
-        let asked =
-            RevenueParams { from: Some(from.to_string()), to: Some(to.to_string()), ..RevenueParams::default() };
+        let asked = RevenueParams {
+            from: Some(from.to_string()),
+            to: Some(to.to_string()),
+            ..RevenueParams::default()
+        };
         let revenue = self.0.books.revenue(&asked).await?;
         let providers = self.providers(from, to).await?;
         Ok(AdminDashboardView {

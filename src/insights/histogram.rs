@@ -61,14 +61,18 @@ mod tests {
                 let real = f64::from((most * u32::from(percent)).div_ceil(100));
                 let told = f64::from(histogram.quantile(percent).unwrap());
                 // Below 8 ms the buckets are narrower than what is told in whole milliseconds.
-                assert!((told - real).abs() <= (real * 0.0945).max(1.0), "{percent}% of {most}: {told}, {real}");
+                assert!(
+                    (told - real).abs() <= (real * 0.0945).max(1.0),
+                    "{percent}% of {most}: {told}, {real}"
+                );
             }
         }
     }
 
     #[test]
     fn days_add_up_to_all_of_them_and_nothing_has_no_quantile() {
-        let (mut one, mut other, mut all) = (Histogram::default(), Histogram::default(), Histogram::default());
+        let (mut one, mut other, mut all) =
+            (Histogram::default(), Histogram::default(), Histogram::default());
         for ms in [3, 50, 50, 800, 9_000] {
             one.add(bucket(ms), 1);
             all.add(bucket(ms), 1);

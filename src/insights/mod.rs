@@ -108,8 +108,7 @@ impl Insights {
     /// What one's figures were, day by day.
     pub async fn analytics(&self, user: UserId, timeframe: Timeframe) -> Result<AnalyticsView, Refusal> {
         let client = self.fresh(Some(user)).await?;
-        let found = store::days(&client, Some(user.uuid()), timeframe.days(), CHARACTERS_MAX).await;
-        Ok(AnalyticsView::new(timeframe, found.map_err(|error| refusal(&error))?))
+        analytics(&client, Some(user), timeframe).await.map_err(|error| refusal(&error))
     }
 
     pub async fn quick_stats(&self, user: UserId) -> Result<QuickStatsView, Refusal> {
@@ -239,6 +238,16 @@ impl Insights {
     }
 }
 
+/// The figures of a user, or of all together, up to this moment.
+pub async fn analytics(
+    client: &impl GenericClient,
+    user: Option<UserId>,
+    timeframe: Timeframe,
+) -> Stored<AnalyticsView> {
+    let found = store::days(client, user.map(UserId::uuid), timeframe.days(), CHARACTERS_MAX).await?;
+    Ok(AnalyticsView::new(timeframe, found))
+}
+
 /// See [`Insights::roll_up`].
 pub async fn roll_up(pool: &Pool) -> Result<i64, Refusal> {
     let mut client = pool.get().await.map_err(|error| refusal(&error))?;
@@ -267,6 +276,7 @@ struct RollUp(Pool);
 
 impl Handler for RollUp {
     fn handle<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Result<(), JobError>> {
-        async move { roll_up(&self.0).await.map(drop).map_err(|error| JobError::Again(error.message)) }.boxed()
+        async move { roll_up(&self.0).await.map(drop).map_err(|error| JobError::Again(error.message)) }
+            .boxed()
     }
 }

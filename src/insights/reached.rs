@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use deadpool_postgres::Pool;
-use greenroom_actors::domain::{Alarm, MessageKind, Revision, RoomId, Scope, SessionId, UserId, UsageLine, Window};
+use greenroom_actors::domain::{
+    Alarm, MessageKind, Revision, RoomId, Scope, SessionId, UsageLine, UserId, Window,
+};
 use greenroom_actors::ports::Fanout;
 use greenroom_actors::protocol::{RoomEvent, UserEvent};
 use jiff::civil::Date;

@@ -8,12 +8,12 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::Insights;
 use super::activity::ActivityView;
 use super::admin::AdminDashboardView;
 use super::figures::{AnalyticsView, QuickStatsView, ShareView, SpanView, Timeframe, TimeframeParams};
 use super::limits::{LimitView, LimitsView};
 use super::store::Overview;
-use super::Insights;
 use crate::accounts::Profile;
 use crate::billing::ledger::BalanceView;
 use crate::conversations::view::wire_time;

@@ -25,7 +25,8 @@ pub(super) const ALL: Uuid = Uuid::nil();
 const NIL: &str = "'00000000-0000-0000-0000-000000000000'::uuid";
 
 /// What is summed, in the order of the columns.
-const SUMS: &str = "messages, replies, calls, prompt_tokens, completion_tokens, cost_micros, credits_spent, credits_bought,
+const SUMS: &str =
+    "messages, replies, calls, prompt_tokens, completion_tokens, cost_micros, credits_spent, credits_bought,
     credits_received, conversations, accounts";
 /// They, summed up.
 const SUMMED: &str = "coalesce(sum(messages), 0)::bigint as messages, coalesce(sum(replies), 0)::bigint as replies,

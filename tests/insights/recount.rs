@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use deadpool_postgres::GenericClient;
-use tokio_postgres::Row;
+use greenroom::insights::{self, Timeframe};
+use greenroom_actors::domain::UserId;
+use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
 use super::support::database::TestDatabase;
@@ -51,14 +53,9 @@ with zoned as (
 )
 select user_id, day::text, what, sum(n)::bigint from told where n is not null group by 1, 2, 3 having sum(n) <> 0"#;
 
-/// What is rolled up and what waits, summed as the server sums it.
+/// The same of what is rolled up.
 const KEPT: &str = r#"
-with waiting as (
-    select w.user_id, insight_day(w.user_id, w.at) as day, w.* from insight_waiting w
-        join users u on u.id = w.user_id and u.erased_at is null
-    union all
-    select '00000000-0000-0000-0000-000000000000', (at at time zone 'UTC')::date, w.* from insight_waiting w
-), sums as (
+with sums as (
     select user_id, day, messages, replies, calls, prompt_tokens, completion_tokens, cost_micros, credits_spent,
         credits_bought, credits_received, conversations, accounts, active from insight_days
 ), told as (
@@ -81,20 +78,85 @@ pub async fn raw(client: &impl GenericClient) -> Figures {
     figures(&client.query(RAW, &[]).await.unwrap())
 }
 
-/// What the sums have. With nothing waiting this must be the recount.
+/// What the sums have: the recount, where nothing waits.
 pub async fn kept(client: &impl GenericClient) -> Figures {
-    figures(&client.query(KEPT.split("waiting as").next().map(|_| KEPT).unwrap(), &[]).await.unwrap())
+    figures(&client.query(KEPT, &[]).await.unwrap())
 }
 
 /// The rows and the sums agree, with nothing waiting.
 pub async fn assert_equal(database: &TestDatabase, when: &str) {
     let client = database.pool().get().await.unwrap();
     let (raw, kept) = (raw(&client).await, kept(&client).await);
-    let differ: Vec<_> = raw
-        .keys()
-        .chain(kept.keys())
-        .filter(|key| raw.get(*key) != kept.get(*key))
-        .map(|key| (key, raw.get(key), kept.get(key)))
-        .collect();
-    assert!(differ.is_empty(), "{when}: {differ:#?}");
+    assert_same(&raw, &kept, when);
+}
+
+/// What the server tells of these users and of all together, in the words of the recount.
+pub async fn told(client: &impl GenericClient, users: &[Uuid]) -> Figures {
+    let mut told = Figures::new();
+    for user in users.iter().copied().map(Some).chain([None]) {
+        let view =
+            insights::analytics(client, user.map(UserId::from_uuid), Timeframe::Quarter).await.unwrap();
+        let whose = user.unwrap_or_default();
+        assert_eq!(view.days.len(), 90);
+        for day in &view.days {
+            let sums = &day.sums;
+            for (what, count) in [
+                ("messages", sums.messages),
+                ("replies", sums.replies),
+                ("calls", sums.calls),
+                ("prompt_tokens", sums.prompt_tokens),
+                ("completion_tokens", sums.completion_tokens),
+                ("cost_micros", sums.cost_micros),
+                ("credits_spent", sums.credits_spent),
+                ("credits_bought", sums.credits_bought),
+                ("credits_received", sums.credits_received),
+                ("conversations", sums.conversations),
+                ("accounts", sums.accounts),
+                ("active", day.active),
+                ("characters", day.characters),
+            ] {
+                if count != 0 {
+                    told.insert((whose, day.date.to_string(), what.to_owned()), count);
+                }
+            }
+        }
+        for character in &view.characters {
+            let what = format!("character {}", character.character_id);
+            told.insert((whose, "all".to_owned(), what), character.messages);
+        }
+    }
+    told
+}
+
+/// The recount as far as [`told`] tells of it.
+fn as_told(raw: Figures) -> Figures {
+    let mut told = Figures::new();
+    for ((whose, day, what), count) in raw {
+        if what.starts_with("bucket") {
+            continue;
+        }
+        if what.starts_with("character ") {
+            *told.entry((whose, day, "characters".to_owned())).or_default() += 1;
+            *told.entry((whose, "all".to_owned(), what)).or_default() += count;
+        } else {
+            told.insert((whose, day, what), count);
+        }
+    }
+    told
+}
+
+/// What is told at this moment is what the rows say at this moment, whatever waits. Everything must be of the last 90 days.
+pub async fn assert_told(database: &TestDatabase, users: &[Uuid], when: &str) {
+    let mut client = database.pool().get().await.unwrap();
+    // One snapshot for both.
+    let snapshot =
+        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().await.unwrap();
+    let (raw, told) = (as_told(raw(&snapshot).await), told(&snapshot, users).await);
+    assert_same(&raw, &told, when);
+}
+
+fn assert_same(raw: &Figures, told: &Figures, when: &str) {
+    let keys = raw.keys().chain(told.keys()).filter(|key| raw.get(*key) != told.get(*key));
+    let differ: Vec<_> = keys.map(|key| (key, raw.get(key), told.get(key))).collect();
+    assert!(differ.is_empty(), "{when}: (what, recounted, told) {differ:#?}");
 }

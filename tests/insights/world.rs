@@ -69,7 +69,8 @@ pub async fn reply(database: &TestDatabase, room: Uuid, user: Uuid, character: U
     id
 }
 
-const CALL: &str = "insert into ai_calls (id, at, purpose, outcome, provider, model, user_id, character_id, prompt_tokens,
+const CALL: &str =
+    "insert into ai_calls (id, at, purpose, outcome, provider, model, user_id, character_id, prompt_tokens,
         completion_tokens, cached_tokens, counted_here, cost_micros, first_token_ms, took_ms)
     values ($1, $2::text::timestamptz, $3, 'done', 'house', 'm', $4, null, $5, 7, 0, false, $6, $7, 900)";
 
@@ -114,10 +115,14 @@ pub async fn spend(database: &TestDatabase, user: Uuid, at: &str, kind: &str, am
     transaction.execute(entries, &[&hold, &user, &amount]).await.unwrap();
     transaction.execute(transfer, &[&end, &kind, &user, &amount, &Some(hold), &at]).await.unwrap();
     let back = match kind {
-        "settle" => "insert into credit_entries (transfer_id, user_id, account, amount)
-            values ($1, $2, 'held', -$3::bigint), ($1, '00000000-0000-0000-0000-000000000000', 'spent', $3)",
-        _ => "insert into credit_entries (transfer_id, user_id, account, amount)
-            values ($1, $2, 'held', -$3::bigint), ($1, $2, 'own', $3)",
+        "settle" => {
+            "insert into credit_entries (transfer_id, user_id, account, amount)
+            values ($1, $2, 'held', -$3::bigint), ($1, '00000000-0000-0000-0000-000000000000', 'spent', $3)"
+        }
+        _ => {
+            "insert into credit_entries (transfer_id, user_id, account, amount)
+            values ($1, $2, 'held', -$3::bigint), ($1, $2, 'own', $3)"
+        }
     };
     transaction.execute(back, &[&end, &user, &amount]).await.unwrap();
     transaction.commit().await.unwrap();

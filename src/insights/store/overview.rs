@@ -66,7 +66,8 @@ pub(in crate::insights) async fn overview(client: &impl GenericClient, user: Uui
     }))
 }
 
-const REGISTERED: &str = "select (select coalesce(sum(accounts), 0)::bigint from insight_days where user_id = $1)
+const REGISTERED: &str =
+    "select (select coalesce(sum(accounts), 0)::bigint from insight_days where user_id = $1)
     + (select coalesce(sum(accounts), 0)::bigint from insight_waiting)";
 
 /// How many accounts were ever made.

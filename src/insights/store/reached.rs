@@ -21,7 +21,8 @@ pub struct Reached {
 }
 
 // An account that is gone meanwhile has no feed.
-const INSERT: &str = "insert into insight_limits (id, user_id, meter, period, character_id, kind, used, reached_at)
+const INSERT: &str =
+    "insert into insight_limits (id, user_id, meter, period, character_id, kind, used, reached_at)
     select $1, $2, $3, $4, $5, $6, $7, $8 where exists (select from users where id = $2 and erased_at is null)
     on conflict (user_id, meter, period) do nothing";
 

@@ -64,7 +64,8 @@ pub(in crate::insights) async fn roll_up(client: &mut Client, limit: i64) -> Sto
     Ok(rows.first().map_or(0, |row| row.get(0)))
 }
 
-const WAITING: &str = "select count(*) from (select from insight_waiting where user_id = $1 limit $2) waiting";
+const WAITING: &str =
+    "select count(*) from (select from insight_waiting where user_id = $1 limit $2) waiting";
 const ALL_WAITING: &str = "select count(*) from (select from insight_waiting limit $1) waiting";
 
 /// How much of a user's, or of everybody's, is in no sum yet; counted up to `most`.
