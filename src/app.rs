@@ -38,6 +38,7 @@ use crate::config::Config;
 use crate::control::{Control, Reloader, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
 use crate::http::{Health, Metrics, Routes, Site};
+use crate::insights::{self, Insights, Noting};
 use crate::jobs::{Handlers, Jobs};
 use crate::media::uploads::Uploads;
 use crate::media::{Links, Media, Objects};
@@ -70,6 +71,7 @@ const API: &[Routes] = &[
     characters::routes,
     conversations::routes,
     control::routes,
+    insights::routes,
     jobs::routes,
     media::routes,
     memory::routes,
@@ -197,7 +199,7 @@ impl App {
             generator: Arc::new(answers.clone()),
             tokens: Arc::new(Tokens::default().with_margin(config.ai.margin())),
             moderator: Arc::new(moderation.clone()),
-            fanout: Arc::new(taps.clone()),
+            fanout: Arc::new(Noting::before(Arc::new(taps.clone()), pool.clone())),
             clock: Arc::new(SystemClock),
             speech: Arc::new(Voice::new(audio.clone(), config.speech.clone(), media.clone())),
             gallery: Arc::new(Shows::new(pool.clone(), gates.clone())),
@@ -258,11 +260,23 @@ impl App {
         Metrics::install();
         let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
         ai::describe_metrics();
+        let insights = Insights::new(insights::Parts {
+            pool: pool.clone(),
+            accounts: accounts.clone(),
+            plans: plans.clone(),
+            engine: engine.clone(),
+            hub: hub.clone(),
+            books: money.books.clone(),
+            usage: usage.clone(),
+            warning_percent: config.engine.quota_warning_percent,
+            storage_max: None,
+        });
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.extend(money.handlers());
         handlers.extend(accounts.handlers());
         handlers.extend(usage.handlers());
+        handlers.extend(insights.handlers());
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(media.handlers());
@@ -288,6 +302,7 @@ impl App {
         jobs.repeat(media::SWEEP);
         money.recurring().into_iter().for_each(|job| jobs.repeat(job));
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
+        Insights::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
         let switches = Switches::new(drain, Arc::new(tasks::set_log_level));
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
@@ -327,6 +342,7 @@ impl App {
             .with(&providers)
             .with(&usage)
             .with(&estimates)
+            .with(&insights)
             .with(&desk)
             .with(&control)
             .with(&dead_replies)

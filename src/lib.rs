@@ -13,6 +13,7 @@ pub mod characters;
 pub mod completions;
 pub mod conversations;
 pub mod ai;
+pub mod insights;
 pub mod jobs;
 pub mod media;
 pub mod memory;

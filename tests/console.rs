@@ -14,6 +14,8 @@ mod characters;
 mod client;
 #[path = "console/hostile.rs"]
 mod hostile;
+#[path = "console/insights.rs"]
+mod insights;
 #[path = "console/messages.rs"]
 mod messages;
 #[path = "console/reading.rs"]

@@ -3,8 +3,8 @@
  * Greenroom's console: opens the door, keeps the session, and puts the view that the address names on the page.
  *
  * Addresses: `#/` characters, `#/characters/<slug>` one of them, `#/c/<id>[/<offset>]` a conversation (at a place of its log),
- * `#/public[/<category>]`, `#/search[/<words>]`, `#/deleted`, `#/account[/<part>]`, `#/plans`, from a checkout `#/plans/left` and
- * `#/plans/paid/<session>`, `#/admin[/<part>]`, `#/admin/people/<id>`, `#/admin/characters[/<slug>]` (`new` makes one),
+ * `#/public[/<category>]`, `#/search[/<words>]`, `#/deleted`, `#/dashboard[/<part>]`, `#/account[/<part>]`, `#/plans`, from a checkout `#/plans/left` and
+ * `#/plans/paid/<session>`, `#/admin[/<part>]`, `#/admin/dashboard`, `#/admin/people/<id>`, `#/admin/characters[/<slug>]` (`new` makes one),
  * `#/admin/ai[/<part>]`, `#/admin/billing[/<part>]`, `#/admin/billing/of/<id>` one person's payments; from mails `#/reset/<token>`, `#/verified` and `#/verify-failed`.
  *
  * Stable `data-testid`s, for tests from outside:
@@ -41,6 +41,10 @@
  *                   plan-reactivate, standing (data-plan, data-source), standing-words, subscription (data-status, data-ending),
  *                   cancel, reactivate, portal, payments-link, payments-off, payments-test, checkout-left, paid (data-status:
  *                   asking, paid, open, pending, expired, unknown), paid-plans
+ *   dashboard       dashboard-link, dashboard-tab-<part>, dashboard-overview, dashboard-tiles, dashboard-spans, dashboard-characters,
+ *                   dashboard-recent, dashboard-analytics, dashboard-span, analytics-totals, analytics-characters, activity,
+ *                   activity-item (data-kind), dashboard-limits, limits, limits-warning, limit (data-name, data-level), dashboard-error,
+ *                   dashboard-again; for admins figures-link, admin-dashboard, admin-dashboard-<span|now|totals|characters|providers>
  *   account         account-tab-<part>, account-usage, usage-plan, usage-plans, credits, credits-count, credits-price,
  *                   credits-buy-submit, credit-history, payment-history, payment (data-status), plan-link, profile-<field>, profile-submit, email-verified, email-unverified,
  *                   resend-verification, password-current, password-new, password-submit, devices, end-session, logout-all,
@@ -63,6 +67,7 @@ import { GreenroomClient } from "./client.js";
 import { State } from "./state.js";
 import { AccountView } from "./ui/account/account.js";
 import { AdminView } from "./ui/admin/admin.js";
+import { FiguresView } from "./ui/admin/figures.js";
 import { AiView } from "./ui/admin/ai/ai.js";
 import { BillingView } from "./ui/admin/billing/billing.js";
 import { EditorView } from "./ui/admin/characters/editor.js";
@@ -72,6 +77,7 @@ import { CharacterPage } from "./ui/characters/page.js";
 import { DeletedView } from "./ui/conversations/deleted.js";
 import { PublicView } from "./ui/conversations/public.js";
 import { SearchView } from "./ui/conversations/search.js";
+import { DashboardView } from "./ui/dashboard/dashboard.js";
 import { showDoor } from "./ui/door/door.js";
 import { returned } from "./ui/door/providers.js";
 import { h, icon } from "./ui/dom.js";
@@ -219,9 +225,11 @@ class Session {
     if (name === "public") return new PublicView(context, id);
     if (name === "search") return new SearchView(context, id);
     if (name === "deleted") return new DeletedView(context);
+    if (name === "dashboard") return new DashboardView(context, id);
     if (name === "account") return new AccountView(context, id);
     if (name === "plans") return id === "paid" ? new PaidView(context, more) : new PlansView(context, id);
     if (name === "admin" && admin && id === "characters") return more ? new EditorView(context, more) : new AdminCharactersView(context);
+    if (name === "admin" && admin && id === "dashboard") return new FiguresView(context);
     if (name === "admin" && admin && id === "ai") return new AiView(context, more);
     if (name === "admin" && admin && id === "billing") return new BillingView(context, more, last);
     if (name === "admin" && admin) return new AdminView(context, id, more);

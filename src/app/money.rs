@@ -28,7 +28,7 @@ pub(super) struct Money {
     webhooks: Webhooks,
     shop: Shop,
     offers: Offers,
-    books: Books,
+    pub books: Books,
     reconciler: Reconciler,
     reconcile_every: Duration,
 }

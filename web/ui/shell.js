@@ -18,7 +18,7 @@ export class Shell {
     this.userPlan = h("span.user-plan", {});
     this.userFace = h("span", {});
     const place = (/** @type {string} */ href, /** @type {string} */ name, /** @type {string} */ text, /** @type {string} */ testid) => h("a.nav-link", { href, data: { testid } }, icon(name), text);
-    this.places = h("div.sidebar-places", {}, place("#/public", "book", "Public", "public-link"), place("#/search", "search", "Search", "search-link"), place("#/deleted", "trash", "Deleted", "deleted-link"), place("#/plans", "crown", "Plans", "plans-link"));
+    this.places = h("div.sidebar-places", {}, place("#/dashboard", "dial", "Dashboard", "dashboard-link"), place("#/public", "book", "Public", "public-link"), place("#/search", "search", "Search", "search-link"), place("#/deleted", "trash", "Deleted", "deleted-link"), place("#/plans", "crown", "Plans", "plans-link"));
     this.admin = h("a.nav-link", { href: "#/admin", hidden: true, data: { testid: "admin-link" } }, icon("dial"), "Backstage");
     this.sidebar = h("nav.sidebar", { id: "sidebar", "aria-label": "Conversations" },
       h("div.sidebar-head", {}, h("a.brand", { href: "#/", "aria-label": "Greenroom, to the characters" }, icon("brand"), "Greenroom"),

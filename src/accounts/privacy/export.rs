@@ -23,6 +23,7 @@ use crate::accounts::{Origin, UserView};
 use crate::ai::usage;
 use crate::billing::{ledger, shop};
 use crate::http::Caller;
+use crate::insights;
 use crate::media;
 use crate::postgres::{Stored, refusal};
 
@@ -48,6 +49,7 @@ payments.json        what you paid: the cards are at Stripe alone
 subscriptions.json   your subscriptions, ended ones too
 plan-grants.json     plans that an admin gave you for a time
 usage.json           messages that were counted against your plan
+figures.json         how much you said and used, by day (in your time zone)
 ai-usage.json        what the AI took to answer you, by day (UTC): calls, tokens, cost in millionths of a US dollar
 files.json           what you uploaded and had made, by name, key and size; the files are in your library
 conversations.json   the conversations that you are in, and which file has the messages of each
@@ -171,6 +173,7 @@ impl Privacy {
         self.array(&zipped, "files.json", last, |record| record.id).await?;
         self.usage(&zipped, user).await?;
         self.ai_usage(&zipped, user).await?;
+        self.figures(&zipped, user).await?;
         let last = async |client: &Client, after: Uuid| records::conversations(client, user, after).await;
         self.array(&zipped, "conversations.json", last, |record| record.id).await?;
         self.messages(&zipped, user).await?;
@@ -200,30 +203,38 @@ impl Privacy {
     }
 
     async fn usage(&self, zipped: &Zipped, user: UserId) -> Result<(), Refusal> {
-        zipped.file("usage.json").await?;
-        let mut array = Array::default();
-        let mut skip = 0;
-        loop {
-            let page = checked(records::usage(&self.client().await?, user, skip).await)?;
-            zipped.bytes(array.lines(&page)?).await?;
-            if (page.len() as i64) < records::PAGE {
-                return zipped.bytes(array.end()).await;
-            }
-            skip += records::PAGE;
-        }
+        let read = async |client: &Client, skip: i64| records::usage(client, user, skip).await;
+        self.skipping(zipped, "usage.json", records::PAGE, read).await
     }
 
     async fn ai_usage(&self, zipped: &Zipped, user: UserId) -> Result<(), Refusal> {
-        zipped.file("ai-usage.json").await?;
+        let read = async |client: &Client, skip: i64| usage::of_user(client, user, skip).await;
+        self.skipping(zipped, "ai-usage.json", usage::EXPORT_PAGE, read).await
+    }
+
+    async fn figures(&self, zipped: &Zipped, user: UserId) -> Result<(), Refusal> {
+        let read = async |client: &Client, skip: i64| insights::records(client, user, skip).await;
+        self.skipping(zipped, "figures.json", insights::EXPORT_PAGE, read).await
+    }
+
+    /// A file with a JSON array, page by page, of what has no ids to go on by.
+    async fn skipping<T: Serialize>(
+        &self,
+        zipped: &Zipped,
+        name: &str,
+        of_page: i64,
+        read: impl AsyncFn(&Client, i64) -> Stored<Vec<T>>,
+    ) -> Result<(), Refusal> {
+        zipped.file(name).await?;
         let mut array = Array::default();
         let mut skip = 0;
         loop {
-            let page = checked(usage::of_user(&self.client().await?, user, skip).await)?;
+            let page = checked(read(&self.client().await?, skip).await)?;
             zipped.bytes(array.lines(&page)?).await?;
-            if (page.len() as i64) < usage::EXPORT_PAGE {
+            if (page.len() as i64) < of_page {
                 return zipped.bytes(array.end()).await;
             }
-            skip += usage::EXPORT_PAGE;
+            skip += of_page;
         }
     }
 

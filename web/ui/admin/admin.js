@@ -40,7 +40,7 @@ export class AdminView {
     this.controls = this.#controls();
     this.element = h("section.page.admin", { "aria-labelledby": "admin-title" },
       h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "admin-title" }, "Backstage"), this.fresh)),
-      h("div.tabs", {}, h("div.tab-list", { role: "tablist", "aria-label": "Parts" }, ...this.tabs), h("a.tab", { href: "#/admin/characters", data: { testid: "characters-link" } }, "Characters", icon("arrow")), h("a.tab", { href: "#/admin/ai", data: { testid: "ai-link" } }, "AI", icon("arrow")), h("a.tab", { href: "#/admin/billing", data: { testid: "billing-link" } }, "Money", icon("arrow")), h("a.tab", { href: "/admin/queues", data: { testid: "queues-link" } }, "Queues", icon("arrow"))),
+      h("div.tabs", {}, h("div.tab-list", { role: "tablist", "aria-label": "Parts" }, ...this.tabs), h("a.tab", { href: "#/admin/dashboard", data: { testid: "figures-link" } }, "Figures", icon("arrow")), h("a.tab", { href: "#/admin/characters", data: { testid: "characters-link" } }, "Characters", icon("arrow")), h("a.tab", { href: "#/admin/ai", data: { testid: "ai-link" } }, "AI", icon("arrow")), h("a.tab", { href: "#/admin/billing", data: { testid: "billing-link" } }, "Money", icon("arrow")), h("a.tab", { href: "/admin/queues", data: { testid: "queues-link" } }, "Queues", icon("arrow"))),
       this.body);
     this.#choose(section in this.sections ? section : "overview");
     queueMicrotask(() => this.tabs.find((tab) => tab.tabIndex === 0)?.scrollIntoView({ block: "nearest", inline: "center" }));
