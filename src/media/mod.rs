@@ -7,11 +7,15 @@
 //! Owned here: the table `media_objects`, which has a row for each object before it is there, and the folder
 //! `<data_dir>/media`. Limits: `[media]` in the settings, a key of 512 bytes.
 
+mod fault;
 pub mod files;
+pub mod films;
 mod key;
 mod links;
 mod objects;
+pub mod pictures;
 mod routes;
+pub mod sounds;
 mod store;
 mod sweep;
 
@@ -21,6 +25,7 @@ use bytes::Bytes;
 use deadpool_postgres::{Client, Pool};
 use greenroom_actors::protocol::Refusal;
 
+pub use fault::Fault;
 pub use key::{FileType, NoKey, ObjectKey};
 pub use links::{LIFETIME_MIN, Links, Shut, address, own};
 pub use objects::{ObjectError, Objects, Stat};
