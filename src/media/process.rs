@@ -45,11 +45,8 @@ struct Output {
 impl Processor {
     pub(super) fn new(media: Media) -> Self {
         let settings = media.settings();
-        let bounds = Bounds {
-            side: settings.image_max_side,
-            pixels: settings.image_max_pixels,
-            ..Bounds::default()
-        };
+        let bounds =
+            Bounds { side: settings.image_max_side, pixels: settings.image_max_pixels, ..Bounds::default() };
         let grains = u32::try_from(settings.processing_max_bytes / GRAIN).unwrap_or(u32::MAX >> 4).max(1);
         Self { bounds, memory: Arc::new(Semaphore::new(grains as usize)), grains, media }
     }

@@ -134,10 +134,7 @@ impl Media {
     /// What does the jobs of this feature.
     #[must_use]
     pub fn handlers(&self) -> Handlers {
-        vec![
-            (SWEEP.kind, Arc::new(Sweeper(self.clone()))),
-            (PROCESS, Arc::new(Processor::new(self.clone()))),
-        ]
+        vec![(SWEEP.kind, Arc::new(Sweeper(self.clone()))), (PROCESS, Arc::new(Processor::new(self.clone())))]
     }
 }
 

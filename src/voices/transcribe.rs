@@ -18,9 +18,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::store;
-use crate::media::sounds::duration_ms;
 use crate::ai::{Audio, AudioFile};
 use crate::jobs::{Handler, Handlers, Job, JobError};
+use crate::media::sounds::duration_ms;
 use crate::media::{FileType, Media, ObjectError, ObjectKey};
 use crate::outbound::fetch::{FetchError, Fetcher};
 use crate::postgres::calls::{self, Account};

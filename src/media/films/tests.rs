@@ -20,15 +20,22 @@ fn words(words: &[u32]) -> Vec<u8> {
 const MADE: u32 = 0xe2a1_b3c4;
 
 fn track(id: u32, handler: &[u8; 4], turned: bool, chunk: (u32, usize)) -> Vec<u8> {
-    let matrix: [u32; 9] =
-        if turned { [0, 0x10000, 0, 0xffff_0000, 0, 0, 0, 0, 0x4000_0000] } else { [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000] };
-    let tkhd = words(&[&[7, MADE, MADE, id, 0, 2_000, 0, 0, 0, 0], &matrix[..], &[640 << 16, 360 << 16]].concat());
-    let stbl = put(b"stbl", &[
-        &put(b"stsd", &[&words(&[0, 0])]),
-        &put(b"stsc", &[&words(&[0, 1, 1, 1, 1])]),
-        &put(b"stsz", &[&words(&[0, 0, 1, chunk.1 as u32])]),
-        &put(b"stco", &[&words(&[0, 1, chunk.0])]),
-    ]);
+    let matrix: [u32; 9] = if turned {
+        [0, 0x10000, 0, 0xffff_0000, 0, 0, 0, 0, 0x4000_0000]
+    } else {
+        [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000]
+    };
+    let tkhd =
+        words(&[&[7, MADE, MADE, id, 0, 2_000, 0, 0, 0, 0], &matrix[..], &[640 << 16, 360 << 16]].concat());
+    let stbl = put(
+        b"stbl",
+        &[
+            &put(b"stsd", &[&words(&[0, 0])]),
+            &put(b"stsc", &[&words(&[0, 1, 1, 1, 1])]),
+            &put(b"stsz", &[&words(&[0, 0, 1, chunk.1 as u32])]),
+            &put(b"stco", &[&words(&[0, 1, chunk.0])]),
+        ],
+    );
     let hdlr = put(b"hdlr", &[&words(&[0, 0]), handler, &[0; 12], SECRET, &[0]]);
     let mdhd = put(b"mdhd", &[&words(&[0, MADE, MADE, 1_000, 2_000, 0])]);
     let mdia = put(b"mdia", &[&mdhd, &hdlr, &put(b"minf", &[&stbl])]);
@@ -41,13 +48,16 @@ fn mp4(turned: bool) -> Vec<u8> {
     let at = ftyp.len() as u32 + 8;
     let mvhd = put(b"mvhd", &[&words(&[0, MADE, MADE, 1_000, 2_500]), &[0; 80]]);
     let place = put(b"udta", &[&put(b"\xa9xyz", &[b"\0\x17\x15\xc7", SECRET])]);
-    let moov = put(b"moov", &[
-        &mvhd,
-        &track(1, b"vide", turned, (at, PICTURE.len())),
-        &track(2, b"meta", false, (at + PICTURE.len() as u32, PLACES.len())),
-        &place,
-        &put(b"meta", &[SECRET]),
-    ]);
+    let moov = put(
+        b"moov",
+        &[
+            &mvhd,
+            &track(1, b"vide", turned, (at, PICTURE.len())),
+            &track(2, b"meta", false, (at + PICTURE.len() as u32, PLACES.len())),
+            &place,
+            &put(b"meta", &[SECRET]),
+        ],
+    );
     [ftyp, mdat, moov, put(b"uuid", &[SECRET]), put(b"free", &[SECRET]), put(b"meta", &[SECRET])].concat()
 }
 
@@ -63,7 +73,10 @@ fn fragments(count: u32) -> Vec<u8> {
         let tfhd = put(b"tfhd", &[&words(&[0x2_0000, 1])]);
         let tfdt = put(b"tfdt", &[&words(&[0, at * 500])]);
         let trun = put(b"trun", &[&words(&[0x301, 2, 0, 250, 9, 250, 9])]);
-        file.extend(put(b"moof", &[&put(b"mfhd", &[&words(&[0, at])]), &put(b"traf", &[&tfhd, &tfdt, &trun])]));
+        file.extend(put(
+            b"moof",
+            &[&put(b"mfhd", &[&words(&[0, at])]), &put(b"traf", &[&tfhd, &tfdt, &trun])],
+        ));
         file.extend(put(b"mdat", &[&[1; 18]]));
     }
     file
@@ -81,24 +94,29 @@ enum Lengths {
 
 fn webm(lengths: &Lengths) -> Vec<u8> {
     let duration = element(&[0x44, 0x89], &[&2_500_f64.to_be_bytes()]);
-    let info = element(&[0x15, 0x49, 0xa9, 0x66], &[
-        &element(&[0xbf], &[&[1; 4]]),
-        &element(&[0x2a, 0xd7, 0xb1], &[&1_000_000_u32.to_be_bytes()]),
-        if matches!(lengths, Lengths::Said) { &duration } else { &[] },
-        &element(&[0x7b, 0xa9], &[SECRET]),
-        &element(&[0x44, 0x61], &[&[9; 8]]),
-        &element(&[0x4d, 0x80], &[SECRET]),
-        &element(&[0x57, 0x41], &[SECRET]),
-    ]);
-    let video = element(&[0xe0], &[&element(&[0xb0], &[&640_u16.to_be_bytes()]), &element(&[0xba], &[&360_u16.to_be_bytes()])]);
+    let info = element(
+        &[0x15, 0x49, 0xa9, 0x66],
+        &[
+            &element(&[0xbf], &[&[1; 4]]),
+            &element(&[0x2a, 0xd7, 0xb1], &[&1_000_000_u32.to_be_bytes()]),
+            if matches!(lengths, Lengths::Said) { &duration } else { &[] },
+            &element(&[0x7b, 0xa9], &[SECRET]),
+            &element(&[0x44, 0x61], &[&[9; 8]]),
+            &element(&[0x4d, 0x80], &[SECRET]),
+            &element(&[0x57, 0x41], &[SECRET]),
+        ],
+    );
+    let video = element(
+        &[0xe0],
+        &[&element(&[0xb0], &[&640_u16.to_be_bytes()]), &element(&[0xba], &[&360_u16.to_be_bytes()])],
+    );
     let entry = element(&[0xae], &[&element(&[0x83], &[&[1]]), &element(&[0x53, 0x6e], &[SECRET]), &video]);
     let tracks = element(&[0x16, 0x54, 0xae, 0x6b], &[&entry]);
-    let inner = [
-        element(&[0xe7], &[&2_000_u16.to_be_bytes()]),
-        element(&[0xa3], &[&[0x81, 1, 0xf4, 0x80], PICTURE]),
-    ]
-    .concat();
-    let unknown = |id: &[u8], body: &[u8]| [id, &[0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], body].concat();
+    let inner =
+        [element(&[0xe7], &[&2_000_u16.to_be_bytes()]), element(&[0xa3], &[&[0x81, 1, 0xf4, 0x80], PICTURE])]
+            .concat();
+    let unknown =
+        |id: &[u8], body: &[u8]| [id, &[0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], body].concat();
     let cluster = match lengths {
         Lengths::Said => element(&[0x1f, 0x43, 0xb6, 0x75], &[&inner]),
         Lengths::Unknown => unknown(&[0x1f, 0x43, 0xb6, 0x75], &inner),

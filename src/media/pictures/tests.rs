@@ -23,7 +23,11 @@ fn bounds() -> Bounds {
 /// Red in the upper left quarter, so that one sees which way it is turned.
 fn marked(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
-        if x < width / 2 && y < height / 2 { Rgb([250, 10, 10]) } else { Rgb([10, 10, (x * 200 / width) as u8]) }
+        if x < width / 2 && y < height / 2 {
+            Rgb([250, 10, 10])
+        } else {
+            Rgb([10, 10, (x * 200 / width) as u8])
+        }
     })
 }
 
@@ -149,7 +153,11 @@ fn each_way_up_is_applied_to_the_smaller_versions() {
         let made = make(&told_jpeg(orientation, b""), &bounds()).unwrap();
         let turned = orientation >= 5;
         let large = version(&made, Size::Large);
-        assert_eq!((large.width, large.height), if turned { (200, 400) } else { (400, 200) }, "{orientation}");
+        assert_eq!(
+            (large.width, large.height),
+            if turned { (200, 400) } else { (400, 200) },
+            "{orientation}"
+        );
         let picture = shown(&large.bytes).into_rgba8();
         for (x, y) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
             let (width, height) = picture.dimensions();
@@ -161,7 +169,9 @@ fn each_way_up_is_applied_to_the_smaller_versions() {
 
 #[test]
 fn the_smaller_versions_are_in_srgb() {
-    let picture = shown(&version(&make(&told_jpeg(1, &odd_profile()), &bounds()).unwrap(), Size::Large).bytes).into_rgb8();
+    let picture =
+        shown(&version(&make(&told_jpeg(1, &odd_profile()), &bounds()).unwrap(), Size::Large).bytes)
+            .into_rgb8();
     let pixel = picture.get_pixel(50, 50).0;
     assert!(pixel[1] > 200 && pixel[0] < 100, "what that profile calls red is green: {pixel:?}");
     // One that is none is dropped, and nothing is lost.
@@ -174,7 +184,9 @@ fn sizes_are_those_of_the_contract_and_never_larger_than_the_original() {
     let sizes = |width, height| -> Vec<(u32, u32)> {
         let made = make(&jpeg(&marked(width, height)), &bounds()).unwrap();
         let of = |size| version(&made, size);
-        [Size::Thumbnail, Size::Small, Size::Medium, Size::Large].map(|size| (of(size).width, of(size).height)).to_vec()
+        [Size::Thumbnail, Size::Small, Size::Medium, Size::Large]
+            .map(|size| (of(size).width, of(size).height))
+            .to_vec()
     };
     assert_eq!(sizes(2_000, 1_500), [(150, 150), (400, 300), (800, 600), (1_200, 900)]);
     assert_eq!(sizes(900, 1_800), [(150, 150), (200, 400), (400, 800), (600, 1_200)]);
@@ -306,8 +318,14 @@ fn what_is_too_large_is_refused_by_its_header() {
         let chunk = PngChunk::new(*b"IHDR", body.into()).encoder().bytes();
         [b"\x89PNG\r\n\x1a\n".as_slice(), &chunk].concat()
     };
-    let too_large = |width, height| matches!(look(&png_head(width, height), &bounds()), Err(Fault::TooLarge { .. }));
-    assert!(too_large(10_001, 1) && too_large(1, 10_001) && too_large(7_100, 7_100) && too_large(u32::MAX, u32::MAX));
+    let too_large =
+        |width, height| matches!(look(&png_head(width, height), &bounds()), Err(Fault::TooLarge { .. }));
+    assert!(
+        too_large(10_001, 1)
+            && too_large(1, 10_001)
+            && too_large(7_100, 7_100)
+            && too_large(u32::MAX, u32::MAX)
+    );
     let fits = look(&png_head(10_000, 5_000), &bounds()).unwrap();
     assert_eq!((fits.width, fits.height), (10_000, 5_000));
     assert_eq!(look(&png_head(0, 5), &bounds()).unwrap_err(), Fault::Broken("it has no pixels"));
@@ -374,7 +392,12 @@ fn what_is_no_picture_is_refused_by_its_content() {
 #[test]
 fn sixteen_bits_and_greys_and_palettes_become_pictures() {
     let deep = DynamicImage::new_rgba16(300, 200);
-    for picture in [deep, DynamicImage::new_luma8(300, 200), DynamicImage::new_luma_a8(300, 200), DynamicImage::new_luma16(300, 200)] {
+    for picture in [
+        deep,
+        DynamicImage::new_luma8(300, 200),
+        DynamicImage::new_luma_a8(300, 200),
+        DynamicImage::new_luma16(300, 200),
+    ] {
         let made = make(&coded(&picture, ImageFormat::Png), &bounds()).unwrap();
         assert_eq!(version(&made, Size::Large).width, 300);
     }

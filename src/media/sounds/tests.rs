@@ -37,7 +37,8 @@ fn page(serial: u32, number: u32, flags: u8, granule: u64, packet: &[u8]) -> Vec
     page.extend_from_slice(&serial.to_le_bytes());
     page.extend_from_slice(&number.to_le_bytes());
     page.extend_from_slice(&[0; 4]);
-    let lacing: Vec<u8> = std::iter::repeat_n(255, packet.len() / 255).chain([(packet.len() % 255) as u8]).collect();
+    let lacing: Vec<u8> =
+        std::iter::repeat_n(255, packet.len() / 255).chain([(packet.len() % 255) as u8]).collect();
     page.push(lacing.len() as u8);
     page.extend_from_slice(&lacing);
     page.extend_from_slice(packet);
@@ -130,7 +131,11 @@ fn nothing_of_what_a_sound_told_is_left() {
         let cleaned = clean(file, before.file_type).unwrap();
         assert!(!holds(&cleaned, SECRET), "{:?}", before.file_type);
         assert_eq!(look(&cleaned).unwrap(), before, "its sound is the same");
-        assert_eq!(clean(cleaned.clone(), before.file_type).unwrap(), cleaned, "and nothing is left to be taken");
+        assert_eq!(
+            clean(cleaned.clone(), before.file_type).unwrap(),
+            cleaned,
+            "and nothing is left to be taken"
+        );
     }
     assert!(holds(&clean(opus(3), FileType::Ogg).unwrap(), b"OpusTags"));
 }
