@@ -20,6 +20,7 @@ mod library;
 mod links;
 mod objects;
 pub mod pictures;
+mod process;
 mod routes;
 pub mod sounds;
 mod store;

@@ -107,3 +107,17 @@ pub fn make(bytes: &[u8], bounds: &Bounds) -> Result<Made, Fault> {
         Ok(Made { file_type: head.file_type, original, width, height, blurhash, variants })
     })
 }
+
+/// The picture alone, in its own size, as WebP: for what is kept in that form whatever it came in.
+pub fn as_webp(bytes: &[u8], bounds: &Bounds) -> Result<Bytes, Fault> {
+    guarded(|| {
+        let head = header::read(bytes)?;
+        head.within(bounds)?;
+        let parts = clean::clean(bytes, head.file_type, bounds)?;
+        let picture = decode::decode(bytes, head.file_type, bounds)?;
+        sizes::whole(picture, parts.orientation, parts.icc.as_deref())
+    })
+}
+
+#[cfg(test)]
+mod tests;

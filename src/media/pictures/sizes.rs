@@ -1,5 +1,6 @@
 //! From a decoded picture its smaller versions, each from the next larger one, and its blurhash.
 
+use bytes::Bytes;
 use fast_image_resize::{FilterType, MulDiv, ResizeAlg, ResizeError, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, GenericImageView};
@@ -56,6 +57,15 @@ pub(super) fn make(
         versions.push(encoded.join().unwrap_or(Err(NO_ENCODING))?);
         Ok((versions, blurhash))
     })
+}
+
+/// All of it, as good as the large version.
+pub(super) fn whole(
+    picture: DynamicImage,
+    orientation: Orientation,
+    icc: Option<&[u8]>,
+) -> Result<Bytes, Fault> {
+    Ok(version(Size::Large, LARGE.1, &finished(picture, orientation, icc))?.bytes)
 }
 
 const NO_ENCODING: Fault = Fault::Broken("it cannot be made smaller");

@@ -11,7 +11,7 @@ pub fn clean(bytes: Vec<u8>, file_type: FileType) -> Result<Vec<u8>, Fault> {
         FileType::Flac => flac(&bytes),
         FileType::Wav => wav(&bytes),
         FileType::Ogg | FileType::Opus => ogg(bytes),
-        FileType::M4a | FileType::Mp4 | FileType::Webm => films::clean(bytes),
+        FileType::M4a | FileType::Mp4 | FileType::Weba | FileType::Webm => films::clean(bytes),
         _ => Err(Fault::Unknown(super::TAKEN)),
     }
 }

@@ -56,7 +56,7 @@ pub fn file_type(bytes: &[u8]) -> Result<FileType, Fault> {
         [b'O', b'g', b'g', b'S', ..] => Ok(FileType::Ogg),
         [b'f', b'L', b'a', b'C', ..] => Ok(FileType::Flac),
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => Ok(FileType::M4a),
-        [0x1a, 0x45, 0xdf, 0xa3, ..] => Ok(FileType::Webm),
+        [0x1a, 0x45, 0xdf, 0xa3, ..] => Ok(FileType::Weba),
         [b'I', b'D', b'3', ..] => match bytes.get(clean::id3_length(bytes)..) {
             Some([0xff, second, ..]) if second & 0xf6 == 0xf0 => Ok(FileType::Aac),
             Some([b'f', b'L', b'a', b'C', ..]) => Ok(FileType::Flac),
