@@ -188,7 +188,7 @@ fn photograph() -> Vec<u8> {
     let mut seed = 1_u32;
     let picture = image::RgbImage::from_fn(4_000, 3_000, |x, y| {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let wave = (x * y >> 9 & 127) as u8;
+        let wave = ((x * y) >> 9 & 127) as u8;
         image::Rgb([wave + (seed >> 28) as u8, 90 + (x >> 6) as u8, 60 + (y >> 6) as u8 + (seed >> 29) as u8])
     });
     let mut file = Vec::new();

@@ -22,8 +22,10 @@ async function make() {
     layers.push([layer, strength / 255]);
   }
   const pixels = Buffer.alloc(width * height * 3);
+  let seed = 1;
   for (let i = 0; i < pixels.length; i += 1) {
-    let sum = 128;
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    let sum = 112 + (seed >>> 24) / 8;
     for (const [layer, strength] of layers) sum += (layer[i] - 128) * strength;
     pixels[i] = Math.max(0, Math.min(255, sum));
   }
