@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn every_manner_has_phrases_for_every_situation_and_only_known_blanks() {
         let situations: Vec<_> = PHRASES["warm"].keys().collect();
-        let known = ["char", "user", "topic", "said", "answer", "what", "mirror", "tagline"];
+        let known = ["char", "user", "topic", "said", "answer", "what", "mirror", "tagline", "caption"];
         for manner in MANNERS {
             assert_eq!(PHRASES[manner].keys().collect::<Vec<_>>(), situations, "{manner}");
             for phrase in PHRASES[manner].values().flatten() {

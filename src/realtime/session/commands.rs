@@ -8,11 +8,10 @@ use greenroom_actors::protocol::{
     Ask, Asked, Presence, Refusal, RefusalCode, Responder, Send as SendMessage, Sent, Typing,
 };
 
-use super::calls::{run, too_many};
+use super::calls::run;
 use super::{SessionActor, SocketContext};
 use crate::characters::CharacterView;
 use crate::conversations::Laden;
-use crate::realtime::delivery::ToSession;
 use crate::realtime::wire::{self, Command, CommandId, Request, SendTo};
 
 /// Rooms in which one socket can be typing; in the one before that it stops by itself a little later.
@@ -132,7 +131,8 @@ impl SessionActor {
     }
 
     /// A message goes to the engine. Where it names a character, that room is found or made first; where it carries a file of
-    /// ours, that is looked up. What came before it goes before it.
+    /// ours, that is looked up. What came before it goes before it: one is looked up at a time, and as many wait as may wait
+    /// for the engine.
     fn send(&mut self, user: UserId, id: Option<CommandId>, command: Command, context: &mut SocketContext) {
         let name = command.name();
         let Command::Send { to, said, client_id, reply_to, reply, reply_kind } = command else { return };
@@ -157,14 +157,7 @@ impl SessionActor {
             }
             (_, said) => said,
         };
-        if self.feature_calls >= self.hub.settings().feature_calls_max {
-            return responder.refuse(too_many());
-        }
-        self.feature_calls += 1;
-        let (address, backend) = (context.address(), self.backend.clone());
-        let done = Responder::new(move |_: Result<(), Refusal>| {
-            drop(address.try_send(ToSession::FeatureAnswer(None)));
-        });
+        let backend = self.backend.clone();
         let mut turn = Box::pin(self.line.clone().lock_owned());
         // It stands in line from here on, not from when its task first runs.
         let first = (&mut turn).now_or_never();
@@ -189,7 +182,6 @@ impl SessionActor {
                 Err(refusal) => responder.refuse(refusal),
             }
             drop(turn);
-            done.answer(Ok(()));
         });
     }
 
