@@ -7,6 +7,7 @@ mod accounts;
 mod ai;
 mod billing;
 mod characters;
+mod content;
 mod conversations;
 mod database;
 mod engine;
@@ -41,6 +42,7 @@ pub use ai::{
 };
 pub use billing::{BillingSettings, PAYMENT_MAX_CENTS, StripeSettings};
 pub use characters::CharacterSettings;
+pub use content::ContentSettings;
 pub use conversations::{ConversationsSettings, SearchSettings};
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};
@@ -107,6 +109,7 @@ pub struct Config {
     pub ai: AiSettings,
     pub speech: SpeechSettings,
     pub media: MediaSettings,
+    pub content: ContentSettings,
     pub moderation: ModerationSettings,
     pub characters: CharacterSettings,
     pub conversations: ConversationsSettings,
@@ -143,6 +146,7 @@ impl Default for Config {
             ai: AiSettings::default(),
             speech: SpeechSettings::default(),
             media: MediaSettings::default(),
+            content: ContentSettings::default(),
             moderation: ModerationSettings::default(),
             characters: CharacterSettings::default(),
             conversations: ConversationsSettings::default(),

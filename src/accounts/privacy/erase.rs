@@ -29,6 +29,7 @@ use crate::ai::usage;
 use crate::billing::shop;
 use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, Recurring, enqueue};
 use crate::postgres::{journal, refusal};
+use crate::studio::content;
 use crate::{audit, media, outbound};
 
 const ERASE: &str = "account.erase";
@@ -132,6 +133,7 @@ impl Privacy {
             return Ok(Erased::NotDue);
         }
         outbound::forget(&transaction, &known).await.map_err(|error| refusal(&error))?;
+        content::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         media::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         usage::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         enqueue(&transaction, &shop::leaving(user)).await.map_err(|error| refusal(&error))?;

@@ -25,6 +25,7 @@ use crate::billing::{ledger, shop};
 use crate::http::Caller;
 use crate::media;
 use crate::postgres::{Stored, refusal};
+use crate::studio::content;
 
 /// Exports that are written at the same time.
 const WRITTEN_MAX: usize = 2;
@@ -49,6 +50,7 @@ subscriptions.json   your subscriptions, ended ones too
 plan-grants.json     plans that an admin gave you for a time
 usage.json           messages that were counted against your plan
 ai-usage.json        what the AI took to answer you, by day (UTC): calls, tokens, cost in millionths of a US dollar
+content.json         pictures and videos that you had made: what you asked for, and what became of it
 files.json           what you uploaded and had made, by name, key and size; the files are in your library
 conversations.json   the conversations that you are in, and which file has the messages of each
 conversations/       their messages, one a line (JSON Lines), the oldest first
@@ -169,6 +171,9 @@ impl Privacy {
         let last =
             async |client: &Client, after: Uuid| media::records(client, user, after, records::PAGE).await;
         self.array(&zipped, "files.json", last, |record| record.id).await?;
+        let last =
+            async |client: &Client, after: Uuid| content::records(client, user, after, records::PAGE).await;
+        self.array(&zipped, "content.json", last, |record| record.id).await?;
         self.usage(&zipped, user).await?;
         self.ai_usage(&zipped, user).await?;
         let last = async |client: &Client, after: Uuid| records::conversations(client, user, after).await;

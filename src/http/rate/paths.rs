@@ -50,6 +50,7 @@ const TABLE: &[(Method, &str, Counts)] = &[
     (Method::POST, "/subscriptions/payment-intent", Also(Class::Payments)),
     (Method::POST, "/characters/import", Also(Class::Uploads)),
     (Method::POST, "/content/generate/*", Also(Class::Generation)),
+    (Method::POST, "/content/optimize", Also(Class::Generation)),
     (Method::POST, "/content/{}/retry", Also(Class::Generation)),
     (Method::POST, "/media/upload/*", Also(Class::Uploads)),
     (Method::POST, "/chat/completions", Messages),

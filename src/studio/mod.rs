@@ -1,0 +1,3 @@
+//! What people have made: pictures and videos.
+
+pub mod content;
