@@ -241,6 +241,12 @@ pub fn character_changed(engine: &Engine, hub: &Hub, conversations: &Conversatio
             engine.character_gone(id);
             conversations.names_changed();
         }
+        Changed::Kept { view, owner } => {
+            let id = CharacterId::from_uuid(view.id);
+            engine.character_named(id, &view.name, view.reply_type.into());
+            engine.character_kept(id, owner);
+            hub.character_kept(&view, owner);
+        }
         Changed::Deleted(id) => hub.character_deleted(id),
     })
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::accounts::Origin;
 use crate::characters::write::New;
-use crate::characters::{CharacterDraft, Characters, FullCharacter, not_found, rules};
+use crate::characters::{CharacterDraft, Characters, FullCharacter, Viewer, not_found, rules};
 use crate::error::{ApiError, ApiResult, FieldError};
 use crate::http::Caller;
 use crate::postgres::refusal;
@@ -125,9 +125,9 @@ impl Characters {
         Ok(store::picture(&client, character).await.map_err(|error| refusal(&error))?)
     }
 
-    /// The same by its id or slug; `not_found` where it has none.
+    /// The same by its id or slug, for whoever asks; `not_found` where it has none, and for a private avatar.
     pub(super) async fn picture_of(&self, id_or_slug: &str) -> ApiResult<Picture> {
-        let id = CharacterId::from_uuid(self.id_of(id_or_slug).await?);
+        let id = CharacterId::from_uuid(self.get(Viewer::Nobody, id_or_slug).await?.id);
         Ok(self.picture(id).await?.ok_or_else(not_found)?)
     }
 }

@@ -13,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::desk::Format;
 use super::{Version, upload};
 use crate::accounts::Origin;
-use crate::characters::{AdminCharacterView, CharacterStatistics, Characters, FullCharacter};
+use crate::characters::{Access, AdminCharacterView, CharacterStatistics, Characters, FullCharacter};
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
 use crate::http::AdminCaller;
 
@@ -94,7 +94,9 @@ async fn import(
     if params.dry_run {
         let (id, now) = (CharacterId::from_uuid(uuid::Uuid::nil()), Timestamp::now());
         let draft = Characters::draft_of(&imported, id)?;
-        let none = FullCharacter { id, version: 0, created_at: now, updated_at: now, draft };
+        let (access, appearance) = (Access::OPEN, String::new());
+        let none =
+            FullCharacter { id, version: 0, created_at: now, updated_at: now, access, appearance, draft };
         let character = AdminCharacterView::new(none, CharacterStatistics::default());
         return Ok(HttpResponse::Ok().json(ImportView { character, warnings, dry_run: true }));
     }
