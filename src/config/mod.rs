@@ -6,6 +6,7 @@
 mod accounts;
 mod ai;
 mod billing;
+mod avatars;
 mod characters;
 mod conversations;
 mod database;
@@ -39,6 +40,7 @@ pub use ai::{
     AiSettings, BreakerSettings, Capability, Continues, ModelSettings, Models, OFFLINE, PriceSettings,
     ProviderKind, ProviderSettings, UnitPrice, parted,
 };
+pub use avatars::AvatarSettings;
 pub use billing::{BillingSettings, PAYMENT_MAX_CENTS, StripeSettings};
 pub use characters::CharacterSettings;
 pub use conversations::{ConversationsSettings, SearchSettings};
@@ -109,6 +111,7 @@ pub struct Config {
     pub media: MediaSettings,
     pub moderation: ModerationSettings,
     pub characters: CharacterSettings,
+    pub avatars: AvatarSettings,
     pub conversations: ConversationsSettings,
     pub search: SearchSettings,
     pub billing: BillingSettings,
@@ -145,6 +148,7 @@ impl Default for Config {
             media: MediaSettings::default(),
             moderation: ModerationSettings::default(),
             characters: CharacterSettings::default(),
+            avatars: AvatarSettings::default(),
             conversations: ConversationsSettings::default(),
             search: SearchSettings::default(),
             billing: BillingSettings::default(),
