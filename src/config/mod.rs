@@ -7,6 +7,7 @@ mod accounts;
 mod ai;
 mod artist;
 mod billing;
+mod avatars;
 mod characters;
 mod content;
 mod conversations;
@@ -42,6 +43,7 @@ pub use ai::{
     PriceSettings, ProviderKind, ProviderSettings, Quality, Shape, UnitPrice, parted,
 };
 pub use artist::{ArtistSettings, WantedModel};
+pub use avatars::AvatarSettings;
 pub use billing::{BillingSettings, PAYMENT_MAX_CENTS, StripeSettings};
 pub use characters::CharacterSettings;
 pub use content::ContentSettings;
@@ -115,6 +117,7 @@ pub struct Config {
     pub content: ContentSettings,
     pub moderation: ModerationSettings,
     pub characters: CharacterSettings,
+    pub avatars: AvatarSettings,
     pub conversations: ConversationsSettings,
     pub search: SearchSettings,
     pub billing: BillingSettings,
@@ -153,6 +156,7 @@ impl Default for Config {
             content: ContentSettings::default(),
             moderation: ModerationSettings::default(),
             characters: CharacterSettings::default(),
+            avatars: AvatarSettings::default(),
             conversations: ConversationsSettings::default(),
             search: SearchSettings::default(),
             billing: BillingSettings::default(),

@@ -1,3 +1,4 @@
-//! What people have made: pictures and videos.
+//! What people make here: avatars, pictures and videos.
 
+pub mod avatars;
 pub mod content;
