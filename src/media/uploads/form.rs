@@ -5,6 +5,8 @@ use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::web::{BytesMut, Payload};
+use futures_util::StreamExt;
+use futures_util::stream::Fuse;
 use greenroom_actors::domain::AttachmentKind;
 
 use super::Uploads;
@@ -63,6 +65,9 @@ pub(super) struct Form {
     pub files: Vec<Came>,
     pub texts: Vec<(String, String)>,
 }
+
+/// A file's bytes, as they come.
+type Pieces<'a> = Fuse<&'a mut Field>;
 
 /// Why a part was not taken.
 enum Unfit {
@@ -146,15 +151,16 @@ impl Uploads {
 
     async fn file(&self, part: &mut Field, wanted: Wanted, clock: Clock) -> ApiResult<Came> {
         let name = part.content_disposition().and_then(|told| told.get_filename()).and_then(keep::plain_name);
-        let mut read = 0_u64;
-        let file = match self.arrive(part, wanted, clock, &mut read).await {
+        // A field that has ended may not be asked again.
+        let mut part = part.fuse();
+        let file = match self.arrive(&mut part, wanted, clock).await {
             Ok((temp, kind, file_type)) => Ok(Arrived { temp, kind, file_type, name: name.clone() }),
             Err(Unfit::Request(error)) => return Err(error),
             Err(Unfit::File(error)) => Err(error),
         };
         if file.is_err() && wanted.files == Files::Several {
             // The others come behind it. What is far too large ends with the bound of the body.
-            while let Some(piece) = clock.next(part).await? {
+            while let Some(piece) = clock.next(&mut part).await? {
                 piece.map_err(|error| broken(&error))?;
             }
         }
@@ -163,10 +169,9 @@ impl Uploads {
 
     async fn arrive(
         &self,
-        part: &mut Field,
+        part: &mut Pieces<'_>,
         wanted: Wanted,
         clock: Clock,
-        read: &mut u64,
     ) -> Result<(Temp, AttachmentKind, FileType), Unfit> {
         let mut head = BytesMut::new();
         let mut whole = fill(part, &mut head, TYPE_BYTES, clock).await?;
@@ -187,10 +192,10 @@ impl Uploads {
         }
         let max = self.max_bytes(kind);
         let mut incoming = self.media.incoming(max);
-        let mut next = Some(head.freeze());
+        let (mut next, mut read) = (Some(head.freeze()), 0);
         while let Some(piece) = next {
-            *read += piece.len() as u64;
-            if *read > max {
+            read += piece.len() as u64;
+            if read > max {
                 return Err(Unfit::File(file_too_large(kind, max)));
             }
             incoming.push(piece).await.map_err(|error| keep::store_away(&error)).map_err(ApiError::from)?;
@@ -213,7 +218,7 @@ impl Uploads {
 }
 
 /// Reads on until so many bytes are there, or all of the part.
-async fn fill(part: &mut Field, head: &mut BytesMut, bytes: usize, clock: Clock) -> ApiResult<Whole> {
+async fn fill(part: &mut Pieces<'_>, head: &mut BytesMut, bytes: usize, clock: Clock) -> ApiResult<Whole> {
     while head.len() < bytes {
         match clock.next(part).await? {
             Some(piece) => head.extend_from_slice(&piece.map_err(|error| broken(&error))?),
