@@ -17,7 +17,6 @@ pub mod jobs;
 pub mod media;
 pub mod memory;
 pub mod outbound;
-pub mod studio;
 pub mod voices;
 pub mod studio;
 pub mod summaries;
