@@ -18,6 +18,7 @@ use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use greenroom_actors::domain::NodeId;
 use greenroom_actors::engine::{Engine, Ports};
+use greenroom_actors::moderation::Moderation;
 use greenroom_actors::ports::SystemClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -26,7 +27,8 @@ use self::money::Money;
 use self::web::{Serving, Shared};
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{
-    AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
+    AiUsage, Answers, Artist, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers,
+    Tokens, Writer,
 };
 use crate::audit::Audit;
 use crate::billing::plans::Quotas;
@@ -50,6 +52,8 @@ use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
+use crate::studio::avatars::{self, Avatars};
+use crate::studio::content::{self, Contents, Maker, Parts, Sheets, Words};
 use crate::summaries::{Summarizer, Wishes};
 use crate::voices::{Shows, Voice};
 use crate::{
@@ -76,6 +80,8 @@ const API: &[Routes] = &[
     media::routes,
     memory::routes,
     outbound::routes,
+    content::routes,
+    avatars::routes,
 ];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[
@@ -94,6 +100,14 @@ const MEMORIES_FRESH_SHARED: Duration = Duration::from_secs(2);
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
     Ok(http::document(ROOT, API).to_pretty_json()?)
+}
+
+/// What stands in the place of providers; what is `None` is asked for as the settings say.
+#[derive(Clone, Default)]
+pub struct Outside {
+    pub maker: Option<Arc<dyn Maker>>,
+    pub words: Option<Arc<dyn Words>>,
+    pub sheets: Option<Arc<dyn Sheets>>,
 }
 
 /// A running server.
@@ -133,11 +147,16 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 impl App {
     /// Starts everything and returns when requests are answered. Call it on a multi-thread runtime: the engine's.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        // Whoever starts it need not carry all that is under way meanwhile.
-        Box::pin(Self::assemble(config)).await
+        Self::start_around(config, Outside::default()).await
     }
 
-    async fn assemble(config: Config) -> anyhow::Result<Self> {
+    /// The same with others in the place of providers.
+    pub async fn start_around(config: Config, outside: Outside) -> anyhow::Result<Self> {
+        // Whoever starts it need not carry all that is under way meanwhile.
+        Box::pin(Self::assemble(config, outside)).await
+    }
+
+    async fn assemble(config: Config, outside: Outside) -> anyhow::Result<Self> {
         let (config, stripe_stand_in) = stand_in::start(config).await?;
         let config = Arc::new(config);
         let node = NodeId::new();
@@ -197,7 +216,7 @@ impl App {
             drafts: Arc::new(PostgresDrafts::new(&database.connector())),
             charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
             generator: Arc::new(answers.clone()),
-            tokens: Arc::new(Tokens::default().with_margin(config.ai.margin())),
+            tokens: tasks::tokens(&config),
             moderator: Arc::new(moderation.clone()),
             fanout: Arc::new(Noting::before(Arc::new(taps.clone()), pool.clone())),
             clock: Arc::new(SystemClock),
@@ -271,6 +290,17 @@ impl App {
             warning_percent: config.engine.quota_warning_percent,
             storage_max: None,
         });
+        let avatars = Avatars::new(avatars::Parts {
+            pool: pool.clone(),
+            characters: characters.clone(),
+            gates: gates.clone(),
+            media: media.clone(),
+            writer: Writer::new(pool.clone(), providers.clone(), tasks::tokens(&config)),
+            moderation: Moderation::new(config.engine_settings().moderation, Arc::new(moderation.clone())),
+            settings: config.avatars.clone(),
+            job_retries: config.jobs.retries,
+        });
+        media.on_changed(tasks::thumbnail_changed(&avatars));
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.extend(money.handlers());
@@ -280,6 +310,21 @@ impl App {
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(media.handlers());
+        let artist = Artist::new(providers.clone(), config.artist.clone()).map_err(anyhow::Error::msg)?;
+        let writer = Writer::new(pool.clone(), providers.clone(), tasks::tokens(&config));
+        let contents = Contents::new(Parts {
+            pool: pool.clone(),
+            media: media.clone(),
+            maker: outside.maker.unwrap_or_else(|| content::by_artist(artist, pool.clone())),
+            words: outside.words.unwrap_or_else(|| Arc::new(writer)),
+            sheets: outside.sheets.unwrap_or_else(|| Arc::new(avatars.clone())),
+            moderator: Arc::new(moderation.clone()),
+            moderation: config.engine_settings().moderation,
+            settings: config.content.clone(),
+        });
+        contents.on_changed(tasks::content_changed(&hub));
+        handlers.extend(contents.handlers());
+        handlers.extend(avatars.handlers());
         if config.speech.transcribe {
             handlers.extend(tasks::listener(&config, &audio, &media, &engine, &pool)?.handlers());
         }
@@ -299,7 +344,9 @@ impl App {
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
+        jobs.repeat(avatars::SWEEP);
         jobs.repeat(media::SWEEP);
+        jobs.repeat(content::SWEEP);
         money.recurring().into_iter().for_each(|job| jobs.repeat(job));
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         Insights::recurring().into_iter().for_each(|job| jobs.repeat(job));
@@ -334,11 +381,13 @@ impl App {
             .with(&engine)
             .with(&accounts)
             .with(&audit)
+            .with(&avatars)
             .with(&characters)
             .with(&gates)
             .with(&caches)
             .with(&conversations)
             .with(&completions)
+            .with(&contents)
             .with(&providers)
             .with(&usage)
             .with(&estimates)

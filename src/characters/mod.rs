@@ -15,6 +15,7 @@ pub mod gallery;
 mod list;
 mod lorebook;
 mod news;
+pub mod owned;
 mod ratings;
 pub mod routes;
 mod rules;
@@ -34,12 +35,15 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use access::{Access, FACE, LISTED, Making, Viewer, Visibility, face, plays, seen};
-pub use body::CharacterBody;
+pub use body::{CharacterBody, DialsBody, SettingsBody};
+pub use cards::drawn;
 pub use draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter, ResponseCache, Speaker};
 pub use list::{CharacterFilter, Sort};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 pub use news::{Changed, OnChanged};
+pub(crate) use routes::BODY_MAX;
 pub use routes::routes;
+pub use rules::checked as checked_draft;
 pub use view::{AdminCharacterView, CharacterSettings, CharacterStatistics, CharacterView};
 
 use crate::cache::{Cache, Counted};

@@ -18,7 +18,7 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::http::{AdminCaller, Caller, Json, OptionalCaller, Page, PageParams, PageQuery};
 
 /// Bytes of a request with a whole character in it: its texts, and as much again for JSON's own signs.
-const BODY_MAX: usize = 2 * rules::CHARACTER_MAX_BYTES;
+pub(crate) const BODY_MAX: usize = 2 * rules::CHARACTER_MAX_BYTES;
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     // What has a name of its own comes before `{id}`.

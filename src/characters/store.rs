@@ -1,6 +1,7 @@
 //! The SQL of characters.
 
 mod list;
+pub mod owned;
 mod rows;
 mod seeds;
 pub mod statistics;

@@ -7,7 +7,9 @@ mod accounts;
 mod ai;
 mod artist;
 mod billing;
+mod avatars;
 mod characters;
+mod content;
 mod conversations;
 mod database;
 mod engine;
@@ -41,8 +43,10 @@ pub use ai::{
     PriceSettings, ProviderKind, ProviderSettings, Quality, Shape, UnitPrice, parted,
 };
 pub use artist::{ArtistSettings, WantedModel};
+pub use avatars::AvatarSettings;
 pub use billing::{BillingSettings, KeyMode, PAYMENT_MAX_CENTS, StripeSettings};
 pub use characters::CharacterSettings;
+pub use content::ContentSettings;
 pub use conversations::{ConversationsSettings, SearchSettings};
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};
@@ -110,8 +114,10 @@ pub struct Config {
     pub artist: ArtistSettings,
     pub speech: SpeechSettings,
     pub media: MediaSettings,
+    pub content: ContentSettings,
     pub moderation: ModerationSettings,
     pub characters: CharacterSettings,
+    pub avatars: AvatarSettings,
     pub conversations: ConversationsSettings,
     pub search: SearchSettings,
     pub billing: BillingSettings,
@@ -147,8 +153,10 @@ impl Default for Config {
             artist: ArtistSettings::default(),
             speech: SpeechSettings::default(),
             media: MediaSettings::default(),
+            content: ContentSettings::default(),
             moderation: ModerationSettings::default(),
             characters: CharacterSettings::default(),
+            avatars: AvatarSettings::default(),
             conversations: ConversationsSettings::default(),
             search: SearchSettings::default(),
             billing: BillingSettings::default(),

@@ -22,10 +22,13 @@ use crate::accounts::history::{AuthEvent, Happened};
 use crate::accounts::{Origin, UserView};
 use crate::ai::usage;
 use crate::billing::{ledger, shop};
+use crate::characters::AdminCharacterView;
+use crate::characters::owned::{self, Owned};
 use crate::http::Caller;
 use crate::insights;
 use crate::media;
 use crate::postgres::{Stored, refusal};
+use crate::studio::content;
 
 /// Exports that are written at the same time.
 const WRITTEN_MAX: usize = 2;
@@ -48,9 +51,11 @@ credits.json         credits that you got, held and spent
 payments.json        what you paid: the cards are at Stripe alone
 subscriptions.json   your subscriptions, ended ones too
 plan-grants.json     plans that an admin gave you for a time
+avatars.json         your avatars, with all that you and the AI wrote of them
 usage.json           messages that were counted against your plan
 figures.json         how much you said and used, by day (in your time zone)
 ai-usage.json        what the AI took to answer you, by day (UTC): calls, tokens, cost in millionths of a US dollar
+content.json         pictures and videos that you had made: what you asked for, and what became of it
 files.json           what you uploaded and had made, by name, key and size; the files are in your library
 conversations.json   the conversations that you are in, and which file has the messages of each
 conversations/       their messages, one a line (JSON Lines), the oldest first
@@ -171,6 +176,14 @@ impl Privacy {
         let last =
             async |client: &Client, after: Uuid| media::records(client, user, after, records::PAGE).await;
         self.array(&zipped, "files.json", last, |record| record.id).await?;
+        let last =
+            async |client: &Client, after: Uuid| content::records(client, user, after, records::PAGE).await;
+        self.array(&zipped, "content.json", last, |record| record.id).await?;
+        let last = async |client: &Client, after: Uuid| {
+            let owned = owned::records(client, user, after, records::PAGE).await?;
+            Stored::Ok(owned.into_iter().map(avatar_record).collect())
+        };
+        self.array(&zipped, "avatars.json", last, |record: &AdminCharacterView| record.character.id).await?;
         self.usage(&zipped, user).await?;
         self.ai_usage(&zipped, user).await?;
         self.figures(&zipped, user).await?;
@@ -268,6 +281,11 @@ impl Privacy {
             }
         }
     }
+}
+
+/// All of an avatar: it is its owner's.
+fn avatar_record(owned: Owned) -> AdminCharacterView {
+    AdminCharacterView::new(owned.character, owned.statistics)
 }
 
 /// A JSON array of which only a page is in memory.

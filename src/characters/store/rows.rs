@@ -105,6 +105,8 @@ impl<'a> Written<'a> {
     }
 }
 
+/// How many [`FULL_COLUMNS`] are.
+pub const FULL_COUNT: usize = 9 + WRITTEN_COUNT;
 /// Columns of `characters c` that [`full`] reads: a whole record.
 pub static FULL_COLUMNS: LazyLock<String> = LazyLock::new(|| {
     format!(
