@@ -7,7 +7,7 @@ mod pictures;
 
 use greenroom::ai::{Artist, FilmRequest, PaintRequest, Providers, Quality};
 use greenroom::config::{
-    AiSettings, ArtistSettings, Capability, ModelSettings, PriceSettings, ProviderSettings,
+    AiSettings, ArtistSettings, Capability, ModelSettings, PriceSettings, ProviderKind, ProviderSettings,
 };
 use greenroom_actors::domain::{AiCall, CallOutcome, Purpose, UserId};
 use greenroom_actors::ports::{Calls, Cause, GenerateError, GenerateErrorKind};
@@ -55,9 +55,10 @@ impl Studio {
             .into(),
             ..ProviderSettings::default()
         };
+        let offline = ProviderSettings { kind: ProviderKind::Offline, ..ProviderSettings::default() };
         let mut ai = AiSettings {
             default_provider: "house".to_owned(),
-            providers: [("house".to_owned(), provider)].into(),
+            providers: [("house".to_owned(), provider), ("offline".to_owned(), offline)].into(),
             ..AiSettings::default()
         };
         ai.breaker.failures = 3;

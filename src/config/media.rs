@@ -77,6 +77,17 @@ impl Default for MediaSettings {
 }
 
 impl MediaSettings {
+    /// Where else than at this server pages find files.
+    #[must_use]
+    pub fn origins(&self) -> Vec<String> {
+        let sent_on = if self.redirect { self.store.origin() } else { None };
+        let origin = |address: &str| {
+            let origin = url::Url::parse(address).ok()?.origin();
+            origin.is_tuple().then(|| origin.ascii_serialization())
+        };
+        [origin(&self.cdn_base_url), sent_on.as_deref().and_then(origin)].into_iter().flatten().collect()
+    }
+
     #[must_use]
     pub fn url_lifetime(&self) -> Duration {
         Duration::from_secs(self.url_lifetime_s)

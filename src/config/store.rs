@@ -80,6 +80,22 @@ impl Default for StoreSettings {
 }
 
 impl StoreSettings {
+    /// Where the store's own addresses lead; `None` on a disk.
+    #[must_use]
+    pub fn origin(&self) -> Option<String> {
+        let Self { bucket, region, endpoint, access_key_id: account, .. } = self;
+        if self.kind != StoreKind::Disk && !endpoint.is_empty() {
+            return Some(endpoint.clone());
+        }
+        match self.kind {
+            StoreKind::Disk => None,
+            StoreKind::S3 if self.path_style => Some(format!("https://s3.{region}.amazonaws.com")),
+            StoreKind::S3 => Some(format!("https://{bucket}.s3.{region}.amazonaws.com")),
+            StoreKind::Gcs => Some("https://storage.googleapis.com".to_owned()),
+            StoreKind::Azure => Some(format!("https://{account}.blob.core.windows.net")),
+        }
+    }
+
     #[must_use]
     pub fn connect_timeout(&self) -> Duration {
         Duration::from_millis(self.connect_timeout_ms)
@@ -139,5 +155,23 @@ impl Config {
             "media.cdn_base_url",
             "takes an address: https://cdn.example.com",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::MediaSettings;
+
+    #[test]
+    fn pages_may_show_files_from_where_they_are_sent_and_from_nowhere_else() {
+        let store = StoreSettings { kind: StoreKind::S3, bucket: "b".to_owned(), ..StoreSettings::default() };
+        let mut media = MediaSettings { store, ..MediaSettings::default() };
+        assert_eq!(media.origins(), Vec::<String>::new());
+        media.redirect = true;
+        assert_eq!(media.origins(), ["https://s3.us-east-1.amazonaws.com"]);
+        media.store.endpoint = "http://minio:9000/".to_owned();
+        media.cdn_base_url = "https://cdn.example.com/files".to_owned();
+        assert_eq!(media.origins(), ["https://cdn.example.com", "http://minio:9000"]);
     }
 }

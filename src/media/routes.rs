@@ -129,6 +129,10 @@ async fn answer(
         .insert_header((header::CACHE_CONTROL, format!("{whose}, max-age={left}, immutable")))
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    if links.has_cdn() {
+        // Pages of this server show it from the CDN.
+        head.insert_header(("cross-origin-resource-policy", "cross-origin"));
+    }
     if same {
         return Ok(head.status(StatusCode::NOT_MODIFIED).finish());
     }
