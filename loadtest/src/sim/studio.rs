@@ -96,7 +96,7 @@ impl Simulator {
         }
         let size = asked.text("size").filter(|size| size != "auto");
         let sides = size.as_deref().unwrap_or("1024x1024").split_once('x');
-        let side = |text: &str| text.parse().ok().filter(|side| (1..=SIDE_MAX).contains(side));
+        let side = |text: &str| text.parse::<u32>().ok().filter(|side| (1..=SIDE_MAX).contains(side));
         let sides = sides.and_then(|(width, height)| Some((side(width)?, side(height)?)));
         let (width, height) = sides.ok_or_else(|| "size is no size".to_owned())?;
         let picture = || png(width, height, &prompt);
@@ -198,7 +198,7 @@ impl Simulator {
         if name == "film.webm" {
             return connection.answer_with(200, "", "video/webm", FILM, request.keep_alive);
         }
-        let side = |text: &str| text.parse().ok().filter(|side| (1..=SIDE_MAX).contains(side));
+        let side = |text: &str| text.parse::<u32>().ok().filter(|side| (1..=SIDE_MAX).contains(side));
         let sides = name.strip_suffix(".png").and_then(|name| name.split_once('x'));
         match sides.and_then(|(width, height)| Some((side(width)?, side(height)?))) {
             Some((width, height)) => {
