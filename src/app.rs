@@ -187,7 +187,7 @@ impl App {
         }
         let hub = Hub::new(config.realtime_settings());
         let taps = Taps::new(Arc::new(hub.clone()));
-        let objects = Objects::local(&media::folder(&config.data_dir))?;
+        let objects = Objects::open(&config.media.store, &media::folder(&config.data_dir))?;
         let providers = Providers::new(&config.ai)?
             .waited_for(settings.pool.first_token_timeout)
             .seeing(objects.clone(), settings.turn.prompt.images_max_bytes);
@@ -198,6 +198,7 @@ impl App {
         let desk = ProviderDesk::new(providers.clone(), pool.clone());
         desk.load().await.context("what is switched at providers cannot be read")?;
         Links::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets, config.media.url_lifetime())
+            .under(&config.media.cdn_base_url)
             .install();
         let gates = Gates::new(accounts.clone(), plans.clone());
         let media = Media::open(objects, pool.clone(), gates.clone(), &config.media);
@@ -355,7 +356,7 @@ impl App {
         let control = Control::new(node, engine.clone(), pool.clone(), switches, hub.clone());
         let audit = Audit::new(pool.clone());
         let dead_replies = DeadReplies::new(pool.clone(), conversations.clone(), audit.clone());
-        let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs));
+        let health = Health::new(tasks::probes(&database, &engine, &providers, &jobs, &media));
         let quotas = Quotas::new(pool.clone(), plans.clone(), engine.clone(), characters.clone());
         let site = Site::new(config.clone(), plans.clone(), tokens, health.clone(), API, ROOT);
         let in_force = tasks::put_in_force(&plans, &engine, &hub, site.limits());

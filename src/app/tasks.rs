@@ -301,7 +301,14 @@ pub fn listener(
 }
 
 /// How each thing that the server depends on is asked.
-pub fn probes(database: &Database, engine: &Engine, providers: &Providers, jobs: &Jobs) -> Vec<Probe> {
+pub fn probes(
+    database: &Database,
+    engine: &Engine,
+    providers: &Providers,
+    jobs: &Jobs,
+    media: &Media,
+) -> Vec<Probe> {
+    let media = media.clone();
     let (database, engine, providers) = (database.clone(), engine.clone(), providers.clone());
     let jobs = jobs.clone();
     vec![
@@ -325,6 +332,10 @@ pub fn probes(database: &Database, engine: &Engine, providers: &Providers, jobs:
             std::future::ready(finding).boxed()
         }),
         Probe::optional("jobs", move || std::future::ready(jobs.finding()).boxed()),
+        Probe::optional("storage", move || {
+            let media = media.clone();
+            async move { media.finding().await }.boxed()
+        }),
         Probe::optional("ai", move || std::future::ready(providers.finding()).boxed()),
     ]
 }

@@ -7,7 +7,8 @@ use greenroom_actors::domain::{Feature, Plan, Term, Window};
 
 use crate::ai::Providers;
 use crate::billing::plans;
-use crate::config::{Config, MailTls, ProviderKind, names_not_needed};
+use crate::config::{Config, MailTls, ProviderKind, StoreKind, names_not_needed};
+use crate::media::{self, Objects};
 use crate::outbound::{Channel, Outbound};
 use crate::postgres::{Database, HealthState};
 
@@ -27,6 +28,7 @@ pub async fn run(config: Config, connect: bool) -> anyhow::Result<ExitCode> {
     println!("  links         {}", config.server.public_base());
     println!("  mail          {}", mail_line(&config));
     println!("  SMS           {}", sms_line(&config));
+    println!("  files         {}", files_line(&config));
     println!("  payments      {}", payments_line(&config));
     println!("  API for pages of {}", or_none(&config.server.cors_origins.join(", ")));
     println!("  AI: characters speak through \u{201c}{}\u{201d}", config.ai.default_name());
@@ -105,6 +107,17 @@ async fn connect_all(config: &Config) -> anyhow::Result<ExitCode> {
             reached.map_or_else(|why| why, |()| "the server takes us in".to_owned())
         );
     }
+    let stored = match Objects::open(&config.media.store, &media::folder(&config.data_dir)) {
+        Ok(objects) => tokio::time::timeout(DEADLINE, objects.probe())
+            .await
+            .map_or_else(|_| Err("no answer in time".to_owned()), |tried| tried.map_err(|it| it.to_string())),
+        Err(error) => Err(error.to_string()),
+    };
+    good &= stored.is_ok();
+    println!(
+        "  files         {}",
+        stored.map_or_else(|why| why, |()| "the store takes an object and gives it away".to_owned())
+    );
     let client = reqwest::Client::builder().timeout(DEADLINE).build()?;
     for (name, provider) in config.ai.active().filter(|(_, it)| it.kind == ProviderKind::OpenAiCompatible) {
         let mut request = client.get(format!("{}/models", provider.base_url.trim_end_matches('/')));
@@ -175,6 +188,23 @@ fn plan_line(plan: &Plan, currency: &str) -> String {
         if plan.premium { ", premium" } else { "" },
         if features.is_empty() { "no features".to_owned() } else { features.join(", ") },
     )
+}
+
+/// Where files lie, without what opens it.
+fn files_line(config: &Config) -> String {
+    let store = &config.media.store;
+    match store.kind {
+        StoreKind::Disk => format!("in {}", media::folder(&config.data_dir).display()),
+        kind => {
+            let key = if store.access_key_id.is_empty() && store.credentials_file.is_empty() {
+                "the role of the machine"
+            } else {
+                "a key"
+            };
+            let sent_on = if config.media.redirect { ", who fetches them is sent there" } else { "" };
+            format!("at {}, bucket {}, by {key}{sent_on}", kind.as_str(), store.bucket)
+        }
+    }
 }
 
 fn mail_line(config: &Config) -> String {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Config;
 use super::validate::Broken;
+use super::{Config, StoreSettings};
 
 /// The first model that can.
 const AUTO: &str = "auto";
@@ -16,8 +16,13 @@ const UPLOAD_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 /// The longest life of an address: it cannot be taken back.
 pub(crate) const URL_LIFETIME_MAX_S: u64 = 7 * 24 * 3_600;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MediaSettings {
+    pub store: StoreSettings,
+    /// Whether who fetches a file is sent on to the cloud's own signed address.
+    pub redirect: bool,
+    /// Where addresses of files begin, before `/media/`; empty: at this server.
+    pub cdn_base_url: String,
     /// How long an address of a file opens it at least.
     pub url_lifetime_s: u64,
     /// Of a file that is fetched to be listened to.
@@ -50,6 +55,9 @@ pub struct MediaSettings {
 impl Default for MediaSettings {
     fn default() -> Self {
         Self {
+            store: StoreSettings::default(),
+            redirect: false,
+            cdn_base_url: String::new(),
             url_lifetime_s: 3_600,
             fetch_max_bytes: 25 * 1024 * 1024,
             fetch_timeout_ms: 20_000,
@@ -72,6 +80,17 @@ impl Default for MediaSettings {
 }
 
 impl MediaSettings {
+    /// Where else than at this server pages find files.
+    #[must_use]
+    pub fn origins(&self) -> Vec<String> {
+        let sent_on = if self.redirect { self.store.origin() } else { None };
+        let origin = |address: &str| {
+            let origin = url::Url::parse(address).ok()?.origin();
+            origin.is_tuple().then(|| origin.ascii_serialization())
+        };
+        [origin(&self.cdn_base_url), sent_on.as_deref().and_then(origin)].into_iter().flatten().collect()
+    }
+
     #[must_use]
     pub fn url_lifetime(&self) -> Duration {
         Duration::from_secs(self.url_lifetime_s)

@@ -29,6 +29,7 @@ mod realtime;
 mod reload;
 mod secret;
 mod server;
+mod store;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -70,6 +71,7 @@ pub use realtime::RealtimeSettings;
 pub use reload::{Reloaded, Source};
 pub use secret::SIGNING_SECRET_FILE;
 pub use server::ServerSettings;
+pub use store::{StoreKind, StoreSettings};
 
 /// Where the server stands: `development` is easy to start and closed to the outside, `production` is the other way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

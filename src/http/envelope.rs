@@ -86,7 +86,7 @@ pub(super) async fn envelope<B: MessageBody + 'static>(
         if let Ok(value) = HeaderValue::from_str(&id) {
             headers.insert(REQUEST_ID, value);
         }
-        headers::secure(headers, &path, site.is_https());
+        headers::secure(headers, &path, site.is_https(), site.policy());
         (result, status, route)
     })
     .await;

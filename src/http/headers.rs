@@ -2,14 +2,22 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+/// The policy of pages, where files lie at these origins too.
+///
 /// With trusted types and no policy that could make any, the browser refuses to read markup from text at all: what
 /// people and models say can only become nodes that the console makes itself. Blobs are pictures and sounds that somebody
 /// looks at or listens to before they are sent.
-const CONSOLE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'; \
-     script-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; \
-     require-trusted-types-for 'script'; trusted-types 'none'",
-);
+pub(super) fn console_policy(files: &[String]) -> HeaderValue {
+    let files: String = files.iter().map(|origin| format!(" {origin}")).collect();
+    let policy = format!(
+        "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:{files}; media-src 'self' blob:{files}; style-src 'self'; \
+         script-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; \
+         require-trusted-types-for 'script'; trusted-types 'none'"
+    );
+    // Origins are parsed addresses: nothing in them is no header.
+    HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'self'"))
+}
+
 /// Swagger UI sets styles on its elements.
 const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
@@ -30,8 +38,8 @@ const ALWAYS: [(HeaderName, HeaderValue); 6] = [
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Puts the headers on a response to `path`. What a handler set itself stays.
-pub(super) fn secure(headers: &mut HeaderMap, path: &str, https: bool) {
-    let policy = if path.starts_with("/api-docs") { DOCS_POLICY } else { CONSOLE_POLICY };
+pub(super) fn secure(headers: &mut HeaderMap, path: &str, https: bool, console: &HeaderValue) {
+    let policy = if path.starts_with("/api-docs") { DOCS_POLICY } else { console.clone() };
     let mut add = |name: HeaderName, value: HeaderValue| {
         if !headers.contains_key(&name) {
             headers.insert(name, value);

@@ -18,7 +18,7 @@ use super::envelope::{REQUEST_ID, envelope};
 use super::openapi::KnownPaths;
 use super::rate::RateLimits;
 use super::throttle::throttle;
-use super::{BodyLimit, Health, Metrics, console, openapi, rate};
+use super::{BodyLimit, Health, Metrics, console, headers, openapi, rate};
 use crate::accounts::{AccessTokens, ApiKey};
 use crate::config::{Config, Network};
 use crate::error::{ApiError, FieldError};
@@ -45,6 +45,7 @@ struct Inner {
     root: Vec<Routes>,
     document: web::Bytes,
     known: KnownPaths,
+    policy: header::HeaderValue,
 }
 
 impl Site {
@@ -63,6 +64,7 @@ impl Site {
         Self(Arc::new(Inner {
             limits: RateLimits::new(&config.limits),
             holders: rate::Holders::default(),
+            policy: headers::console_policy(&config.media.origins()),
             trusted: config.server.trusted_networks(),
             known: KnownPaths::new(&document),
             document: document.to_json().unwrap_or_default().into(),
@@ -118,6 +120,11 @@ impl Site {
 
     pub(super) fn trusted(&self) -> &[Network] {
         &self.0.trusted
+    }
+
+    /// What pages may load, and from where.
+    pub(super) fn policy(&self) -> &header::HeaderValue {
+        &self.0.policy
     }
 
     pub(super) fn is_https(&self) -> bool {

@@ -64,6 +64,8 @@ pub struct Links {
     /// The first one signs; all of them open. Never empty.
     keys: Arc<[hmac::Key]>,
     lifetime: Duration,
+    /// What stands before addresses; empty: nothing.
+    base: Arc<str>,
 }
 
 impl Links {
@@ -74,7 +76,19 @@ impl Links {
         lifetime: Duration,
     ) -> Self {
         let keys = std::iter::once(present).chain(previous).map(key).collect();
-        Self { keys, lifetime: lifetime.max(LIFETIME_MIN) }
+        Self { keys, lifetime: lifetime.max(LIFETIME_MIN), base: "".into() }
+    }
+
+    /// With another beginning: a CDN's whose origin is this server.
+    #[must_use]
+    pub fn under(self, base: &str) -> Self {
+        Self { base: base.trim_end_matches('/').into(), ..self }
+    }
+
+    /// Whether a CDN stands before this server.
+    #[must_use]
+    pub fn has_cdn(&self) -> bool {
+        !self.base.is_empty()
     }
 
     /// All addresses that this process gives are signed by these from now on.
@@ -100,7 +114,8 @@ impl Links {
     #[must_use]
     pub fn until(&self, key: &str, expires: i64) -> String {
         let signature = hmac::sign(&self.keys[0], &signed(key, expires));
-        format!("{FOLDER}{key}?expires={expires}&signature={}", URL_SAFE_NO_PAD.encode(signature))
+        let signature = URL_SAFE_NO_PAD.encode(signature);
+        format!("{}{FOLDER}{key}?expires={expires}&signature={signature}", self.base)
     }
 
     /// Whether the signature is of this key and this end, and the end is to come. Compared in constant time.
@@ -130,6 +145,7 @@ impl Links {
 
     /// The object that this address of ours opens at this moment.
     fn opened(&self, url: &str, now: Timestamp) -> Option<ObjectKey> {
+        let url = url.strip_prefix(&*self.base).filter(|url| url.starts_with('/')).unwrap_or(url);
         let base = Url::parse("https://own.invalid").ok()?;
         let url = base.join(url).ok().filter(|url| url.origin() == base.origin())?;
         let key = ObjectKey::parse(url.path().strip_prefix(FOLDER)?).ok()?;
@@ -203,6 +219,22 @@ mod tests {
         let links = links("one secret");
         assert_eq!(links.sign(KEY, at(9_000)), links.sign(KEY, at(9_899)));
         assert_ne!(links.sign(KEY, at(9_000)), links.sign(KEY, at(9_900)));
+    }
+
+    #[test]
+    fn an_address_under_a_cdn_opens_the_same_object_and_becomes_it() {
+        let links = links("one secret").under("https://cdn.example.com/files/");
+        let now = Timestamp::now();
+        let url = links.sign(KEY, now);
+        assert!(url.starts_with(&format!("https://cdn.example.com/files/media/{KEY}?expires=")), "{url}");
+        let sent = |url: &str| {
+            let attachment = Attachment::new(Place::Url(url.into()), AttachmentKind::Audio);
+            links.own(Arc::new(attachment)).place.clone()
+        };
+        assert_eq!(sent(&url), Place::Object(KEY.into()));
+        assert_eq!(sent(url.trim_start_matches("https://cdn.example.com/files")), Place::Object(KEY.into()));
+        let elsewhere = url.replace("cdn.", "evil.");
+        assert_eq!(sent(&elsewhere), Place::Url(elsewhere.as_str().into()));
     }
 
     #[test]

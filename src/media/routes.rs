@@ -1,5 +1,7 @@
 //! `GET /media/{key}`: an object for whoever has an address that opens it. Parts of it too: players seek.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     self, ByteRangeSpec, ContentDisposition, DispositionType, EntityTag, IfNoneMatch,
@@ -14,6 +16,9 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 
 /// Nothing that lies here is a page: should a browser ever take it for one, it may do nothing.
 const POLICY: &str = "default-src 'none'; sandbox";
+
+/// Seconds that an address at a cloud store is good for: who is sent there goes at once, and players ask for more of it.
+const SENT_ON_MAX_S: u64 = 900;
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(object).service(object_head);
@@ -38,6 +43,7 @@ struct Opens {
     responses(
         (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>),
         (status = 206, description = "The part that was asked for", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 302, description = "It lies at a cloud: the address there, good for a quarter of an hour"),
         (status = 304, description = "The one that the client has is the present one"),
         (status = 403, description = "The address is not signed for this, or has expired", body = ErrorBody),
         (status = 404, description = "There is no such file", body = ErrorBody),
@@ -64,6 +70,7 @@ async fn object(
     params(("key" = String, Path, description = "The object's key, with its folders"), Opens),
     responses(
         (status = 200, description = "It is there"),
+        (status = 302, description = "It lies at a cloud: the address there, good for a quarter of an hour"),
         (status = 304, description = "The one that the client has is the present one"),
         (status = 403, description = "The address is not signed for this, or has expired"),
         (status = 404, description = "There is no such file"),
@@ -102,6 +109,11 @@ async fn answer(
     let key = ObjectKey::parse(key).map_err(|_| shut(Shut::Forged))?;
     let links = Links::installed().ok_or_else(|| shut(Shut::Forged))?;
     links.open(key.as_str(), opens.expires, &opens.signature, now).map_err(shut)?;
+    if media.settings().redirect
+        && let Some(elsewhere) = sent_on(media, &key, opens.expires, now).await?
+    {
+        return Ok(elsewhere);
+    }
     let stat = media.objects().stat(&key).await.map_err(|error| refused(&error))?;
     let tag = EntityTag::new_strong(stat.tag);
     let same = match known {
@@ -109,13 +121,18 @@ async fn answer(
         IfNoneMatch::Items(tags) => tags.iter().any(|known| known.weak_eq(&tag)),
     };
     let mut head = HttpResponse::Ok();
+    let whose = if links.has_cdn() { "public" } else { "private" };
     let left = opens.expires.saturating_sub(now.as_second());
     head.insert_header(header::ETag(tag.clone()))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
-        // What was signed for one is for nobody's shared cache. The object of a key never changes.
-        .insert_header((header::CACHE_CONTROL, format!("private, max-age={left}, immutable")))
+        // What was signed for one is for nobody's shared cache but the operator's own. The object of a key never changes.
+        .insert_header((header::CACHE_CONTROL, format!("{whose}, max-age={left}, immutable")))
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    if links.has_cdn() {
+        // Pages of this server show it from the CDN.
+        head.insert_header(("cross-origin-resource-policy", "cross-origin"));
+    }
     if same {
         return Ok(head.status(StatusCode::NOT_MODIFIED).finish());
     }
@@ -146,6 +163,24 @@ async fn answer(
     }
     let bytes = media.objects().get(&key, range).await.map_err(|error| refused(&error))?;
     Ok(head.no_chunking(length).streaming(bytes))
+}
+
+/// The way to the object at the store itself, for a while that is no longer than its own; `None` where there is none.
+async fn sent_on(
+    media: &Media,
+    key: &ObjectKey,
+    expires: i64,
+    now: Timestamp,
+) -> ApiResult<Option<HttpResponse>> {
+    let left = u64::try_from(expires - now.as_second()).unwrap_or(0).clamp(1, SENT_ON_MAX_S);
+    let signed = media.objects().signed(key, Duration::from_secs(left)).await;
+    let Some(url) = signed.map_err(|error| refused(&error))? else { return Ok(None) };
+    let answer = HttpResponse::Found()
+        .insert_header((header::LOCATION, url.as_str()))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .finish();
+    Ok(Some(answer))
 }
 
 enum Part {

@@ -76,6 +76,7 @@ impl Connection {
     ) {
         let reason = match status {
             200 => "OK",
+            302 => "Found",
             401 => "Unauthorized",
             404 => "Not Found",
             429 => "Too Many Requests",

@@ -1,10 +1,11 @@
 //! A stand-in for a provider that speaks the OpenAI API: `/v1/chat/completions` (streamed and whole), `/v1/moderations`,
-//! `/v1/audio/speech`, `/v1/audio/transcriptions` and `/v1/models`, with a pace and faults of one's choice, which counts
+//! `/v1/audio/speech`, `/v1/audio/transcriptions`, `/v1/images/…`, `/v1/videos…` (OpenAI's and xAI's) and `/v1/models`, with a pace and faults of one's choice, which counts
 //! what it was asked.
 //!
 //! One thread, one `epoll`, one heap of timers whose entries are served in millisecond batches: 500 streams of 50
 //! tokens a second are 25,000 small writes a second on the core that it shares with Postgres and the clients.
-//! Beside the API: `GET|PUT /sim/config`, `GET|DELETE /sim/stats`, `GET /sim/asked`.
+//! Beside the API: `GET|PUT /sim/config`, `GET|DELETE /sim/stats`, `GET /sim/asked`,
+//! `GET /sim/files/…` (what lies at addresses).
 
 mod audio;
 mod chat;
@@ -18,6 +19,7 @@ mod server;
 mod settings;
 mod stats;
 mod stream;
+mod studio;
 
 use std::io;
 use std::net::SocketAddrV4;
@@ -29,7 +31,7 @@ pub use audio::{Format, speech};
 pub use fault::{Fault, Outcome, Plan, Struck};
 pub use reply::{Stamp, Words, beginning, known_text, prompt_hash, stamp_of};
 pub use server::Simulator;
-pub use settings::{Endpoint, Insert, Settings, Verdict};
+pub use settings::{Endpoint, Insert, Results, Settings, Verdict};
 
 /// A simulator on a thread of its own, which ends when this is dropped.
 pub struct Background {

@@ -61,6 +61,11 @@ pub fn judge(moderation: &Moderation, settings: &Settings) -> Value {
     json!({ "id": "modr-sim", "model": moderation.model, "results": results })
 }
 
+/// Whether such a text is refused.
+pub fn is_flagged(text: &str, settings: &Settings) -> bool {
+    verdict(text, settings)["flagged"] == true
+}
+
 fn verdict(text: &str, settings: &Settings) -> Value {
     let text = text.to_lowercase();
     let mut scores: Map<String, Value> =

@@ -1,4 +1,4 @@
-//! What it serves beside replies: moderation, speech, transcription, and the list of models.
+//! What it serves beside replies: moderation, speech, transcription, pictures, videos, and the list of models.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,13 +26,26 @@ struct Speech {
 }
 
 /// A whole answer.
-struct Answer {
-    content_type: &'static str,
-    body: Vec<u8>,
+pub(super) struct Answer {
+    pub content_type: &'static str,
+    pub body: Vec<u8>,
+}
+
+/// A request that is refused with this status.
+pub(super) struct Wrong {
+    pub status: u16,
+    pub what: String,
+    pub code: &'static str,
+}
+
+impl From<String> for Wrong {
+    fn from(what: String) -> Wrong {
+        Wrong { status: 400, what, code: "invalid_request_error" }
+    }
 }
 
 impl Answer {
-    fn json(body: &Value) -> Answer {
+    pub fn json(body: &Value) -> Answer {
         Answer { content_type: "application/json", body: body.to_string().into_bytes() }
     }
 }
@@ -40,16 +53,19 @@ impl Answer {
 impl Simulator {
     pub(super) fn serve_other(&mut self, number: usize, endpoint: Endpoint, request: &Request<'_>) {
         let made = match endpoint {
-            Endpoint::Moderations => self.moderate(request),
-            Endpoint::Speech => speak(request),
-            Endpoint::Transcriptions => transcribe(request),
+            Endpoint::Moderations => self.moderate(request).map_err(Wrong::from),
+            Endpoint::Speech => speak(request).map_err(Wrong::from),
+            Endpoint::Transcriptions => transcribe(request).map_err(Wrong::from),
+            Endpoint::Images => self.paint(request),
+            Endpoint::Videos => self.begin_film(request),
+            Endpoint::VideoJobs => self.film(request),
             Endpoint::Models | Endpoint::Chat => Ok((String::new(), self.models())),
         };
         let (model, answer) = match made {
             Ok(made) => made,
-            Err(what) => {
+            Err(Wrong { status, what, code }) => {
                 self.stats.bad_request();
-                return self.answer(number, 400, &error(&what, "invalid_request_error"), request.keep_alive);
+                return self.answer(number, status, &error(&what, code), request.keep_alive);
             }
         };
         let fault = self.settings.strikes_at(endpoint, &model);
@@ -79,6 +95,9 @@ impl Simulator {
             }
             Some(Fault::Garbage | Fault::StreamError) => b"<!oops>".to_vec(),
             Some(Fault::Empty) => Vec::new(),
+            Some(Fault::Huge) if matches!(endpoint, Endpoint::Images | Endpoint::VideoJobs) => {
+                vec![b' '; self.settings.huge_tokens as usize * 100]
+            }
             _ => answer.body,
         };
         connection.answer_with(200, "", answer.content_type, &body, request.keep_alive);

@@ -13,6 +13,7 @@ use super::request::{self, Request};
 use super::settings::{Endpoint, Settings};
 use super::stats::Stats;
 use super::stream::error;
+use super::studio::Films;
 use crate::clock::Moment;
 use crate::net::{Interest, Poll, receive, stamp_arrivals};
 
@@ -33,6 +34,7 @@ pub struct Simulator {
     pub(super) settings: Settings,
     pub(super) stats: Stats,
     pub(super) replies: u64,
+    pub(super) films: Films,
     pub(super) generation: u32,
     buffer: Vec<u8>,
 }
@@ -58,6 +60,7 @@ impl Simulator {
             settings,
             stats: Stats::default(),
             replies: 0,
+            films: Films::default(),
             generation: 0,
             buffer: vec![0; 64 * 1024],
         })
@@ -189,6 +192,10 @@ impl Simulator {
             ("POST", "/v1/audio/speech") => Endpoint::Speech,
             ("POST", "/v1/audio/transcriptions") => Endpoint::Transcriptions,
             ("GET", "/v1/models") => Endpoint::Models,
+            ("POST", "/v1/images/generations" | "/v1/images/edits") => Endpoint::Images,
+            ("POST", "/v1/videos" | "/v1/videos/generations") => Endpoint::Videos,
+            ("GET" | "DELETE", path) if path.starts_with("/v1/videos/") => Endpoint::VideoJobs,
+            ("GET", path) if path.starts_with("/sim/files/") => return self.serve_file(number, request),
             _ => return self.serve_own(number, request),
         };
         self.stats.called(endpoint, request);

@@ -16,6 +16,25 @@ pub enum Endpoint {
     Speech,
     Transcriptions,
     Models,
+    /// Pictures, made and edited.
+    Images,
+    /// Videos that are begun.
+    Videos,
+    /// How they stand, their content, and that they are deleted.
+    VideoJobs,
+}
+
+/// How a result comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Results {
+    /// In the answer, as text.
+    #[default]
+    Base64,
+    /// At an address of the simulator's.
+    Url,
+    /// At an address that leads to where only this machine gets.
+    Redirect,
 }
 
 /// What the moderation says of a text with a certain word in it.
@@ -70,8 +89,14 @@ pub struct Settings {
     pub retry_after_seconds: f64,
     pub slow_first_ms: f64,
     pub slow_tokens_per_second: f64,
-    /// Tokens of a huge reply.
+    /// Tokens of a huge reply; of a picture 100 bytes each.
     pub huge_tokens: u32,
+    /// How pictures come, and the videos of xAI.
+    pub results: Results,
+    /// How long a video takes.
+    pub video_ms: f64,
+    /// Videos fail when half of them is made.
+    pub videos_fail: bool,
     /// The one that requests are to carry; without, any will do, and none.
     pub api_key: Option<String>,
     /// By the word, in lower case.
@@ -103,6 +128,9 @@ impl Default for Settings {
             slow_first_ms: 5_000.0,
             slow_tokens_per_second: 2.0,
             huge_tokens: 200_000,
+            results: Results::default(),
+            video_ms: 200.0,
+            videos_fail: false,
             api_key: None,
             moderation_words: [
                 verdict("bloodbath", "violence", 0.95),
@@ -149,6 +177,7 @@ impl Settings {
             (pace.contains(&self.slow_tokens_per_second), "slowTokensPerSecond is 0.1 to 100000"),
             ((1..=1_000).contains(&self.tokens_per_write), "tokensPerWrite is 1 to 1000"),
             (hour.contains(&self.first_token_delay_ms), "firstTokenDelayMs is at most an hour"),
+            (hour.contains(&self.video_ms), "videoMs is at most an hour"),
             (hour.contains(&self.slow_first_ms), "slowFirstMs is at most an hour"),
             ((0.0..=3_600.0).contains(&self.retry_after_seconds), "retryAfterSeconds is at most an hour"),
             ((1..=100_000).contains(&self.length_tokens), "lengthTokens is 1 to 100000"),

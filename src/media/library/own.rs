@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::accounts::Origin;
 use crate::audit::{self, Act};
+use crate::http::Finding;
 use crate::http::{Caller, Page, PageQuery};
 use crate::jobs;
 use crate::media::files::{self, FileId, FileView, MediaFile, Wanted};
@@ -94,6 +95,15 @@ impl Media {
         let (waiting, running) = jobs::open(&client, PROCESS).await.map_err(|error| refusal(&error))?;
         let files = files::in_work(&client).await.map_err(|error| refusal(&error))?;
         Ok(Work { waiting, running, files })
+    }
+
+    /// How the store of files does, for the health of all.
+    pub async fn finding(&self) -> Finding {
+        if self.answers().await {
+            Finding::up()
+        } else {
+            Finding::down(format!("the store of files ({}) takes nothing", self.objects().kind()))
+        }
     }
 
     /// Whether the store takes objects and gives them away, as was found a few seconds ago at most.

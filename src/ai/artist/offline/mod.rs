@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_picture_is_the_same_for_the_same_prompt_and_of_the_size_that_was_asked_for() {
-        for size in ["64x64", "1024x1024", "333x1001", "1024x1536", "4096x64"] {
+        for size in ["64x64", "512x512", "333x501", "320x480", "1024x64"] {
             let size: Dimensions = size.parse().unwrap();
             let one = picture("a fox in the snow", size).unwrap();
             assert_eq!(picture_type(&one), Some("image/png"));
@@ -170,12 +170,12 @@ mod tests {
 
     #[test]
     fn a_video_is_a_row_of_key_frames_and_the_same_for_the_same_prompt() {
-        let id = ticket(&request("a fox in the snow", "1280x721", 3));
+        let id = ticket(&request("a fox in the snow", "322x181", 2));
         let one = film(&id).unwrap();
         assert_eq!(one, film(&id).unwrap());
         let key_frames = one.windows(3).filter(|part| *part == [0x9d, 0x01, 0x2a]).count();
-        assert_eq!(key_frames, 12);
-        assert!(one.len() < 1_500_000, "{}", one.len());
+        assert_eq!(key_frames, 8);
+        assert!(one.len() < 300_000, "{}", one.len());
         assert_eq!(film_sides("1280x721".parse().unwrap()), (854, 480));
         assert_eq!(film_sides("4096x64".parse().unwrap()), (854, 16));
     }

@@ -6,8 +6,10 @@
 const TICK_NS: u64 = 1_000_000;
 const TRACK: u64 = 1;
 const VIDEO: u64 = 1;
-/// An element's length in eight bytes: always enough, and always the same.
+/// An element's length in eight bytes is always enough; up to this it stands in one, where those who tell files by their
+/// first bytes look for it.
 const LENGTH_BYTES: usize = 8;
+const SHORT_MAX: usize = 126;
 
 mod id {
     pub const EBML: &[u8] = &[0x1a, 0x45, 0xdf, 0xa3];
@@ -131,10 +133,14 @@ fn element(id: &[u8], parts: &[Vec<u8>]) -> Vec<u8> {
     let length: usize = parts.iter().map(Vec::len).sum();
     let mut bytes = Vec::with_capacity(id.len() + LENGTH_BYTES + length);
     bytes.extend_from_slice(id);
-    let mut told = (length as u64).to_be_bytes();
-    // The first bit that is set says how many bytes the length has: here the last of the first eight.
-    told[0] |= 0x01;
-    bytes.extend_from_slice(&told);
+    // The first bit that is set says how many bytes the length has: here one, or eight.
+    if length <= SHORT_MAX {
+        bytes.push(0x80 | length as u8);
+    } else {
+        let mut told = (length as u64).to_be_bytes();
+        told[0] |= 0x01;
+        bytes.extend_from_slice(&told);
+    }
     parts.iter().for_each(|part| bytes.extend_from_slice(part));
     bytes
 }
@@ -153,8 +159,9 @@ mod tests {
         let segment = find(id::SEGMENT, 0).unwrap() + id::SEGMENT.len() + LENGTH_BYTES;
         let mut cue = find(id::CUES, 0).unwrap();
         let mut clusters = 0;
-        while let Some(at) = find(id::CUE_CLUSTER_POSITION, cue).filter(|at| file.get(at + 1) == Some(&1)) {
-            let value = at + 1 + LENGTH_BYTES;
+        while let Some(at) = find(id::CUE_CLUSTER_POSITION, cue).filter(|at| file.get(at + 1) == Some(&0x88))
+        {
+            let value = at + 2;
             let position = u64::from_be_bytes(file[value..value + 8].try_into().unwrap()) as usize;
             assert_eq!(&file[segment + position..][..4], id::CLUSTER);
             clusters += 1;

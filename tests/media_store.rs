@@ -1,0 +1,177 @@
+//! The store of files at a cloud: against a real S3-compatible server over HTTP, with signatures checked.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use greenroom::config::{StoreKind, StoreSettings};
+use greenroom::media::{ObjectError, ObjectKey, Objects};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+const ACCESS: &str = "greenroom-access";
+const SECRET: &str = "greenroom-secret";
+const BUCKET: &str = "files";
+
+/// A server that keeps its buckets in a folder.
+struct Cloud {
+    folder: tempfile::TempDir,
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+impl Cloud {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
+        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
+        service.set_auth(SimpleAuth::from_single(ACCESS, SECRET));
+        let service = service.build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            // Dropped with this task: a server that dies takes its connections along.
+            let mut connections = tokio::task::JoinSet::new();
+            loop {
+                let Ok((socket, _)) = listener.accept().await else { return };
+                let service = service.clone();
+                connections.spawn(async move {
+                    let builder = Builder::new(TokioExecutor::new());
+                    let _ = builder.serve_connection(TokioIo::new(socket), service).await;
+                });
+            }
+        });
+        Self { folder, address, server }
+    }
+
+    fn settings(&self) -> StoreSettings {
+        StoreSettings {
+            kind: StoreKind::S3,
+            bucket: BUCKET.to_owned(),
+            prefix: "house/media".to_owned(),
+            endpoint: format!("http://{}", self.address),
+            allow_http: true,
+            access_key_id: ACCESS.to_owned(),
+            secret_access_key: SECRET.to_owned().into(),
+            timeout_ms: 5_000,
+            ..StoreSettings::default()
+        }
+    }
+
+    fn objects(&self) -> Objects {
+        Objects::open(&self.settings(), Path::new("/nowhere")).unwrap()
+    }
+
+    /// Files of the bucket that a client sees.
+    fn holds(&self, key: &ObjectKey) -> bool {
+        self.folder.path().join(BUCKET).join("house/media").join(key.as_str()).exists()
+    }
+}
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey::parse(&format!("content/1/{name}")).unwrap()
+}
+
+/// So many pieces of a megabyte.
+fn megabytes(count: usize) -> impl futures_util::Stream<Item = Result<Bytes, String>> + Unpin {
+    stream::iter((0..count).map(|nth| Ok(Bytes::from(vec![nth as u8; 1 << 20]))))
+}
+
+#[tokio::test]
+async fn an_object_comes_out_of_a_bucket_as_it_went_in_and_is_gone_when_it_is_deleted() {
+    let cloud = Cloud::start().await;
+    let objects = cloud.objects();
+    assert_eq!(objects.kind(), "s3");
+    objects.probe().await.unwrap();
+    let key = key("a.mp3");
+    objects.put(&key, Bytes::from_static(b"0123456789")).await.unwrap();
+    assert!(cloud.holds(&key), "it lies under the prefix");
+    assert_eq!(objects.stat(&key).await.unwrap().size, 10);
+    assert_eq!(objects.read(&key, 10).await.unwrap(), "0123456789");
+    assert!(matches!(objects.read(&key, 9).await, Err(ObjectError::TooLarge { max: 9 })));
+    let part: Vec<Bytes> = objects.get(&key, Some(2..5)).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(part.concat(), b"234");
+    objects.delete(&key).await.unwrap();
+    objects.delete(&key).await.unwrap();
+    assert!(matches!(objects.stat(&key).await, Err(ObjectError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_large_object_goes_up_in_parts_and_what_breaks_off_leaves_nothing() {
+    let cloud = Cloud::start().await;
+    let objects = cloud.objects();
+    let whole = key("whole.mp4");
+    assert_eq!(objects.put_stream(&whole, megabytes(12), 1 << 30).await.unwrap(), 12 << 20);
+    let read = objects.read(&whole, 1 << 30).await.unwrap();
+    assert!(read.len() == 12 << 20 && read[0] == 0 && read[(11 << 20) + 5] == 11);
+    let large = key("large.mp4");
+    let refused = objects.put_stream(&large, megabytes(12), 8 << 20).await;
+    assert!(matches!(refused, Err(ObjectError::TooLarge { .. })));
+    let broken = key("broken.mp4");
+    let pieces = megabytes(7).chain(stream::iter([Err("it broke".to_owned())]));
+    let refused = objects.put_stream(&broken, pieces, 1 << 30).await;
+    assert!(matches!(refused, Err(ObjectError::Source(_))));
+    assert!(!cloud.holds(&large) && !cloud.holds(&broken));
+}
+
+#[tokio::test]
+async fn a_signed_address_opens_its_object_for_a_while_to_whoever_has_it() {
+    let cloud = Cloud::start().await;
+    let objects = cloud.objects();
+    let key = key("a.png");
+    objects.put(&key, Bytes::from_static(b"a picture")).await.unwrap();
+    let url = objects.signed(&key, Duration::from_secs(60)).await.unwrap().unwrap();
+    assert!(!url.as_str().contains(SECRET));
+    let client = reqwest::Client::new();
+    let answer = client.get(url.clone()).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "image/png");
+    assert_eq!(answer.bytes().await.unwrap(), "a picture");
+    let part = client.get(url.clone()).header("range", "bytes=2-4").send().await.unwrap();
+    assert_eq!((part.status().as_u16(), part.bytes().await.unwrap()), (206, Bytes::from_static(b"pic")));
+    let mut bare = url.clone();
+    bare.set_query(None);
+    assert_eq!(client.get(bare).send().await.unwrap().status(), 403);
+    let brief = objects.signed(&key, Duration::from_secs(1)).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(client.get(brief).send().await.unwrap().status(), 403, "it has expired");
+}
+
+#[tokio::test]
+async fn a_store_that_dies_in_the_middle_of_an_upload_fails_it_and_keeps_no_object() {
+    let cloud = Cloud::start().await;
+    let objects =
+        Objects::open(&StoreSettings { timeout_ms: 1_000, ..cloud.settings() }, Path::new("/nowhere"))
+            .unwrap();
+    let key = key("half.mp4");
+    let server = &cloud.server;
+    let pieces = stream::iter(0..12).then(|nth: u8| async move {
+        if nth == 8 {
+            server.abort();
+        }
+        Ok::<_, String>(Bytes::from(vec![nth; 1 << 20]))
+    });
+    let failed = objects.put_stream(&key, Box::pin(pieces), 1 << 30).await;
+    let Err(ObjectError::Store(why)) = failed else { panic!("{failed:?}") };
+    assert!(!why.contains(SECRET) && !why.contains("Signature="), "{why}");
+    assert!(!cloud.holds(&key));
+    assert!(objects.probe().await.is_err(), "and it is seen to be away");
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_told_without_being_shown() {
+    let cloud = Cloud::start().await;
+    let settings =
+        StoreSettings { secret_access_key: "another-secret".to_owned().into(), ..cloud.settings() };
+    assert!(!format!("{settings:?}").contains("another-secret"));
+    let objects = Objects::open(&settings, Path::new("/nowhere")).unwrap();
+    let Err(ObjectError::Store(why)) = objects.probe().await else { panic!("it was let in") };
+    assert!(!why.contains("another-secret"), "{why}");
+}
