@@ -13,8 +13,8 @@ export class FiguresView {
 
   /** @param {any} context see app.js */
   constructor({ api, menuButton }) {
-    const part = loaded({ ask: () => api.get(`/api/admin/dashboard?timeframe=${span.value}`), draw: drawn, testid: "admin-dashboard" });
     const span = spanChoice("admin-dashboard-span", "30d", () => part.load());
+    const part = loaded({ ask: () => api.get(`/api/admin/dashboard?timeframe=${span.value}`), draw: drawn, testid: "admin-dashboard" });
     this.element = h("section.page", { "aria-labelledby": "figures-title" },
       h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "figures-title" }, "Figures"),
         h("p.lead", {}, "What all people did, what it cost, and what came in. Days are those of UTC."))),
