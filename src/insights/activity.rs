@@ -76,11 +76,7 @@ impl ActivityView {
             _ => return None,
         };
         let Told { kind, title, detail, link, currency } = told;
-        let amount = match kind {
-            // What went back, which may be a part.
-            ActivityKind::PaymentRefunded => source.other,
-            _ => source.amount.filter(|_| matches!(from.as_str(), "credits" | "payment")),
-        };
+        let amount = source.amount.filter(|_| matches!(from.as_str(), "credits" | "payment"));
         Some(Self { id: *id, kind, at: wire_time(*at), title, detail, link, amount, currency })
     }
 }
@@ -208,9 +204,6 @@ mod tests {
             title(&source("payment", Some("failed"), Some("pro"), Some(700))),
             "Your payment for the plan \u{201c}pro\u{201d} failed"
         );
-        let refunded =
-            Source { other: Some(200), ..source("payment", Some("refunded"), Some("pro"), Some(700)) };
-        assert_eq!(ActivityView::of(&refunded).unwrap().amount, Some(200));
         let detail = |source: &Source| ActivityView::of(source).unwrap().detail.unwrap();
         assert_eq!(detail(&source("limit", None, None, Some(5))), "All 5 messages of the day are used");
         assert_eq!(
