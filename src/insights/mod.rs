@@ -7,8 +7,9 @@
 //! An erased account's own figures go; in those of all together it stays counted.
 //!
 //! **Days.** Of a user: by the clock in their time zone, as their quota's. A new zone holds from the next midnight on, which
-//! `insight_zones` knows before it comes, so each moment has one day for ever: a change moves nothing that was counted. Of all
-//! together: days of UTC, as in all that admins see.
+//! `insight_zones` knows before it comes, so each moment has one day for ever: a change moves nothing that was counted. (Who goes
+//! far to the west may be back in yesterday for some hours; what was said on the day before that is told when it comes again.)
+//! Of all together: days of UTC, as in all that admins see.
 //!
 //! **Counting.** Whoever writes a message, call, transfer, room or account also puts what is to be summed into
 //! `insight_waiting`, by a trigger in the same statement: one narrow row that nobody else locks. A recurring job takes rows

@@ -76,6 +76,10 @@ async fn a_person_sees_what_was_said_day_by_day_by_pointer_by_keyboard_and_as_a_
 async fn who_has_done_nothing_is_told_so_and_what_fails_can_be_tried_again() {
     let app = TestApp::start().await;
     let user = app.user().await;
+    let id: Uuid = user.id.parse().unwrap();
+    let client = app.database.pool().get().await.unwrap();
+    client.execute("update users set plan = 'basic' where id = $1", &[&id]).await.unwrap();
+    drop(client);
     let tab = as_user(&app, &user, "#/dashboard/analytics").await;
     until_text(&tab, "[data-testid=dashboard-analytics]", "You said nothing in this time.").await;
     // The server does not answer for a while.
@@ -86,10 +90,6 @@ async fn who_has_done_nothing_is_told_so_and_what_fails_can_be_tried_again() {
     tab.script("window.fetch = window.real").await;
     tab.click("dashboard-again").await;
     until_text(&tab, "[data-testid=limit]", "Files").await;
-    let id: Uuid = user.id.parse().unwrap();
-    let client = app.database.pool().get().await.unwrap();
-    client.execute("update users set plan = 'basic' where id = $1", &[&id]).await.unwrap();
-    drop(client);
     let room = app.conversation(&user).await;
     for n in 0..5 {
         said(&app, &user, &room, &format!("Line {n}")).await;

@@ -13,8 +13,8 @@ export class FiguresView {
 
   /** @param {any} context see app.js */
   constructor({ api, menuButton }) {
-    const part = loaded({ ask: () => api.get(`/api/admin/dashboard?timeframe=${span.value}`), draw: drawn, testid: "admin-dashboard" });
     const span = spanChoice("admin-dashboard-span", "30d", () => part.load());
+    const part = loaded({ ask: () => api.get(`/api/admin/dashboard?timeframe=${span.value}`), draw: drawn, testid: "admin-dashboard" });
     this.element = h("section.page", { "aria-labelledby": "figures-title" },
       h("header.page-head", {}, menuButton(), h("div.page-words", {}, h("h1", { id: "figures-title" }, "Figures"),
         h("p.lead", {}, "What all people did, what it cost, and what came in. Days are those of UTC."))),
@@ -34,7 +34,7 @@ function drawn({ now, users, days, totals, revenue, providers, characters, stora
   const points = (/** @type {(day: any) => number} */ value, /** @type {(day: any) => string} */ detail) => days.map((/** @type {any} */ day, /** @type {number} */ at) => ({ label: labels[at], value: value(day), detail: detail(day) }));
   const cents = (/** @type {number} */ value) => money(value, revenue.currency);
   return [
-    h("div.tiles", { data: { testid: "admin-dashboard-now" } }, tile(formatNumber(now.users), "Connected now", `${formatNumber(now.sockets)} sockets`), tile(formatNumber(now.replies), "Replies being written", `${formatNumber(now.repliesWaiting)} wait`),
+    h("div.tiles", { data: { testid: "admin-dashboard-now" } }, tile(formatNumber(now.users), "Connected now", `${formatNumber(now.sockets)} ${now.sockets === 1 ? "socket" : "sockets"}`), tile(formatNumber(now.replies), "Replies being written", `${formatNumber(now.repliesWaiting)} wait`),
       tile(compactNumber(users), "Accounts ever made", `${formatNumber(totals.newUsers)} in this time`), tile(formatNumber(totals.activeUsersAverage), "Active a day", `${formatNumber(totals.activeUsersMost)} at most`),
       tile(bytes(storage.bytes), "In the store", `${formatNumber(storage.objects)} objects`)),
     h("div.tiles", { data: { testid: "admin-dashboard-totals" } }, tile(compactNumber(totals.messages), "Messages"), tile(compactNumber(totals.replies), "Replies"), tile(compactNumber(tokens(totals)), "Tokens"), tile(dollars(totals.costMicros), "What the AI cost"),
@@ -52,9 +52,9 @@ function drawn({ now, users, days, totals, revenue, providers, characters, stora
       chart(bars({ title: "Credits spent", unit: "credits a day", whole: true, format: formatNumber, empty: "No credits were spent in this time.", points: points((day) => day.creditsSpent, (day) => `${formatNumber(day.creditsReceived)} given`) })),
       chart(shares({ title: "Who answers", testid: "admin-dashboard-characters", parts: characters.map(shareOf) })),
       panel("Providers", providers.length ? h("div.table-scroll", { tabindex: "0", role: "region", "aria-label": "Providers" }, h("table", { data: { testid: "admin-dashboard-providers" } },
-        h("thead", {}, h("tr", {}, ...["Provider", "Calls", "Failed", "Of 100", "Cost"].map((name, at) => h("th", { scope: "col", data: { number: String(at > 0) } }, name)))),
+        h("thead", {}, h("tr", {}, ...["Provider", "Calls", "Failed", "Cost"].map((name, at) => h("th", { scope: "col", data: { number: String(at > 0) } }, name)))),
         h("tbody", {}, ...providers.map((/** @type {any} */ row) => h("tr", {}, h("th", { scope: "row" }, row.provider),
-          ...[formatNumber(row.calls), formatNumber(row.failed), formatNumber(row.calls ? (row.failed / row.calls) * 100 : 0), dollars(row.costMicros)].map((cell) => h("td", { data: { number: "true" } }, cell)))))))
+          ...[formatNumber(row.calls), `${formatNumber(row.failed)} (${formatNumber(row.calls ? (row.failed / row.calls) * 100 : 0)}\u00a0%)`, dollars(row.costMicros)].map((cell) => h("td", { data: { number: "true" } }, cell)))))))
         : h("p.muted", {}, "No provider was asked in this time."))),
   ];
 }

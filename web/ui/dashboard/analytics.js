@@ -9,8 +9,8 @@ import { dayWord, loaded, spanChoice, tile } from "./parts.js";
 
 /** @param {import("./dashboard.js").Place} place */
 export function analytics({ api }) {
-  const part = loaded({ ask: () => api.get(`/api/dashboard/analytics?timeframe=${span.value}`), draw: drawn, testid: "dashboard-analytics" });
   const span = spanChoice("dashboard-span", "7d", () => part.load());
+  const part = loaded({ ask: () => api.get(`/api/dashboard/analytics?timeframe=${span.value}`), draw: drawn, testid: "dashboard-analytics" });
   return [h("div.filters", {}, span), part.body];
 }
 

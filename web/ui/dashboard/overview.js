@@ -19,16 +19,15 @@ export function overview({ api }) {
 function drawn(dashboard, stats) {
   const { today, week, credits, limits, recent, topCharacters, user } = dashboard;
   const days = (/** @type {number} */ count) => `${formatNumber(count)} ${count === 1 ? "day" : "days"}`;
-  const span = (/** @type {string} */ name, /** @type {any} */ of) => h("tr", {}, h("th", { scope: "row" }, name),
-    ...[of.messages, of.replies, of.tokens, of.credits].map((count) => h("td", { data: { number: "true" } }, compactNumber(count))));
+  const row = (/** @type {string} */ name, /** @type {string} */ key) => h("tr", {}, h("th", { scope: "row" }, name), ...[today, week].map((of) => h("td", { data: { number: "true" } }, compactNumber(of[key]))));
   return [
     h("div.tiles", { data: { testid: "dashboard-tiles" } }, tile(formatNumber(stats.messagesToday), "Messages today", `${compactNumber(stats.messagesTotal)} in all`),
-      tile(days(stats.streakDays), "In a row"), tile(formatNumber(stats.conversations), "Conversations"), tile(formatNumber(stats.characters), "Characters talked with"),
+      tile(days(stats.streakDays), "In a row"), tile(formatNumber(stats.conversations), stats.conversations === 1 ? "Conversation" : "Conversations"), tile(formatNumber(stats.characters), "Characters talked with"),
       tile(formatNumber(credits.available), "Credits", credits.held ? `${formatNumber(credits.held)} set aside` : undefined)),
     h("div.figures-two", {},
       panel("Today and this week", h("div.table-scroll", { tabindex: "0", role: "region", "aria-label": "Today and this week" }, h("table", { data: { testid: "dashboard-spans" } },
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span.visually-hidden", {}, "Time")), ...["Messages", "Replies", "Tokens", "Credits spent"].map((name) => h("th", { scope: "col", data: { number: "true" } }, name)))),
-        h("tbody", {}, span("Today", today), span("7 days", week)))),
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span.visually-hidden", {}, "What")), ...["Today", "7 days"].map((name) => h("th", { scope: "col", data: { number: "true" } }, name)))),
+        h("tbody", {}, row("Messages", "messages"), row("Replies", "replies"), row("Tokens", "tokens"), row("Credits spent", "credits")))),
       h("p.muted", {}, `Days are those in ${user.timeZone.replaceAll("_", " ")}. `, h("a.link", { href: "#/dashboard/analytics" }, "Day by day"))),
       panel("Limits", h("p", {}, `You have ${planName(dashboard.plan)}${dashboard.planUntil ? ` until ${momentIn(dashboard.planUntil, user.timeZone)}` : ""}.`),
         h("ul.lines", {}, ...limits.slice(0, LIMITS_SHOWN).map((/** @type {any} */ limit) => limitLine(limit, user.timeZone))), h("a.link", { href: "#/dashboard/limits" }, "All limits")),
