@@ -4,7 +4,7 @@
  *
  * Addresses: `#/` characters, `#/characters/<slug>` one of them, `#/c/<id>[/<offset>]` a conversation (at a place of its log),
  * `#/public[/<category>]`, `#/search[/<words>]`, `#/deleted`, `#/account[/<part>]`, `#/plans`, from a checkout `#/plans/left` and
- * `#/plans/paid/<session>`, `#/admin[/<part>]`, `#/admin/people/<id>`, `#/admin/characters[/<slug>]` (`new` makes one),
+ * `#/plans/paid/<session>`, `#/studio[/of/<avatar>|/film/<picture>]`, `#/avatars[/<id>]` (`new` opens the form), `#/media`, `#/admin[/<part>]`, `#/admin/people/<id>`, `#/admin/characters[/<slug>]` (`new` makes one),
  * `#/admin/ai[/<part>]`, `#/admin/billing[/<part>]`, `#/admin/billing/of/<id>` one person's payments; from mails `#/reset/<token>`, `#/verified` and `#/verify-failed`.
  *
  * Stable `data-testid`s, for tests from outside:
@@ -19,13 +19,29 @@
  *                   cast-trait, cast-sort, cast-tag (data-tag), cast-more, gather, room-pick, gather-title, room-create;
  *                   palette, palette-input (Ctrl+K)
  *   character       character-page, begin-chat, greeting, begin-with-<n>, character-facts, rating, rating-<1 to 5>, rating-said,
- *                   gallery, gallery-item, gallery-locked, memory, memory-fact, memory-edit, memory-input, memory-save,
+ *                   gallery, gallery-item, gallery-locked, gallery-manage, memory, memory-fact, memory-edit, memory-input, memory-save,
  *                   memory-erase, memory-erase-all, edit-character
  *   conversation    message (data-message-id, data-offset, data-sender-kind: user, character; data-state: pending, sent,
  *                   failed for one's own; queued, thinking, streaming, complete, stopped, length, interrupted, failed for
  *                   replies; deleted), composer-input, composer-quote, composer-unquote, mentions, mention, send-button,
  *                   stop-button, usage (data-level: ok, near, out, unlimited), offline-voice, jump-to-latest, unread-line,
  *                   resend-button, discard-button, again-button, announcer
+ *   files           attach-button, attach-file, tray, tray-item (data-kind, data-state: waiting, sending, done, failed), tray-remove,
+ *                   tray-again, record-button, recorder (data-state: asking, recording), record-stop, record-cancel, file
+ *                   (data-state: processing, ready, failed, deleted; data-type), sound (data-playing), sound-play, sound-line,
+ *                   viewer, viewer-back, viewer-on, viewer-zoom, viewer-download, viewer-close
+ *   library         studio-link, studio-tab-<make|avatars|library>, library, library-item (data-media-id, data-kind, data-state),
+ *                   library-open, library-file, library-drop, library-used, library-kind, library-purpose, library-more,
+ *                   upload-line (data-state), upload-cancel, upload-again, details, details-download, details-link, details-delete
+ *   studio          wish, wish-kind-<kind>, wish-prompt, wish-better, wish-told, wish-plain, wish-optimize, wish-avatar, wish-size,
+ *                   wish-seconds, wish-from, wish-quality-<quality>, wish-cost, wish-credits, wish-submit, wish-error, contents,
+ *                   content (data-content-id, data-kind, data-state, data-provider), content-progress, content-optimized,
+ *                   content-open, content-<cancel|retry|download|reuse|film|delete>, contents-<kind|state|avatarId>, content-more
+ *   avatars         avatars, avatar-card (data-avatar-id, data-state), avatar-open, avatar-chat, avatar-new, avatar-limit,
+ *                   avatar-stats, avatar-import, avatar-<name|description|visibility|category|tags>, avatar-cost, avatar-submit,
+ *                   avatar-error, avatar-cancel, avatar-page, avatar-talk, avatar-make, avatar-link, avatar-redraw, avatar-seen,
+ *                   avatar-writing, avatar-fault, avatar-numbers, avatar-edit-visibility, avatar-save, avatar-edit-error,
+ *                   avatar-export-<format>, avatar-delete
  *   a message       message-toolbar, deed-<deed> and on a phone message-sheet, sheet-<deed> (react, reply, copy, edit,
  *                   regenerate, continue, delete), edit-input, edit-save, edit-resend, edit-cancel, reaction (data-emoji),
  *                   reaction-picker, reaction-choice (data-emoji), quote, variant-back, variant-at, variant-on
@@ -47,7 +63,8 @@
  *                   api-keys, key-name, key-submit, key-value, revoke-key, history, export, leave-sure, leave-password,
  *                   leave-submit
  *   admin           characters-link, admin-character, admin-new-character, import-drop, import-file, import-preview,
- *                   import-confirm, editor-part-<part>, editor-<field>, editor-save, editor-delete, export-<v2|v3|png>,
+ *                   import-confirm, gallery-files, gallery-drop, gallery-file-<caption|tags|premium>, admin-gallery,
+ *                   admin-gallery-item (data-state), admin-gallery-remove, editor-part-<part>, editor-<field>, editor-save, editor-delete, export-<v2|v3|png>,
  *                   lore-entry, lore-add, admin-tab-<part>, queues-link, people-q, person, person-open, outbox, audit, kick-button, broadcast-title,
  *                   broadcast-body, broadcast-send, drain-button
  *   AI              ai-link, ai-tab-<part>, ai-providers, provider (data-provider), provider-power, provider-drain, ai-usage-span,
@@ -72,6 +89,8 @@ import { CharacterPage } from "./ui/characters/page.js";
 import { DeletedView } from "./ui/conversations/deleted.js";
 import { PublicView } from "./ui/conversations/public.js";
 import { SearchView } from "./ui/conversations/search.js";
+import { signBy } from "./ui/media/file.js";
+import { LibraryView } from "./ui/media/library.js";
 import { showDoor } from "./ui/door/door.js";
 import { returned } from "./ui/door/providers.js";
 import { h, icon } from "./ui/dom.js";
@@ -81,6 +100,9 @@ import { PaidView } from "./ui/plans/paid.js";
 import { PlansView } from "./ui/plans/plans.js";
 import { ChatView } from "./ui/room/chat.js";
 import { Shell } from "./ui/shell.js";
+import { AvatarPage } from "./ui/studio/avatar.js";
+import { AvatarsView } from "./ui/studio/avatars.js";
+import { StudioView } from "./ui/studio/studio.js";
 import { STOPPED } from "./ui/words.js";
 
 const RETRY_MS = 3000;
@@ -137,6 +159,7 @@ class Session {
       gone: (id) => this.#gone(id),
     };
     this.shell = new Shell(this.context);
+    signBy(api);
     this.#listen();
   }
 
@@ -219,6 +242,9 @@ class Session {
     if (name === "public") return new PublicView(context, id);
     if (name === "search") return new SearchView(context, id);
     if (name === "deleted") return new DeletedView(context);
+    if (name === "media") return new LibraryView(context);
+    if (name === "studio") return new StudioView(context, id, more);
+    if (name === "avatars") return id && id !== "new" ? new AvatarPage(context, id) : new AvatarsView(context, id === "new");
     if (name === "account") return new AccountView(context, id);
     if (name === "plans") return id === "paid" ? new PaidView(context, more) : new PlansView(context, id);
     if (name === "admin" && admin && id === "characters") return more ? new EditorView(context, more) : new AdminCharactersView(context);
@@ -267,6 +293,7 @@ class Session {
     this.view?.destroy();
     this.client.close();
     this.state.end();
+    signBy(null);
     this.shell.destroy();
   }
 }
