@@ -39,6 +39,7 @@ use crate::control::{Control, Reloader, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
 use crate::http::{Health, Metrics, Routes, Site};
 use crate::jobs::{Handlers, Jobs};
+use crate::media::uploads::Uploads;
 use crate::media::{Links, Media, Objects};
 use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
@@ -70,6 +71,7 @@ const API: &[Routes] = &[
     conversations::routes,
     control::routes,
     jobs::routes,
+    media::routes,
     memory::routes,
     outbound::routes,
 ];
@@ -80,7 +82,7 @@ const ROOT: &[Routes] = &[
     completions::routes,
     conversations::pages,
     jobs::pages,
-    media::routes,
+    media::pages,
     realtime::routes,
 ];
 
@@ -169,8 +171,10 @@ impl App {
         desk.load().await.context("what is switched at providers cannot be read")?;
         Links::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets, config.media.url_lifetime())
             .install();
-        let media = Media::new(Objects::local(&media::folder(&config.data_dir))?, pool.clone());
         let gates = Gates::new(accounts.clone(), plans.clone());
+        let objects = Objects::local(&media::folder(&config.data_dir))?;
+        let media = Media::open(objects, pool.clone(), gates.clone(), &config.media);
+        media.on_changed(tasks::file_changed(&hub));
         let audio = Audio::new(providers.clone(), config.speech.clone());
         let wishes = Wishes::new(pool.clone());
         let answers = Answers::around(Arc::new(providers.clone()), providers.default_name(), &config.ai);
@@ -322,6 +326,7 @@ impl App {
             .with(&dead_replies)
             .with(&jobs)
             .with(&media)
+            .with(&Uploads::new(media.clone()))
             .with(&memories)
             .with(&outbox)
             .with(&people)

@@ -12,6 +12,7 @@ use std::time::Duration;
 use greenroom::accounts::Role;
 use greenroom::conversations::Snapshot;
 use greenroom::conversations::view::{MessageView, ReadView};
+use greenroom::media::files::State;
 use greenroom::realtime::Profile;
 use greenroom::realtime::wire::{self, CommandId};
 use greenroom_actors::domain::{
@@ -95,6 +96,10 @@ fn every_event_of_a_user_is_as_the_schema_says() {
         ("conversation:create", wire::conversation_created(&conversation())),
         ("character:update", wire::character_changed(&character())),
         ("character:update", wire::character_deleted(CharacterId::new())),
+        ("media:update", wire::media_updated(&file(State::Processing))),
+        ("media:update", wire::media_updated(&file(State::Ready))),
+        ("media:update", wire::media_updated(&file(State::Failed("it is broken".to_owned())))),
+        ("media:update", wire::media_updated(&file(State::Deleted))),
     ] {
         let value = json(&text);
         schema::assert_valid("serverFrame", &value);

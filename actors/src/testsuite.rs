@@ -234,6 +234,7 @@ pub fn plans() -> Catalogue {
             stripe_price: None,
             credits: 0,
             avatars: 1,
+            media_bytes: None,
             features: if premium { Features::ALL } else { Features::default() },
         })
     };

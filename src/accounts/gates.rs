@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_actors::domain::{Catalogue, Feature, UserId};
+use deadpool_postgres::GenericClient;
+use greenroom_actors::domain::{Catalogue, Feature, Plan, UserId};
 use greenroom_actors::protocol::Refusal;
 use jiff::Timestamp;
 
 use super::{Accounts, store};
 use crate::cache::{Cache, Counted};
-use crate::postgres::refusal;
+use crate::postgres::{Stored, refusal};
 
 const LIFE: Duration = Duration::from_secs(300);
 /// Users of whom it is known.
@@ -58,6 +59,11 @@ impl Gates {
         }
         let Some(standing) = standing else { return Ok(false) };
         Ok(self.plans.get(&standing.plan).has(feature))
+    }
+
+    /// The plan that an account has, as it stands in the caller's transaction. `None`: the account is gone.
+    pub async fn plan_in(&self, client: &impl GenericClient, user: UserId) -> Stored<Option<Arc<Plan>>> {
+        Ok(store::standing(client, user).await?.map(|(plan, _)| self.plans.get(&plan)))
     }
 
     async fn standing(&self, user: UserId) -> Result<Option<Standing>, Refusal> {

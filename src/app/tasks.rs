@@ -28,7 +28,8 @@ use crate::control::Apply;
 use crate::conversations::Conversations;
 use crate::http::{Finding, Probe, RateLimits};
 use crate::jobs::{Handler, Job, JobError, Jobs, LiveNumbers, LiveQueue, QueueName, Recurring};
-use crate::media::Media;
+use crate::media::files::FileView;
+use crate::media::{self, Media};
 use crate::outbound::fetch::{Fetcher, Reach};
 use crate::postgres::{Database, HealthState};
 use crate::realtime::{ForeignTokens, Hub, Profile, Profiles};
@@ -241,6 +242,12 @@ pub fn character_changed(engine: &Engine, hub: &Hub, conversations: &Conversatio
         }
         Changed::Deleted(id) => hub.character_deleted(id),
     })
+}
+
+/// How people hear on their sockets what became of their files.
+pub fn file_changed(hub: &Hub) -> media::OnChanged {
+    let hub = hub.clone();
+    Arc::new(move |file| hub.media_updated(file.owner, &FileView::from(file)))
 }
 
 /// What listens to audio messages.

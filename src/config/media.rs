@@ -11,8 +11,10 @@ use super::validate::Broken;
 const AUTO: &str = "auto";
 /// Bytes of a file that is held in memory as a whole.
 const FETCH_MAX_BYTES: u64 = 100 * 1024 * 1024;
+/// Bytes of a file that is uploaded.
+const UPLOAD_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 /// The longest life of an address: it cannot be taken back.
-const URL_LIFETIME_MAX_S: u64 = 7 * 24 * 3_600;
+pub(crate) const URL_LIFETIME_MAX_S: u64 = 7 * 24 * 3_600;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaSettings {
@@ -23,6 +25,24 @@ pub struct MediaSettings {
     pub fetch_timeout_ms: u64,
     /// Whether files are fetched from this machine and its network too.
     pub fetch_private: bool,
+    /// Of one file of each kind that is uploaded.
+    pub image_max_bytes: u64,
+    pub audio_max_bytes: u64,
+    pub video_max_bytes: u64,
+    /// Of a picture: each side, and all of it.
+    pub image_max_side: u32,
+    pub image_max_pixels: u64,
+    /// Files of one upload.
+    pub upload_max_files: usize,
+    /// Uploads that come in at the same time: of one user, and in all on this node.
+    pub uploads_per_user: usize,
+    pub uploads_at_once: usize,
+    /// How long one waits for its turn, may take as a whole, and may say nothing.
+    pub upload_wait_ms: u64,
+    pub upload_timeout_ms: u64,
+    pub upload_idle_ms: u64,
+    /// How long what came is kept under `temp/` where nothing knows of it.
+    pub temp_keep_s: u64,
 }
 
 impl Default for MediaSettings {
@@ -32,6 +52,18 @@ impl Default for MediaSettings {
             fetch_max_bytes: 25 * 1024 * 1024,
             fetch_timeout_ms: 20_000,
             fetch_private: false,
+            image_max_bytes: 10 * 1024 * 1024,
+            audio_max_bytes: 50 * 1024 * 1024,
+            video_max_bytes: 50 * 1024 * 1024,
+            image_max_side: 10_000,
+            image_max_pixels: 50_000_000,
+            upload_max_files: 10,
+            uploads_per_user: 6,
+            uploads_at_once: 64,
+            upload_wait_ms: 10_000,
+            upload_timeout_ms: 600_000,
+            upload_idle_ms: 30_000,
+            temp_keep_s: 3_600,
         }
     }
 }
@@ -45,6 +77,65 @@ impl MediaSettings {
     #[must_use]
     pub fn fetch_timeout(&self) -> Duration {
         Duration::from_millis(self.fetch_timeout_ms)
+    }
+
+    #[must_use]
+    pub fn upload_wait(&self) -> Duration {
+        Duration::from_millis(self.upload_wait_ms)
+    }
+
+    #[must_use]
+    pub fn upload_timeout(&self) -> Duration {
+        Duration::from_millis(self.upload_timeout_ms)
+    }
+
+    #[must_use]
+    pub fn upload_idle(&self) -> Duration {
+        Duration::from_millis(self.upload_idle_ms)
+    }
+
+    #[must_use]
+    pub fn temp_keep(&self) -> Duration {
+        Duration::from_secs(self.temp_keep_s)
+    }
+
+    fn check_uploads(&self, broken: &mut Broken) {
+        for (name, bytes) in [
+            ("media.image_max_bytes", self.image_max_bytes),
+            ("media.audio_max_bytes", self.audio_max_bytes),
+            ("media.video_max_bytes", self.video_max_bytes),
+        ] {
+            broken.unless((1..=UPLOAD_MAX_BYTES).contains(&bytes), name, "takes 1 to 1073741824");
+        }
+        broken.unless(
+            (1..=20_000).contains(&self.image_max_side),
+            "media.image_max_side",
+            "takes 1 to 20000",
+        );
+        broken.unless(
+            (1..=200_000_000).contains(&self.image_max_pixels),
+            "media.image_max_pixels",
+            "takes 1 to 200000000: a picture takes 4 bytes of memory for each pixel while it is looked at",
+        );
+        for (name, count) in [
+            ("media.upload_max_files", self.upload_max_files),
+            ("media.uploads_per_user", self.uploads_per_user),
+            ("media.uploads_at_once", self.uploads_at_once),
+        ] {
+            broken.unless((1..=1_000).contains(&count), name, "takes 1 to 1000");
+        }
+        for (name, span) in [
+            ("media.upload_wait_ms", self.upload_wait_ms),
+            ("media.upload_timeout_ms", self.upload_timeout_ms),
+            ("media.upload_idle_ms", self.upload_idle_ms),
+        ] {
+            broken.unless((1..=3_600_000).contains(&span), name, "takes 1 to 3600000");
+        }
+        broken.unless(
+            self.temp_keep() > self.upload_timeout() && self.temp_keep_s <= 7 * 24 * 3_600,
+            "media.temp_keep_s",
+            "takes longer than media.upload_timeout_ms, and at most 604800",
+        );
     }
 }
 
@@ -123,6 +214,7 @@ impl SpeechSettings {
 impl Config {
     pub(super) fn check_media(&self, broken: &mut Broken) {
         let (media, speech) = (&self.media, &self.speech);
+        media.check_uploads(broken);
         broken.unless(
             (60..=URL_LIFETIME_MAX_S).contains(&media.url_lifetime_s),
             "media.url_lifetime_s",

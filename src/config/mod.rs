@@ -51,6 +51,7 @@ pub use known::{Leaf, env_name};
 pub use limits::{LimitSettings, RateSettings};
 pub use load::{CONFIG_FILE, ConfigError, Problem, names_not_needed, names_not_understood};
 pub use log::{LogFormat, LogSettings, Logging};
+pub(crate) use media::URL_LIFETIME_MAX_S;
 pub use media::{MediaSettings, SpeechFormat, SpeechSettings};
 pub use moderation::{AUTO as MODERATION_AUTO, NONE as MODERATION_NONE};
 pub use moderation::{ModerationSettings, OnOutage, RefusedReplySetting};

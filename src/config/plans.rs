@@ -90,6 +90,8 @@ pub struct PlanSettings {
     /// Credits granted with each term; of a yearly one with each month.
     pub credits: u32,
     pub avatars: u32,
+    /// Megabytes (1,048,576 bytes) that one's files may take together; 0 is no limit.
+    pub media_mb: u32,
     pub class: ServiceClass,
     /// Who is served first when the pool is full: lower is sooner.
     pub priority: u8,
@@ -107,6 +109,7 @@ impl Default for PlanSettings {
             per_character: PerCharacterSettings::default(),
             credits: 0,
             avatars: 1,
+            media_mb: 500,
             class: ServiceClass::Standard,
             priority: 3,
             features: Vec::new(),
@@ -142,6 +145,7 @@ pub(super) fn shipped() -> BTreeMap<String, PlanSettings> {
                 days: 15,
                 credits: 50,
                 avatars: 3,
+                media_mb: 5_000,
                 class: ServiceClass::Premium,
                 priority: 1,
                 features: vec![PremiumGallery, AudioReplies, AllModels],
@@ -154,6 +158,7 @@ pub(super) fn shipped() -> BTreeMap<String, PlanSettings> {
                 messages_per_day: 200,
                 credits: 100,
                 avatars: 3,
+                media_mb: 2_000,
                 priority: 2,
                 features: vec![AudioReplies],
                 ..monthly(999)
@@ -165,6 +170,7 @@ pub(super) fn shipped() -> BTreeMap<String, PlanSettings> {
                 messages_per_day: 1_000,
                 credits: 500,
                 avatars: 10,
+                media_mb: 20_000,
                 class: ServiceClass::Premium,
                 priority: 1,
                 features: vec![All],
@@ -176,6 +182,7 @@ pub(super) fn shipped() -> BTreeMap<String, PlanSettings> {
             PlanSettings {
                 credits: 2_000,
                 avatars: 50,
+                media_mb: 100_000,
                 class: ServiceClass::Premium,
                 priority: 0,
                 features: vec![All],
@@ -224,6 +231,7 @@ impl PlanSettings {
             }),
             credits: self.credits,
             avatars: self.avatars,
+            media_bytes: limit(self.media_mb).map(|mb| u64::from(mb) * 1024 * 1024),
             features: self.features.iter().flat_map(|feature| feature.set().iter()).collect(),
         }
     }

@@ -167,6 +167,11 @@ impl RateLimits {
         Ok(self.count(class, key)?.map(|(standing, _)| standing))
     }
 
+    /// Where `key` stands, without counting anything. `None`: there is no such limit.
+    pub async fn look(&self, class: Class, key: &RateKey) -> Option<Standing> {
+        self.limit(class).look(key)
+    }
+
     fn count(&self, class: Class, key: RateKey) -> Result<Option<(Standing, RateKey)>, Exceeded> {
         let counted = self.limit(class).check(key)?;
         if let Some((standing, _)) = &counted {

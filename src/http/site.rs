@@ -124,7 +124,8 @@ impl Site {
         self.config().is_production() && self.config().auth.cookie_secure
     }
 
-    pub(super) fn is_premium(&self, plan: &str) -> bool {
+    /// Whether a plan's users are served as premium ones.
+    pub(crate) fn is_premium(&self, plan: &str) -> bool {
         self.0.plans.get(plan).premium
     }
 }

@@ -161,6 +161,11 @@ pub async fn is_open(client: &impl GenericClient, kind: &str, key: &str) -> Stor
     store::is_open(client, kind, key).await
 }
 
+/// Jobs of a kind that wait, and that run, on all nodes.
+pub async fn open(client: &impl GenericClient, kind: &str) -> Stored<(u64, u64)> {
+    store::open(client, kind).await
+}
+
 /// A job as its handler gets it.
 #[derive(Clone, Debug)]
 pub struct Job {

@@ -127,6 +127,15 @@ pub async fn is_open(client: &impl GenericClient, kind: &str, key: &str) -> Stor
     Ok(query_opt(client, sql, &[&kind, &key]).await?.is_some_and(|row| row.get(0)))
 }
 
+/// Jobs of a kind that wait, and that run.
+pub async fn open(client: &impl GenericClient, kind: &str) -> Stored<(u64, u64)> {
+    let sql = "select count(*) filter (where state = 0), count(*) filter (where state = 1) from jobs
+        where kind = $1 and state < 2";
+    let row = query_opt(client, sql, &[&kind]).await?;
+    let number = |row: &Row, at: usize| row.get::<_, i64>(at).unsigned_abs();
+    Ok(row.map_or((0, 0), |row| (number(&row, 0), number(&row, 1))))
+}
+
 /// Takes at most `room` jobs of these kinds and queues that are due, the most urgent first.
 pub async fn take(
     client: &mut Client,

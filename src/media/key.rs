@@ -3,11 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use greenroom_actors::domain::{MessageId, UserId};
+use greenroom_actors::domain::{CharacterId, MessageId, UserId};
 use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::files::{FileId, Size};
 
 /// Bytes of a key.
 const KEY_MAX_BYTES: usize = 512;
+/// Folder of what was not looked at yet.
+pub(super) const TEMP: &str = "temp";
 
 /// What a file is, by the ending of its key. Types that a browser would run are none of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +24,8 @@ pub enum FileType {
     Aac,
     M4a,
     Flac,
+    /// A recording of a browser: WebM without a picture.
+    Weba,
     Webm,
     Mp4,
     Png,
@@ -31,7 +38,7 @@ pub enum FileType {
 
 impl FileType {
     /// The first ending of a type is the one that it is given here.
-    const ENDINGS: [(&'static str, Self, &'static str); 15] = [
+    const ENDINGS: [(&'static str, Self, &'static str); 16] = [
         ("mp3", Self::Mp3, "audio/mpeg"),
         ("wav", Self::Wav, "audio/wav"),
         ("ogg", Self::Ogg, "audio/ogg"),
@@ -39,6 +46,7 @@ impl FileType {
         ("aac", Self::Aac, "audio/aac"),
         ("m4a", Self::M4a, "audio/mp4"),
         ("flac", Self::Flac, "audio/flac"),
+        ("weba", Self::Weba, "audio/webm"),
         ("webm", Self::Webm, "video/webm"),
         ("mp4", Self::Mp4, "video/mp4"),
         ("png", Self::Png, "image/png"),
@@ -63,7 +71,6 @@ impl FileType {
             "audio/opus" | "application/ogg" => Self::Ogg,
             "audio/x-m4a" | "audio/m4a" => Self::M4a,
             "audio/x-flac" => Self::Flac,
-            "audio/webm" => Self::Webm,
             mime => {
                 Self::ENDINGS.iter().find(|(.., known)| *known == mime).map_or(Self::Other, |(_, of, _)| *of)
             }
@@ -111,6 +118,62 @@ impl ObjectKey {
     pub fn of_speech(user: UserId, message: MessageId, at: Timestamp, file: FileType) -> Self {
         let (at, ending) = (at.as_millisecond(), file.ending());
         Self(format!("content/{user}/audio_{message}_{at}.{ending}").into())
+    }
+
+    /// What a user uploaded to be sent.
+    #[must_use]
+    pub fn of_upload(user: UserId, id: FileId, file: FileType) -> Self {
+        Self(format!("user-content/{user}/{id}.{}", file.ending()).into())
+    }
+
+    /// Of a character's gallery.
+    #[must_use]
+    pub fn of_gallery(character: CharacterId, id: FileId, file: FileType) -> Self {
+        Self(format!("characters/{character}/gallery/{id}.{}", file.ending()).into())
+    }
+
+    /// An avatar's thumbnail. The first one lies under the plain name; another one, since no object ever changes, tells when it
+    /// was made.
+    #[must_use]
+    pub fn of_thumbnail(user: UserId, avatar: CharacterId, again: Option<Timestamp>) -> Self {
+        let at = again.map(|at| format!("_{}", at.as_millisecond())).unwrap_or_default();
+        Self(format!("avatars/{user}/thumbnail_{avatar}{at}.webp").into())
+    }
+
+    /// A picture that was generated.
+    #[must_use]
+    pub fn of_image(user: UserId, content: Uuid, at: Timestamp, file: FileType) -> Self {
+        Self(format!("content/{user}/image_{content}_{}.{}", at.as_millisecond(), file.ending()).into())
+    }
+
+    /// A video that was generated.
+    #[must_use]
+    pub fn of_video(user: UserId, content: Uuid, at: Timestamp, file: FileType) -> Self {
+        Self(format!("content/{user}/video_{content}_{}.{}", at.as_millisecond(), file.ending()).into())
+    }
+
+    /// A file as it came, until it was looked at. Nobody is ever given an address of it.
+    #[must_use]
+    pub fn temp(id: FileId) -> Self {
+        Self(format!("{TEMP}/{id}").into())
+    }
+
+    /// Whose temporary object it is; `None`: it is none.
+    #[must_use]
+    pub fn temp_of(&self) -> Option<FileId> {
+        let id = self.0.strip_prefix(TEMP)?.strip_prefix('/')?;
+        Uuid::try_parse(id).ok().map(FileId::from_uuid)
+    }
+
+    /// The smaller picture beside the one that lies here.
+    #[must_use]
+    pub fn variant(&self, size: Size) -> Self {
+        let name = self.0.rsplit('/').next().unwrap_or_default().len();
+        let stem = match self.0.rfind('.') {
+            Some(dot) if dot >= self.0.len() - name => &self.0[..dot],
+            _ => &*self.0,
+        };
+        Self(format!("{stem}_{}.webp", size.as_str()).into())
     }
 
     #[must_use]
@@ -179,6 +242,41 @@ mod tests {
             ObjectKey::of_speech(UserId::new(), MessageId::new(), Timestamp::UNIX_EPOCH, FileType::Mp3);
         assert_eq!(ObjectKey::parse(made.as_str()).unwrap(), made);
         assert_eq!(made.file_type(), FileType::Mp3);
+        let (user, character, id) = (UserId::new(), CharacterId::new(), FileId::new());
+        let (content, at) = (Uuid::now_v7(), Timestamp::UNIX_EPOCH);
+        for (key, wanted) in [
+            (ObjectKey::of_upload(user, id, FileType::Weba), format!("user-content/{user}/{id}.weba")),
+            (
+                ObjectKey::of_gallery(character, id, FileType::Jpeg),
+                format!("characters/{character}/gallery/{id}.jpg"),
+            ),
+            (
+                ObjectKey::of_thumbnail(user, character, None),
+                format!("avatars/{user}/thumbnail_{character}.webp"),
+            ),
+            (
+                ObjectKey::of_thumbnail(user, character, Some(at)),
+                format!("avatars/{user}/thumbnail_{character}_0.webp"),
+            ),
+            (
+                ObjectKey::of_image(user, content, at, FileType::Png),
+                format!("content/{user}/image_{content}_0.png"),
+            ),
+            (
+                ObjectKey::of_video(user, content, at, FileType::Mp4),
+                format!("content/{user}/video_{content}_0.mp4"),
+            ),
+            (ObjectKey::temp(id), format!("temp/{id}")),
+            (
+                ObjectKey::of_upload(user, id, FileType::Png).variant(Size::Small),
+                format!("user-content/{user}/{id}_small.webp"),
+            ),
+        ] {
+            assert_eq!(key.as_str(), wanted);
+            assert_eq!(ObjectKey::parse(&wanted), Ok(key));
+        }
+        assert_eq!(ObjectKey::temp(id).temp_of(), Some(id));
+        assert_eq!(made.temp_of(), None);
     }
 
     #[test]

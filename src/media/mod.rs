@@ -1,34 +1,51 @@
-//! Files: the object store, who may open what lies in it, and its cleaning up.
+//! Files: the object store, what people upload and have made, who may open what lies there, and its cleaning up.
 //!
 //! An object lies under a key ([`ObjectKey`]); a message keeps the key, and whoever reads the message gets an address that
 //! opens the object for a while ([`Links`]). So an object is as private as what carries it, and nothing is asked for when
 //! it is fetched but the signature. Objects never change: another content has another key.
 //!
-//! Owned here: the table `media_objects`, which has a row for each object before it is there, and the folder
-//! `<data_dir>/media`. Limits: `[media]` in the settings, a key of 512 bytes.
+//! A file comes in by one way ([`Media::take`]): as it is under `temp/`, with a row in `media_files` and the job that looks at
+//! it. [`uploads`] is that way for requests, [`library`] what one has and who may see it.
+//!
+//! Owned here: the table `media_objects`, which has a row for each object before it is there (but for those under `temp/`), the
+//! table `media_files`, and the folder `<data_dir>/media`. Limits: `[media]` in the settings, a key of 512 bytes; how much one
+//! may have is said by the plan.
 
 pub mod files;
+mod keep;
 mod key;
+mod library;
 mod links;
 mod objects;
 mod routes;
 mod store;
 mod sweep;
+mod temp;
+pub mod uploads;
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
 
 use bytes::Bytes;
 use deadpool_postgres::{Client, Pool};
 use greenroom_actors::protocol::Refusal;
+use utoipa_actix_web::service_config::ServiceConfig;
 
+pub use keep::{NewFile, PROCESS, Source};
 pub use key::{FileType, NoKey, ObjectKey};
+pub use library::{FileRecord, OnChanged, forget, records};
 pub use links::{LIFETIME_MIN, Links, Shut, address, own};
 pub use objects::{ObjectError, Objects, Stat};
-pub use routes::routes;
+pub use routes::routes as pages;
 pub use store::Owner;
 pub use sweep::SWEEP;
+pub use temp::{Incoming, Temp};
 
+use crate::accounts::Gates;
+use crate::config::MediaSettings;
 use crate::postgres::refusal;
+use files::MediaFile;
 
 /// Why something was not kept.
 #[derive(Debug, thiserror::Error)]
@@ -39,17 +56,57 @@ pub enum KeepError {
     Database(Refusal),
 }
 
-/// Cheap to clone.
+/// Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Media {
     objects: Objects,
     pool: Pool,
+    settings: Arc<MediaSettings>,
+    /// Without, no plan bounds what one may have, and nothing premium opens.
+    gates: Option<Gates>,
+    on_changed: Arc<RwLock<Vec<OnChanged>>>,
+    /// How the store did when it was last tried.
+    probed: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 impl Media {
+    /// The store and its rows alone.
     #[must_use]
     pub fn new(objects: Objects, pool: Pool) -> Self {
-        Self { objects, pool }
+        Self {
+            objects,
+            pool,
+            settings: Arc::default(),
+            gates: None,
+            on_changed: Arc::default(),
+            probed: Arc::default(),
+        }
+    }
+
+    /// With the plans of those whose files they are.
+    #[must_use]
+    pub fn open(objects: Objects, pool: Pool, gates: Gates, settings: &MediaSettings) -> Self {
+        Self { settings: Arc::new(settings.clone()), gates: Some(gates), ..Self::new(objects, pool) }
+    }
+
+    /// Tells of each file that became ready, failed or was deleted, on this node.
+    pub fn on_changed(&self, tell: OnChanged) {
+        self.on_changed.write().unwrap_or_else(PoisonError::into_inner).push(tell);
+    }
+
+    fn tell(&self, file: &MediaFile) {
+        let listeners = self.on_changed.read().unwrap_or_else(PoisonError::into_inner).clone();
+        listeners.iter().for_each(|tell| tell(file));
+    }
+
+    fn gates(&self) -> Option<&Gates> {
+        self.gates.as_ref()
+    }
+
+    /// The bounds of what comes in.
+    #[must_use]
+    pub fn settings(&self) -> &MediaSettings {
+        &self.settings
     }
 
     #[must_use]
@@ -68,9 +125,29 @@ impl Media {
         Ok(self.objects.put(key, bytes).await?)
     }
 
+    /// These objects are gone; where that cannot be noted, the sweep finds out again.
+    async fn forget_objects(&self, keys: &[String]) {
+        if keys.is_empty() {
+            return;
+        }
+        let forgotten = async {
+            let client = self.client().await?;
+            store::forget(&client, keys).await.map_err(|error| refusal(&error))
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, "objects that are gone are forgotten later");
+        }
+    }
+
     async fn client(&self) -> Result<Client, Refusal> {
         self.pool.get().await.map_err(|error| refusal(&error))
     }
+}
+
+/// What is under `/api/media`.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    uploads::routes::routes(config);
+    library::routes::routes(config);
 }
 
 /// Where objects lie on this machine.

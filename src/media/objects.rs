@@ -12,10 +12,18 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
 
-use super::ObjectKey;
+use jiff::Timestamp;
 
-/// Parts of a streamed upload that are under way at once, of 5 MiB each.
-const PARTS_MAX: usize = 4;
+use super::ObjectKey;
+use super::files::FileId;
+use super::key::TEMP;
+
+/// Parts of a streamed upload that are under way at once.
+const PARTS_MAX: usize = 2;
+/// Bytes of such a part on a disk: what an upload holds in memory at most three times.
+const LOCAL_PART_BYTES: usize = 512 * 1024;
+/// Objects under `temp/` that are looked at in one go.
+const TEMPORARY_MAX: usize = 1_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
@@ -52,6 +60,7 @@ pub struct Stat {
 #[derive(Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
+    part_bytes: usize,
 }
 
 impl Objects {
@@ -62,7 +71,7 @@ impl Objects {
             .map_err(|error| ObjectError::Store(format!("{}: {error}", folder.display())))?;
         clear_unfinished(folder);
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true).with_automatic_cleanup(true);
-        Ok(Self { store: Arc::new(store) })
+        Ok(Self { store: Arc::new(store), part_bytes: LOCAL_PART_BYTES })
     }
 
     /// Stores an object in place of any that was there.
@@ -79,7 +88,8 @@ impl Objects {
         mut bytes: impl Stream<Item = Result<Bytes, E>> + Unpin,
         max: u64,
     ) -> Result<u64, ObjectError> {
-        let mut upload = WriteMultipart::new(self.store.put_multipart(&path(key)).await?);
+        let upload = self.store.put_multipart(&path(key)).await?;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload, self.part_bytes);
         let mut size = 0_u64;
         let failed = loop {
             let more = match bytes.next().await {
@@ -135,6 +145,28 @@ impl Objects {
             return Err(ObjectError::TooLarge { max });
         }
         Ok(found.bytes().await?)
+    }
+
+    /// Temporary objects that were last written before `before`, as many as are looked at in one go.
+    pub async fn temporary(&self, before: Timestamp) -> Result<Vec<ObjectKey>, ObjectError> {
+        let old = self.store.list(Some(&Path::from(TEMP))).try_filter_map(async |meta| {
+            let old = meta.last_modified.timestamp_millis() < before.as_millisecond();
+            Ok(ObjectKey::parse(meta.location.as_ref()).ok().filter(|_| old))
+        });
+        Ok(old.take(TEMPORARY_MAX).try_collect().await?)
+    }
+
+    /// What kind of store it is.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        "disk"
+    }
+
+    /// Whether the store takes objects and gives them away: tried with one.
+    pub async fn probe(&self) -> Result<(), ObjectError> {
+        let key = ObjectKey::temp(FileId::new());
+        self.put(&key, Bytes::from_static(b"probe")).await?;
+        self.delete(&key).await
     }
 
     /// Takes an object away. One that is not there is gone already.

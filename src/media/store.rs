@@ -24,17 +24,22 @@ pub(super) async fn insert(client: &impl GenericClient, key: &str, owner: Owner,
 }
 
 // What is in no use is put off by an hour, for the case that it cannot be deleted, and no lock is held meanwhile: the
-// journal moves these rows too.
+// journal moves these rows too. An object of a file stays while the file is ready, whoever carries it; while the file is
+// looked at, it is put off.
 const SWEEP: &str = "with due as (
-        select key from media_objects where check_at <= now() order by check_at limit $1 for update skip locked),
+        select key, file_id from media_objects where check_at <= now() order by check_at limit $1 for update skip locked),
     judged as (
-        select key, exists (select from messages m where m.attachment ? 'key' and m.attachment ->> 'key' = due.key)
-            or exists (select from variants v where v.attachment ? 'key' and v.attachment ->> 'key' = due.key) as kept
+        select key, case when file_id is not null then
+            (select case f.state when 'ready' then 'kept' when 'processing' then 'later' end
+             from media_files f where f.id = due.file_id)
+        when exists (select from messages m where m.attachment ? 'key' and m.attachment ->> 'key' = due.key)
+            or exists (select from variants v where v.attachment ? 'key' and v.attachment ->> 'key' = due.key)
+        then 'kept' end as use
         from due),
     judged_all as (
-        update media_objects o set check_at = case when not j.kept then now() + interval '1 hour' end
-        from judged j where o.key = j.key returning o.key, j.kept)
-    select key from judged_all where not kept";
+        update media_objects o set check_at = case when j.use is distinct from 'kept' then now() + interval '1 hour' end
+        from judged j where o.key = j.key returning o.key, j.use)
+    select key from judged_all where use is null";
 
 /// Looks at the objects that are due, at most so many: those that some message carries stay, the others are answered.
 pub(super) async fn unused(client: &impl GenericClient, limit: i64) -> Stored<Vec<String>> {

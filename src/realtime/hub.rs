@@ -30,6 +30,7 @@ use super::socketio::Sids;
 use super::wire;
 use crate::accounts::Role;
 use crate::conversations::view::ConversationView;
+use crate::media::files::FileView;
 use characters::Watched;
 use people::People;
 pub(super) use plans::{Pace, Served};
@@ -266,6 +267,11 @@ impl Hub {
                 text.get_or_insert_with(|| wire::conversation_created(conversation)).clone()
             });
         }
+    }
+
+    /// Tells the user's sockets what became of one of their files.
+    pub fn media_updated(&self, user: UserId, file: &FileView) {
+        self.tell(user, None, || wire::media_updated(file));
     }
 
     fn close_on(&self, shard: ShardIndex, sessions: Vec<SessionId>, code: CloseCode) {

@@ -8,6 +8,8 @@ use greenroom::conversations::view::{
     ConversationCharacterView, ConversationView, MemberRole, MemberView, MessageView, ReplyModeView,
     Visibility,
 };
+use greenroom::media::ObjectKey;
+use greenroom::media::files::{FileId, FileView, MediaFile, Purpose, Size, State, Variant};
 use greenroom_actors::domain::{
     self, Alarm, Attachment, AttachmentKind, Changes, CharacterId, ClientId, Content, Emoji, FailureCode,
     Finish, Into, Message, MessageId, MessageKind, Place, Reaction, Reply, ReplyMode, ReplyState,
@@ -223,4 +225,32 @@ pub fn status(state: ReplyState, code: Option<FailureCode>, offset: Option<i64>)
 pub fn warned() -> UserEvent {
     let line = usage().lines.remove(0);
     UserEvent::Quota { usage: Arc::new(usage()), alarm: Alarm::Reached, line }
+}
+
+/// A picture of a gallery, with all that a file may have.
+pub fn file(state: State) -> FileView {
+    let (id, character) = (FileId::new(), CharacterId::new());
+    let key = ObjectKey::parse(&format!("characters/{character}/gallery/{id}.png")).unwrap();
+    let variant =
+        Variant { size: Size::Small, key: key.variant(Size::Small).to_string(), width: 400, height: 300, bytes: 9_000 };
+    FileView::from(&MediaFile {
+        id,
+        owner: UserId::new(),
+        purpose: Purpose::Gallery,
+        character: Some(character),
+        kind: AttachmentKind::Image,
+        state,
+        name: Some("by the \"sea\".png".to_owned()),
+        key,
+        mime: "image/png".to_owned(),
+        bytes: 60_000,
+        total_bytes: 69_000,
+        width: Some(800),
+        height: Some(600),
+        duration_ms: None,
+        blurhash: Some("LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned()),
+        peaks: Some(vec![0, 255]),
+        variants: vec![variant],
+        created_at: time(),
+    })
 }

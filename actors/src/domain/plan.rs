@@ -155,6 +155,8 @@ pub struct Plan {
     pub credits: u32,
     /// Avatars that one may own.
     pub avatars: u32,
+    /// Bytes that one's files may take together; `None` is no limit.
+    pub media_bytes: Option<u64>,
     pub features: Features,
 }
 
@@ -288,6 +290,7 @@ mod tests {
                 per_character: None,
                 credits: 0,
                 avatars: 1,
+                media_bytes: None,
                 features: Features::default(),
             })
         };

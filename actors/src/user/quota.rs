@@ -203,6 +203,7 @@ mod tests {
             stripe_price: None,
             credits: 0,
             avatars: 1,
+            media_bytes: None,
             features: Features::default(),
         }
     }

@@ -5,7 +5,8 @@
 //! and go on where it was killed: rooms first, one at a time, then the account in one transaction.
 //!
 //! What goes: the rooms that only this account was in, with their logs; sign-ins, identities, keys, links, codes,
-//! history, counters; and all of the account's row that says who it was. What stays: the row as a pseudonym, under which
+//! history, counters; files, of which messages of others' rooms keep tombstones (what an admin put into galleries is the
+//! characters'); and all of the account's row that says who it was. What stays: the row as a pseudonym, under which
 //! messages in rooms of others stay readable, the membership there (the room's log knows no leaving yet), the audit
 //! log, what the AI took (`ai/usage`), and what was paid, which name the row by its id alone. Its customer at Stripe is deleted
 //! by a job of the shop's.
@@ -28,7 +29,7 @@ use crate::ai::usage;
 use crate::billing::shop;
 use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, Recurring, enqueue};
 use crate::postgres::{journal, refusal};
-use crate::{audit, outbound};
+use crate::{audit, media, outbound};
 
 const ERASE: &str = "account.erase";
 /// Finds accounts whose time is over and whose job was lost, once a day on one of the nodes.
@@ -131,6 +132,7 @@ impl Privacy {
             return Ok(Erased::NotDue);
         }
         outbound::forget(&transaction, &known).await.map_err(|error| refusal(&error))?;
+        media::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         usage::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         enqueue(&transaction, &shop::leaving(user)).await.map_err(|error| refusal(&error))?;
         let detail = json!({ "rooms": rooms, "pseudonym": username });

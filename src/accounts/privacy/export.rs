@@ -23,6 +23,7 @@ use crate::accounts::{Origin, UserView};
 use crate::ai::usage;
 use crate::billing::{ledger, shop};
 use crate::http::Caller;
+use crate::media;
 use crate::postgres::{Stored, refusal};
 
 /// Exports that are written at the same time.
@@ -48,6 +49,7 @@ subscriptions.json   your subscriptions, ended ones too
 plan-grants.json     plans that an admin gave you for a time
 usage.json           messages that were counted against your plan
 ai-usage.json        what the AI took to answer you, by day (UTC): calls, tokens, cost in millionths of a US dollar
+files.json           what you uploaded and had made, by name, key and size; the files are in your library
 conversations.json   the conversations that you are in, and which file has the messages of each
 conversations/       their messages, one a line (JSON Lines), the oldest first
 
@@ -164,6 +166,9 @@ impl Privacy {
         zipped.json("subscriptions.json", &subscriptions).await?;
         let grants = checked(shop::grant_records(&self.client().await?, user).await)?;
         zipped.json("plan-grants.json", &grants).await?;
+        let last =
+            async |client: &Client, after: Uuid| media::records(client, user, after, records::PAGE).await;
+        self.array(&zipped, "files.json", last, |record| record.id).await?;
         self.usage(&zipped, user).await?;
         self.ai_usage(&zipped, user).await?;
         let last = async |client: &Client, after: Uuid| records::conversations(client, user, after).await;

@@ -89,6 +89,8 @@ pub struct PlanView {
     pub credits: u32,
     /// Avatars that one may own.
     pub avatars: u32,
+    /// Bytes that one's files may take together. Null is no limit.
+    pub media_bytes: Option<u64>,
     pub class: ClassView,
     /// Who is served first when the server is full: lower is sooner.
     pub priority: u8,
@@ -166,6 +168,7 @@ impl Offers {
             per_character: plan.per_character.map(PerCharacterView::from),
             credits: plan.credits,
             avatars: plan.avatars,
+            media_bytes: plan.media_bytes,
             class: if plan.premium { ClassView::Premium } else { ClassView::Standard },
             priority: plan.priority.0,
             features: plan.features.iter().map(|feature| feature.as_str()).collect(),

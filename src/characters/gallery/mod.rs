@@ -1,19 +1,20 @@
 //! Galleries: pictures, videos and sounds of a character. Some are for premium plans: others see that there is something,
 //! with its caption and tags, and never where it is.
 //!
-//! An entry stands at an address of another host. Its column for something that was uploaded here is there; uploads fill
-//! it. Limits: 200 entries a character, each with a caption of 500 characters and 32 tags.
+//! An entry stands at an address of another host, or is a file that was uploaded here (`media/uploads`). Limits: 200 entries
+//! a character, each with a caption of 500 characters and 32 tags.
 
 pub mod routes;
 mod store;
 mod view;
 
+use deadpool_postgres::Transaction;
 use greenroom_actors::domain::{CharacterId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use serde_json::json;
 use uuid::Uuid;
 
-pub use store::view as count_view;
+pub use store::{forget_file, shows_file, view as count_view};
 pub use view::{GalleryItemView, GalleryKind, NewItem};
 
 use super::write::act;
@@ -90,19 +91,29 @@ impl Characters {
         let character = CharacterId::from_uuid(self.id_of(id_or_slug).await?);
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
-        // Locked, so that the count holds when two add at once.
-        let there = super::store::lock(&transaction, character).await.map_err(|error| refusal(&error))?;
-        there.ok_or_else(not_found)?;
-        let count = store::count(&transaction, character.uuid()).await.map_err(|error| refusal(&error))?;
-        if count >= ITEMS_MAX {
-            return Err(ApiError::conflict("a gallery holds at most 200 entries: delete one first"));
-        }
-        store::insert(&transaction, character.uuid(), &item).await.map_err(|error| refusal(&error))?;
-        let detail = json!({ "item": item.id, "kind": item.kind, "premium": item.premium });
-        let act = Act { detail, ..act(admin, "character.gallery_add", character, origin) };
-        audit::record(&transaction, &act).await.map_err(|error| refusal(&error))?;
+        add(&transaction, admin, character, &item, origin).await?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         Ok(GalleryItemView::new(item, Access::All))
+    }
+
+    /// Adds an entry that shows a file of this server, in the transaction that takes the file in.
+    pub async fn add_file_to_gallery(
+        &self,
+        transaction: &Transaction<'_>,
+        admin: &Caller,
+        character: CharacterId,
+        new: NewItem,
+        origin: &Origin,
+    ) -> ApiResult<GalleryItemView> {
+        let file = new.media_id.ok_or_else(|| FieldError::new("mediaId", "is missing"))?;
+        let item = made(new, Ok(Source::Media(file))).map_err(ApiError::bad_request)?;
+        add(transaction, admin, character, &item, origin).await?;
+        Ok(GalleryItemView::new(item, Access::All))
+    }
+
+    /// The character whose gallery is meant, by its id or its slug.
+    pub async fn gallery_of(&self, id_or_slug: &str) -> Result<CharacterId, Refusal> {
+        Ok(CharacterId::from_uuid(self.id_of(id_or_slug).await?))
     }
 
     pub async fn remove_from_gallery(
@@ -146,33 +157,50 @@ impl Characters {
     }
 }
 
+async fn add(
+    transaction: &Transaction<'_>,
+    admin: &Caller,
+    character: CharacterId,
+    item: &Item,
+    origin: &Origin,
+) -> ApiResult<()> {
+    // Locked, so that the count holds when two add at once.
+    let there = super::store::lock(transaction, character).await.map_err(|error| refusal(&error))?;
+    there.ok_or_else(not_found)?;
+    let count = store::count(transaction, character.uuid()).await.map_err(|error| refusal(&error))?;
+    if count >= ITEMS_MAX {
+        return Err(ApiError::conflict("a gallery holds at most 200 entries: delete one first"));
+    }
+    store::insert(transaction, character.uuid(), item).await.map_err(|error| refusal(&error))?;
+    let detail = json!({ "item": item.id, "kind": item.kind, "premium": item.premium });
+    let act = Act { detail, ..act(admin, "character.gallery_add", character, origin) };
+    audit::record(transaction, &act).await.map_err(|error| ApiError::from(refusal(&error)))
+}
+
 fn no_item() -> Refusal {
     Refusal::new(RefusalCode::NotFound, "there is no such entry in this gallery")
 }
 
 fn checked(new: NewItem) -> Result<Item, Vec<FieldError>> {
-    let NewItem { kind, url, media_id, thumbnail_url, caption, tags, premium } = new;
-    let mut faults = Vec::new();
-    let mut fault = |field: &'static str, message: &'static str| faults.push(FieldError::new(field, message));
-    let url = match (url.as_deref().map(rules::address), media_id) {
-        (Some(Ok(url)), None) => Some(url),
-        (Some(Err(message)), None) => {
-            fault("url", message);
-            None
-        }
-        (Some(_), Some(_)) => {
-            fault("url", "does not go together with mediaId");
-            None
-        }
-        (None, Some(_)) => {
-            fault("mediaId", "is of no upload of this server");
-            None
-        }
-        (None, None) => {
-            fault("url", "is missing");
-            None
-        }
+    let fault = |field: &'static str, message: &'static str| Err(FieldError::new(field, message));
+    let source = match (new.url.as_deref().map(rules::address), new.media_id) {
+        (Some(Ok(url)), None) => Ok(Source::Url(url)),
+        (Some(Err(message)), None) => fault("url", message),
+        (Some(_), Some(_)) => fault("url", "does not go together with mediaId"),
+        (None, Some(_)) => fault("mediaId", "is of no upload of this server"),
+        (None, None) => fault("url", "is missing"),
     };
+    made(new, source)
+}
+
+/// An entry with that source, if all the rest of it is as it should be.
+fn made(new: NewItem, source: Result<Source, FieldError>) -> Result<Item, Vec<FieldError>> {
+    let NewItem { kind, url: _, media_id: _, thumbnail_url, caption, tags, premium } = new;
+    let (source, mut faults) = match source {
+        Ok(source) => (Some(source), Vec::new()),
+        Err(fault) => (None, vec![fault]),
+    };
+    let mut fault = |field: &'static str, message: &'static str| faults.push(FieldError::new(field, message));
     let thumbnail_url = thumbnail_url.as_deref().map(rules::address).transpose();
     if let Err(message) = &thumbnail_url {
         fault("thumbnailUrl", message);
@@ -186,11 +214,11 @@ fn checked(new: NewItem) -> Result<Item, Vec<FieldError>> {
     if tags.len() > TAGS_MAX || !tags.iter().all(tag_fits) {
         fault("tags", "takes at most 32 tags of 1 to 80 characters");
     }
-    match (url, faults.is_empty()) {
-        (Some(url), true) => Ok(Item {
+    match (source, faults.is_empty()) {
+        (Some(source), true) => Ok(Item {
             id: Uuid::now_v7(),
             kind,
-            source: Source::Url(url),
+            source,
             thumbnail_url: thumbnail_url.unwrap_or_default(),
             caption,
             tags,

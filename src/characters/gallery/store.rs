@@ -104,3 +104,17 @@ pub async fn view(client: &impl GenericClient, item: Uuid, user: Uuid) -> Stored
     let row = query_opt(client, VIEW, &[&item, &user]).await?;
     Ok(row.map(|row| row.get::<_, i64>(0).unsigned_abs()))
 }
+
+/// The file is gone: no gallery shows it any more.
+pub async fn forget_file(client: &impl GenericClient, file: Uuid) -> Stored<()> {
+    execute(client, "delete from character_gallery where media_id = $1", &[&file]).await.map(drop)
+}
+
+const SHOWS: &str =
+    "select bool_and(g.premium) from character_gallery g join characters c on c.id = g.character_id
+    where g.media_id = $1 and c.deleted_at is null having count(*) > 0";
+
+/// Whether the file, of somebody's gallery, is for premium plans alone; `None`: no gallery has it.
+pub async fn shows_file(client: &impl GenericClient, file: Uuid) -> Stored<Option<bool>> {
+    Ok(query_opt(client, SHOWS, &[&file]).await?.map(|row| row.get(0)))
+}

@@ -1,5 +1,6 @@
 //! Gallery entries as they come in and go out.
 
+use greenroom_actors::domain::AttachmentKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -30,6 +31,16 @@ impl GalleryKind {
             "video" => Self::Video,
             "audio" => Self::Audio,
             _ => Self::Image,
+        }
+    }
+}
+
+impl From<AttachmentKind> for GalleryKind {
+    fn from(kind: AttachmentKind) -> Self {
+        match kind {
+            AttachmentKind::Image => Self::Image,
+            AttachmentKind::Video => Self::Video,
+            AttachmentKind::Audio => Self::Audio,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
+use governor::clock::{Clock, DefaultClock, Reference};
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
@@ -67,6 +67,8 @@ struct Inner<C: Clock> {
     governor: Governor<C>,
     keys: Keys,
     clock: C,
+    /// The governor keeps times from here on.
+    start: C::Instant,
     max: NonZeroU32,
     /// Time in which one of `max` comes free.
     step: Duration,
@@ -89,7 +91,9 @@ impl<C: Clock + Clone> RateLimit<C> {
             let step = settings.window() / max.get();
             let quota = Quota::with_period(step)?.allow_burst(max);
             let keys = Keys::default();
+            let start = clock.now();
             Some(Inner {
+                start,
                 governor: Governor::new(quota, keys.clone(), clock.clone()),
                 keys,
                 clock,
@@ -121,6 +125,11 @@ impl<C: Clock + Clone> RateLimit<C> {
         }
     }
 
+    /// Where `key` stands, without counting anything. `None`: there is no limit.
+    pub(super) fn look(&self, key: &RateKey) -> Option<Standing> {
+        self.inner.as_ref().map(|inner| inner.look(key))
+    }
+
     /// Keys that are remembered now.
     #[cfg(test)]
     fn keys(&self) -> usize {
@@ -150,6 +159,18 @@ impl<C: Clock> Inner<C> {
                 reset_after: self.step * limit,
             }),
         }
+    }
+
+    fn look(&self, key: &RateKey) -> Standing {
+        let now = self.clock.now().duration_since(self.start);
+        // A refusal of a change changes nothing.
+        let looked = self.keys.measure_and_replace(key, |until| Err::<((), Nanos), _>(until));
+        let until = looked.err().flatten().unwrap_or_default();
+        let reset_after = Duration::from(until.saturating_sub(now));
+        let step = self.step.as_nanos().max(1);
+        let taken = u32::try_from(reset_after.as_nanos().div_ceil(step)).unwrap_or(u32::MAX);
+        let limit = self.max.get();
+        Standing { limit, remaining: limit.saturating_sub(taken), reset_after }
     }
 
     /// Forgets keys that stand as if they had never asked, and notes whether there are still too many.
@@ -193,6 +214,20 @@ mod tests {
         clock.advance(Duration::from_secs(20));
         assert!(limit.check(key.clone()).is_ok());
         assert!(limit.check(key).is_err());
+    }
+
+    #[test]
+    fn looking_takes_nothing() {
+        let (limit, clock) = limit(3, 100);
+        let key = user();
+        let remaining = |key: &RateKey| limit.look(key).unwrap().remaining;
+        assert_eq!(remaining(&key), 3);
+        for left in [2, 1, 0] {
+            assert!(limit.check(key.clone()).is_ok());
+            assert_eq!([remaining(&key), remaining(&key)], [left, left]);
+        }
+        clock.advance(Duration::from_secs(25));
+        assert_eq!(remaining(&key), 1);
     }
 
     #[test]

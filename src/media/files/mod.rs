@@ -16,7 +16,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::store::{by_id, by_key, insert};
+pub(super) use self::store::kind_text;
+pub use self::store::{
+    Deleted, Holder, Made, Wanted, by_id, by_key, delete, failed, forget, holder, in_work, insert,
+    is_carried_to, list, lock, meets, note_objects, of, overdue, ready, total, unlisted,
+};
 pub use self::view::{FileView, VariantView};
 use super::ObjectKey;
 
@@ -69,7 +73,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [(Self, &'static str); 4] = [
+    pub(super) const ALL: [(Self, &'static str); 4] = [
         (Self::Upload, "upload"),
         (Self::Gallery, "gallery"),
         (Self::Avatar, "avatar"),
@@ -129,6 +133,18 @@ pub enum Size {
     Medium,
     /// Within 1200 by 1200.
     Large,
+}
+
+impl Size {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Thumbnail => "thumbnail",
+            Self::Small => "small",
+            Self::Medium => "medium",
+            Self::Large => "large",
+        }
+    }
 }
 
 /// Where such a picture lies, as it is stored.

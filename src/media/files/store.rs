@@ -1,4 +1,7 @@
-//! The SQL of files.
+//! The SQL of files: rows, changes of their state, and whose they are.
+
+mod changes;
+mod owned;
 
 use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::{AttachmentKind, CharacterId, UserId};
@@ -9,12 +12,17 @@ use super::{FileId, MediaFile, Purpose, State, Variant};
 use crate::media::ObjectKey;
 use crate::postgres::{Stored, execute, query_opt};
 
+pub use changes::{Deleted, Made, delete, failed, forget, note_objects, overdue, ready, unlisted};
+pub use owned::{Holder, Wanted, holder, in_work, is_carried_to, list, lock, meets, of, total};
+
 macro_rules! columns {
     () => {
         "id, owner_id, purpose, character_id, kind, state, fault, name, key, mime, bytes, total_bytes, width, height, \
          duration_ms, blurhash, peaks, variants, created_at"
     };
 }
+
+const COLUMNS: &str = columns!();
 
 const INSERT: &str = concat!(
     "insert into media_files (",
@@ -73,7 +81,7 @@ pub async fn by_key(client: &impl GenericClient, key: &ObjectKey) -> Stored<Opti
     Ok(query_opt(client, BY_KEY, &[&key.as_str()]).await?.as_ref().and_then(file))
 }
 
-pub(super) fn kind_text(kind: AttachmentKind) -> &'static str {
+pub(in crate::media) fn kind_text(kind: AttachmentKind) -> &'static str {
     match kind {
         AttachmentKind::Image => "image",
         AttachmentKind::Video => "video",

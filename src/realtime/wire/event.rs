@@ -16,6 +16,7 @@ use crate::conversations::view::{
     ConversationCharacterView, ConversationView, IntoView, MemberRole, MemberView, MessageView,
     ReplyModeView, ReplyStateView, UsageView, Visibility, WarnedUsageView, wire_time,
 };
+use crate::media::files::FileView;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -318,6 +319,17 @@ struct Created<'a> {
 #[must_use]
 pub fn conversation_created(conversation: &ConversationView) -> ByteString {
     event("conversation:create", Created { conversation })
+}
+
+#[derive(Serialize)]
+struct MediaUpdated<'a> {
+    file: &'a FileView,
+}
+
+/// A file of the user's is ready, has failed, or was deleted.
+#[must_use]
+pub fn media_updated(file: &FileView) -> ByteString {
+    event("media:update", MediaUpdated { file })
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,67 @@
+//! Who may see a file.
+
+use greenroom_actors::domain::{Feature, UserId};
+use greenroom_actors::protocol::Refusal;
+
+use crate::characters::gallery;
+use crate::media::files::{self, MediaFile, Purpose};
+use crate::media::{Media, ObjectKey};
+use crate::postgres::refusal;
+
+impl Media {
+    /// Whether the user may see it: its owner; members of a room in which a message carries it; of a gallery everybody, where
+    /// it is for premium plans those who have one; an avatar's thumbnail whoever is in a room with that avatar. Of a file that
+    /// is not there, nobody.
+    pub async fn may_read(&self, user: UserId, file: &MediaFile) -> Result<bool, Refusal> {
+        if file.state == files::State::Deleted {
+            return Ok(false);
+        }
+        if file.owner == user {
+            return Ok(true);
+        }
+        let client = self.client().await?;
+        if files::is_carried_to(&client, user, &file.key).await.map_err(|error| refusal(&error))? {
+            return Ok(true);
+        }
+        match (file.purpose, file.character) {
+            (Purpose::Gallery, _) => {
+                let premium = gallery::shows_file(&client, file.id.uuid()).await;
+                drop(client);
+                match (premium.map_err(|error| refusal(&error))?, self.gates()) {
+                    (None, _) | (Some(true), None) => Ok(false),
+                    (Some(false), _) => Ok(true),
+                    (Some(true), Some(gates)) => gates.opens(user, Feature::PremiumGallery).await,
+                }
+            }
+            (Purpose::Avatar, Some(character)) => {
+                files::meets(&client, user, character.uuid()).await.map_err(|error| refusal(&error))
+            }
+            (Purpose::Avatar | Purpose::Upload | Purpose::Content, _) => Ok(false),
+        }
+    }
+
+    /// The same of an object by its key: part of a file, or a recording that was made for a message. With the file that it is
+    /// part of.
+    pub(in crate::media) async fn reach(
+        &self,
+        user: UserId,
+        key: &ObjectKey,
+    ) -> Result<Option<Option<MediaFile>>, Refusal> {
+        let client = self.client().await?;
+        let file = files::by_key(&client, key).await.map_err(|error| refusal(&error))?;
+        let holder = files::holder(&client, key).await.map_err(|error| refusal(&error))?;
+        let file = match (file, holder.and_then(|holder| holder.file)) {
+            (Some(file), _) => Some(file),
+            (None, Some(id)) => files::by_id(&client, id).await.map_err(|error| refusal(&error))?,
+            (None, None) => None,
+        };
+        let Some(file) = file else {
+            let own = holder.is_some_and(|holder| holder.user == Some(user));
+            let carried =
+                own || files::is_carried_to(&client, user, key).await.map_err(|error| refusal(&error))?;
+            return Ok(carried.then_some(None));
+        };
+        drop(client);
+        Ok(self.may_read(user, &file).await?.then_some(Some(file)))
+    }
+}
