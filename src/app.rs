@@ -166,13 +166,19 @@ impl App {
         }
         let hub = Hub::new(config.realtime_settings());
         let taps = Taps::new(Arc::new(hub.clone()));
-        let providers = Providers::new(&config.ai)?.waited_for(settings.pool.first_token_timeout);
+        let objects = Objects::local(&media::folder(&config.data_dir))?;
+        let providers = Providers::new(&config.ai)?
+            .waited_for(settings.pool.first_token_timeout)
+            .seeing(objects.clone(), settings.turn.prompt.images_max_bytes);
+        if !providers.sees() {
+            // No prompt makes room for pictures, and no reply waits for them.
+            settings.turn.prompt.images_max = 0;
+        }
         let desk = ProviderDesk::new(providers.clone(), pool.clone());
         desk.load().await.context("what is switched at providers cannot be read")?;
         Links::new(&config.signing_secret()?, &config.auth.jwt_previous_secrets, config.media.url_lifetime())
             .install();
         let gates = Gates::new(accounts.clone(), plans.clone());
-        let objects = Objects::local(&media::folder(&config.data_dir))?;
         let media = Media::open(objects, pool.clone(), gates.clone(), &config.media);
         media.on_changed(tasks::file_changed(&hub));
         let audio = Audio::new(providers.clone(), config.speech.clone());

@@ -54,7 +54,7 @@ fn request(change: impl FnOnce(&mut ModelChoice)) -> Arc<GenerateRequest> {
     let mut character = character("Mara");
     character.model.max_tokens = 100;
     change(&mut character.model);
-    let said = |role, content: &str| PromptMessage { role, content: content.into() };
+    let said = |role, content: &str| PromptMessage::new(role, content);
     Arc::new(GenerateRequest {
         user: UserId::from_uuid(uuid::Uuid::from_u128(7)),
         user_name: "Anna".into(),

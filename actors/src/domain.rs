@@ -14,7 +14,10 @@ mod plan;
 mod usage;
 
 pub use ai::{AiCall, BackEnd, CallOutcome, Counted, Price, Purpose, Trouble};
-pub use attachment::{Attachment, AttachmentKind, GalleryItem, ItemRank, Place, kind_of};
+pub use attachment::{
+    AttachedFile, Attachment, AttachmentKind, FileState, GalleryItem, ItemRank, Picture, PictureSize, Place,
+    kind_of,
+};
 pub use character::{CharacterRecord, Dials, ExampleLine, ModelChoice, ResponseCache};
 pub use ids::{CharacterId, MemoryId, MessageId, NodeId, RoomId, SessionId, UserId};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};

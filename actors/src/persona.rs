@@ -223,7 +223,7 @@ impl Persona {
 
 /// With the last instruction behind it, which is far shorter than the margin that the prompt leaves.
 fn cued(mut request: GenerateRequest, ask: &Ask) -> Arc<GenerateRequest> {
-    let cue = ask.cue.map(|cue| PromptMessage { role: PromptRole::System, content: cue.to_owned() });
+    let cue = ask.cue.map(|cue| PromptMessage::new(PromptRole::System, cue));
     request.messages.extend(cue);
     Arc::new(GenerateRequest { freshness: ask.freshness, ..request })
 }

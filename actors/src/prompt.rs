@@ -9,6 +9,7 @@
 
 mod budget;
 mod dials;
+mod images;
 mod lore;
 mod macros;
 mod notes;
@@ -24,7 +25,7 @@ use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    AttachmentKind, CharacterRecord, Memory, Message, Purpose, Revision, RoomId, Sender, UserId,
+    AttachmentKind, CharacterRecord, FileState, Memory, Message, Purpose, Revision, RoomId, Sender, UserId,
 };
 use crate::ports::{Freshness, GenerateRequest, PromptMessage, PromptRole, TokenCounter};
 use crate::settings::PromptSettings;
@@ -104,11 +105,12 @@ fn compile_within<M: Borrow<Message>>(
     let left = budget.saturating_sub(script.system_tokens);
     let (injected, set_aside) = inject(script, asked, &user_name, settings, left / 2, counter);
     let offsets: Vec<_> = asked.history.iter().map(|message| message.borrow().offset).collect();
-    let lines = lines(&script.record, &user_name, asked.history, asked.names);
+    let mut lines = lines(&script.record, &user_name, asked.history, asked.names);
+    images::choose(&mut lines, left.saturating_sub(set_aside) / 2, settings);
     let room = window::Room { tokens: left - set_aside, summary: settings.summary_max_tokens };
     let mut window = window::fitting(lines, &offsets, older, room, counter);
     let last = window.lines.pop();
-    let mut messages = vec![PromptMessage { role: PromptRole::System, content: script.system.clone() }];
+    let mut messages = vec![PromptMessage::new(PromptRole::System, script.system.clone())];
     messages.extend(window.summary.into_iter().chain(window.lines).chain(injected).chain(last));
     let request = GenerateRequest {
         character: script.record.clone(),
@@ -133,7 +135,7 @@ fn inject<M: Borrow<Message>>(
     most: usize,
     counter: &dyn TokenCounter,
 ) -> (Vec<PromptMessage>, usize) {
-    let message = |role, content| PromptMessage { role, content };
+    let message = |role, content| PromptMessage::new(role, content);
     let fixed = budget::message_tokens("", counter) + script.post_history_tokens + counter.count(LORE_HEAD);
     if fixed > most {
         // A model that small has room for the question alone.
@@ -189,7 +191,7 @@ fn lines<M: Borrow<Message>>(
                 None => addressed(text, &record.name, user_name, seed_of(message.id.uuid())),
                 Some(_) => text.to_owned(),
             };
-            return PromptMessage { role: PromptRole::Assistant, content };
+            return PromptMessage::new(PromptRole::Assistant, content);
         }
         let text = &shown(message);
         let content = if others.len() > 1 {
@@ -202,7 +204,8 @@ fn lines<M: Borrow<Message>>(
         } else {
             text.clone()
         };
-        PromptMessage { role: PromptRole::User, content }
+        let images = message.attachment.as_deref().and_then(images::of).into_iter().collect();
+        PromptMessage { images, ..PromptMessage::new(PromptRole::User, content) }
     };
     history.iter().map(said).collect()
 }
@@ -212,11 +215,14 @@ fn shown(message: &Message) -> String {
     let text = message.content.as_str();
     let Some(attachment) = &message.attachment else { return text.to_owned() };
     let what = match attachment.kind {
-        AttachmentKind::Image => "an image",
-        AttachmentKind::Video => "a video",
-        AttachmentKind::Audio => "a voice message",
+        AttachmentKind::Image => "image",
+        AttachmentKind::Video => "video",
+        // Its text is what was said.
+        AttachmentKind::Audio if text.is_empty() => return "(sends a voice message)".to_owned(),
+        AttachmentKind::Audio => return format!("(sends a voice message) {text}"),
     };
-    if text.is_empty() { format!("(sends {what})") } else { format!("(sends {what}) {text}") }
+    let deleted = if attachment.state() == Some(FileState::Deleted) { "deleted " } else { "" };
+    if text.is_empty() { format!("[{deleted}{what}]") } else { format!("[{deleted}{what}: {text}]") }
 }
 
 /// A character's greeting as it is said in `room` to the person of this name: its macros resolved, and its choices made

@@ -90,6 +90,9 @@ pub enum Amendment {
     Select(u16),
     /// What its author says in an audio message that came without a text; heard by the server. Changes no other.
     Transcript(Content),
+    /// The uploaded file that it carries became ready, failed or was deleted: what it carries now. Told by the server, of
+    /// messages of anybody. Changes none that carries another file.
+    File(Arc<Attachment>),
 }
 
 /// Replies that are wanted without a new message.

@@ -75,6 +75,8 @@ pub struct TurnSettings {
     pub voice_timeout: Duration,
     /// How long a reply waits for what was said in an audio message that came without a text; zero: nobody listens.
     pub transcript_wait: Duration,
+    /// How long a reply waits for an uploaded picture under the asked message to be ready, where models see pictures.
+    pub picture_wait: Duration,
 }
 
 /// What is told to a model beside who the character is and what was said.
@@ -88,6 +90,10 @@ pub struct PromptSettings {
     pub memory_max_tokens: usize,
     /// Tokens of the summary of older turns; 0 makes none, and leaves it out.
     pub summary_max_tokens: usize,
+    /// Latest messages with a picture whose pictures models that see are shown; 0: no model sees.
+    pub images_max: usize,
+    /// Bytes of all of them.
+    pub images_max_bytes: u64,
 }
 
 /// What becomes of a reply whose node died in the middle of it.
@@ -192,13 +198,21 @@ impl Default for TurnSettings {
             memories_max: 200,
             voice_timeout: Duration::from_secs(60),
             transcript_wait: Duration::ZERO,
+            picture_wait: Duration::from_secs(10),
         }
     }
 }
 
 impl Default for PromptSettings {
     fn default() -> Self {
-        Self { lore_scan_depth: 4, lore_max_tokens: 1_000, memory_max_tokens: 600, summary_max_tokens: 400 }
+        Self {
+            lore_scan_depth: 4,
+            lore_max_tokens: 1_000,
+            memory_max_tokens: 600,
+            summary_max_tokens: 400,
+            images_max: 4,
+            images_max_bytes: 4 * 1_024 * 1_024,
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! back ends (`chain`), of which the first that stands ready is asked (`route`): one that failed too often (`breaker`), asked
 //! to be left alone, is full (`limits`) or was switched off (`desk`) is passed over. Each call is watched to its end (`call`),
 //! which is all that is known of how a provider fares. Tries, deadlines and the order of jobs are the engine's pool's; here
-//! is one call at a time. Other parts get their clients from here too ([`Providers::with_capability`]); their calls have places
+//! is one call at a time. Models that see are shown the pictures of a prompt (`eyes`). Other parts get their clients from here too ([`Providers::with_capability`]); their calls have places
 //! and breakers of their own (`aside`).
 
 mod answers;
@@ -18,6 +18,7 @@ mod chain;
 mod dead;
 mod desk;
 mod estimate;
+mod eyes;
 mod limits;
 mod moderation;
 pub mod offline;

@@ -15,7 +15,7 @@ use super::offline::Offline;
 use super::openai::{About, OpenAi};
 use super::statistics::Statistics;
 use super::status::ProviderState;
-use crate::config::{AiSettings, BreakerSettings, ModelSettings, ProviderKind, ProviderSettings};
+use crate::config::{AiSettings, BreakerSettings, Capability, ModelSettings, ProviderKind, ProviderSettings};
 
 /// Failures in a row from which on a provider counts as down.
 const DOWN_AFTER: u32 = 3;
@@ -175,6 +175,11 @@ impl Provider {
     /// As much as it reads, where that is known.
     pub fn context_tokens(&self, model: &str) -> Option<u32> {
         self.models.get(model)?.context_tokens
+    }
+
+    /// Whether the model is shown pictures.
+    pub fn sees(&self, model: &str) -> bool {
+        self.models.get(model).is_some_and(|model| model.capabilities.contains(&Capability::Vision))
     }
 
     pub fn back_end(&self, model: &str) -> Arc<BackEnd> {

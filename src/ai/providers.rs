@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::call::{Call, Spans, Watched};
 use super::chain::{Named, chain, default_chain};
+use super::eyes::Eyes;
 use super::openai::{Answer, Ask};
 use super::provider::{Provider, Voice};
 use super::route::{Link, Plan, Taken};
@@ -21,6 +22,7 @@ use super::status::{ProviderState, ProviderStatus};
 use super::tokens::Tokens;
 use crate::config::{AiSettings, ProviderKind};
 use crate::http::Finding;
+use crate::media::Objects;
 
 /// For a first text, until the pool's is told.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,6 +40,8 @@ pub enum ProviderError {
 pub struct Providers {
     shared: Arc<Shared>,
     patience: Duration,
+    /// `None`: nobody is shown pictures.
+    eyes: Option<Eyes>,
 }
 
 pub(super) struct Shared {
@@ -69,13 +73,29 @@ impl Providers {
             place_wait: settings.place_wait(),
             tokens: Tokens::default(),
         };
-        Ok(Self { shared: Arc::new(shared), patience: PATIENCE })
+        Ok(Self { shared: Arc::new(shared), patience: PATIENCE, eyes: None })
     }
 
     /// What whoever asks waits for a first text, and for each next one: a call that is dropped after so long has failed.
     #[must_use]
     pub fn waited_for(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Models that see are shown the pictures of a prompt, which lie in this store; `max_bytes` bounds those of one request.
+    #[must_use]
+    pub fn seeing(self, objects: Objects, max_bytes: u64) -> Self {
+        Self { eyes: Some(Eyes::new(objects, max_bytes)), ..self }
+    }
+
+    /// Whether some model of a provider that is on is shown pictures.
+    #[must_use]
+    pub fn sees(&self) -> bool {
+        let on = self.shared.by_name.values().filter(|provider| provider.is_active());
+        let able = |provider: &Arc<Provider>| {
+            provider.kind != ProviderKind::Offline && provider.models.keys().any(|model| provider.sees(model))
+        };
+        self.eyes.is_some() && on.into_iter().any(able)
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -170,7 +190,9 @@ impl Providers {
                 && most < request.character.model.context_tokens
             {
                 let tokens = *counted.get_or_insert_with(|| count(&shared.tokens, &request.messages));
-                if tokens + request.max_tokens as usize > most as usize {
+                let shown = request.messages.iter().map(PromptMessage::image_tokens).sum::<usize>();
+                let shown = if provider.sees(model) { shown } else { 0 };
+                if tokens + shown + request.max_tokens as usize > most as usize {
                     continue;
                 }
             }
@@ -194,7 +216,8 @@ impl Providers {
             Some(Voice::OpenAi(openai)) => {
                 let Attempt { so_far, pace, .. } = attempt;
                 let model = back_end.model.clone();
-                openai.generate(Ask { request, model, so_far, pace })
+                let eyes = self.eyes.clone().filter(|_| provider.sees(&model));
+                openai.generate(Ask { request, model, so_far, pace, eyes })
             }
             Some(Voice::Offline(offline)) => offline.answer(request),
             // One that is off is in no chain.

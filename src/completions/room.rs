@@ -58,7 +58,7 @@ impl Completions {
             _ => refusal.into(),
         };
         let room = self.conversations.resolve(user, conversation).await.map_err(not_found)?;
-        let said = self.conversations.said(MessageKind::Text, Some(text), None).map_err(|wrong| {
+        let said = self.conversations.said(Some(MessageKind::Text), Some(text), None).map_err(|wrong| {
             let mut error = ApiError::from(wrong);
             error.details = vec![FieldError::new("messages", error.message.clone())];
             error

@@ -247,6 +247,13 @@ impl Config {
         );
         broken.unless(self.engine.memories_max <= 1_000, "engine.memories_max", "takes 1 to 1000");
         broken.unless(self.engine.tail_max_messages <= 1_000, "engine.tail_max_messages", "takes 0 to 1000");
+        broken.unless(self.engine.images_max <= 16, "engine.images_max", "takes 0 to 16");
+        broken.unless(
+            self.engine.images_max_bytes <= 32 * 1_024 * 1_024,
+            "engine.images_max_bytes",
+            "takes at most 33554432: each request carries them",
+        );
+        broken.unless(self.engine.picture_wait_ms <= 60_000, "engine.picture_wait_ms", "takes 0 to 60000");
         broken.unless(
             self.engine.summary_max_tokens <= 4_000,
             "engine.summary_max_tokens",

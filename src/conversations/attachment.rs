@@ -1,8 +1,9 @@
 //! What a message carries beside its text, checked in the one place, whichever way it came: the file of an audio or media
 //! message, and the emoji of a reaction.
 //!
-//! A file lies here (a path under `/media/`) or elsewhere (`https`). Nothing here fetches it: the address is only kept in
-//! a form that every client reads alike.
+//! A file was uploaded here (then its id is given, and what it is is known here), lies here (a path under `/media/`) or
+//! elsewhere (`https`). Nothing here fetches it: an address is only kept in a form that every client reads alike. Whose an
+//! uploaded file is, and what, is looked up before the message is sent (`carried.rs`).
 
 use std::sync::Arc;
 
@@ -11,8 +12,10 @@ use greenroom_actors::domain::{
 };
 use greenroom_actors::protocol::Refusal;
 use url::Url;
+use uuid::Uuid;
 
 use crate::error::{ApiError, FieldError};
+use crate::media::files::FileId;
 
 /// Bytes of an address.
 const URL_MAX_BYTES: usize = 2_048;
@@ -28,19 +31,41 @@ const OWN_FOLDER: &str = "/media/";
 /// An attachment as a client gave it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewAttachment {
-    pub url: String,
+    /// Something that was uploaded here, in place of all else: what it is is known.
+    pub media_id: Option<Uuid>,
+    pub url: Option<String>,
     /// `image`, `video` or `audio`.
-    pub kind: String,
+    pub kind: Option<String>,
     pub mime: Option<String>,
     pub duration_ms: Option<i64>,
     pub width: Option<i64>,
     pub height: Option<i64>,
 }
 
+/// What a message carries, as far as it is known without looking anything up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carried {
+    Given(Arc<Attachment>),
+    /// An uploaded file; with the kind of message that is to carry it, where that was said.
+    File(FileId, Option<MessageKind>),
+}
+
 impl NewAttachment {
-    /// What it is, or the field that is wrong.
+    /// What it is, or the field that is wrong. `kind`: of the message, where it was said.
+    fn carried(self, kind: Option<MessageKind>) -> Result<Carried, FieldError> {
+        match (self.media_id, &self.url) {
+            (Some(_), Some(_)) => Err(FieldError::new("attachment.url", "does not go together with mediaId")),
+            (Some(id), None) => Ok(Carried::File(FileId::from_uuid(id), kind)),
+            (None, _) => self.checked().map(|attachment| Carried::Given(Arc::new(attachment))),
+        }
+    }
+
+    /// What lies at its address, as it says, or the field that is wrong.
     pub fn checked(self) -> Result<Attachment, FieldError> {
-        let kind = match self.kind.as_str() {
+        let missing = |field| FieldError::new(field, "is missing");
+        let url = self.url.ok_or_else(|| missing("attachment.url"))?;
+        let said = self.kind.ok_or_else(|| missing("attachment.type"))?;
+        let kind = match said.as_str() {
             "image" => AttachmentKind::Image,
             "video" => AttachmentKind::Video,
             "audio" => AttachmentKind::Audio,
@@ -51,13 +76,14 @@ impl NewAttachment {
             return Err(FieldError::new("attachment.durationMs", "is missing: audio has a duration"));
         }
         Ok(Attachment {
-            place: Place::Url(address(&self.url)?),
+            place: Place::Url(address(&url)?),
             kind,
-            mime: self.mime.as_deref().map(|mime| media_type(mime, &self.kind)).transpose()?,
+            mime: self.mime.as_deref().map(|mime| media_type(mime, &said)).transpose()?,
             duration_ms,
             width: whole("attachment.width", self.width, SIDE_MAX)?,
             height: whole("attachment.height", self.height, SIDE_MAX)?,
             item: None,
+            file: None,
         })
     }
 }
@@ -96,22 +122,35 @@ impl From<NotSaid> for ApiError {
 /// What a message says and carries, once its kind, its text and its attachment fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
+    /// With an uploaded file its kind is known when that was looked up, and this is as good as any.
     pub kind: MessageKind,
     pub content: Content,
-    pub attachment: Option<Arc<Attachment>>,
+    pub attachment: Option<Carried>,
 }
 
 impl Said {
-    /// A text message has a text and no attachment; the text of the others may be empty. `max_chars` bounds it.
+    /// A text message has a text and no attachment; the text of the others may be empty. `max_chars` bounds it. `kind` may be
+    /// left out of texts, and where an uploaded file tells it.
     pub fn checked(
-        kind: MessageKind,
+        kind: Option<MessageKind>,
         content: Option<&str>,
         attachment: Option<NewAttachment>,
         max_chars: usize,
     ) -> Result<Self, NotSaid> {
-        let attachment = attachment.map(NewAttachment::checked).transpose()?;
+        let attachment = attachment.map(|attachment| attachment.carried(kind)).transpose()?;
+        let kind = match (&attachment, kind) {
+            (_, Some(kind)) => kind,
+            (Some(Carried::File(..)), None) => MessageKind::Media,
+            (_, None) => MessageKind::Text,
+        };
+        let given = |carried: &Carried| match carried {
+            Carried::Given(attachment) => attachment.kind,
+            // It will be told.
+            Carried::File(..) if kind == MessageKind::Audio => AttachmentKind::Audio,
+            Carried::File(..) => AttachmentKind::Image,
+        };
         let takes = |message| Err(FieldError::new("attachment", message).into());
-        match (kind, attachment.as_ref().map(|attachment| attachment.kind)) {
+        match (kind, attachment.as_ref().map(given)) {
             (MessageKind::Text, Some(_)) => return takes("goes with type audio or media"),
             (MessageKind::Text, None)
             | (MessageKind::Audio, Some(AttachmentKind::Audio))
@@ -126,7 +165,7 @@ impl Said {
             (_, text) => Content::caption(text.unwrap_or_default(), max_chars),
         };
         let content = content.map_err(NotSaid::Content)?;
-        Ok(Self { kind, content, attachment: attachment.map(Arc::new) })
+        Ok(Self { kind, content, attachment })
     }
 }
 
@@ -206,8 +245,8 @@ mod tests {
 
     fn file(url: &str, kind: &str) -> NewAttachment {
         NewAttachment {
-            url: url.to_owned(),
-            kind: kind.to_owned(),
+            url: Some(url.to_owned()),
+            kind: Some(kind.to_owned()),
             duration_ms: Some(1),
             ..NewAttachment::default()
         }
@@ -253,8 +292,9 @@ mod tests {
 
     #[test]
     fn each_kind_of_message_carries_what_belongs_to_it() {
-        let said =
-            |kind, content, attachment| Said::checked(kind, content, attachment, 9).map_err(Refusal::from);
+        let said = |kind, content, attachment| {
+            Said::checked(Some(kind), content, attachment, 9).map_err(Refusal::from)
+        };
         let audio = || Some(file("/media/a.ogg", "audio"));
         let image = || Some(file("/media/a.webp", "image"));
         let said_nothing = said(MessageKind::Audio, None, audio()).unwrap();
@@ -277,6 +317,31 @@ mod tests {
         assert_eq!(said(MessageKind::Text, Some(" "), None).unwrap_err().code, RefusalCode::ContentEmpty);
         let long = said(MessageKind::Media, Some("0123456789"), image()).unwrap_err();
         assert_eq!(long.code, RefusalCode::ContentTooLong);
+    }
+
+    #[test]
+    fn an_uploaded_file_stands_for_itself() {
+        let id = Uuid::now_v7();
+        let upload = || NewAttachment { media_id: Some(id), ..NewAttachment::default() };
+        let said = |kind, attachment| Said::checked(kind, None, Some(attachment), 9).map_err(Refusal::from);
+        let file = |kind| Some(Carried::File(FileId::from_uuid(id), kind));
+        assert_eq!(said(None, upload()).unwrap().attachment, file(None));
+        let audio = Some(MessageKind::Audio);
+        assert_eq!(said(audio, upload()).unwrap().attachment, file(audio));
+        // What a client says of it is not asked for.
+        let told = NewAttachment { kind: Some("audio".to_owned()), width: Some(-1), ..upload() };
+        assert_eq!(said(None, told).unwrap().attachment, file(None));
+        let text = said(Some(MessageKind::Text), upload()).unwrap_err();
+        assert!(text.message.starts_with("attachment: goes with"), "{}", text.message);
+        let both = NewAttachment { media_id: Some(id), ..file_at("/media/a/b") };
+        assert!(said(None, both).unwrap_err().message.starts_with("attachment.url: does not go"));
+        let neither = said(Some(MessageKind::Media), NewAttachment::default()).unwrap_err();
+        assert!(neither.message.starts_with("attachment.url: is missing"));
+        assert_eq!(Said::checked(None, Some("Hello"), None, 9).unwrap().kind, MessageKind::Text);
+    }
+
+    fn file_at(url: &str) -> NewAttachment {
+        file(url, "image")
     }
 
     #[test]

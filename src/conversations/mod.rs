@@ -5,6 +5,7 @@
 //! read by everybody, in shapes of its own (`view/public.rs`), which hold nothing that is its members' alone.
 
 mod attachment;
+mod carried;
 mod catch_up;
 mod changes;
 mod chatroom;
@@ -12,6 +13,7 @@ mod create;
 mod cursor;
 mod details;
 mod export;
+mod following;
 mod lists;
 mod page;
 mod paging;
@@ -39,7 +41,8 @@ use greenroom_actors::protocol::{Refusal, RefusalCode, Responder};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-pub use attachment::{NewAttachment, NotSaid, Said, emoji};
+pub use attachment::{Carried, NewAttachment, NotSaid, Said, emoji};
+pub use carried::Laden;
 pub use catch_up::Snapshot;
 pub use changes::{Change, FeatureAnswer, FeatureWish, Invited};
 pub use create::{CHARACTERS_MAX, MEMBERS_MAX, NewConversation, TITLE_MAX_CHARS};

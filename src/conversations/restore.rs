@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::store::{self, DeletedRoom};
 use super::view::{ConversationView, wire_time};
-use super::{Conversations, not_found, slug};
+use super::{Conversations, following, not_found, slug};
 use crate::http::{Page, PageQuery, moment_cursor};
 use crate::jobs::{Handler, Handlers, Job, JobError, QueueName, Recurring};
 use crate::postgres::{journal, refusal};
@@ -83,14 +83,18 @@ impl Conversations {
             .ok_or_else(not_found)?;
         let days = self.settings.restore_days;
         let restored = journal::restore_room(&mut client, room, user, days).await;
-        drop(client);
         match restored.map_err(|error| refusal(&error))? {
-            journal::Restored::At(_) => {}
+            journal::Restored::At(_) => {
+                if let Err(error) = following::room_came_back(&client, room).await {
+                    tracing::warn!(%error, "messages that came back may show files as they were");
+                }
+            }
             journal::Restored::None => return Err(not_found()),
             journal::Restored::NotTheirs => {
                 return Err(Refusal::new(RefusalCode::Forbidden, "only its owner may bring it back"));
             }
         }
+        drop(client);
         let view = self.view(user, room).await?;
         for member in view.member_ids.iter().copied().map(UserId::from_uuid) {
             // Each as they see it: how far one has read is nobody else's.
@@ -131,7 +135,9 @@ impl Conversations {
     /// What does the jobs of this feature.
     #[must_use]
     pub fn handlers(&self) -> Handlers {
-        vec![(ERASE_DELETED.kind, Arc::new(Eraser(self.clone())))]
+        let mut handlers: Handlers = vec![(ERASE_DELETED.kind, Arc::new(Eraser(self.clone())))];
+        handlers.extend(self.followers());
+        handlers
     }
 }
 

@@ -7,7 +7,6 @@ use greenroom_actors::protocol::{Refusal, RefusalCode, ReplyWish, Responder, Sen
 use tokio::sync::oneshot;
 
 use super::{Conversations, NewAttachment, NotSaid, Said};
-use crate::media;
 
 /// A message as a client gave it.
 #[derive(Clone, Debug)]
@@ -23,16 +22,16 @@ pub struct NewMessage {
 impl Conversations {
     /// Says something in a room; answers when it is stored.
     pub async fn send(&self, user: UserId, room: RoomId, new: NewMessage) -> Result<Sent, Refusal> {
-        let said = new.said;
+        let laden = self.laden(user, new.said).await?;
         let (responder, answer) = Responder::channel();
         self.engine.send(
             Send {
                 room,
                 user,
                 session: None,
-                content: said.content,
-                kind: said.kind,
-                attachment: said.attachment.map(media::own),
+                content: laden.content,
+                kind: laden.kind,
+                attachment: laden.attachment,
                 client_id: new.client_id,
                 reply_to: new.reply_to,
                 reply: new.reply,
@@ -46,7 +45,7 @@ impl Conversations {
     /// What a message says and carries, checked as far as it can be without its room.
     pub fn said(
         &self,
-        kind: MessageKind,
+        kind: Option<MessageKind>,
         content: Option<&str>,
         attachment: Option<NewAttachment>,
     ) -> Result<Said, NotSaid> {

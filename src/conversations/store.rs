@@ -1,5 +1,6 @@
 //! The SQL of conversations. Reads the rooms and their log; founds rooms; the log itself is written by the journal.
 
+mod carriers;
 mod deleted;
 mod found;
 mod log;
@@ -12,6 +13,7 @@ mod statistics;
 mod variants;
 pub(super) mod words;
 
+pub(super) use carriers::{Carrier, carriers_in, carriers_of, carries_another};
 pub(super) use deleted::{DeletedRoom, deleted, deleted_room, due};
 pub(super) use found::{Founded, Founding, Greeting, default_of, found};
 pub use log::MessageRange;

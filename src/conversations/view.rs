@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use changes::{AttachmentType, AttachmentView, IntoView, ReactionView};
+pub use changes::{AttachedFileView, AttachedState, AttachmentType, AttachmentView, IntoView, ReactionView};
 pub use conversation::{
     ConversationCharacterView, ConversationView, MemberRole, MemberView, ReplyModeView, Visibility,
 };

@@ -36,7 +36,7 @@ pub enum Shut {
 /// This process's, as its log and its metrics are: a message is shown in many places, and none of them has a say in how.
 static INSTALLED: RwLock<Option<Links>> = RwLock::new(None);
 
-/// Where a client finds what lies there. Before [`Links::install`] nothing opens it.
+/// Where a client finds what lies there; nothing of what is gone. Before [`Links::install`] nothing opens it.
 #[must_use]
 pub fn address(place: &Place) -> String {
     match place {
@@ -45,6 +45,7 @@ pub fn address(place: &Place) -> String {
             Some(links) => links.sign(key, Timestamp::now()),
             None => format!("{FOLDER}{key}"),
         },
+        Place::Gone => String::new(),
     }
 }
 

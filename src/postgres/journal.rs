@@ -40,8 +40,8 @@ use self::columns::{ReadColumns, WriteColumns};
 pub use self::erased::erase_room;
 pub use self::filled::fill_room;
 pub use self::found::found_room;
-pub use self::heard::TRANSCRIBE;
-use self::heard::UnheardColumns;
+use self::heard::JobColumns;
+pub use self::heard::{ATTACHED, TRANSCRIBE};
 pub use self::restored::{Restored, restore_room};
 use self::statements::Statements;
 pub use self::swept::sweep_changes;
@@ -245,7 +245,8 @@ impl Connection {
             rooms::write(&self.client, row).await?;
         }
         let rows = WriteColumns::of(writes);
-        let (statements, node, unheard) = (&self.statements, node.uuid(), UnheardColumns::of(writes));
+        let (statements, node) = (&self.statements, node.uuid());
+        let (unheard, attached) = (JobColumns::unheard(writes), JobColumns::attached(writes));
         let (
             messages,
             heads,
@@ -260,6 +261,7 @@ impl Connection {
             learned,
             called,
             heard,
+            carried,
             committed,
         ) = tokio::join!(
             biased;
@@ -284,6 +286,7 @@ impl Connection {
             self.remember(&rows.memories),
             self.query(!rows.calls.ids.is_empty(), &statements.insert_calls, rows.calls.parameters()),
             self.query(!unheard.ids.is_empty(), &statements.insert_jobs, unheard.parameters()),
+            self.query(!attached.ids.is_empty(), &statements.insert_jobs, attached.parameters()),
             self.client.batch_execute("COMMIT"),
         );
         for result in [messages, heads, meters, opened, ended, changed] {
@@ -296,6 +299,7 @@ impl Connection {
         learned?;
         called?;
         heard?;
+        carried?;
         committed
     }
 

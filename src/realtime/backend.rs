@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::accounts::{Role, TokenError};
 use crate::characters::CharacterView;
 use crate::conversations::view::{ConversationView, MessageView};
-use crate::conversations::{Change, MessageRange, NewConversation, Snapshot};
+use crate::conversations::{Change, Laden, MessageRange, NewConversation, Said, Snapshot};
 use crate::http::{Page, PageQuery};
 
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Refusal>>;
@@ -105,6 +105,8 @@ pub trait Backend: Send + Sync + 'static {
     fn change(&self, user: UserId, room: RoomId, change: Change) -> Answer<'_, Revision>;
     /// When these users were last seen; those of whom that is not known are left out.
     fn last_seen(&self, users: Vec<UserId>) -> Answer<'_, Vec<(UserId, Timestamp)>>;
+    /// What a message carries, looked up.
+    fn laden(&self, user: UserId, said: Said) -> Answer<'_, Laden>;
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId>;
     /// What everybody sees of a character.
     fn character(&self, character: CharacterId) -> Answer<'_, Arc<CharacterView>>;

@@ -20,7 +20,7 @@ use super::last_seen::LastSeen;
 use crate::accounts::{AccessTokens, ForeignCaller, TokenError};
 use crate::characters::{CharacterView, Characters};
 use crate::conversations::view::{ConversationView, MessageView};
-use crate::conversations::{Change, Conversations, MessageRange, NewConversation, Snapshot};
+use crate::conversations::{Change, Conversations, Laden, MessageRange, NewConversation, Said, Snapshot};
 use crate::http::{Page, PageQuery};
 
 /// Reads a user's profile; refused for one who is gone or blocked, and for a sign-in that has ended.
@@ -166,6 +166,10 @@ impl Backend for LiveBackend {
 
     fn last_seen(&self, users: Vec<UserId>) -> Answer<'_, Vec<(UserId, Timestamp)>> {
         async move { self.last_seen.read(&users).await }.boxed()
+    }
+
+    fn laden(&self, user: UserId, said: Said) -> Answer<'_, Laden> {
+        self.conversations.laden(user, said).boxed()
     }
 
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId> {

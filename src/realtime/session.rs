@@ -16,6 +16,7 @@ mod sign_in;
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytestring::ByteString;
@@ -23,6 +24,7 @@ use greenroom_actors::domain::{RoomId, SessionId, UserId};
 use greenroom_actors::protocol::{Notification, NotificationLevel, Refusal, RefusalCode};
 use greenroom_actors::session::{CloseCode, Session};
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 
 use super::backend::SharedBackend;
 use super::delivery::{Body, ToSession, text_cost};
@@ -57,6 +59,8 @@ pub(super) struct SessionActor {
     asked: Vec<(RoomId, bool)>,
     /// Rooms in which the user types by this socket.
     typing: Vec<RoomId>,
+    /// Messages for which something has to be looked up first, and those that came after them: one behind the other.
+    line: Arc<Mutex<()>>,
     closing: bool,
 }
 
@@ -84,6 +88,7 @@ impl SessionActor {
             verifying: false,
             asked: Vec::new(),
             typing: Vec::new(),
+            line: Arc::default(),
             closing: false,
         }
     }

@@ -81,7 +81,7 @@ pub fn request(
     );
     let before =
         if before.trim().is_empty() { String::new() } else { format!("{BEFORE}\n{}\n\n", before.trim()) };
-    let message = |role, content| PromptMessage { role, content };
+    let message = |role, content| PromptMessage::new(role, content);
     GenerateRequest {
         character: character.clone(),
         user,

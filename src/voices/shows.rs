@@ -9,8 +9,9 @@ use greenroom_actors::domain::{Attachment, AttachmentKind, Feature, GalleryItem,
 use greenroom_actors::ports::{Audience, Gallery, GalleryWish, StoreError};
 
 use super::fitting;
-use super::store::{self, Entry};
+use super::store::{self, Entry, Source};
 use crate::accounts::Gates;
+use crate::media::files::{self, MediaFile, State};
 use crate::postgres::store_error;
 
 /// The engine's gallery. Cheap to clone.
@@ -37,7 +38,16 @@ impl Shows {
         if let Err(error) = store::seen(&client, entry.id, &[wish.user]).await {
             tracing::warn!(%error, "a look at a gallery was not counted");
         }
-        Ok(Some(Arc::new(attachment(entry))))
+        let file = match entry.source {
+            Source::Url(_) => None,
+            Source::File(id) => {
+                let file = files::by_id(&client, id).await.map_err(|error| store_error(&error))?;
+                // Deleted a moment ago: there is nothing to show.
+                let Some(file) = file.filter(|file| file.state == State::Ready) else { return Ok(None) };
+                Some(file)
+            }
+        };
+        Ok(Some(Arc::new(attachment(entry, file.as_ref()))))
     }
 
     /// Whether everybody who will see it has the premium gallery. Where that is not known, they have not.
@@ -66,9 +76,13 @@ impl Gallery for Shows {
     }
 }
 
-fn attachment(entry: Entry) -> Attachment {
-    let kind = if entry.video { AttachmentKind::Video } else { AttachmentKind::Image };
+fn attachment(entry: Entry, file: Option<&MediaFile>) -> Attachment {
     let rank = if entry.premium { ItemRank::Premium } else { ItemRank::Ordinary };
     let item = Some(GalleryItem { id: entry.id, rank });
-    Attachment { item, ..Attachment::new(Place::Url(entry.url.into()), kind) }
+    let kind = if entry.video { AttachmentKind::Video } else { AttachmentKind::Image };
+    match (file, entry.source) {
+        (Some(file), _) => Attachment { item, ..file.into() },
+        (None, Source::Url(url)) => Attachment { item, ..Attachment::new(Place::Url(url.into()), kind) },
+        (None, Source::File(_)) => Attachment { item, ..Attachment::new(Place::Gone, kind) },
+    }
 }

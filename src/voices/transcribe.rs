@@ -124,6 +124,7 @@ impl Inner {
                 })?;
                 Ok((bytes, key.file_type()))
             }
+            Place::Gone => Err(JobError::Never("the recording was deleted".to_owned())),
             Place::Url(url) => {
                 let fetched = self.fetcher.get(url, &KINDS).await.map_err(|error| match error {
                     FetchError::Again(_) => JobError::Again(error.to_string()),

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use greenroom::accounts::{Role, TokenError};
 use greenroom::characters::CharacterView;
 use greenroom::conversations::view::{ConversationView, MessageView, ReplyModeView, Visibility};
-use greenroom::conversations::{Change, Invited, MessageRange, NewConversation, Snapshot};
+use greenroom::conversations::{Change, Invited, Laden, MessageRange, NewConversation, Said, Snapshot};
 use greenroom::http::{Page, PageQuery};
 use greenroom::realtime::{Answer, Backend, Hub, Profile, Verification, Verified};
 use greenroom_actors::domain::{
@@ -251,6 +251,7 @@ impl Room {
                 message.changes.edited_at = Some(now);
             }
             Amendment::Transcript(content) => message.content = content,
+            Amendment::File(now) => message.attachment = Some(now),
             Amendment::Delete => {
                 message.content = Content::trusted("");
                 message.changes.deleted_at = Some(now);

@@ -61,6 +61,7 @@ pub fn spoken() -> Message {
         width: None,
         height: None,
         item: None,
+        file: None,
     };
     let user = UserId::new();
     let react = |emoji| Reaction { emoji: Emoji::parse(emoji).unwrap(), user };

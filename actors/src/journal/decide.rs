@@ -28,7 +28,7 @@ use crate::domain::{
 use crate::ports::{Done, Entry, EntryKind, OpenTurn, Outcome, StoredBefore};
 use crate::protocol::RoomChange;
 
-pub use amends::{EMOJI_MAX, VARIANTS_MAX};
+pub use amends::{EMOJI_MAX, FILE_CHANGED, VARIANTS_MAX};
 pub use touched::Touched;
 
 /// A room's head as locked.

@@ -60,7 +60,7 @@ fn request(name: &str, user: UserId) -> Arc<GenerateRequest> {
         character: Arc::new(character("Test")),
         user,
         user_name: "Somebody".into(),
-        messages: vec![PromptMessage { role: PromptRole::User, content: name.into() }],
+        messages: vec![PromptMessage::new(PromptRole::User, name)],
         max_tokens: 100,
         temperature: 1.0,
         stop: Vec::new(),

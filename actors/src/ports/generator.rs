@@ -22,17 +22,75 @@ pub enum PromptRole {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromptMessage {
     pub role: PromptRole,
+    /// Holds without the pictures: of each it says that there is one, and its caption.
     pub content: String,
+    /// Of a user's message, for models that see.
+    pub images: Vec<PromptImage>,
+}
+
+/// A picture for models that see. The engine knows where it lies; whoever asks the model fetches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptImage {
+    /// Its key in the object store.
+    pub object: Arc<str>,
+    /// Pixels.
+    pub width: u32,
+    pub height: u32,
+    /// 0: not known.
+    pub bytes: u64,
+}
+
+/// What OpenAI counts for a picture at high detail, and for each tile of it
+/// (<https://platform.openai.com/docs/guides/images-vision#calculating-costs>). Others count less.
+const IMAGE_TOKENS: usize = 85;
+const TILE_TOKENS: usize = 170;
+const TILE_SIDE: u32 = 512;
+/// It is made to fit a square of this side first, and then so small that its shorter side has at most that.
+const IMAGE_SIDE_MAX: u32 = 2_048;
+const SHORT_SIDE_MAX: u32 = 768;
+
+impl PromptImage {
+    /// Tokens that it takes in a prompt, by OpenAI's rule for its models that count by tiles.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        let (mut width, mut height) = (self.width.max(1), self.height.max(1));
+        let shrink = |side: u32, from: u32, to: u32| {
+            u32::try_from(u64::from(side) * u64::from(to) / u64::from(from)).unwrap_or(u32::MAX).max(1)
+        };
+        let longer = width.max(height);
+        if longer > IMAGE_SIDE_MAX {
+            (width, height) = (shrink(width, longer, IMAGE_SIDE_MAX), shrink(height, longer, IMAGE_SIDE_MAX));
+        }
+        let shorter = width.min(height);
+        if shorter > SHORT_SIDE_MAX {
+            (width, height) =
+                (shrink(width, shorter, SHORT_SIDE_MAX), shrink(height, shorter, SHORT_SIDE_MAX));
+        }
+        let tiles = width.div_ceil(TILE_SIDE) * height.div_ceil(TILE_SIDE);
+        IMAGE_TOKENS + TILE_TOKENS * tiles as usize
+    }
 }
 
 /// What a message takes beside its text, as OpenAI counts.
 pub const MESSAGE_TOKENS: usize = 4;
 
 impl PromptMessage {
-    /// Tokens that it takes in a prompt.
+    /// Without pictures.
+    #[must_use]
+    pub fn new(role: PromptRole, content: impl Into<String>) -> Self {
+        Self { role, content: content.into(), images: Vec::new() }
+    }
+
+    /// Tokens that its text takes in a prompt.
     #[must_use]
     pub fn tokens(&self, counter: &dyn TokenCounter) -> usize {
         counter.count(&self.content) + MESSAGE_TOKENS
+    }
+
+    /// Tokens that its pictures take beside it, for a model that sees.
+    #[must_use]
+    pub fn image_tokens(&self) -> usize {
+        self.images.iter().map(PromptImage::tokens).sum()
     }
 }
 
@@ -185,5 +243,21 @@ pub trait TokenCounter: Send + Sync + 'static {
     /// The share by which models of other makers may count more than this, 0 to 1: prompts leave it free.
     fn margin(&self) -> f32 {
         0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_counts_by_its_tiles() {
+        let tokens = |width, height| PromptImage { object: "a/b".into(), width, height, bytes: 0 }.tokens();
+        // The three examples of OpenAI's page, and the smallest.
+        assert_eq!(tokens(1_024, 1_024), 765);
+        assert_eq!(tokens(2_048, 4_096), 1_105);
+        assert_eq!(tokens(800, 600), 765);
+        assert_eq!(tokens(1, 1), 255);
+        assert_eq!(tokens(u32::MAX, 1), 85 + 4 * 170);
     }
 }

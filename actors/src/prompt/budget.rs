@@ -33,15 +33,20 @@ pub(super) fn message_tokens(text: &str, counter: &dyn TokenCounter) -> usize {
     MESSAGE_TOKENS + counter.count(text)
 }
 
+/// With its pictures.
+fn line_tokens(line: &PromptMessage, counter: &dyn TokenCounter) -> usize {
+    message_tokens(&line.content, counter) + line.image_tokens()
+}
+
 fn bytes(lines: &[PromptMessage]) -> usize {
-    lines.iter().map(|line| MESSAGE_TOKENS + line.content.len()).sum()
+    lines.iter().map(|line| MESSAGE_TOKENS + line.content.len() + line.image_tokens()).sum()
 }
 
 /// Whether `lines` have at most `budget` tokens together. A token is at least a byte: short ones need no counting.
 pub(super) fn all_fit(lines: &[PromptMessage], budget: usize, counter: &dyn TokenCounter) -> bool {
     let mut left = budget;
     bytes(lines) <= budget
-        || lines.iter().all(|line| match left.checked_sub(message_tokens(&line.content, counter)) {
+        || lines.iter().all(|line| match left.checked_sub(line_tokens(line, counter)) {
             Some(rest) => {
                 left = rest;
                 true
@@ -59,7 +64,7 @@ pub(super) fn latest(
     counter: &dyn TokenCounter,
 ) -> (Vec<PromptMessage>, usize) {
     let Some(asked) = lines.last_mut() else { return (lines, 0) };
-    let most = budget.saturating_sub(MESSAGE_TOKENS);
+    let most = budget.saturating_sub(MESSAGE_TOKENS + asked.image_tokens());
     if !fits(&asked.content, most, counter) {
         asked.content = cut(&asked.content, most, counter);
         let first = lines.len() - 1;
@@ -70,7 +75,7 @@ pub(super) fn latest(
         let mut left = budget;
         first = lines.len();
         for line in lines.iter().rev() {
-            let Some(rest) = left.checked_sub(message_tokens(&line.content, counter)) else { break };
+            let Some(rest) = left.checked_sub(line_tokens(line, counter)) else { break };
             (left, first) = (rest, first - 1);
         }
         first = first.min(lines.len() - 1);

@@ -35,7 +35,7 @@ pub fn compose_for_program<M: Borrow<Message>>(
     let left = script.budget - took;
     let mut request = compile_within(left, script, asked, Older::default(), settings, counter).request;
     let behind = request.messages.iter().position(|message| message.role != PromptRole::System);
-    let note = PromptMessage { role: PromptRole::Note, content: note };
+    let note = PromptMessage::new(PromptRole::Note, note);
     request.messages.insert(behind.unwrap_or(request.messages.len()), note);
     request
 }

@@ -315,7 +315,7 @@ fn a_file_is_told_with_its_caption_or_transcript() {
     let history = [with(1, "", AttachmentKind::Image), with(2, "good evening", AttachmentKind::Audio)];
     let said = said(&composed(&record, user, &history));
     let lines: Vec<&str> = said[1..].iter().map(|message| message.content.as_str()).collect();
-    assert_eq!(lines, ["(sends an image)", "(sends a voice message) good evening"]);
+    assert_eq!(lines, ["[image]", "(sends a voice message) good evening"]);
 }
 
 #[test]

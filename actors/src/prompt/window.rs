@@ -71,7 +71,7 @@ pub(super) fn fitting(
     };
     let missing = left_out > 0 || before > up_to;
     Window {
-        summary: Some(PromptMessage { role: PromptRole::Note, content: told }),
+        summary: Some(PromptMessage::new(PromptRole::Note, told)),
         lines,
         takes_more: left_out == 0 && before > up_to,
         summary_wanted: middle(offsets, begins + left_out).filter(|at| missing && *at > up_to),

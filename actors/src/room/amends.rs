@@ -1,7 +1,7 @@
 //! A stored message changes: who may is decided here and in the journal, which alone knows the message.
 //!
 //! Edit: its author. Delete: its author, or the room's owner; so in a room of one person that person. React, take a
-//! reaction back, select a variant: any member.
+//! reaction back, select a variant: any member. That a file became another: the server, which is no member.
 
 use std::sync::Arc;
 
@@ -50,6 +50,10 @@ impl Room {
     /// Answers the room's owner.
     pub(super) fn may_amend(&self, state: &State, user: UserId, what: &Amendment) -> Result<UserId, Refusal> {
         self.takes_commands(state)?;
+        if let Amendment::File(_) = what {
+            // The server's own: who sent it may have left long ago.
+            return Ok(user);
+        }
         let owner = state.member(user)?.owner;
         if let Amendment::Edit(content) | Amendment::Transcript(content) = what {
             turn::allowed(&self.context.moderation, content.as_str())?;

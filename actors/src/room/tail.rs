@@ -118,8 +118,7 @@ struct Filled {
 }
 
 fn bytes(message: &Message) -> usize {
-    let attachment =
-        message.attachment.as_ref().map_or(0, |attachment| attachment.place.as_str().len() + 100);
+    let attachment = message.attachment.as_ref().map_or(0, |attachment| attachment.memory() + 100);
     MESSAGE_BYTES + message.content.as_str().len() + attachment + message.changes.reactions.len() * 80
 }
 

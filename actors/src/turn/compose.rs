@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use super::voice::Material;
 use super::{Arguments, Ended};
 use crate::domain::{
-    Content, FailureCode, Into, Memory, Message, MessageId, MessageKind, ReplyState, Sender,
+    Attachment, AttachmentKind, Content, FailureCode, FileState, Into, Memory, Message, MessageId,
+    MessageKind, ReplyState, Sender,
 };
 use crate::engine::Context;
 use crate::persona::{Ask, Made, PersonaMsg};
@@ -102,23 +103,37 @@ pub(super) async fn compose(context: &Context, arguments: &Arguments) -> Result<
 }
 
 /// The history once what was said in the asked message is known, where it is an audio message that came without a text and
-/// somebody listens to it. After a while it is answered as it is.
+/// somebody listens to it; and once its picture is ready, where somebody sees it. After a while it is answered as it is.
 async fn heard(
     context: &Context,
     arguments: &Arguments,
     mut history: History,
 ) -> Result<History, FailureCode> {
-    let until = Instant::now() + context.settings.turn.transcript_wait;
-    while unheard(&history, &arguments.turn) && Instant::now() < until {
+    let (settings, begun) = (&context.settings.turn, Instant::now());
+    let sees = settings.prompt.images_max > 0;
+    let waits = |history: &History| {
+        let Some(last) = history.messages.last().filter(|last| last.id == arguments.turn.asked) else {
+            return false;
+        };
+        let waited = begun.elapsed();
+        (unheard(last) && waited < settings.transcript_wait)
+            || (sees && unseen(last) && waited < settings.picture_wait)
+    };
+    while waits(&history) {
         tokio::time::sleep(HEARD_PAUSE).await;
         history = known::all_history(context, arguments, history.summary).await?;
     }
     Ok(history)
 }
 
-fn unheard(history: &History, turn: &OpenTurn) -> bool {
-    let audio = |last: &Message| last.kind == MessageKind::Audio && last.content.as_str().is_empty();
-    history.messages.last().is_some_and(|last| last.id == turn.asked && audio(last))
+fn unheard(last: &Message) -> bool {
+    last.kind == MessageKind::Audio && last.content.as_str().is_empty()
+}
+
+fn unseen(last: &Message) -> bool {
+    let picture =
+        |one: &Attachment| one.kind == AttachmentKind::Image && one.state() == Some(FileState::Processing);
+    last.attachment.as_deref().is_some_and(picture)
 }
 
 /// Looks for the summary, once in a turn; answers whether it is another than was known.

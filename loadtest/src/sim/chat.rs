@@ -50,6 +50,12 @@ impl Simulator {
                 return connection.answer(400, "", &told, request.keep_alive);
             }
         };
+        let Some(images) = chat.images() else {
+            self.stats.bad_request();
+            let told = error("image_url: this is no picture", "invalid_request_error");
+            return connection.answer(400, "", &told, request.keep_alive);
+        };
+        self.stats.saw(images);
         self.replies += 1;
         let prompt = chat.prompt();
         let nth = self.stats.asked(&prompt);

@@ -133,6 +133,24 @@ enum Content {
 struct Part {
     #[serde(default)]
     text: String,
+    image_url: Option<ImageUrl>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ImageUrl {
+    url: String,
+}
+
+impl ImageUrl {
+    /// Whether a model could look at it: a picture's bytes, or an address.
+    fn is_picture(&self) -> bool {
+        let bytes = self.url.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
+        let is_base64 = |text: &str| {
+            let sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+            !text.is_empty() && text.bytes().all(sign)
+        };
+        bytes.is_some_and(|(_, bytes)| is_base64(bytes)) || self.url.starts_with("https://")
+    }
 }
 
 impl Content {
@@ -143,6 +161,11 @@ impl Content {
             Content::Nothing => String::new(),
         }
     }
+
+    fn images(&self) -> impl Iterator<Item = &ImageUrl> {
+        let parts: &[Part] = if let Content::Parts(parts) = self { parts } else { &[] };
+        parts.iter().filter_map(|part| part.image_url.as_ref())
+    }
 }
 
 impl ChatRequest {
@@ -152,6 +175,12 @@ impl ChatRequest {
 
     pub fn max_tokens(&self) -> Option<u32> {
         self.max_completion_tokens.or(self.max_tokens)
+    }
+
+    /// How many pictures it shows; `None`: one of them is none.
+    pub fn images(&self) -> Option<u64> {
+        let mut images = self.messages.iter().flat_map(|message| message.content.images());
+        images.try_fold(0, |count, image| image.is_picture().then_some(count + 1))
     }
 
     /// The text of the last message of the user.

@@ -31,6 +31,8 @@ pub struct Stats {
     /// Requests for replies.
     requests: u64,
     bad_requests: u64,
+    /// Pictures that came with requests for replies.
+    images_seen: u64,
     streams_open: u64,
     streams_open_peak: u64,
     completed: u64,
@@ -105,6 +107,11 @@ impl Stats {
             Beginning::Continued => self.continued += 1,
             Beginning::Foreign => self.continued_foreign += 1,
         }
+    }
+
+    /// So many pictures were shown with a request.
+    pub fn saw(&mut self, images: u64) {
+        self.images_seen += images;
     }
 
     pub fn bad_request(&mut self) {

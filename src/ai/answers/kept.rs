@@ -59,6 +59,10 @@ pub(super) fn key(request: &GenerateRequest) -> Key {
             PromptRole::Note => 3,
         }]);
         put(message.content.as_bytes());
+        put(&(message.images.len() as u64).to_le_bytes());
+        for image in &message.images {
+            put(image.object.as_bytes());
+        }
     }
     hash.finalize().into()
 }

@@ -23,7 +23,7 @@ impl Stage {
     }
 
     fn request(&self, text: &str) -> GenerateRequest {
-        let message = |role, content: &str| PromptMessage { role, content: content.to_owned() };
+        let message = |role, content: &str| PromptMessage::new(role, content);
         GenerateRequest {
             character: Arc::new(self.character.clone()),
             user: UserId::new(),

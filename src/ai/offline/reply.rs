@@ -63,6 +63,14 @@ impl<'a> Reply<'a> {
 
     fn text(mut self) -> String {
         let asked = self.talk.asked;
+        if self.talk.picture {
+            self.voice.fill("caption", asked.trim_end_matches(['.', '!', '?']));
+            self.say(if asked.is_empty() { "picture" } else { "captioned" });
+            if asked.is_empty() {
+                self.ask(100);
+                return self.parts.join(" ");
+            }
+        }
         let before = self.talk.noted.iter().chain(&self.talk.told).copied();
         let known = facts::all(before.chain([asked]));
         if let Some(name) = known.iter().find(|fact| fact.key == Key::Name) {

@@ -8,7 +8,10 @@ pub struct Talk<'a> {
     pub own: Vec<&'a str>,
     /// The asker's lines before the asked one, oldest first.
     pub told: Vec<&'a str>,
+    /// Without the brackets around what is said of a picture.
     pub asked: &'a str,
+    /// It came with a picture or a video, which nobody here can look at.
+    pub picture: bool,
     /// What the asker told in other talks, oldest first.
     pub noted: Vec<&'a str>,
     /// The lore that the talk has brought up.
@@ -27,16 +30,25 @@ impl<'a> Talk<'a> {
             .collect();
         let mut told = of_the_asker(&lines);
         let asked = told.pop().unwrap_or_default();
+        let caption = captioned(asked);
         let notes = request.messages.iter().filter(said(PromptRole::Note));
         let lore = request.messages.iter().skip(1).find(|message| message.role == PromptRole::System);
         Self {
             own: own.map(|message| message.content.as_str()).collect(),
             told,
-            asked,
+            asked: caption.unwrap_or(asked),
+            picture: caption.is_some(),
             noted: notes.flat_map(|notes| noted(&notes.content, &request.user_name)).collect(),
             lore: lore.map(|lore| entries(&lore.content)).unwrap_or_default(),
         }
     }
+}
+
+/// What is said of a picture or a video: "[image: a caption]".
+fn captioned(line: &str) -> Option<&str> {
+    let inner = line.strip_prefix('[')?.strip_suffix(']')?;
+    let inner = inner.strip_prefix("image").or_else(|| inner.strip_prefix("video"))?;
+    if inner.is_empty() { Some(inner) } else { inner.strip_prefix(": ") }
 }
 
 /// The facts of the asker: lines with their name before them, or with none; and what a summary says that they said.

@@ -80,7 +80,7 @@ struct Chat {
 
 impl Chat {
     fn with(character: &Arc<CharacterRecord>) -> Self {
-        let said = |role, content: &str| PromptMessage { role, content: content.into() };
+        let said = |role, content: &str| PromptMessage::new(role, content);
         let system = greenroom_actors::prompt::system_prompt(character);
         let messages =
             vec![said(PromptRole::System, &system), said(PromptRole::Assistant, &character.greeting)];
@@ -102,9 +102,9 @@ impl Chat {
     }
 
     fn say(&mut self, text: &str) -> String {
-        self.messages.push(PromptMessage { role: PromptRole::User, content: text.into() });
+        self.messages.push(PromptMessage::new(PromptRole::User, text));
         let answer = reply(&self.request());
-        self.messages.push(PromptMessage { role: PromptRole::Assistant, content: answer.clone() });
+        self.messages.push(PromptMessage::new(PromptRole::Assistant, answer.clone()));
         answer
     }
 }
@@ -222,17 +222,17 @@ fn what_is_learned_is_read_again_in_another_talk() {
         ("I love my garden", "What do I like?", "garden"),
     ] {
         let mut chat = Chat::with(&cast()[0]);
-        chat.messages.push(PromptMessage { role: PromptRole::User, content: fact.into() });
+        chat.messages.push(PromptMessage::new(PromptRole::User, fact));
         let learned = super::learned(&chat.request());
         let read = super::facts::all(learned.iter().map(String::as_str));
         assert_eq!(read, super::facts::all([fact]), "{fact}: {learned:?}");
         let mut chat = Chat::with(&cast()[0]);
         let lines: String = learned.iter().map(|line| format!("- “{line}”\n")).collect();
         let notes = format!("[Notes:\n- Ben: “I like mud”\n{lines}]");
-        chat.messages.push(PromptMessage { role: PromptRole::Note, content: notes });
+        chat.messages.push(PromptMessage::new(PromptRole::Note, notes));
         let answer = chat.say(question);
         assert!(answer.contains(expected) && !answer.contains("mud"), "{question}: {answer}");
-        chat.messages.push(PromptMessage { role: PromptRole::User, content: fact.into() });
+        chat.messages.push(PromptMessage::new(PromptRole::User, fact));
         assert_eq!(super::learned(&chat.request()), [""; 0], "it is known");
     }
 }
@@ -242,7 +242,7 @@ fn lore_that_was_brought_up_is_spoken_of() {
     let mut chat = Chat::with(&stranger("Mara"));
     let lore =
         format!("{LORE_HEAD}\nThe Order of the Lamp has twelve keepers.\n\n{LAST_HEAD}\nNever say zebra.");
-    chat.messages.push(PromptMessage { role: PromptRole::System, content: lore });
+    chat.messages.push(PromptMessage::new(PromptRole::System, lore));
     let answer = chat.say("What do you know about the Order of the Lamp?");
     assert!(answer.contains("twelve keepers") && !answer.contains("zebra"), "{answer}");
 }
@@ -332,7 +332,7 @@ fn an_answer_is_safe_from_any_text() {
 async fn it_streams_word_by_word_and_ends_with_its_usage() {
     let chat = Chat::with(&cast()[0]);
     let mut request = chat.request();
-    request.messages.push(PromptMessage { role: PromptRole::User, content: "Hello!".into() });
+    request.messages.push(PromptMessage::new(PromptRole::User, "Hello!"));
     let whole = reply(&request);
     let begun = tokio::time::Instant::now();
     let stream = Offline::new(Duration::from_millis(40)).answer(Arc::new(request.clone())).await.unwrap();

@@ -3,6 +3,7 @@
 use greenroom_actors::ports::{PromptMessage, PromptRole};
 use serde_json::{Value, json};
 
+use crate::ai::eyes::Seen;
 use crate::config::Continues;
 
 /// Asks to go on. It is the server's own: no person reads or wrote it.
@@ -46,18 +47,27 @@ enum Role {
 struct Message {
     role: Role,
     content: String,
+    /// Data URLs.
+    images: Vec<String>,
+}
+
+impl Message {
+    fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into(), images: Vec::new() }
+    }
 }
 
 pub(super) fn messages(
     prompt: &[PromptMessage],
     roles: Roles,
+    seen: &Seen,
     continuing: Option<Continuing<'_>>,
 ) -> Vec<Value> {
-    let mut list: Vec<Message> = prompt.iter().map(of_prompt).collect();
+    let mut list: Vec<Message> = prompt.iter().map(|message| of_prompt(message, seen)).collect();
     if let Some(Continuing { so_far, how }) = continuing.filter(|it| it.how != Continues::Never) {
-        list.push(Message { role: Role::Assistant, content: so_far.to_owned() });
+        list.push(Message::new(Role::Assistant, so_far));
         if how == Continues::Ask {
-            list.push(Message { role: Role::System, content: GO_ON.to_owned() });
+            list.push(Message::new(Role::System, GO_ON));
         }
     }
     if roles.alternate {
@@ -72,13 +82,14 @@ pub(super) fn messages(
     list.iter().map(|message| written(message, roles.system)).collect()
 }
 
-fn of_prompt(message: &PromptMessage) -> Message {
+fn of_prompt(message: &PromptMessage, seen: &Seen) -> Message {
     let role = match message.role {
         PromptRole::System => Role::System,
         PromptRole::User | PromptRole::Note => Role::User,
         PromptRole::Assistant => Role::Assistant,
     };
-    Message { role, content: message.content.clone() }
+    let shown = message.images.iter().filter_map(|image| seen.get(&image.object));
+    Message { role, content: message.content.clone(), images: shown.map(str::to_owned).collect() }
 }
 
 /// All that the server says in one message at the start, then the two in turn, a person first.
@@ -86,8 +97,7 @@ fn in_turn(list: Vec<Message>) -> Vec<Message> {
     let (system, said): (Vec<Message>, Vec<Message>) =
         list.into_iter().partition(|message| message.role == Role::System);
     let first = said.first().map(|message| message.role);
-    let begins =
-        (first == Some(Role::Assistant)).then(|| Message { role: Role::User, content: BEGINNING.to_owned() });
+    let begins = (first == Some(Role::Assistant)).then(|| Message::new(Role::User, BEGINNING));
     merged(system.into_iter().chain(begins).chain(said).collect())
 }
 
@@ -99,6 +109,7 @@ fn merged(list: Vec<Message>) -> Vec<Message> {
             Some(last) => {
                 last.content.push_str("\n\n");
                 last.content.push_str(&message.content);
+                last.images.extend(message.images);
             }
             None => merged.push(message),
         }
@@ -113,15 +124,23 @@ fn written(message: &Message, system: SystemRole) -> Value {
         (Role::System, SystemRole::Developer) => "developer",
         (Role::System, SystemRole::User) | (Role::User, _) => "user",
     };
-    json!({ "role": role, "content": message.content })
+    if message.images.is_empty() {
+        return json!({ "role": role, "content": message.content });
+    }
+    let mut parts = vec![json!({ "type": "text", "text": message.content })];
+    let images = message.images.iter();
+    parts.extend(images.map(|url| json!({ "type": "image_url", "image_url": { "url": url } })));
+    json!({ "role": role, "content": parts })
 }
 
 #[cfg(test)]
 mod tests {
+    use greenroom_actors::ports::PromptImage;
+
     use super::*;
 
     fn of(roles: Roles, continuing: Option<Continuing<'_>>) -> Vec<String> {
-        let said = |role, content: &str| PromptMessage { role, content: content.into() };
+        let said = |role, content: &str| PromptMessage::new(role, content);
         let prompt = [
             said(PromptRole::System, "You are Mara."),
             said(PromptRole::Assistant, "Come in."),
@@ -130,7 +149,7 @@ mod tests {
             said(PromptRole::System, "Be brief."),
             said(PromptRole::User, "Tea?"),
         ];
-        let list = messages(&prompt, roles, continuing);
+        let list = messages(&prompt, roles, &Seen::default(), continuing);
         let line =
             |it: &Value| format!("{}: {}", it["role"].as_str().unwrap(), it["content"].as_str().unwrap());
         list.iter().map(line).collect()
@@ -152,6 +171,31 @@ mod tests {
             (developer[0].as_str(), developer[4].as_str()),
             ("developer: You are Mara.", "developer: Be brief.")
         );
+    }
+
+    #[test]
+    fn a_picture_stands_behind_the_words_of_its_message() {
+        let image = PromptImage { object: "a/b.webp".into(), width: 8, height: 6, bytes: 9 };
+        let asked = PromptMessage {
+            images: vec![image],
+            ..PromptMessage::new(PromptRole::User, "[image: The harbour]")
+        };
+        let prompt = [
+            PromptMessage::new(PromptRole::System, "You are Mara."),
+            PromptMessage::new(PromptRole::User, "Look!"),
+            asked,
+        ];
+        let seen = Seen::of("a/b.webp", "data:image/webp;base64,AAAA");
+        let shown = messages(&prompt, Roles::default(), &seen, None);
+        let url = json!({ "type": "image_url", "image_url": { "url": "data:image/webp;base64,AAAA" } });
+        let parts = json!([{ "type": "text", "text": "[image: The harbour]" }, url]);
+        assert_eq!((&shown[1]["content"], &shown[2]["content"]), (&json!("Look!"), &parts));
+        let strict = Roles { alternate: true, ..Roles::default() };
+        let merged = messages(&prompt, strict, &seen, None);
+        let parts = json!([{ "type": "text", "text": "Look!\n\n[image: The harbour]" }, url]);
+        assert_eq!((merged.len(), &merged[1]["content"]), (2, &parts));
+        let told = messages(&prompt, Roles::default(), &Seen::default(), None);
+        assert_eq!(told[2]["content"], "[image: The harbour]");
     }
 
     #[test]

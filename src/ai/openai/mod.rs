@@ -31,6 +31,7 @@ use self::messages::Continuing;
 use self::reader::{Chunk, Reader, Reading};
 use self::request::{Habits, body};
 use self::stops::Stops;
+use super::eyes::{Eyes, Seen};
 use crate::config::{Continues, ProviderSettings};
 
 /// Idle connections are kept for this long.
@@ -59,6 +60,8 @@ pub(super) struct Ask {
     pub so_far: Option<Arc<str>>,
     /// Once it is under way it is read so often.
     pub pace: Pace,
+    /// Of a model that sees.
+    pub eyes: Option<Eyes>,
 }
 
 /// A reply under way.
@@ -87,11 +90,21 @@ impl OpenAi {
     pub fn generate(&self, ask: Ask) -> BoxFuture<'static, Result<Answer, Fault>> {
         let inner = self.inner.clone();
         Box::pin(async move {
-            let Ask { request, model, so_far, pace } = ask;
+            let Ask { request, model, so_far, pace, eyes } = ask;
             let so_far = so_far.filter(|text| !text.trim().is_empty());
             let redact = Redact::new(&inner.endpoint.key);
+            let shows = request.messages.iter().any(|message| !message.images.is_empty());
+            let eyes = eyes.filter(|_| shows);
+            let mut looked: Option<Seen> = None;
             loop {
                 let habit = inner.habits.of_model(&model);
+                let seen = match (&eyes, habit.looks()) {
+                    (Some(eyes), Some(reads)) => match &looked {
+                        Some(seen) => seen.clone(),
+                        None => looked.insert(eyes.look(&request.messages, reads).await).clone(),
+                    },
+                    (None, _) | (_, None) => Seen::default(),
+                };
                 let how = habit.continues(inner.continues);
                 let continuing = so_far
                     .as_deref()
@@ -100,7 +113,7 @@ impl OpenAi {
                 let tray = Tray::default();
                 let client = Client::build(inner.http.clone(), inner.endpoint.clone())
                     .with_http_service(service(inner.http.clone(), tray.clone()));
-                let body = body(&request, &model, habit, continuing);
+                let body = body(&request, &model, habit, &seen, continuing);
                 match client.chat().create_stream_byot::<_, Chunk>(body).await {
                     Ok(_) => {
                         let none = || Fault::new(GenerateErrorKind::Broken, "no answer came with its head");
@@ -108,10 +121,13 @@ impl OpenAi {
                         let start = if continuing.is_some() { Start::Continues } else { Start::Anew };
                         let stops = if habit.cuts_here() { request.stop.as_slice() } else { &[] };
                         let stops = Stops::at(stops);
-                        let reading = Reading { request: request.clone(), redact, stops, pace };
+                        let image_tokens = seen.tokens(&request.messages);
+                        let reading = Reading { request: request.clone(), redact, stops, pace, image_tokens };
                         let pieces = Reader::new(response, reading).pieces().boxed();
                         return Ok(Answer { start, pieces });
                     }
+                    // One that sees nothing after all is told in words.
+                    Err(error) if !seen.is_empty() && inner.habits.learn_blind(&model, habit, &error) => {}
                     // A model that knows a field by another name says so; the next request speaks its way.
                     Err(error) if inner.habits.learn(&model, habit, &error) => {}
                     Err(error) => return Err(mapped(&error, &model, &redact)),

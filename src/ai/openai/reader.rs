@@ -87,6 +87,7 @@ pub(super) struct Reader {
     request: Arc<GenerateRequest>,
     redact: Redact,
     stops: Stops,
+    image_tokens: usize,
     text: String,
     finish: Option<Finish>,
     usage: Option<Usage>,
@@ -103,13 +104,15 @@ pub(super) struct Reading {
     pub redact: Redact,
     pub stops: Stops,
     pub pace: Pace,
+    /// Of the pictures that the model was shown.
+    pub image_tokens: usize,
 }
 
 type Next = Result<Piece, Fault>;
 
 impl Reader {
     pub fn new(response: Response, reading: Reading) -> Self {
-        let Reading { request, redact, stops, pace } = reading;
+        let Reading { request, redact, stops, pace, image_tokens } = reading;
         Self {
             response,
             events: Events::default(),
@@ -119,6 +122,7 @@ impl Reader {
             request,
             redact,
             stops,
+            image_tokens,
             text: String::new(),
             finish: None,
             usage: None,
@@ -330,7 +334,7 @@ impl Reader {
         let counter = Tokens::default();
         let prompt: usize = self.request.messages.iter().map(|it| counter.count(&it.content) + 4).sum();
         let usage = TokenUsage {
-            prompt_tokens: prompt as u32,
+            prompt_tokens: (prompt + self.image_tokens) as u32,
             completion_tokens: counter.count(&self.text) as u32,
             cached_tokens: 0,
         };

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Refusal;
 use super::messages::{Continuing, Roles, SystemRole, messages};
+use crate::ai::eyes::{Reads, Seen};
 use crate::config::Continues;
 
 /// Models that are remembered at most: names come from the operator's characters.
@@ -29,6 +30,9 @@ pub(super) struct Habit {
     no_stop: bool,
     /// It takes no last message of its own.
     no_prefill: bool,
+    /// It takes no pictures.
+    is_blind: bool,
+    reads: Reads,
     roles: Roles,
 }
 
@@ -36,6 +40,11 @@ impl Habit {
     /// Whether the reply has to be cut at its stop sequences here.
     pub fn cuts_here(self) -> bool {
         self.no_stop
+    }
+
+    /// Which pictures it is shown; `None`: none.
+    pub fn looks(self) -> Option<Reads> {
+        (!self.is_blind).then_some(self.reads)
     }
 
     /// How a broken reply is gone on with.
@@ -64,12 +73,37 @@ impl Habits {
         let completion_tokens = is("api.openai.com");
         // Google refuses fields that it does not know.
         let no_user = is("generativelanguage.googleapis.com");
-        Self { usual: Habit { completion_tokens, no_user, ..Habit::default() }, of_models: Mutex::default() }
+        // xAI reads JPEG and PNG alone.
+        let reads = if is("api.x.ai") { Reads::OldOnes } else { Reads::All };
+        Self {
+            usual: Habit { completion_tokens, no_user, reads, ..Habit::default() },
+            of_models: Mutex::default(),
+        }
     }
 
     pub fn of_model(&self, model: &str) -> Habit {
         let models = self.of_models.lock().unwrap_or_else(PoisonError::into_inner);
         models.get(model).copied().unwrap_or(self.usual)
+    }
+
+    /// Whether this error, of a request with pictures, says that the model sees none. Learnt once.
+    pub fn learn_blind(&self, model: &str, tried: Habit, error: &OpenAIError) -> bool {
+        let Some(refusal) = Refusal::of(error) else { return false };
+        let says = ["image_url", "image input", "support image", "images are not", "vision", "multimodal"];
+        let blind = !tried.is_blind && (refusal.names("image_url") || refusal.says(&says));
+        if blind {
+            self.keep(model, Habit { is_blind: true, ..tried });
+        }
+        blind
+    }
+
+    fn keep(&self, model: &str, habit: Habit) {
+        tracing::debug!(model, ?habit, "a model wants its request in another form");
+        let mut models = self.of_models.lock().unwrap_or_else(PoisonError::into_inner);
+        if models.len() >= MODELS_MAX {
+            models.clear();
+        }
+        models.insert(model.to_owned(), habit);
     }
 
     /// Whether this error says that another form of the request would do. Each change is made once, so that this ends.
@@ -114,12 +148,7 @@ impl Habits {
         }
         let learnt = habit != tried;
         if learnt {
-            tracing::debug!(model, ?habit, "a model wants its request in another form");
-            let mut models = self.of_models.lock().unwrap_or_else(PoisonError::into_inner);
-            if models.len() >= MODELS_MAX {
-                models.clear();
-            }
-            models.insert(model.to_owned(), habit);
+            self.keep(model, habit);
         }
         learnt
     }
@@ -130,12 +159,13 @@ pub(super) fn body(
     request: &GenerateRequest,
     model: &str,
     habit: Habit,
+    seen: &Seen,
     continuing: Option<Continuing<'_>>,
 ) -> Value {
     let mut body = Map::new();
     let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
     set("model", json!(model));
-    set("messages", messages(&request.messages, habit.roles, continuing).into());
+    set("messages", messages(&request.messages, habit.roles, seen, continuing).into());
     set("stream", json!(true));
     let max_tokens = if habit.completion_tokens { "max_completion_tokens" } else { "max_tokens" };
     set(max_tokens, json!(request.max_tokens));
@@ -205,6 +235,26 @@ mod tests {
         let prefill = "This model does not support assistant message prefill. The conversation must end with a user message.";
         assert_eq!(learnt(prefill), Some(Habit { no_prefill: true, ..usual }));
         assert_eq!(learnt("Your prompt is too long."), None);
+    }
+
+    #[test]
+    fn a_model_that_sees_nothing_after_all_is_shown_nothing_more() {
+        let habits = Habits::of("https://example.com/v1");
+        let tried = habits.of_model("m");
+        assert_eq!(tried.looks(), Some(Reads::All));
+        assert!(!habits.learn_blind("m", tried, &refused("Your prompt is too long.")));
+        for message in [
+            "Invalid content type. image_url is only supported by certain models.",
+            "This model does not support image inputs",
+            "Model is not multimodal",
+        ] {
+            let habits = Habits::of("https://example.com/v1");
+            assert!(habits.learn_blind("m", tried, &refused(message)), "{message}");
+            let blind = habits.of_model("m");
+            assert_eq!(blind.looks(), None);
+            assert!(!habits.learn_blind("m", blind, &refused(message)), "once");
+        }
+        assert_eq!(Habits::of("https://api.x.ai/v1").of_model("m").looks(), Some(Reads::OldOnes));
     }
 
     #[test]

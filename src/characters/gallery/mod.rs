@@ -1,14 +1,14 @@
 //! Galleries: pictures, videos and sounds of a character. Some are for premium plans: others see that there is something,
 //! with its caption and tags, and never where it is.
 //!
-//! An entry stands at an address of another host, or is a file that was uploaded here (`media/uploads`). Limits: 200 entries
-//! a character, each with a caption of 500 characters and 32 tags.
+//! An entry stands at an address of another host, or is a file that was uploaded here (`media/uploads`): then its addresses, its smaller
+//! pictures and its state are the file's. Limits: 200 entries a character, each with a caption of 500 characters and 32 tags.
 
 pub mod routes;
 mod store;
 mod view;
 
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{GenericClient, Transaction};
 use greenroom_actors::domain::{CharacterId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use serde_json::json;
@@ -23,6 +23,7 @@ use crate::accounts::Origin;
 use crate::audit::{self, Act};
 use crate::error::{ApiError, ApiResult, FieldError};
 use crate::http::{Caller, Page, PageQuery};
+use crate::media::files::{self, FileId, MediaFile, State};
 use crate::postgres::refusal;
 
 /// Entries of one character.
@@ -76,7 +77,12 @@ impl Characters {
             .await
             .map_err(|error| refusal(&error))?;
         let page = Page::cut_by_id(page, items, Some(total), |item| item.id);
-        Ok(page.map(|item| GalleryItemView::new(item, access)))
+        let ids: Vec<FileId> = page.items.iter().filter_map(Item::file).collect();
+        let found = files::by_ids(&client, &ids).await.map_err(|error| refusal(&error))?;
+        Ok(page.map(|item| {
+            let file = item.file().and_then(|id| found.iter().find(|file| file.id == id));
+            GalleryItemView::new(&item, file, access)
+        }))
     }
 
     /// Adds an entry to a gallery.
@@ -91,9 +97,13 @@ impl Characters {
         let character = CharacterId::from_uuid(self.id_of(id_or_slug).await?);
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        let file = match item.file() {
+            Some(id) => Some(own_file(&transaction, admin.user, id, item.kind).await?),
+            None => None,
+        };
         add(&transaction, admin, character, &item, origin).await?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
-        Ok(GalleryItemView::new(item, Access::All))
+        Ok(GalleryItemView::new(&item, file.as_ref(), Access::All))
     }
 
     /// Adds an entry that shows a file of this server, in the transaction that takes the file in.
@@ -108,7 +118,8 @@ impl Characters {
         let file = new.media_id.ok_or_else(|| FieldError::new("mediaId", "is missing"))?;
         let item = made(new, Ok(Source::Media(file))).map_err(ApiError::bad_request)?;
         add(transaction, admin, character, &item, origin).await?;
-        Ok(GalleryItemView::new(item, Access::All))
+        // The file comes in behind it.
+        Ok(GalleryItemView { state: "processing", ..GalleryItemView::new(&item, None, Access::All) })
     }
 
     /// The character whose gallery is meant, by its id or its slug.
@@ -157,6 +168,35 @@ impl Characters {
     }
 }
 
+impl Item {
+    /// What it is of what was uploaded here.
+    fn file(&self) -> Option<FileId> {
+        match self.source {
+            Source::Media(id) => Some(FileId::from_uuid(id)),
+            Source::Url(_) => None,
+        }
+    }
+}
+
+/// A file that its owner may put into a gallery.
+async fn own_file(
+    client: &impl GenericClient,
+    owner: UserId,
+    id: FileId,
+    kind: GalleryKind,
+) -> ApiResult<MediaFile> {
+    let file = files::by_id(client, id).await.map_err(|error| refusal(&error))?;
+    let Some(file) = file.filter(|file| file.owner == owner) else {
+        return Err(FieldError::new("mediaId", "is of none of your files").into());
+    };
+    match file.state {
+        State::Failed(_) => Err(FieldError::new("mediaId", "is of a file that could not be read").into()),
+        State::Deleted => Err(FieldError::new("mediaId", "is of a file that was deleted").into()),
+        State::Processing | State::Ready if GalleryKind::from(file.kind) == kind => Ok(file),
+        State::Processing | State::Ready => Err(FieldError::new("type", "is not what this file is").into()),
+    }
+}
+
 async fn add(
     transaction: &Transaction<'_>,
     admin: &Caller,
@@ -187,7 +227,7 @@ fn checked(new: NewItem) -> Result<Item, Vec<FieldError>> {
         (Some(Ok(url)), None) => Ok(Source::Url(url)),
         (Some(Err(message)), None) => fault("url", message),
         (Some(_), Some(_)) => fault("url", "does not go together with mediaId"),
-        (None, Some(_)) => fault("mediaId", "is of no upload of this server"),
+        (None, Some(id)) => Ok(Source::Media(id)),
         (None, None) => fault("url", "is missing"),
     };
     made(new, source)

@@ -27,6 +27,8 @@ pub enum Capability {
     Transcription,
     Image,
     Video,
+    /// Replies to pictures: it is shown them, where others are told that there is one.
+    Vision,
 }
 
 impl Capability {
@@ -39,6 +41,7 @@ impl Capability {
             Self::Transcription => "transcription",
             Self::Image => "image",
             Self::Video => "video",
+            Self::Vision => "vision",
         }
     }
 }

@@ -58,13 +58,20 @@ const OPENROUTER: &[Chat] = &[
     ("x-ai/grok-4.3", 1_000_000, 1.25, Some(0.2), 2.5),
 ];
 
+/// Those that read no pictures; all others of today do.
+const BLIND: [&str; 4] = ["gpt-4", "gpt-3.5-turbo", "gpt-3.5-turbo-16k", "llama3.2"];
+
 fn chat(models: &[Chat]) -> Models {
     let settings = |&(name, context_tokens, input, cached_input, output): &Chat| {
         let price = PriceSettings { input, cached_input, output, ..PriceSettings::default() };
         let model = ModelSettings {
             context_tokens: Some(context_tokens),
             price: Some(price),
-            ..ModelSettings::default()
+            capabilities: if BLIND.contains(&name) {
+                vec![Capability::Chat]
+            } else {
+                vec![Capability::Chat, Capability::Vision]
+            },
         };
         (name.to_owned(), model)
     };

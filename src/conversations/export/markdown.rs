@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use greenroom_actors::domain::Message;
+use greenroom_actors::domain::{Message, Place};
 
-use crate::conversations::view::{ConversationView, PublicSenderView, wire_time};
+use crate::conversations::view::{AttachmentView, ConversationView, PublicSenderView, wire_time};
 
 use super::is_character;
 
@@ -47,7 +47,11 @@ pub(super) fn message(message: &Message, sender: &PublicSenderView) -> String {
         text.push('\n');
     }
     if let Some(attachment) = message.attachment.as_deref() {
-        let _ = writeln!(text, "\n[Attachment]({})", address(&crate::media::address(&attachment.place)));
+        let _ = match AttachmentView::from(attachment).url {
+            Some(url) => writeln!(text, "\n[Attachment]({})", address(&url)),
+            None if attachment.place == Place::Gone => writeln!(text, "\n_The attachment was deleted._"),
+            None => writeln!(text, "\n_The attachment cannot be opened._"),
+        };
     }
     if !message.changes.reactions.is_empty() {
         let emoji: Vec<&str> =

@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::markdown::{html_of, preview_of};
 use super::own_url;
 use crate::conversations::view::{
-    AttachmentType, AttachmentView, ConversationCharacterView, FinishView, Names, PublicConversationView,
-    PublicMessageView, ReactionCountView,
+    AttachedState, AttachmentType, AttachmentView, ConversationCharacterView, FinishView, Names,
+    PublicConversationView, PublicMessageView, ReactionCountView,
 };
 use crate::conversations::{Listed, MessageRange};
+use crate::media::files::Size;
 
 /// Characters of a description: what previews show.
 const DESCRIPTION_CHARS: usize = 200;
@@ -204,12 +205,19 @@ fn said(base: &str, message: &PublicMessageView, names: &Names, colors: &mut Vec
 }
 
 fn file(base: &str, attachment: &AttachmentView) -> File {
-    let (own, label) = match attachment.kind {
-        AttachmentType::Image => ("image", "Picture"),
-        AttachmentType::Video => ("video", "Video"),
-        AttachmentType::Audio => ("audio", "Recording"),
+    let (own, label, gone) = match attachment.kind {
+        AttachmentType::Image => ("image", "Picture", "Picture (deleted)"),
+        AttachmentType::Video => ("video", "Video", "Video (deleted)"),
+        AttachmentType::Audio => ("audio", "Recording", "Recording (deleted)"),
     };
-    let url = &attachment.url;
+    let file = attachment.file.as_ref();
+    let Some(url) = &attachment.url else {
+        let is_gone = file.is_some_and(|file| file.state == AttachedState::Deleted);
+        return File { own: None, url: None, label: if is_gone { gone } else { label } };
+    };
+    // The picture as large as a page shows it, where there is one.
+    let large = file.and_then(|file| file.variants.get(&Size::Large));
+    let url = large.map_or(url, |large| &large.url);
     let is_own = own_url(base, url);
     let leads_out = url.starts_with("https://") || url.starts_with("http://");
     File { own: is_own.then_some(own), url: (is_own || leads_out).then(|| url.clone()), label }

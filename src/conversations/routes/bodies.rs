@@ -14,12 +14,14 @@ use crate::error::ApiError;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AttachmentBody {
+    /// A file of one's own that was uploaded here, ready or still being processed. Nothing else is needed then.
+    media_id: Option<Uuid>,
     /// `https`, or a path of this server under `/media/`.
     #[schema(max_length = 2048)]
-    url: String,
+    url: Option<String>,
     /// `image`, `video` or `audio`.
     #[serde(rename = "type")]
-    kind: String,
+    kind: Option<String>,
     /// A media type of that type: `image/webp`.
     #[schema(max_length = 100)]
     mime: Option<String>,
@@ -34,8 +36,8 @@ pub(super) struct AttachmentBody {
 
 impl From<AttachmentBody> for NewAttachment {
     fn from(body: AttachmentBody) -> Self {
-        let AttachmentBody { url, kind, mime, duration_ms, width, height } = body;
-        Self { url, kind, mime, duration_ms, width, height }
+        let AttachmentBody { media_id, url, kind, mime, duration_ms, width, height } = body;
+        Self { media_id, url, kind, mime, duration_ms, width, height }
     }
 }
 

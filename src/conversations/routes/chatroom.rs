@@ -187,7 +187,7 @@ async fn say(
     conversations: web::Data<Conversations>,
 ) -> ApiResult<HttpResponse> {
     let Say { content, response_type } = body.into_inner();
-    let said = conversations.said(MessageKind::Text, Some(&content), None)?;
+    let said = conversations.said(Some(MessageKind::Text), Some(&content), None)?;
     let room = conversations.resolve(caller.user, &id).await?;
     let reply_kind = response_type.map(MessageType::into);
     let new = NewMessage { said, client_id: None, reply_to: None, reply: ReplyWish::Auto, reply_kind };

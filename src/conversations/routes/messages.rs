@@ -100,9 +100,9 @@ struct SendMessage {
     /// 1 to 5000 characters after trimming. With an attachment it is the transcript or the caption, and may be empty.
     #[schema(max_length = 5000)]
     content: Option<String>,
-    /// `text` (default), `audio` or `media`.
-    #[serde(default, rename = "type")]
-    kind: MessageType,
+    /// `text` (default), `audio` or `media`. With a `mediaId` it need not be said.
+    #[serde(rename = "type")]
+    kind: Option<MessageType>,
     /// What an audio or media message carries.
     attachment: Option<AttachmentBody>,
     /// Chosen by the client: the same one twice is one message and the same answer.
@@ -183,7 +183,7 @@ pub(super) async fn send(
     let client_id = body.client_id.as_deref().map(ClientId::parse).transpose();
     let new = NewMessage {
         said: conversations.said(
-            body.kind.into(),
+            body.kind.map(MessageType::into),
             body.content.as_deref(),
             body.attachment.map(NewAttachment::from),
         )?,

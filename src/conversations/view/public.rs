@@ -159,7 +159,11 @@ impl Names {
             sender: self.sender(message.sender),
             kind: message.kind.into(),
             content: message.content.as_str().to_owned(),
-            attachment: message.attachment.as_deref().filter(|one| is_for_all(one)).map(AttachmentView::from),
+            attachment: message
+                .attachment
+                .as_deref()
+                .filter(|one| is_for_all(one))
+                .map(AttachmentView::public),
             reply_to: message.reply_to.map(MessageId::uuid),
             finish: message.finish.into(),
             reactions,

@@ -5,6 +5,7 @@
 //!
 //! Owned here: the table `media_files`.
 
+mod attached;
 mod store;
 mod view;
 
@@ -16,9 +17,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::attached::{CHANGED, changed};
 pub(super) use self::store::kind_text;
 pub use self::store::{
-    Deleted, Holder, Made, Wanted, by_id, by_key, delete, failed, forget, holder, in_work, insert,
+    Deleted, Holder, Made, Wanted, by_id, by_ids, by_key, delete, failed, forget, holder, in_work, insert,
     is_carried_to, list, lock, meets, note_objects, of, overdue, ready, total, unlisted,
 };
 pub use self::view::{FileView, VariantView};
@@ -156,6 +158,14 @@ pub struct Variant {
     pub width: u32,
     pub height: u32,
     pub bytes: u64,
+}
+
+impl Size {
+    /// Of a file's pictures: this one, or else the next larger one that there is.
+    #[must_use]
+    pub fn of(self, file: &MediaFile) -> Option<&Variant> {
+        file.variants.iter().filter(|variant| variant.size >= self).min_by_key(|variant| variant.size)
+    }
 }
 
 /// A file as it stands in its table.

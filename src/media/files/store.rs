@@ -10,7 +10,7 @@ use tokio_postgres::types::Json;
 
 use super::{FileId, MediaFile, Purpose, State, Variant};
 use crate::media::ObjectKey;
-use crate::postgres::{Stored, execute, query_opt};
+use crate::postgres::{Stored, execute, query, query_opt};
 
 pub use changes::{Deleted, Made, delete, failed, forget, note_objects, overdue, ready, unlisted};
 pub use owned::{Holder, Wanted, holder, in_work, is_carried_to, list, lock, meets, of, total};
@@ -72,6 +72,17 @@ const BY_ID: &str = concat!("select ", columns!(), " from media_files where id =
 /// Deleted ones too.
 pub async fn by_id(client: &impl GenericClient, id: FileId) -> Stored<Option<MediaFile>> {
     Ok(query_opt(client, BY_ID, &[&id.uuid()]).await?.as_ref().and_then(file))
+}
+
+const BY_IDS: &str = concat!("select ", columns!(), " from media_files where id = any($1)");
+
+/// Those of them that there are, in no order; deleted ones too.
+pub async fn by_ids(client: &impl GenericClient, ids: &[FileId]) -> Stored<Vec<MediaFile>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(query(client, BY_IDS, &[&ids]).await?.iter().filter_map(file).collect())
 }
 
 const BY_KEY: &str = concat!("select ", columns!(), " from media_files where key = $1");

@@ -15,8 +15,8 @@ use crate::postgres::{Stored, refusal};
 pub type OnChanged = Arc<dyn Fn(&MediaFile) + Send + Sync>;
 
 /// The one place through which each change of a file's state goes, in its transaction.
-async fn noted(_: &impl GenericClient, _: &MediaFile) -> Stored<()> {
-    Ok(())
+async fn noted(client: &impl GenericClient, file: &MediaFile) -> Stored<()> {
+    files::changed(client, file.id).await
 }
 
 impl Media {

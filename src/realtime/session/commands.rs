@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use greenroom_actors::domain::{CharacterId, Message, Revision, RoomId, UserId};
 use greenroom_actors::protocol::{
     Ask, Asked, Presence, Refusal, RefusalCode, Responder, Send as SendMessage, Sent, Typing,
 };
 
-use super::calls::{run, too_many};
+use super::calls::run;
 use super::{SessionActor, SocketContext};
 use crate::characters::CharacterView;
-use crate::realtime::delivery::ToSession;
+use crate::conversations::Laden;
 use crate::realtime::wire::{self, Command, CommandId, Request, SendTo};
 
 /// Rooms in which one socket can be typing; in the one before that it stops by itself a little later.
@@ -129,45 +130,59 @@ impl SessionActor {
         }
     }
 
-    /// A message goes to the engine; where it names a character, that room is found or made first.
+    /// A message goes to the engine. Where it names a character, that room is found or made first; where it carries a file of
+    /// ours, that is looked up. What came before it goes before it: one is looked up at a time, and as many wait as may wait
+    /// for the engine.
     fn send(&mut self, user: UserId, id: Option<CommandId>, command: Command, context: &mut SocketContext) {
         let name = command.name();
         let Command::Send { to, said, client_id, reply_to, reply, reply_kind } = command else { return };
         let encode = |id: &CommandId, sent: Sent| wire::sent(id, &sent);
         let Some(responder) = self.engine_call(id, name, encode, context) else { return };
         let session = Some(self.core.id());
-        let in_room = move |room| SendMessage {
+        let in_room = move |room, laden: Laden| SendMessage {
             room,
             user,
             session,
-            content: said.content,
-            kind: said.kind,
-            attachment: said.attachment.map(crate::media::own),
+            content: laden.content,
+            kind: laden.kind,
+            attachment: laden.attachment,
             client_id,
             reply_to,
             reply,
             reply_kind,
         };
-        match to {
-            SendTo::Room(room) => self.backend.send(in_room(room), responder),
-            SendTo::Character(character) => {
-                if self.feature_calls >= self.hub.settings().feature_calls_max {
-                    return responder.refuse(too_many());
-                }
-                self.feature_calls += 1;
-                let (address, backend) = (context.address(), self.backend.clone());
-                let done = Responder::new(move |_: Result<(), Refusal>| {
-                    drop(address.try_send(ToSession::FeatureAnswer(None)));
-                });
-                actix_web::rt::spawn(async move {
-                    match backend.default_room(user, character).await {
-                        Ok(room) => backend.send(in_room(room), responder),
-                        Err(refusal) => responder.refuse(refusal),
-                    }
-                    done.answer(Ok(()));
-                });
+        let said = match (to, said.laden()) {
+            (SendTo::Room(room), Ok(laden)) if self.line.try_lock().is_ok() => {
+                return self.backend.send(in_room(room, laden), responder);
             }
-        }
+            (_, said) => said,
+        };
+        let backend = self.backend.clone();
+        let mut turn = Box::pin(self.line.clone().lock_owned());
+        // It stands in line from here on, not from when its task first runs.
+        let first = (&mut turn).now_or_never();
+        actix_web::rt::spawn(async move {
+            let turn = match first {
+                Some(turn) => turn,
+                None => turn.await,
+            };
+            let sending = async {
+                let laden = match said {
+                    Ok(laden) => laden,
+                    Err(said) => backend.laden(user, said).await?,
+                };
+                let room = match to {
+                    SendTo::Room(room) => room,
+                    SendTo::Character(character) => backend.default_room(user, character).await?,
+                };
+                Ok(in_room(room, laden))
+            };
+            match sending.await {
+                Ok(send) => backend.send(send, responder),
+                Err(refusal) => responder.refuse(refusal),
+            }
+            drop(turn);
+        });
     }
 
     /// The socket is told from here on, and then reads: a change in between is told, never missed.

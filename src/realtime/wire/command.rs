@@ -123,7 +123,7 @@ impl Command {
             Self::StopReply { .. } => "reply:stop",
             Self::Status(_) => "user:status",
             Self::Amend { what, .. } => match what {
-                Amendment::Edit(_) | Amendment::Transcript(_) => "message:edit",
+                Amendment::Edit(_) | Amendment::Transcript(_) | Amendment::File(_) => "message:edit",
                 Amendment::Delete => "message:delete",
                 Amendment::React(_) | Amendment::Unreact(_) => "message:react",
                 Amendment::Select(_) => "reply:select",

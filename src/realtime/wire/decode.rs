@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use greenroom_actors::domain::{ClientId, MessageKind};
+use greenroom_actors::domain::ClientId;
 use greenroom_actors::protocol::{Presence, Refusal, RefusalCode, ReplyWish, Typing};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -162,7 +162,7 @@ fn send(fields: &Fields<'_>, content_max_chars: usize) -> Result<Command, Refusa
         (None, Some(character)) => SendTo::Character(character),
         (None, None) => return Err(FieldError::new("conversationId", "is missing").into()),
     };
-    let kind = fields.message_kind("type")?.unwrap_or(MessageKind::Text);
+    let kind = fields.message_kind("type")?;
     let client_id = fields
         .text("clientId")?
         .map(|text| {
@@ -187,8 +187,9 @@ fn send(fields: &Fields<'_>, content_max_chars: usize) -> Result<Command, Refusa
 
 fn attachment(fields: &Fields<'_>) -> Result<NewAttachment, FieldError> {
     Ok(NewAttachment {
-        url: required("attachment.url", fields.text("url")?)?.to_owned(),
-        kind: required("attachment.type", fields.text("type")?)?.to_owned(),
+        media_id: fields.id("mediaId")?,
+        url: fields.text("url")?.map(str::to_owned),
+        kind: fields.text("type")?.map(str::to_owned),
         mime: fields.text("mime")?.map(str::to_owned),
         duration_ms: fields.integer("durationMs", 1)?,
         width: fields.integer("width", 1)?,

@@ -13,7 +13,7 @@ use crate::error::FieldError;
 type Checked<T> = Result<T, FieldError>;
 
 /// All names that some command knows. Others are skipped unread.
-const KNOWN: [&str; 39] = [
+const KNOWN: [&str; 40] = [
     "token",
     "characterId",
     "characterIds",
@@ -39,6 +39,7 @@ const KNOWN: [&str; 39] = [
     "durationMs",
     "emoji",
     "height",
+    "mediaId",
     "mime",
     "remove",
     "replyMode",

@@ -228,6 +228,11 @@ impl Backend for Stage {
         async { Ok(seen) }.boxed()
     }
 
+    fn laden(&self, _: UserId, said: Said) -> Answer<'_, Laden> {
+        let missing = |_| Refusal::new(RefusalCode::NotFound, "nothing is uploaded here");
+        std::future::ready(said.laden().map_err(missing)).boxed()
+    }
+
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId> {
         let known = self.state().defaults.get(&(user, character)).copied();
         let room = known.unwrap_or_else(|| self.room(&[user]));

@@ -1,7 +1,11 @@
 //! Changes of one stored message. What stands already is answered as it stands, without a new revision.
 
-use super::{ChangeRow, Locked, Writes, advance, open, put, target};
-use crate::domain::{Changes, Content, Message, MessageKind, Reaction, RoomId, Sender, kind_of};
+use std::sync::Arc;
+
+use super::{ChangeRow, Locked, Variant, VariantRow, Writes, advance, open, put, target};
+use crate::domain::{
+    Attachment, Changes, Content, FileState, Message, MessageKind, Reaction, RoomId, Sender, kind_of,
+};
 use crate::ports::{Amend, Outcome, Refused};
 use crate::protocol::Amendment;
 
@@ -9,6 +13,8 @@ use crate::protocol::Amendment;
 pub const VARIANTS_MAX: u16 = 10;
 /// Different emoji under one message.
 pub const EMOJI_MAX: usize = 20;
+/// The kind of a change that tells that the file of a message is another now.
+pub const FILE_CHANGED: &str = "file";
 
 pub(super) fn amend(room: RoomId, amend: &Amend, locked: &mut Locked, writes: &mut Writes) -> Outcome {
     let Some(standing) = target(locked, room, amend.message) else {
@@ -41,6 +47,7 @@ pub(super) fn amend(room: RoomId, amend: &Amend, locked: &mut Locked, writes: &m
             writes.variants.retain(|(of, _), _| *of != message.id);
             writes.reactions.retain(|(of, _, _), _| *of != message.id);
         }
+        Amendment::File(now) => follow_in_variants(now, &message, amend, locked, writes),
         Amendment::Edit(_) | Amendment::Select(_) | Amendment::Transcript(_) => {}
     }
     let change = ChangeRow {
@@ -64,6 +71,7 @@ fn kind(what: &Amendment) -> &'static str {
         Amendment::Unreact(_) => "unreact",
         Amendment::Select(_) => "select",
         Amendment::Transcript(_) => "transcribe",
+        Amendment::File(_) => FILE_CHANGED,
     }
 }
 
@@ -99,6 +107,21 @@ fn apply(amend: &Amend, message: &mut Message, locked: &Locked) -> Result<Applie
             message.content = content.clone();
             Ok(Applied::Changed)
         }
+        Amendment::File(now) => {
+            let carried = message.attachment.as_deref().filter(|standing| is_of(standing, now));
+            let stands = carried.map(|standing| followed(standing, now));
+            let in_variants = || {
+                locked.variants.iter().any(|((of, _), variant)| *of == message.id && follows(variant, now))
+            };
+            match stands {
+                Some(next) if message.attachment.as_deref() != Some(&next) => {
+                    message.attachment = Some(Arc::new(next));
+                    Ok(Applied::Changed)
+                }
+                _ if in_variants() => Ok(Applied::Changed),
+                _ => Ok(Applied::AsItWas),
+            }
+        }
         Amendment::React(emoji) => {
             let reactions = &mut message.changes.reactions;
             if reactions.iter().any(|one| one.emoji == *emoji && one.user == amend.by) {
@@ -132,6 +155,43 @@ fn apply(amend: &Amend, message: &mut Message, locked: &Locked) -> Result<Applie
             message.changes.variant = *index;
             Ok(Applied::Changed)
         }
+    }
+}
+
+/// Whether both are of the same uploaded file.
+fn is_of(standing: &Attachment, now: &Attachment) -> bool {
+    let id = |one: &Attachment| one.file.as_ref().map(|file| file.id);
+    id(standing).is_some() && id(standing) == id(now)
+}
+
+/// What stands, with its file as it is now. What it is of a gallery it stays. A tombstone stays one: nothing comes back.
+fn followed(standing: &Attachment, now: &Attachment) -> Attachment {
+    if standing.state() == Some(FileState::Deleted) {
+        return standing.clone();
+    }
+    Attachment { item: standing.item, ..now.clone() }
+}
+
+/// Whether a variant that is not selected carries the file as it was.
+fn follows(variant: &Variant, now: &Attachment) -> bool {
+    let carried = variant.attachment.as_deref().filter(|standing| is_of(standing, now));
+    carried.is_some_and(|standing| *standing != followed(standing, now))
+}
+
+fn follow_in_variants(
+    now: &Attachment,
+    message: &Message,
+    amend: &Amend,
+    locked: &mut Locked,
+    writes: &mut Writes,
+) {
+    for (key, variant) in &mut locked.variants {
+        if key.0 != message.id || !follows(variant, now) {
+            continue;
+        }
+        variant.attachment = variant.attachment.as_deref().map(|standing| Arc::new(followed(standing, now)));
+        let row = VariantRow { room: message.room, variant: variant.clone(), at: amend.at };
+        writes.variants.insert(*key, row);
     }
 }
 

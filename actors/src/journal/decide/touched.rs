@@ -19,7 +19,7 @@ pub struct Touched {
     pub reads: Vec<(RoomId, UserId)>,
     /// Messages that changes are about.
     pub messages: Vec<MessageId>,
-    /// Those of which a variant is to be selected.
+    /// Those of which a variant is to be selected, or carries a file that became another.
     pub variants: Vec<MessageId>,
     /// Ids of entries that may have been stored before.
     pub changes: Vec<Uuid>,
@@ -47,7 +47,7 @@ impl Touched {
                 EntryKind::Read(mark) => touched.reads.push((entry.room, mark.user)),
                 EntryKind::Amend(amend) => {
                     touched.changes.push(amend.id);
-                    if let Amendment::Select(_) = amend.what {
+                    if let Amendment::Select(_) | Amendment::File(_) = amend.what {
                         touched.variants.push(amend.message);
                     }
                 }

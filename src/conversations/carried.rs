@@ -1,0 +1,104 @@
+//! Whose an uploaded file is, and what, looked up before a message that carries it is sent.
+//!
+//! A message shows one's own files: another's is refused as one that there is not. A signed address of a file is as good as the
+//! file: whoever was given it may pass it on, and both messages carry the same one.
+
+use std::sync::Arc;
+
+use greenroom_actors::domain::{Attachment, Content, MessageKind, Place, UserId};
+use greenroom_actors::protocol::Refusal;
+
+use super::{Carried, Conversations, Said};
+use crate::error::FieldError;
+use crate::media::files::{self, MediaFile, State};
+use crate::media::{self, ObjectKey};
+use crate::postgres::refusal;
+
+const FIELD: &str = "attachment.mediaId";
+
+/// What a message says and carries, with its file as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Laden {
+    pub kind: MessageKind,
+    pub content: Content,
+    pub attachment: Option<Arc<Attachment>>,
+}
+
+impl Said {
+    /// Itself, where nothing of it has to be looked up.
+    pub fn laden(self) -> Result<Laden, Self> {
+        let attachment = match self.attachment {
+            None => None,
+            Some(Carried::Given(given)) => {
+                let given = media::own(given);
+                if matches!(given.place, Place::Object(_)) {
+                    return Err(Self { attachment: Some(Carried::Given(given)), ..self });
+                }
+                Some(given)
+            }
+            Some(Carried::File(..)) => return Err(self),
+        };
+        Ok(Laden { kind: self.kind, content: self.content, attachment })
+    }
+}
+
+impl Conversations {
+    /// What this user's message carries.
+    pub async fn laden(&self, user: UserId, said: Said) -> Result<Laden, Refusal> {
+        let said = match said.laden() {
+            Ok(laden) => return Ok(laden),
+            Err(said) => said,
+        };
+        let client = self.client().await?;
+        let Said { kind, content, attachment } = said;
+        let found = |file: Result<Option<MediaFile>, _>| file.map_err(|error| refusal(&error));
+        let (kind, attachment) = match attachment {
+            None => (kind, None),
+            Some(Carried::File(id, wanted)) => {
+                let file = found(files::by_id(&client, id).await)?.filter(|file| file.owner == user);
+                let file = file.ok_or_else(|| FieldError::new(FIELD, "is of none of your files"))?;
+                let attachment = carried(&file)?;
+                let kind = attachment.kind.message_kind();
+                if wanted.is_some_and(|wanted| wanted != kind) {
+                    let goes = match kind {
+                        MessageKind::Audio => "is of a recording: it goes with type audio",
+                        MessageKind::Media | MessageKind::Text => {
+                            "is of a picture or a video: it goes with type media"
+                        }
+                    };
+                    return Err(FieldError::new(FIELD, goes).into());
+                }
+                (kind, Some(Arc::new(attachment)))
+            }
+            Some(Carried::Given(given)) => {
+                let file = match ObjectKey::parse(given.place.as_str()) {
+                    Ok(key) => found(files::by_key(&client, &key).await)?,
+                    Err(_) => None,
+                };
+                match file {
+                    // Its kind was checked against the message's.
+                    Some(file) if file.kind == given.kind => (kind, Some(Arc::new(carried(&file)?))),
+                    Some(_) => {
+                        return Err(FieldError::new("attachment.type", "is not what this file is").into());
+                    }
+                    None => (kind, Some(given)),
+                }
+            }
+        };
+        Ok(Laden { kind, content, attachment })
+    }
+}
+
+/// A file that can be sent.
+fn carried(file: &MediaFile) -> Result<Attachment, FieldError> {
+    match &file.state {
+        State::Processing | State::Ready => Ok(file.into()),
+        State::Failed(fault) if fault.is_empty() => {
+            Err(FieldError::new(FIELD, "is of a file that could not be read"))
+        }
+        State::Failed(fault) => {
+            Err(FieldError::new(FIELD, format!("is of a file that could not be read: {fault}")))
+        }
+        State::Deleted => Err(FieldError::new(FIELD, "is of a file that was deleted")),
+    }
+}
