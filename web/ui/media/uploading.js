@@ -90,8 +90,13 @@ export function uploader(api, { target = (kind) => UPLOADS[kind], done, changed 
   };
 }
 
+/** Refusals after which the same file may be taken: no answer, too slow, too much at once, no room yet, the server's own. */
+const passes = (/** @type {number} */ status) => status === 0 || status === 402 || status === 408 || status === 429 || status >= 500;
+
 /** One file on its way. */
 export class Job {
+  get mayGoAgain() { return Boolean(this.upload?.error && passes(this.upload.error.status)); }
+
   upload = /** @type {Upload|null} */ (null);
   problem = "";
   /** What the server says of it. @type {any} */
@@ -129,7 +134,7 @@ export function uploadLine(job, { again, remove }) {
     bar.hidden = Boolean(problem) || state === "done";
     bar.value = upload?.total ? upload.sent / upload.total : 0;
     setText(told, problem || (state === "done" ? "It is there" : state === "sending" ? (upload && upload.sent >= upload.total ? "Nearly there" : `${sizeWords(upload?.sent ?? 0)} of ${sizeWords(upload?.total ?? job.file.size)}`) : "Waits for its turn"));
-    retry.hidden = !problem || !upload;
+    retry.hidden = !problem || !job.mayGoAgain;
   };
   job.draw();
   return element;

@@ -163,7 +163,7 @@ export class AvatarsView {
   #card(avatar) {
     const writing = avatar.state === "writing";
     const failed = avatar.state === "failed";
-    const words = h("span.card-words", {}, h("span.card-name", {}, avatar.name), h("span.card-tagline", {}, writing ? "Being written…" : failed ? `${avatar.fault?.message ?? "It could not be written"}. Nothing was charged.`.replace("..", ".") : avatar.tagline),
+    const words = h("span.card-words", {}, h("span.card-name", {}, avatar.name), h("span.card-tagline", {}, writing ? "Being written…" : failed ? `It could not be written: ${(avatar.fault?.message ?? "something went wrong").replace(/\.$/, "")}. Nothing was charged.` : avatar.tagline),
       h("span.card-tags", {}, h("span.tag", { data: { tone: avatar.visibility === "private" ? "" : "good" } }, VISIBILITIES[avatar.visibility] ?? avatar.visibility), avatar.writtenBy === "offline" ? h("span.tag", { data: { tone: "warn" } }, "written by rules") : null));
     return h("li.card", { data: { testid: "avatar-card", avatarId: avatar.id, state: avatar.state } },
       h("a.card-main", { href: `#/avatars/${avatar.id}`, data: { key: `avatar-${avatar.id}`, testid: "avatar-open" } }, avatarFace(avatar, "large"), words),

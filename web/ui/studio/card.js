@@ -1,6 +1,6 @@
 // @ts-check
 /** One of the pictures and videos that one has had made: how far it is, what it shows, and what can be done with it. */
-import { h, icon, setText } from "../dom.js";
+import { h, icon, iconButton, setText } from "../dom.js";
 import { tileFace } from "../media/tile.js";
 import { own } from "../media/file.js";
 import { nameOf } from "../media/viewer.js";
@@ -67,14 +67,15 @@ export class ContentCard {
     const facts = [kind, QUALITIES[content.quality], sizeName(content.size), content.seconds ? `${content.seconds} seconds` : "", deeds.avatarName(content.avatarId) ?? "", making || content.state === "done" ? creditWords(content.credits) : ""].filter(Boolean).join(" · ");
     this.words.replaceChildren(h("p.content-prompt", { dir: "auto" }, content.prompt), h("p.muted", {}, facts, " · ", h("time", { datetime: content.createdAt, title: fullMoment(content.createdAt) }, shortMoment(content.createdAt))),
       content.optimizedPrompt && content.optimizedPrompt !== content.prompt ? h("details.content-told", {}, h("summary", { data: { testid: "content-optimized" } }, "What the provider was told"), h("p", { dir: "auto" }, content.optimizedPrompt)) : "");
+    const small = (name, text, testid, run) => iconButton(name, text, { data: { testid }, onclick: () => run(this.content) });
     const button = (text, testid, run, look = "quiet") => h(`button.button.${look}.small`, { type: "button", data: { testid }, onclick: () => run(this.content) }, text);
     this.actions.replaceChildren(...[
       making ? button("Cancel", "content-cancel", deeds.cancel) : null,
       ["failed", "canceled"].includes(content.state) ? button(`Try again for ${creditWords(content.credits)}`, "content-retry", deeds.retry) : null,
-      url ? h("a.button.quiet.small", { href: url, download: content.file.name || nameOf(url), data: { testid: "content-download" } }, "Download") : null,
-      making ? null : button("Use the prompt again", "content-reuse", deeds.reuse),
-      content.kind === "image" && content.state === "done" ? button("Make a video of it", "content-film", deeds.film) : null,
-      making ? null : button("Delete", "content-delete", deeds.remove, "quiet.warns")].filter(Boolean));
+      url ? h("a.icon-button", { href: url, download: content.file.name || nameOf(url), "aria-label": "Download", title: "Download", data: { testid: "content-download" } }, icon("save")) : null,
+      making ? null : small("again", "Use the prompt again", "content-reuse", deeds.reuse),
+      content.kind === "image" && content.state === "done" ? small("film", "Make a video of it", "content-film", deeds.film) : null,
+      making ? null : small("trash", "Delete", "content-delete", deeds.remove)].filter(Boolean));
     if (focused) /** @type {any} */ (this.actions.querySelector("button"))?.focus();
   }
 }

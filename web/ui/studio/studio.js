@@ -35,7 +35,7 @@ export class StudioView {
     this.way = way;
     this.given = id;
     this.form = new WishForm({ api: context.api, asked: (answer) => this.#asked(answer) });
-    this.kind = this.#select("kind", "Kind", "Pictures and videos", [["image", "Pictures"], ["video", "Videos"]]);
+    this.kind = this.#select("kind", "Kind", "Every kind", [["image", "Pictures"], ["video", "Videos"]]);
     this.state = this.#select("state", "State", "In every state", Object.entries(STATES).filter(([state]) => ["done", "failed", "canceled"].includes(state)));
     this.avatar = this.#select("avatarId", "Avatar", "With anybody", []);
     this.list = h("ul.contents", { "aria-label": "What was made", data: { testid: "contents" } });
