@@ -2,7 +2,7 @@
 # Runs one scenario of the load generator and starts all that it needs: a seeded server on a private database in a
 # temporary folder, the simulator where replies are wanted, and the generator. Ends all of it again.
 #
-#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|relay|faults|slow|storm|chaos|killed|logins|enumeration|reading|webhooks
+#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|relay|faults|slow|storm|chaos|killed|logins|uploads|enumeration|reading|webhooks
 #                   [arguments of the scenario]
 #
 # The server runs on one core, the generator, Postgres and the simulator on another. Results: target/loadtest/.
@@ -27,7 +27,7 @@ case $scenario in
   storm)  users=5000 rooms=100 members=50 ;;
   chaos)  users=40 rooms=10 members=4 ;;
   killed) users=80 rooms=40 members=2 ;;
-  logins | enumeration) users=1000 rooms=0 members=0 ;;
+  logins | enumeration | uploads) users=1000 rooms=0 members=0 ;;
   reading) users=1 rooms=2 members=1 ;;
   webhooks) users=3000 rooms=0 members=0 ;;
   *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
@@ -246,7 +246,7 @@ else
 fi
 case $scenario in
   reading) population=() ;;
-  idle | chat | faults | logins | enumeration | webhooks) population=(--users "$users") ;;
+  idle | chat | faults | logins | enumeration | uploads | webhooks) population=(--users "$users") ;;
   *) population=(--users "$users" --rooms "$rooms" --members "$members") ;;
 esac
 

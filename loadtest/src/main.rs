@@ -9,7 +9,7 @@ use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
 use loadtest::scenarios::{
     chaos, chat, enumeration, fanout, faults, idle, killed, logins, reading, relay, rooms, send, slow,
-    socketio, storm, webhooks,
+    socketio, storm, uploads, webhooks,
 };
 use loadtest::sim::{Plan, Settings, Simulator, Words};
 
@@ -56,6 +56,8 @@ enum Command {
     Storm(Scenario<storm::Options>),
     /// Many sign in by password at once: what the sockets notice of it.
     Logins(Scenario<logins::Options>),
+    /// Pictures are uploaded and made smaller: what the sockets notice of it.
+    Uploads(Scenario<uploads::Options>),
     /// Whether the ways in tell who has an account, by their answers or their time.
     Enumeration(Scenario<enumeration::Options>),
     /// Pages of a long conversation beside those of a short one, and searches in it.
@@ -184,6 +186,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Slow(scenario) => publish(slow::run(&scenario.options), &scenario.outputs),
         Command::Storm(scenario) => publish(storm::run(&scenario.options), &scenario.outputs),
         Command::Logins(scenario) => publish(logins::run(&scenario.options), &scenario.outputs),
+        Command::Uploads(scenario) => publish(uploads::run(&scenario.options), &scenario.outputs),
         Command::Enumeration(scenario) => publish(enumeration::run(&scenario.options), &scenario.outputs),
         Command::Reading(scenario) => publish(reading::run(&scenario.options), &scenario.outputs),
         Command::Webhooks(scenario) => publish(webhooks::run(&scenario.options), &scenario.outputs),

@@ -189,6 +189,31 @@ fn logins_notices_that_they_are_refused() {
     assert_eq!((code, failed(&report)), (1, vec!["people sign in", "no login is refused"]));
 }
 
+/// A picture of two bytes is as good for the stand-in as one of twelve megapixels.
+fn uploading(picture: &[u8]) -> (i32, Value) {
+    let (server, folder) = (double(&[]), Folder::new(&format!("picture-{}", picture.len())));
+    let path = folder.0.join("picture.jpg");
+    std::fs::write(&path, picture).unwrap();
+    let arguments =
+        format!("--users 20 --uploads 4 --rate 400 --before 0.2 --seconds 0.5 --picture {}", path.display());
+    scenario("uploads", &server, &arguments)
+}
+
+#[test]
+fn uploads_are_counted_while_every_ping_is_answered() {
+    let (code, report) = uploading(&[0xff, 0xd8, 0xff, 0xd9]);
+    assert_eq!((code, failed(&report)), (0, vec![]));
+    assert!(figure(&report, "uploads") > 0.0);
+    let pings = |nth: usize| report["latencies"][nth]["count"].as_u64().unwrap();
+    assert_eq!((pings(0), pings(1)), (80, 200));
+}
+
+#[test]
+fn uploads_notices_that_they_are_refused() {
+    let (code, report) = uploading(b"no picture");
+    assert_eq!((code, failed(&report)), (1, vec!["files come in", "no upload is refused"]));
+}
+
 const ENUMERATION: &str = "--users 60 --blocked 20 --tries 15 --seed 7";
 
 #[test]

@@ -54,6 +54,31 @@ impl Connection {
         self.ask(&request)
     }
 
+    /// Posts a form with one file, with an access token, and waits for the whole answer.
+    pub fn upload(
+        &mut self,
+        path: &str,
+        token: &str,
+        (field, name, bytes): (&str, &str, &[u8]),
+    ) -> io::Result<Answer> {
+        const BOUNDARY: &str = "----a-boundary-that-no-file-has-7d91";
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        let tail = format!("\r\n--{BOUNDARY}--\r\n");
+        let length = head.len() + bytes.len() + tail.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {length}\r\n\r\n",
+            self.server
+        );
+        for part in [request.as_bytes(), head.as_bytes(), bytes] {
+            self.stream.get_mut().write_all(part)?;
+        }
+        self.ask(&tail)
+    }
+
     /// Asks with an access token and waits for the whole answer.
     pub fn get(&mut self, path: &str, token: &str) -> io::Result<Answer> {
         let server = self.server;

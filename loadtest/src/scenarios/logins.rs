@@ -9,18 +9,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::pings::Pingers;
 use super::{BRING_UP, ServerOptions, TURN};
 use crate::clock::Moment;
-use crate::measure::{Latency, Recorder};
-use crate::native::{Behaviour, Crew, Stage, command, ids};
-use crate::net::Ending;
+use crate::measure::Latency;
+use crate::native::ids;
 use crate::net::http::Connection;
 use crate::report::{Report, Target};
 
 /// For a login that waits for its turn to be hashed.
 const LOGIN_WAIT: Duration = Duration::from_secs(30);
-/// For the last pings to be answered.
-const DRAIN: Duration = Duration::from_secs(10);
 const TARGET_PING_MS: f64 = 10.0;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -45,58 +43,6 @@ pub struct Options {
     /// Seconds of pings and logins.
     #[arg(long, default_value_t = 15.0)]
     pub seconds: f64,
-}
-
-/// The sockets: ping number n of the run was due at the n-th place of `due`.
-struct Pingers {
-    sockets: usize,
-    rate: f64,
-    due: Vec<Moment>,
-    answered: usize,
-    unknown: u64,
-    /// Pings from this one on are those while people sign in.
-    meanwhile: usize,
-    before: Latency,
-    during: Latency,
-    endings: Vec<String>,
-}
-
-impl Behaviour for Pingers {
-    fn ack(&mut self, _stage: &mut Stage<'_>, _seat: usize, id: u64, _frame: &[u8], at: Moment) {
-        let number = id.wrapping_sub(1) as usize;
-        let Some(due) = self.due.get(number) else {
-            self.unknown += 1;
-            return;
-        };
-        self.answered += 1;
-        let latency = if number < self.meanwhile { &mut self.before } else { &mut self.during };
-        latency.record(at.since(*due));
-    }
-
-    fn ended(&mut self, _stage: &mut Stage<'_>, seat: usize, ending: Ending) {
-        self.endings.push(format!("seat {seat}: {ending:?}"));
-    }
-}
-
-impl Pingers {
-    /// Pings at the rate for `seconds`.
-    fn ping(&mut self, crew: &mut Crew, seconds: f64, recorder: &mut Recorder) -> anyhow::Result<()> {
-        let (begun, first) = (Moment::now(), self.due.len());
-        let last = first + (seconds * self.rate) as usize;
-        let rate = self.rate;
-        let next = |sent: usize| begun.plus(Duration::from_secs_f64((sent - first) as f64 / rate));
-        while self.due.len() < last && self.endings.is_empty() {
-            while self.due.len() < last && next(self.due.len()) <= Moment::now() {
-                self.due.push(next(self.due.len()));
-                let (id, seat) = (self.due.len(), self.due.len() % self.sockets);
-                crew.act(|stage| stage.send(seat, &command::ping(id as u64)));
-            }
-            let wait = next(self.due.len()).since(Moment::now()).min(TURN);
-            crew.turn(wait, self)?;
-            recorder.tick(Moment::now(), self.answered as u64);
-        }
-        Ok(())
-    }
 }
 
 /// What became of the logins.
@@ -146,21 +92,12 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     for user in 0..options.users {
         crew.add(user, 0, false, &signer)?;
     }
-    let mut pingers = Pingers {
-        sockets: options.users,
-        rate: options.rate,
-        due: Vec::new(),
-        answered: 0,
-        unknown: 0,
-        meanwhile: usize::MAX,
-        before: Latency::new("ping, nobody signs in"),
-        during: Latency::new(format!("ping, {} sign in", options.logins)),
-        endings: Vec::new(),
-    };
+    let names = ("ping, nobody signs in".to_owned(), format!("ping, {} sign in", options.logins));
+    let mut pingers = Pingers::new(options.users, options.rate, names);
     crew.bring_up(0..options.users, BRING_UP, &mut pingers)?;
     let mut recorder = options.server.recorder("answered pings");
     pingers.ping(&mut crew, options.before, &mut recorder)?;
-    pingers.meanwhile = pingers.due.len();
+    pingers.meanwhile();
 
     let logins = Logins {
         took: Mutex::new((Latency::new("login"), BTreeMap::new())),
@@ -179,10 +116,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     });
     let (seconds, cpu) = (begun.elapsed().as_secs_f64(), meter.read());
     pinged?;
-    let draining = Moment::now();
-    while pingers.answered < pingers.due.len() && draining.elapsed() < DRAIN && pingers.endings.is_empty() {
-        crew.turn(TURN, &mut pingers)?;
-    }
+    pingers.drain(&mut crew)?;
 
     let (login, refused) = logins.took.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     report.setting("users", options.users);
@@ -197,11 +131,8 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     cpu.describe(&mut report, login.count(), "login");
     report.latencies = vec![pingers.before.summary(), pingers.during.summary(), login.summary()];
     report.series = recorder.series();
-    let unanswered = pingers.due.len() - pingers.answered;
     let verdict = &mut report.verdict;
-    verdict.none("no socket is closed", &pingers.endings, &format!("{} sockets", options.users));
-    let all = format!("{unanswered} of {} unanswered, {} extra", pingers.due.len(), pingers.unknown);
-    verdict.check("each ping is answered once", unanswered == 0 && pingers.unknown == 0, all);
+    pingers.judge(verdict);
     verdict.check("people sign in", login.count() > 0, format!("{} logins", login.count()));
     let refusals: u64 = refused.values().sum();
     verdict.check("no login is refused", refusals == 0, format!("{refusals} refused {refused:?}"));

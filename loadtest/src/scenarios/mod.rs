@@ -11,6 +11,7 @@ pub mod idle;
 pub mod logins;
 pub mod killed;
 mod options;
+mod pings;
 pub mod reading;
 pub mod relay;
 pub mod rooms;
@@ -21,6 +22,7 @@ mod streams;
 pub mod slow;
 pub mod socketio;
 pub mod storm;
+pub mod uploads;
 pub mod webhooks;
 
 pub use audit::{Stored, read_rooms};
