@@ -32,6 +32,8 @@ pub struct MediaSettings {
     /// Of a picture: each side, and all of it.
     pub image_max_side: u32,
     pub image_max_pixels: u64,
+    /// Of memory that processing takes at once, all files together.
+    pub processing_max_bytes: u64,
     /// Files of one upload.
     pub upload_max_files: usize,
     /// Uploads that come in at the same time: of one user, and in all on this node.
@@ -57,6 +59,7 @@ impl Default for MediaSettings {
             video_max_bytes: 50 * 1024 * 1024,
             image_max_side: 10_000,
             image_max_pixels: 50_000_000,
+            processing_max_bytes: 128 * 1024 * 1024,
             upload_max_files: 10,
             uploads_per_user: 6,
             uploads_at_once: 64,
@@ -116,6 +119,11 @@ impl MediaSettings {
             (1..=200_000_000).contains(&self.image_max_pixels),
             "media.image_max_pixels",
             "takes 1 to 200000000: a picture takes 4 bytes of memory for each pixel while it is looked at",
+        );
+        broken.unless(
+            (16 * 1024 * 1024..=64 * 1024 * 1024 * 1024).contains(&self.processing_max_bytes),
+            "media.processing_max_bytes",
+            "takes 16777216 to 68719476736",
         );
         for (name, count) in [
             ("media.upload_max_files", self.upload_max_files),

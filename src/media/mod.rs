@@ -11,13 +11,18 @@
 //! table `media_files`, and the folder `<data_dir>/media`. Limits: `[media]` in the settings, a key of 512 bytes; how much one
 //! may have is said by the plan.
 
+mod fault;
 pub mod files;
+pub mod films;
 mod keep;
 mod key;
 mod library;
 mod links;
 mod objects;
+pub mod pictures;
+mod process;
 mod routes;
+pub mod sounds;
 mod store;
 mod sweep;
 mod temp;
@@ -32,6 +37,7 @@ use deadpool_postgres::{Client, Pool};
 use greenroom_actors::protocol::Refusal;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+pub use fault::Fault;
 pub use keep::{NewFile, PROCESS, Source};
 pub use key::{FileType, NoKey, ObjectKey};
 pub use library::{FileRecord, OnChanged, forget, records};

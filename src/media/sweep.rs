@@ -11,6 +11,7 @@ use greenroom_actors::protocol::Refusal;
 use jiff::Timestamp;
 
 use super::files::{self, State};
+use super::process::Processor;
 use super::{Media, ObjectKey, PROCESS, keep, store};
 use crate::jobs::{self, Handler, Handlers, Job, JobError, QueueName, Recurring};
 use crate::postgres::refusal;
@@ -133,7 +134,7 @@ impl Media {
     /// What does the jobs of this feature.
     #[must_use]
     pub fn handlers(&self) -> Handlers {
-        vec![(SWEEP.kind, Arc::new(Sweeper(self.clone())))]
+        vec![(SWEEP.kind, Arc::new(Sweeper(self.clone()))), (PROCESS, Arc::new(Processor::new(self.clone())))]
     }
 }
 

@@ -9,9 +9,9 @@ use greenroom_actors::domain::{Attachment, AttachmentKind, Place};
 use greenroom_actors::ports::{Calls, SpeakRequest, Speech, SpeechError};
 use jiff::Timestamp;
 
-use super::duration_ms;
 use crate::ai::Audio;
 use crate::config::{SpeechFormat, SpeechSettings};
+use crate::media::sounds::duration_ms;
 use crate::media::{FileType, Media, ObjectKey, Owner};
 
 /// Requests for one reply.

@@ -17,9 +17,10 @@ use greenroom_actors::protocol::{Amendment, RefusalCode, Responder};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{duration_ms, store};
+use super::store;
 use crate::ai::{Audio, AudioFile};
 use crate::jobs::{Handler, Handlers, Job, JobError};
+use crate::media::sounds::duration_ms;
 use crate::media::{FileType, Media, ObjectError, ObjectKey};
 use crate::outbound::fetch::{FetchError, Fetcher};
 use crate::postgres::calls::{self, Account};

@@ -232,8 +232,13 @@ pub fn warned() -> UserEvent {
 pub fn file(state: State) -> FileView {
     let (id, character) = (FileId::new(), CharacterId::new());
     let key = ObjectKey::parse(&format!("characters/{character}/gallery/{id}.png")).unwrap();
-    let variant =
-        Variant { size: Size::Small, key: key.variant(Size::Small).to_string(), width: 400, height: 300, bytes: 9_000 };
+    let variant = Variant {
+        size: Size::Small,
+        key: key.variant(Size::Small).to_string(),
+        width: 400,
+        height: 300,
+        bytes: 9_000,
+    };
     FileView::from(&MediaFile {
         id,
         owner: UserId::new(),
