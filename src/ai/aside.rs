@@ -1,4 +1,4 @@
-//! What one provider is asked beside chat: speech, judgements, transcripts.
+//! What one provider is asked beside chat: speech, judgements, transcripts, pictures, videos.
 //!
 //! Each capability has as many places as chat has, and each of its models a breaker of its own: a voice that is down closes
 //! no chat, and a judge does not wait for the replies that wait for it. How these calls go is told with the provider's,
@@ -12,13 +12,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-pub(super) use self::asking::Asking;
+pub(super) use self::asking::{Asking, Errand};
 use super::breaker::{Pass, Stand};
 use super::limits::Places;
 use super::provider::{Guard, NotNow};
 use crate::config::{BreakerSettings, Capability};
 
-const CAPABILITIES: [Capability; 3] = [Capability::Speech, Capability::Moderation, Capability::Transcription];
+const CAPABILITIES: [Capability; 5] = [
+    Capability::Speech,
+    Capability::Moderation,
+    Capability::Transcription,
+    Capability::Image,
+    Capability::Video,
+];
 
 pub(super) struct Aside {
     places: [Places; CAPABILITIES.len()],

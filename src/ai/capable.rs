@@ -31,6 +31,14 @@ pub struct Capable {
 }
 
 impl Capable {
+    /// The client with other bounds, for what takes longer or is larger.
+    pub(super) fn client_within(&self, timeout: Duration, max_bytes: usize) -> Client<Endpoint> {
+        match &self.provider.voice {
+            Some(Voice::OpenAi(openai)) => openai.client_within(timeout, max_bytes),
+            _ => self.client.clone(),
+        }
+    }
+
     /// What went wrong, in the engine's terms, without the key.
     pub(super) fn fault(&self, error: &OpenAIError) -> Fault {
         mapped(error, &self.back_end.model, &self.redact)

@@ -9,6 +9,7 @@
 //! and breakers of their own (`aside`).
 
 mod answers;
+mod artist;
 mod aside;
 mod audio;
 mod breaker;
@@ -35,6 +36,10 @@ mod trial;
 pub mod usage;
 
 pub use answers::Answers;
+pub use artist::{
+    Artist, Dimensions, Film, FilmRequest, FilmState, FilmTicket, Maker, NoDimensions, PaintRequest, Painted,
+    SIDE_MAX, SIDE_MIN,
+};
 pub use audio::{Audio, AudioFile};
 pub use capable::Capable;
 pub use dead::{DeadReplies, routes as dead_routes};
@@ -48,4 +53,4 @@ pub use status::{ModelView, PriceView, ProviderState, ProviderStatus, ProviderVi
 pub use tokens::Tokens;
 pub use usage::AiUsage;
 
-pub use crate::config::Capability;
+pub use crate::config::{Capability, Quality};

@@ -108,6 +108,12 @@ impl Providers {
         self.shared.by_name.values().any(|provider| matches!(provider.voice, Some(Voice::OpenAi(_))))
     }
 
+    /// Whether a provider is on, in the settings and by its switch.
+    #[must_use]
+    pub fn is_on(&self, provider: &str) -> bool {
+        self.shared.by_name.get(provider).is_some_and(|provider| provider.is_open())
+    }
+
     /// The provider of characters that name none.
     #[must_use]
     pub fn default_name(&self) -> &str {

@@ -10,7 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::models::with_all;
-pub use self::models::{Capability, ModelSettings, Models, PriceSettings, UnitPrice};
+pub use self::models::{
+    Capability, ModelSettings, Models, PicturePrice, PriceSettings, Quality, Shape, UnitPrice,
+};
 
 /// Name of the built-in provider that answers without any network.
 pub const OFFLINE: &str = "offline";

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod ai;
+mod artist;
 mod billing;
 mod characters;
 mod conversations;
@@ -36,9 +37,10 @@ use serde::{Deserialize, Serialize};
 
 pub use accounts::{AdminSettings, AuthSettings, OtpSettings};
 pub use ai::{
-    AiSettings, BreakerSettings, Capability, Continues, ModelSettings, Models, OFFLINE, PriceSettings,
-    ProviderKind, ProviderSettings, UnitPrice, parted,
+    AiSettings, BreakerSettings, Capability, Continues, ModelSettings, Models, OFFLINE, PicturePrice,
+    PriceSettings, ProviderKind, ProviderSettings, Quality, Shape, UnitPrice, parted,
 };
+pub use artist::{ArtistSettings, WantedModel};
 pub use billing::{BillingSettings, PAYMENT_MAX_CENTS, StripeSettings};
 pub use characters::CharacterSettings;
 pub use conversations::{ConversationsSettings, SearchSettings};
@@ -105,6 +107,7 @@ pub struct Config {
     pub journal: JournalSettings,
     pub jobs: JobSettings,
     pub ai: AiSettings,
+    pub artist: ArtistSettings,
     pub speech: SpeechSettings,
     pub media: MediaSettings,
     pub moderation: ModerationSettings,
@@ -141,6 +144,7 @@ impl Default for Config {
             journal: JournalSettings::default(),
             jobs: JobSettings::default(),
             ai: AiSettings::default(),
+            artist: ArtistSettings::default(),
             speech: SpeechSettings::default(),
             media: MediaSettings::default(),
             moderation: ModerationSettings::default(),

@@ -35,6 +35,7 @@ impl Config {
         self.check_server(&mut broken);
         self.check_bounds(&mut broken);
         self.check_ai(&mut broken);
+        self.check_artist(&mut broken);
         self.check_media(&mut broken);
         self.check_moderation(&mut broken);
         self.check_conversations(&mut broken);

@@ -87,6 +87,11 @@ impl Fetcher {
 
     /// The file at this address. Its media type must begin with one of these.
     pub async fn get(&self, address: &str, kinds: &[&str]) -> Result<Fetched, FetchError> {
+        self.get_within(address, kinds, self.max).await
+    }
+
+    /// The same, of at most so many bytes.
+    pub async fn get_within(&self, address: &str, kinds: &[&str], max: u64) -> Result<Fetched, FetchError> {
         let url = Url::parse(address).map_err(|_| FetchError::Refused("it is no address"))?;
         may_go(&url, self.reach)?;
         let mut answer = self.http.get(url).send().await.map_err(why)?;
@@ -106,13 +111,13 @@ impl Fetcher {
         if !kinds.iter().any(|kind| mime.starts_with(kind)) {
             return Err(FetchError::OtherKind);
         }
-        if answer.content_length().is_some_and(|length| length > self.max) {
-            return Err(FetchError::TooLarge(self.max));
+        if answer.content_length().is_some_and(|length| length > max) {
+            return Err(FetchError::TooLarge(max));
         }
         let mut bytes = BytesMut::new();
         while let Some(more) = answer.chunk().await.map_err(why)? {
-            if (bytes.len() + more.len()) as u64 > self.max {
-                return Err(FetchError::TooLarge(self.max));
+            if (bytes.len() + more.len()) as u64 > max {
+                return Err(FetchError::TooLarge(max));
             }
             bytes.extend_from_slice(&more);
         }

@@ -205,9 +205,20 @@ pub struct GenerateError {
     pub kind: GenerateErrorKind,
     pub retry_after: Option<Duration>,
     pub detail: String,
+    pub cause: Cause,
     /// Who failed; `None` where nobody was asked.
     pub by: Option<Arc<BackEnd>>,
     pub next: NextTry,
+}
+
+/// What a failure is laid to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// Whoever was asked, or how.
+    #[default]
+    Call,
+    /// What was asked for: its policy forbids that, and would forbid it again.
+    Content,
 }
 
 /// When another try may be worth it.
@@ -223,7 +234,14 @@ pub enum NextTry {
 impl GenerateError {
     #[must_use]
     pub fn new(kind: GenerateErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, retry_after: None, detail: detail.into(), by: None, next: NextTry::default() }
+        Self {
+            kind,
+            retry_after: None,
+            detail: detail.into(),
+            cause: Cause::default(),
+            by: None,
+            next: NextTry::default(),
+        }
     }
 }
 

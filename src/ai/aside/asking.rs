@@ -6,7 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use async_openai::error::OpenAIError;
-use greenroom_actors::ports::{GenerateError, GenerateErrorKind};
+use greenroom_actors::ports::{Cause, GenerateError, GenerateErrorKind};
 use tokio::time::{Instant, timeout_at};
 
 use super::How;
@@ -27,9 +27,25 @@ pub(in crate::ai) struct Asking<'a> {
     pass: Option<Pass>,
 }
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ai) enum Errand {
+    New,
+    /// What becomes of something that was begun: a provider that runs dry is asked for that too.
+    UnderWay,
+}
+
 impl Capable {
     /// Waits for a place, and to be let through. From then on it may take as long as is left of `patience`.
     pub(in crate::ai) async fn admitted(&self, patience: Duration) -> Result<Asking<'_>, GenerateError> {
+        self.admitted_for(Errand::New, patience).await
+    }
+
+    pub(in crate::ai) async fn admitted_for(
+        &self,
+        errand: Errand,
+        patience: Duration,
+    ) -> Result<Asking<'_>, GenerateError> {
         let begun = Instant::now();
         let busy = |detail| GenerateError::new(GenerateErrorKind::Unavailable, detail);
         let aside = &self.provider.aside;
@@ -38,7 +54,11 @@ impl Capable {
         let until = begun + patience.min(self.place_wait);
         let place = timeout_at(until, place).await.map_err(|_| busy("no place was given back in time"))?;
         let asked = Instant::now();
-        if !self.provider.is_open() {
+        let open = match errand {
+            Errand::New => self.provider.is_open(),
+            Errand::UnderWay => self.provider.is_enabled(),
+        };
+        if !open {
             return Err(not_now(NotNow::Off));
         }
         let pass = aside.admit(self.capability, &self.back_end.model, asked).map_err(not_now)?;
@@ -69,12 +89,18 @@ impl Asking<'_> {
         }
     }
 
+    /// The answer led to something that did not come.
+    pub fn lost(mut self, error: GenerateError) -> GenerateError {
+        self.failed(Fault { error, about: About::Model })
+    }
+
     /// The answer is something else.
     pub fn broken(mut self, detail: &str) -> GenerateError {
         self.failed(Fault::new(GenerateErrorKind::Broken, detail))
     }
 
-    fn failed(&mut self, Fault { error, about }: Fault) -> GenerateError {
+    /// The answer is that it failed.
+    pub fn failed(&mut self, Fault { error, about }: Fault) -> GenerateError {
         let Capable { provider, back_end, pause_max, capability, .. } = self.capable;
         let now = Instant::now();
         if let Some(pass) = self.pass.take() {
@@ -90,7 +116,11 @@ impl Asking<'_> {
                 provider.aside.pause(*capability, &back_end.model, now + pause.min(*pause_max));
             }
         }
-        GenerateError { by: Some(back_end.clone()), ..error }
+        let cause = match (about, error.kind) {
+            (About::Prompt, GenerateErrorKind::Refused) => Cause::Content,
+            _ => error.cause,
+        };
+        GenerateError { by: Some(back_end.clone()), cause, ..error }
     }
 
     fn tell(&self, pass: Pass, how: How) {

@@ -122,9 +122,8 @@ impl Refusal {
 
     fn about(&self, model: &str) -> About {
         let code = self.code.as_deref().unwrap_or_default();
-        let of_content = |text: &str| text.contains("content_filter") || text.contains("content_policy");
         match self.status.as_u16() {
-            400 | 403 if of_content(code) || of_content(&self.message) => About::Prompt,
+            400 | 403 if is_of_content(code) || is_of_content(&self.message) => About::Prompt,
             // OpenAI and those that do as it does count each model apart, and say so.
             429 if self.limits_models == Models::Apart || self.message.contains(model) => About::Model,
             // "The model is overloaded": others of the same provider may be well.
@@ -145,6 +144,28 @@ impl Refusal {
             _ => GenerateErrorKind::Refused,
         }
     }
+}
+
+/// Whether what was asked about is not known.
+pub(in crate::ai) fn is_not_there(error: &OpenAIError) -> bool {
+    Refusal::of(error).is_some_and(|refusal| refusal.status == StatusCode::NOT_FOUND)
+}
+
+/// Whether a code or a text says that a policy forbids what was asked for, as OpenAI and xAI put it, for pictures and
+/// videos too: "Your request was rejected by the safety system", "Generated image rejected by content moderation".
+pub(in crate::ai) fn is_of_content(text: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "content_filter",
+        "content_policy",
+        "content policy",
+        "content moderation",
+        "moderation_blocked",
+        "safety system",
+        "usage guidelines",
+        "usage policies",
+    ];
+    let text = text.to_lowercase();
+    WORDS.iter().any(|word| text.contains(word))
 }
 
 fn error_object(value: &Value) -> Option<Told> {

@@ -32,13 +32,11 @@ impl Tray {
     }
 }
 
-/// Bytes of an answer that is no stream: minutes of speech.
-const WHOLE_MAX_BYTES: usize = 32 * 1024 * 1024;
-
 /// What a client sends requests with whose answer is taken whole.
 pub(super) fn plain(
     http: reqwest::Client,
     timeout: Duration,
+    max_bytes: usize,
 ) -> impl Service<HttpRequestFactory, Response = Response, Error = OpenAIError, Future: Send> + Clone + Send + Sync
 {
     tower::service_fn(move |request: HttpRequestFactory| {
@@ -51,10 +49,10 @@ pub(super) fn plain(
                 return Err(OpenAIError::Boxed(Box::new(refusal(response).await)));
             }
             let (status, headers) = (response.status(), response.headers().clone());
-            let whole = response.bytes_stream().scan(0_usize, |taken, chunk| {
+            let whole = response.bytes_stream().scan(0_usize, move |taken, chunk| {
                 let chunk = chunk.map_err(|error| io::Error::other(error.without_url()));
                 *taken += chunk.as_ref().map_or(0, Bytes::len);
-                let fits = *taken <= WHOLE_MAX_BYTES;
+                let fits = *taken <= max_bytes;
                 let chunk = chunk.and_then(|chunk| {
                     if fits { Ok(chunk) } else { Err(io::Error::other("the answer is too long")) }
                 });

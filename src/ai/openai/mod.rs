@@ -25,10 +25,11 @@ use greenroom_actors::ports::{GenerateErrorKind, GenerateRequest, Piece, Start};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 
-pub(super) use self::error::{About, Fault, Redact, mapped};
+pub(super) use self::error::{About, Fault, Redact, is_not_there, is_of_content, mapped};
 use self::flow::{Tray, plain, service};
 use self::messages::Continuing;
 use self::reader::{Chunk, Reader, Reading};
+pub(super) use self::request::pseudonym;
 use self::request::{Habits, body};
 use self::stops::Stops;
 use super::eyes::{Eyes, Seen};
@@ -38,6 +39,8 @@ use crate::config::{Continues, ProviderSettings};
 const IDLE: Duration = Duration::from_secs(60);
 /// For one answer that is no stream: a judgement, speech, a transcript.
 pub(super) const WHOLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of such an answer: minutes of speech.
+const WHOLE_MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// One provider. Cheap to clone.
 #[derive(Clone)]
@@ -138,8 +141,14 @@ impl OpenAi {
 
     /// A client for what is no chat. It asks once, and takes a bounded answer within a bounded time.
     pub fn client(&self) -> Client<Endpoint> {
+        self.client_within(WHOLE_TIMEOUT, WHOLE_MAX_BYTES)
+    }
+
+    /// The same with other bounds: pictures take minutes, and videos are large.
+    pub fn client_within(&self, timeout: Duration, max_bytes: usize) -> Client<Endpoint> {
         let Inner { http, endpoint, .. } = &*self.inner;
-        Client::build(http.clone(), endpoint.clone()).with_http_service(plain(http.clone(), WHOLE_TIMEOUT))
+        let service = plain(http.clone(), timeout, max_bytes);
+        Client::build(http.clone(), endpoint.clone()).with_http_service(service)
     }
 
     /// Takes the key out of texts.

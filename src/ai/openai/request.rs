@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_openai::error::OpenAIError;
+use greenroom_actors::domain::UserId;
 use greenroom_actors::ports::GenerateRequest;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -181,14 +182,14 @@ pub(super) fn body(
         set("stop", json!(request.stop));
     }
     if !habit.no_user {
-        set("user", json!(pseudonym(request)));
+        set("user", json!(pseudonym(request.user)));
     }
     Value::Object(body)
 }
 
 /// Lets the provider tell one abuser from another, and nothing more.
-fn pseudonym(request: &GenerateRequest) -> String {
-    let digest = Sha256::digest(format!("greenroom:{}", request.user));
+pub(in crate::ai) fn pseudonym(user: UserId) -> String {
+    let digest = Sha256::digest(format!("greenroom:{user}"));
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -46,6 +46,48 @@ impl Capability {
     }
 }
 
+/// How good a picture or a video is to be.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    #[default]
+    Standard,
+    Hd,
+    Premium,
+}
+
+impl Quality {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Hd => "hd",
+            Self::Premium => "premium",
+        }
+    }
+}
+
+/// How a picture's sides stand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Square,
+    Wide,
+    Tall,
+}
+
 /// One model as the settings tell of it. What is left out is not known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -83,6 +125,25 @@ pub struct PriceSettings {
     /// Of transcription, per minute of sound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_minute: Option<f64>,
+    /// Of pictures, each, by quality; one that is left out is as the one before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_image: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_image_hd: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_image_premium: Option<f64>,
+    /// Of pictures that are not square; as those that are, where they are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_wide_image: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_wide_image_hd: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_wide_image_premium: Option<f64>,
+    /// Of videos, per second; of the better qualities too, where `per_second_hd` is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second_hd: Option<f64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -95,6 +156,30 @@ fn is_nothing(price: &f64) -> bool {
 pub struct UnitPrice {
     pub per_million_characters: u64,
     pub per_minute: u64,
+    pub per_image: PicturePrice,
+    /// Of a second of video: standard, and better.
+    pub per_second: [u64; 2],
+}
+
+/// What a picture costs by its quality, in micro-dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PicturePrice {
+    pub square: [u64; 3],
+    pub wide: [u64; 3],
+}
+
+impl UnitPrice {
+    #[must_use]
+    pub fn picture(&self, quality: Quality, shape: Shape) -> u64 {
+        let by_quality = if shape == Shape::Square { &self.per_image.square } else { &self.per_image.wide };
+        by_quality[quality as usize]
+    }
+
+    /// Of a second of video.
+    #[must_use]
+    pub fn second(&self, quality: Quality) -> u64 {
+        self.per_second[usize::from(quality != Quality::Standard)]
+    }
 }
 
 impl PriceSettings {
@@ -106,6 +191,14 @@ impl PriceSettings {
             ("output", Some(self.output)),
             ("per_million_characters", self.per_million_characters),
             ("per_minute", self.per_minute),
+            ("per_image", self.per_image),
+            ("per_image_hd", self.per_image_hd),
+            ("per_image_premium", self.per_image_premium),
+            ("per_wide_image", self.per_wide_image),
+            ("per_wide_image_hd", self.per_wide_image_hd),
+            ("per_wide_image_premium", self.per_wide_image_premium),
+            ("per_second", self.per_second),
+            ("per_second_hd", self.per_second_hd),
         ]
         .into_iter()
         .filter_map(|(name, dollars)| Some((name, dollars?)))
@@ -137,7 +230,20 @@ impl PriceSettings {
         UnitPrice {
             per_million_characters: micros(self.per_million_characters.unwrap_or_default()),
             per_minute: micros(self.per_minute.unwrap_or_default()),
+            per_image: self.per_picture(),
+            per_second: [self.per_second, self.per_second_hd.or(self.per_second)]
+                .map(|dollars| micros(dollars.unwrap_or_default())),
         }
+    }
+
+    fn per_picture(&self) -> PicturePrice {
+        let hd = self.per_image_hd.or(self.per_image);
+        let square = [self.per_image, hd, self.per_image_premium.or(hd)];
+        let wide_hd = self.per_wide_image_hd.or(self.per_wide_image);
+        let wide = [self.per_wide_image, wide_hd, self.per_wide_image_premium.or(wide_hd)];
+        let micros = |dollars: Option<f64>| micros(dollars.unwrap_or_default());
+        let wide = [wide[0].or(square[0]), wide[1].or(square[1]), wide[2].or(square[2])];
+        PicturePrice { square: square.map(micros), wide: wide.map(micros) }
     }
 }
 
@@ -154,6 +260,14 @@ pub(in crate::config) fn with_all() -> ModelSettings {
         output: 1.0,
         per_million_characters: Some(1.0),
         per_minute: Some(1.0),
+        per_image: Some(1.0),
+        per_image_hd: Some(1.0),
+        per_image_premium: Some(1.0),
+        per_wide_image: Some(1.0),
+        per_wide_image_hd: Some(1.0),
+        per_wide_image_premium: Some(1.0),
+        per_second: Some(1.0),
+        per_second_hd: Some(1.0),
     };
     ModelSettings { context_tokens: Some(1), price: Some(price), capabilities: Vec::new() }
 }
@@ -176,6 +290,29 @@ mod tests {
             let price = PriceSettings { input: cents as f64 / 100.0, ..price };
             assert_eq!((price.problem(), price.per_tokens().input), (None, cents * 10_000));
         }
+    }
+
+    #[test]
+    fn a_picture_costs_by_its_quality_and_shape_and_a_second_by_its_quality() {
+        let none = PriceSettings::default();
+        let flat = PriceSettings { per_image: Some(0.02), per_second: Some(0.05), ..none }.per_unit();
+        assert_eq!(flat.picture(Quality::Premium, Shape::Tall), 20_000);
+        assert_eq!((flat.second(Quality::Standard), flat.second(Quality::Premium)), (50_000, 50_000));
+        let graded = PriceSettings {
+            per_image: Some(0.009),
+            per_image_hd: Some(0.034),
+            per_image_premium: Some(0.133),
+            per_wide_image: Some(0.013),
+            per_wide_image_premium: Some(0.2),
+            per_second: Some(0.3),
+            per_second_hd: Some(0.5),
+            ..none
+        };
+        let graded = graded.per_unit();
+        assert_eq!(graded.picture(Quality::Hd, Shape::Square), 34_000);
+        assert_eq!(graded.picture(Quality::Hd, Shape::Wide), 13_000, "as the one before it");
+        assert_eq!(graded.picture(Quality::Premium, Shape::Wide), 200_000);
+        assert_eq!(graded.second(Quality::Hd), 500_000);
     }
 
     #[test]

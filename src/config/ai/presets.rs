@@ -83,7 +83,7 @@ fn other(name: &str, capability: Capability, price: Option<PriceSettings>) -> (S
 }
 
 /// What OpenAI offers beside chat.
-fn openai_others() -> [(String, ModelSettings); 9] {
+fn openai_others() -> [(String, ModelSettings); 10] {
     let free = PriceSettings::default();
     let speech = |dollars| Some(PriceSettings { per_million_characters: Some(dollars), ..free });
     let minute = |dollars| Some(PriceSettings { per_minute: Some(dollars), ..free });
@@ -96,10 +96,51 @@ fn openai_others() -> [(String, ModelSettings); 9] {
         other("gpt-4o-mini-transcribe", Capability::Transcription, minute(0.003)),
         other("gpt-4o-transcribe", Capability::Transcription, minute(0.006)),
         other("whisper-1", Capability::Transcription, minute(0.006)),
-        // Priced by the picture and the second: known when one is made.
-        other("gpt-image-1.5", Capability::Image, None),
-        other("sora-2", Capability::Video, None),
+        // Billed by the token; what they come to for 1024 x 1024, and for 1024 x 1536.
+        other("gpt-image-1.5", Capability::Image, Some(GPT_IMAGE_15)),
+        other("sora-2", Capability::Video, second(0.1, None)),
+        other("sora-2-pro", Capability::Video, second(0.3, Some(0.5))),
     ]
+}
+
+/// Low, medium, high.
+const GPT_IMAGE_15: PriceSettings = PriceSettings {
+    per_image: Some(0.009),
+    per_image_hd: Some(0.034),
+    per_image_premium: Some(0.133),
+    per_wide_image: Some(0.013),
+    per_wide_image_hd: Some(0.05),
+    per_wide_image_premium: Some(0.2),
+    ..NOTHING
+};
+const NOTHING: PriceSettings = PriceSettings {
+    input: 0.0,
+    cached_input: None,
+    output: 0.0,
+    per_million_characters: None,
+    per_minute: None,
+    per_image: None,
+    per_image_hd: None,
+    per_image_premium: None,
+    per_wide_image: None,
+    per_wide_image_hd: None,
+    per_wide_image_premium: None,
+    per_second: None,
+    per_second_hd: None,
+};
+
+/// What xAI offers beside chat; its videos cost by their lines: 480, 720.
+fn grok_others() -> [(String, ModelSettings); 3] {
+    let image = |dollars| Some(PriceSettings { per_image: Some(dollars), ..NOTHING });
+    [
+        other("grok-imagine-image", Capability::Image, image(0.02)),
+        other("grok-imagine-image-quality", Capability::Image, image(0.05)),
+        other("grok-imagine-video", Capability::Video, second(0.05, Some(0.07))),
+    ]
+}
+
+fn second(dollars: f64, hd: Option<f64>) -> Option<PriceSettings> {
+    Some(PriceSettings { per_second: Some(dollars), per_second_hd: hd, ..NOTHING })
 }
 
 fn preset(base_url: &str, model: &str, key_env: &[&str], models: Models) -> ProviderSettings {
@@ -120,7 +161,8 @@ pub(super) fn providers() -> BTreeMap<String, ProviderSettings> {
     let gemini = "https://generativelanguage.googleapis.com/v1beta/openai";
     let gemini = preset(gemini, "gemini-flash-latest", &["GEMINI_API_KEY"], chat(GEMINI));
     let grok_keys = ["XAI_API_KEY", "GROK_API_KEY"];
-    let grok = preset("https://api.x.ai/v1", "grok-4.20-non-reasoning", &grok_keys, chat(GROK));
+    let mut grok = preset("https://api.x.ai/v1", "grok-4.20-non-reasoning", &grok_keys, chat(GROK));
+    grok.models.extend(grok_others());
     let ollama = preset("http://127.0.0.1:11434/v1", "llama3.2", &[], chat(OLLAMA));
     let openrouter = "https://openrouter.ai/api/v1";
     let openrouter = preset(openrouter, "openai/gpt-5.4-mini", &["OPENROUTER_API_KEY"], chat(OPENROUTER));
