@@ -18,6 +18,7 @@ use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use greenroom_actors::domain::NodeId;
 use greenroom_actors::engine::{Engine, Ports};
+use greenroom_actors::moderation::Moderation;
 use greenroom_actors::ports::SystemClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,6 +28,7 @@ use self::web::{Serving, Shared};
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{
     AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
+    Writer,
 };
 use crate::audit::Audit;
 use crate::billing::plans::Quotas;
@@ -49,6 +51,7 @@ use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
+use crate::studio::avatars::{self, Avatars};
 use crate::summaries::{Summarizer, Wishes};
 use crate::voices::{Shows, Voice};
 use crate::{
@@ -74,6 +77,7 @@ const API: &[Routes] = &[
     media::routes,
     memory::routes,
     outbound::routes,
+    avatars::routes,
 ];
 /// What is mounted at `/`.
 const ROOT: &[Routes] = &[
@@ -195,7 +199,7 @@ impl App {
             drafts: Arc::new(PostgresDrafts::new(&database.connector())),
             charges: Arc::new(PostgresCharges::new(pool.clone(), node, others)),
             generator: Arc::new(answers.clone()),
-            tokens: Arc::new(Tokens::default().with_margin(config.ai.margin())),
+            tokens: tasks::tokens(&config),
             moderator: Arc::new(moderation.clone()),
             fanout: Arc::new(taps.clone()),
             clock: Arc::new(SystemClock),
@@ -258,6 +262,17 @@ impl App {
         Metrics::install();
         let usage = AiUsage::new(pool.clone(), config.ai.calls_keep_days);
         ai::describe_metrics();
+        let avatars = Avatars::new(avatars::Parts {
+            pool: pool.clone(),
+            characters: characters.clone(),
+            gates: gates.clone(),
+            media: media.clone(),
+            writer: Writer::new(pool.clone(), providers.clone(), tasks::tokens(&config)),
+            moderation: Moderation::new(config.engine_settings().moderation, Arc::new(moderation.clone())),
+            settings: config.avatars.clone(),
+            job_retries: config.jobs.retries,
+        });
+        media.on_changed(tasks::thumbnail_changed(&avatars));
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.extend(money.handlers());
@@ -266,6 +281,7 @@ impl App {
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(media.handlers());
+        handlers.extend(avatars.handlers());
         if config.speech.transcribe {
             handlers.extend(tasks::listener(&config, &audio, &media, &engine, &pool)?.handlers());
         }
@@ -285,6 +301,7 @@ impl App {
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
+        jobs.repeat(avatars::SWEEP);
         jobs.repeat(media::SWEEP);
         money.recurring().into_iter().for_each(|job| jobs.repeat(job));
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
@@ -319,6 +336,7 @@ impl App {
             .with(&engine)
             .with(&accounts)
             .with(&audit)
+            .with(&avatars)
             .with(&characters)
             .with(&gates)
             .with(&caches)

@@ -305,6 +305,11 @@ impl Engine {
         self.context.rooms.tell_all(|| RoomMsg::Cast { character, now: None });
     }
 
+    /// A character is kept for its owner: live conversations that the owner is not in ask it no more.
+    pub fn character_kept(&self, character: CharacterId, owner: UserId) {
+        self.context.rooms.tell_all(|| RoomMsg::Kept { character, owner });
+    }
+
     /// Takes up the replies of nodes that died; answers how many. What was counted for answers outside of rooms that died
     /// with their node is given back.
     pub async fn recover(&self) -> Result<usize, StoreError> {

@@ -115,6 +115,11 @@ pub(crate) enum RoomMsg {
         character: CharacterId,
         now: Option<(Arc<str>, MessageKind)>,
     },
+    /// A character plays only where its owner is.
+    Kept {
+        character: CharacterId,
+        owner: UserId,
+    },
     /// Commands that wait too long are answered `outcome_unknown`.
     Overdue,
     Passivate,
@@ -337,6 +342,13 @@ impl Actor for Room {
             RoomMsg::Cast { character, now } => {
                 if let Ok(record) = &mut state.record {
                     recast(record, character, now.as_ref());
+                }
+            }
+            RoomMsg::Kept { character, owner } => {
+                if let Ok(record) = &mut state.record
+                    && record.members.iter().all(|member| member.id != owner)
+                {
+                    recast(record, character, None);
                 }
             }
             RoomMsg::Overdue => self.on_overdue(&myself, state),

@@ -23,6 +23,7 @@ mod eyes;
 mod limits;
 mod moderation;
 pub mod offline;
+mod once;
 mod openai;
 mod provider;
 mod providers;
@@ -34,6 +35,7 @@ mod store;
 mod tokens;
 mod trial;
 pub mod usage;
+mod writer;
 
 pub use answers::Answers;
 pub use artist::{
@@ -46,11 +48,13 @@ pub use dead::{DeadReplies, routes as dead_routes};
 pub use desk::ProviderDesk;
 pub use estimate::Estimates;
 pub use moderation::ProviderModeration;
+pub use once::ask;
 pub use openai::Endpoint;
 pub use providers::{ProviderError, Providers};
 pub use routes::{pages, routes};
 pub use status::{ModelView, PriceView, ProviderState, ProviderStatus, ProviderView, describe_metrics};
 pub use tokens::Tokens;
 pub use usage::AiUsage;
+pub use writer::{WriteRequest, Writer, Written};
 
 pub use crate::config::{Capability, Quality};

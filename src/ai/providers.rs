@@ -114,6 +114,13 @@ impl Providers {
         self.shared.by_name.get(provider).is_some_and(|provider| provider.is_open())
     }
 
+    /// Whether it is the built-in one, which is no language model.
+    #[must_use]
+    pub fn is_offline(&self, provider: &str) -> bool {
+        let found = self.shared.by_name.get(provider);
+        found.is_some_and(|provider| matches!(provider.voice, Some(Voice::Offline(_))))
+    }
+
     /// The provider of characters that name none.
     #[must_use]
     pub fn default_name(&self) -> &str {

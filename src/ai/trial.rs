@@ -24,7 +24,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::Tokens;
-use crate::characters::Characters;
+use crate::characters::{Characters, Viewer};
 use crate::config::Config;
 use crate::conversations::view::FinishView;
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
@@ -172,7 +172,7 @@ async fn test(
 ) -> ApiResult<HttpResponse> {
     let body = body.into_inner();
     let lines = lines(&body, config.engine.content_max_chars)?;
-    let character = CharacterId::from_uuid(characters.get(&body.character_id).await?.id);
+    let character = CharacterId::from_uuid(characters.get(Viewer::Admin, &body.character_id).await?.id);
     let completion = Completion {
         id: Uuid::now_v7(),
         user: caller.0.user,

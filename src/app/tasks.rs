@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
 use greenroom_actors::domain::{Catalogue, CharacterId, Plan};
 use greenroom_actors::engine::Engine;
-use greenroom_actors::ports::Fanout;
+use greenroom_actors::ports::{Fanout, TokenCounter};
 use greenroom_actors::protocol::{Notification, NotificationLevel, Presence, UserEvent};
 use greenroom_actors::session::Pacing;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal as on_signal};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{Accounts, Gates, OnChanged};
-use crate::ai::{Audio, Providers};
+use crate::ai::{Audio, Providers, Tokens};
 use crate::billing::plans::check_in_use;
 use crate::billing::terms::Teller;
 use crate::characters::{self, Changed};
@@ -33,6 +33,7 @@ use crate::media::{self, Media};
 use crate::outbound::fetch::{Fetcher, Reach};
 use crate::postgres::{Database, HealthState};
 use crate::realtime::{ForeignTokens, Hub, Profile, Profiles};
+use crate::studio::avatars::Avatars;
 use crate::voices::{Listener, ListenerParts};
 
 /// A database that gives no answer by then is down.
@@ -224,6 +225,17 @@ pub fn teller(hub: &Hub) -> Teller {
     })
 }
 
+/// How the tokens of prompts and answers are counted.
+pub fn tokens(config: &Config) -> Arc<dyn TokenCounter> {
+    Arc::new(Tokens::default().with_margin(config.ai.margin()))
+}
+
+/// What follows from a file that is ready: it may be an avatar's new thumbnail.
+pub fn thumbnail_changed(avatars: &Avatars) -> media::OnChanged {
+    let avatars = avatars.clone();
+    Arc::new(move |file| avatars.file_changed(file))
+}
+
 /// What follows from a changed character: its persona reads it anew before its next reply, and who looks at it is told.
 pub fn character_changed(engine: &Engine, hub: &Hub, conversations: &Conversations) -> characters::OnChanged {
     let (engine, hub, conversations) = (engine.clone(), hub.clone(), conversations.clone());
@@ -239,6 +251,12 @@ pub fn character_changed(engine: &Engine, hub: &Hub, conversations: &Conversatio
         Changed::Gone(id) => {
             engine.character_gone(id);
             conversations.names_changed();
+        }
+        Changed::Kept { view, owner } => {
+            let id = CharacterId::from_uuid(view.id);
+            engine.character_named(id, &view.name, view.reply_type.into());
+            engine.character_kept(id, owner);
+            hub.character_kept(&view, owner);
         }
         Changed::Deleted(id) => hub.character_deleted(id),
     })

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Lorebook;
+use super::{Access, Lorebook};
 use crate::conversations::view::MessageType;
 
 /// Who says a line of an example dialogue.
@@ -200,6 +200,10 @@ pub struct FullCharacter {
     pub version: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// Whose it is, and who may see it.
+    pub access: Access,
+    /// How it looks, for those who make pictures of it; empty: nobody said.
+    pub appearance: String,
     /// Its `slug` is there.
     pub draft: CharacterDraft,
 }

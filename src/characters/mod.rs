@@ -6,6 +6,7 @@
 //!
 //! Limits: every field is bounded in `rules.rs`, a gallery in `gallery/`, the caches by `characters.*` in the settings.
 
+mod access;
 mod body;
 pub mod cards;
 mod cursor;
@@ -14,6 +15,7 @@ pub mod gallery;
 mod list;
 mod lorebook;
 mod news;
+pub mod owned;
 mod ratings;
 pub mod routes;
 mod rules;
@@ -27,17 +29,21 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
-use greenroom_actors::domain::CharacterId;
+use greenroom_actors::domain::{CharacterId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use body::CharacterBody;
+pub use access::{Access, FACE, LISTED, Making, Viewer, Visibility, face, plays, seen};
+pub use body::{CharacterBody, DialsBody, SettingsBody};
+pub use cards::drawn;
 pub use draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter, ResponseCache, Speaker};
 pub use list::{CharacterFilter, Sort};
 pub use lorebook::{LoreEntry, LorePosition, Lorebook, SecondaryRule};
 pub use news::{Changed, OnChanged};
+pub(crate) use routes::BODY_MAX;
 pub use routes::routes;
+pub use rules::checked as checked_draft;
 pub use view::{AdminCharacterView, CharacterSettings, CharacterStatistics, CharacterView};
 
 use crate::cache::{Cache, Counted};
@@ -100,6 +106,12 @@ impl CharacterKey {
     }
 }
 
+/// What everybody who may sees of a character.
+struct Known {
+    view: Arc<CharacterView>,
+    access: Access,
+}
+
 /// Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Characters(Arc<Inner>);
@@ -107,8 +119,8 @@ pub struct Characters(Arc<Inner>);
 struct Inner {
     pool: Pool,
     half_life: Duration,
-    /// The public views.
-    views: Cache<Uuid, Arc<CharacterView>>,
+    /// The public views, and who may see them.
+    views: Cache<Uuid, Arc<Known>>,
     /// Slugs never move to another character: one that is forgotten is looked up anew.
     slugs: Cache<String, Uuid>,
     /// How many a list's filter lets through.
@@ -152,23 +164,29 @@ impl Characters {
         &self.0.counts
     }
 
-    /// What everybody sees of a character, by its id or its slug.
-    pub async fn get(&self, id_or_slug: &str) -> Result<Arc<CharacterView>, Refusal> {
+    /// What this viewer sees of a character, by its id or its slug; `not_found` where it is not for them.
+    pub async fn get(&self, viewer: Viewer, id_or_slug: &str) -> Result<Arc<CharacterView>, Refusal> {
         let id = self.id_of(id_or_slug).await?;
-        self.view(CharacterId::from_uuid(id)).await
+        self.view(viewer, CharacterId::from_uuid(id)).await
     }
 
     /// The same by its id.
-    pub async fn view(&self, id: CharacterId) -> Result<Arc<CharacterView>, Refusal> {
+    pub async fn view(&self, viewer: Viewer, id: CharacterId) -> Result<Arc<CharacterView>, Refusal> {
+        let known = self.known(id).await?;
+        if known.access.opens_to(viewer) { Ok(known.view.clone()) } else { Err(not_found()) }
+    }
+
+    async fn known(&self, id: CharacterId) -> Result<Arc<Known>, Refusal> {
         let load = async {
             let client = self.client().await?;
             let found = store::public(&client, &CharacterKey::Id(id.uuid())).await;
-            Ok::<_, Refusal>(found.map_err(|error| refusal(&error))?.map(Arc::new))
+            let found = found.map_err(|error| refusal(&error))?;
+            Ok::<_, Refusal>(found.map(|(view, access)| Arc::new(Known { view: Arc::new(view), access })))
         };
         self.0.views.get_or(id.uuid(), load).await?.ok_or_else(not_found)
     }
 
-    /// The id that this id or slug stands for; an id is not looked up.
+    /// The id that this id or slug stands for, whoever may see it; an id is not looked up.
     async fn id_of(&self, id_or_slug: &str) -> Result<Uuid, Refusal> {
         let slug = match CharacterKey::parse(id_or_slug) {
             Some(CharacterKey::Id(id)) => return Ok(id),
@@ -179,7 +197,7 @@ impl Characters {
         let load = async {
             let client = self.client().await?;
             let found = store::public(&client, &key).await.map_err(|error| refusal(&error))?;
-            Ok::<_, Refusal>(found.map(|view| view.id))
+            Ok::<_, Refusal>(found.map(|(view, _)| view.id))
         };
         self.0.slugs.get_or(slug, load).await?.ok_or_else(not_found)
     }
@@ -199,21 +217,17 @@ impl Characters {
         Ok(AdminCharacterView::new(full, statistics))
     }
 
-    /// At most `most` of all that everybody may talk with, by slug.
-    pub async fn listed(&self, most: u32) -> Result<Vec<Listed>, Refusal> {
+    /// At most `most` of all that are listed for this user: those that are for everybody, and their own; by slug.
+    pub async fn listed(&self, user: UserId, most: u32) -> Result<Vec<Listed>, Refusal> {
         let client = self.client().await?;
-        store::listed(&client, most).await.map_err(|error| refusal(&error))
+        store::listed(&client, user, most).await.map_err(|error| refusal(&error))
     }
 
-    pub async fn exists(&self, character: CharacterId) -> Result<bool, Refusal> {
+    /// What founding a conversation of this user's needs of these characters, in the same order; `not_found` if one is missing
+    /// or not for them.
+    pub async fn cast(&self, user: UserId, characters: &[CharacterId]) -> Result<Vec<CastMember>, Refusal> {
         let client = self.client().await?;
-        store::exists(&client, character.uuid()).await.map_err(|error| refusal(&error))
-    }
-
-    /// What founding a conversation needs of these characters, in the same order; `not_found` if one is missing.
-    pub async fn cast(&self, characters: &[CharacterId]) -> Result<Vec<CastMember>, Refusal> {
-        let client = self.client().await?;
-        let cast = store::cast(&client, characters).await.map_err(|error| refusal(&error))?;
+        let cast = store::cast(&client, user, characters).await.map_err(|error| refusal(&error))?;
         if cast.len() == characters.len() { Ok(cast) } else { Err(not_found()) }
     }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_actors::domain::CharacterId;
+use greenroom_actors::domain::{CharacterId, UserId};
 use greenroom_actors::protocol::Refusal;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
@@ -44,6 +44,9 @@ pub enum Changed {
     Gone(CharacterId),
     /// For those who look at it: as it is now.
     View(Arc<CharacterView>),
+    /// The same of an avatar that is kept for its owner, for the owner alone; to all others it is gone, as it is to the rooms
+    /// that its owner is not in.
+    Kept { view: Arc<CharacterView>, owner: UserId },
     /// For those who look at it: it is gone.
     Deleted(CharacterId),
 }
@@ -101,6 +104,16 @@ impl Characters {
         });
     }
 
+    /// Has all nodes look at these characters again: who is in a room with them has changed.
+    pub async fn look_again(&self, characters: &[CharacterId]) -> Result<(), Refusal> {
+        let client = self.client().await?;
+        for character in characters {
+            let told = store::notify(&client, News::Changed(*character)).await;
+            told.map_err(|error| refusal(&error))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn forget(&self, character: CharacterId) {
         self.0.views.forget(&character.uuid());
     }
@@ -142,8 +155,14 @@ impl Characters {
         self.changed_here(news);
         match news {
             News::Deleted(id) => self.tell(Changed::Deleted(id)),
-            News::Changed(id) => match self.view(id).await {
-                Ok(view) => self.tell(Changed::View(view)),
+            News::Changed(id) => match self.known(id).await {
+                Ok(known) => {
+                    let view = known.view.clone();
+                    self.tell(match known.access.owner.filter(|_| known.access.is_kept()) {
+                        Some(owner) => Changed::Kept { view, owner },
+                        None => Changed::View(view),
+                    });
+                }
                 // Deleted meanwhile: the news of that follow. Or the database is away: the break is noticed.
                 Err(refusal) => {
                     tracing::debug!(%id, code = ?refusal.code, "a changed character was not found");

@@ -8,7 +8,7 @@ use greenroom_actors::protocol::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Characters, not_found, store};
+use super::{Characters, Viewer, not_found, store};
 use crate::error::FieldError;
 use crate::postgres::refusal;
 
@@ -36,7 +36,7 @@ impl Characters {
         if !(1..=5).contains(&rating) {
             return Err(FieldError::new("rating", "takes 1 to 5").into());
         }
-        let id = self.id_of(id_or_slug).await?;
+        let id = self.get(Viewer::User(user), id_or_slug).await?.id;
         let mut client = self.client().await?;
         let rated =
             store::rate(&mut client, id, user.uuid(), rating).await.map_err(|error| refusal(&error))?;

@@ -12,13 +12,13 @@ use super::draft::CharacterDraft;
 use super::list::{CharacterFilter, SortParams};
 use super::ratings::{RatingBody, RatingView};
 use super::view::{AdminCharacterView, AskedCharacter, CharacterView};
-use super::{Characters, cards, cursor, gallery, rules};
+use super::{Characters, Viewer, cards, cursor, gallery, rules};
 use crate::accounts::{Origin, Role};
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::http::{AdminCaller, Caller, Json, OptionalCaller, Page, PageParams, PageQuery};
 
 /// Bytes of a request with a whole character in it: its texts, and as much again for JSON's own signs.
-const BODY_MAX: usize = 2 * rules::CHARACTER_MAX_BYTES;
+pub(crate) const BODY_MAX: usize = 2 * rules::CHARACTER_MAX_BYTES;
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     // What has a name of its own comes before `{id}`.
@@ -126,7 +126,8 @@ async fn show(
             AskedCharacter::Whole(Box::new(characters.whole(&id).await?))
         }
         caller => {
-            let view = characters.get(&id).await?;
+            let viewer = Viewer::from(caller.map(|caller| caller.user));
+            let view = characters.get(viewer, &id).await?;
             if caller.is_some() {
                 characters.seen(CharacterId::from_uuid(view.id));
             }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Lorebook;
+use super::access::{Making, Visibility};
 use super::draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter};
 use crate::conversations::view::{MessageType, wire_time};
 
@@ -85,6 +86,19 @@ pub struct AdminCharacterView {
     #[serde(flatten)]
     pub character: CharacterView,
     pub settings: CharacterSettings,
+    /// Of an avatar; null for the house's characters.
+    pub avatar: Option<AvatarMark>,
+}
+
+/// Whose avatar it is.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AvatarMark {
+    pub owner_id: Uuid,
+    pub visibility: Visibility,
+    pub state: Making,
+    /// How it looks, for pictures of it.
+    pub appearance: String,
 }
 
 /// What one asks for by id: the second form for admins alone.
@@ -99,7 +113,7 @@ pub enum AskedCharacter {
 impl AdminCharacterView {
     #[must_use]
     pub fn new(character: FullCharacter, statistics: CharacterStatistics) -> Self {
-        let FullCharacter { id, version, created_at, updated_at, draft } = character;
+        let FullCharacter { id, version, created_at, updated_at, access, appearance, draft } = character;
         let CharacterDraft {
             slug,
             name,
@@ -165,6 +179,12 @@ impl AdminCharacterView {
                 post_history,
                 ai,
             },
+            avatar: access.owner.map(|owner| AvatarMark {
+                owner_id: owner.uuid(),
+                visibility: access.visibility,
+                state: access.making,
+                appearance,
+            }),
         }
     }
 }

@@ -195,7 +195,7 @@ fn flatten(path: &str, value: &Value, into: &mut Map<String, Value>) {
 }
 
 /// A name's letters and digits of ASCII.
-fn stem(name: &str) -> String {
+pub(super) fn stem(name: &str) -> String {
     let mut stem = String::with_capacity(SLUG_STEM_MAX);
     for sign in name.chars() {
         if stem.len() >= SLUG_STEM_MAX {
@@ -213,7 +213,7 @@ fn stem(name: &str) -> String {
     if usable { stem } else { format!("character-{}", tail()) }
 }
 
-fn tail() -> String {
+pub(super) fn tail() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     (0..SLUG_TAIL).map(|_| char::from(ALPHABET[fastrand::usize(..ALPHABET.len())])).collect()
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
+use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::RefusalCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Completions;
-use crate::characters::CharacterView;
+use crate::characters::{CharacterView, Viewer};
 use crate::error::{ApiError, ApiResult};
 
 /// Models that a list names: OpenAI's has no pages. Others can be asked for by name all the same.
@@ -58,16 +59,16 @@ pub(super) fn name_of(slug: &str) -> String {
 }
 
 impl Completions {
-    pub(super) async fn models(&self) -> ApiResult<ModelList> {
-        let listed = self.characters.listed(MODELS_MAX).await?;
+    pub(super) async fn models(&self, user: UserId) -> ApiResult<ModelList> {
+        let listed = self.characters.listed(user, MODELS_MAX).await?;
         let data = listed.iter().map(|one| Model::new(&one.slug, &one.name, one.created_at)).collect();
         Ok(ModelList { object: "list", data })
     }
 
     /// The character of that model; its id serves as well as its slug.
-    pub(super) async fn model(&self, model: &str) -> ApiResult<Arc<CharacterView>> {
+    pub(super) async fn model(&self, user: UserId, model: &str) -> ApiResult<Arc<CharacterView>> {
         let Some(character) = model.strip_prefix(PREFIX) else { return Err(no_model(model)) };
-        self.characters.get(character).await.map_err(|refusal| match refusal.code {
+        self.characters.get(Viewer::User(user), character).await.map_err(|refusal| match refusal.code {
             RefusalCode::NotFound => no_model(model),
             _ => refusal.into(),
         })

@@ -45,7 +45,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 #[get("/v1/models")]
 async fn models(caller: KeyCaller, completions: web::Data<Completions>) -> ApiResult<web::Json<ModelList>> {
     caller.require(Scope::Chat)?;
-    Ok(web::Json(completions.models().await?))
+    Ok(web::Json(completions.models(caller.user).await?))
 }
 
 /// One model
@@ -73,7 +73,7 @@ async fn model(
     completions: web::Data<Completions>,
 ) -> ApiResult<web::Json<Model>> {
     caller.require(Scope::Chat)?;
-    Ok(web::Json(Model::from(&*completions.model(&model).await?)))
+    Ok(web::Json(Model::from(&*completions.model(caller.user, &model).await?)))
 }
 
 /// Talk to a character
@@ -110,7 +110,7 @@ async fn create(
 ) -> ApiResult<HttpResponse> {
     caller.require(Scope::Chat)?;
     let wanted = Wanted::read(body.into_inner())?;
-    let character = completions.model(&wanted.model).await?;
+    let character = completions.model(caller.user, &wanted.model).await?;
     let (name, id) = (name_of(&character.slug), CharacterId::from_uuid(character.id));
     let delivery = wanted.delivery;
     let (head, mut source) = match &wanted.conversation {

@@ -7,6 +7,7 @@ mod accounts;
 mod ai;
 mod artist;
 mod billing;
+mod avatars;
 mod characters;
 mod conversations;
 mod database;
@@ -41,6 +42,7 @@ pub use ai::{
     PriceSettings, ProviderKind, ProviderSettings, Quality, Shape, UnitPrice, parted,
 };
 pub use artist::{ArtistSettings, WantedModel};
+pub use avatars::AvatarSettings;
 pub use billing::{BillingSettings, PAYMENT_MAX_CENTS, StripeSettings};
 pub use characters::CharacterSettings;
 pub use conversations::{ConversationsSettings, SearchSettings};
@@ -112,6 +114,7 @@ pub struct Config {
     pub media: MediaSettings,
     pub moderation: ModerationSettings,
     pub characters: CharacterSettings,
+    pub avatars: AvatarSettings,
     pub conversations: ConversationsSettings,
     pub search: SearchSettings,
     pub billing: BillingSettings,
@@ -149,6 +152,7 @@ impl Default for Config {
             media: MediaSettings::default(),
             moderation: ModerationSettings::default(),
             characters: CharacterSettings::default(),
+            avatars: AvatarSettings::default(),
             conversations: ConversationsSettings::default(),
             search: SearchSettings::default(),
             billing: BillingSettings::default(),

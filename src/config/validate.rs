@@ -159,6 +159,8 @@ impl Config {
             ("jobs.workers", self.jobs.workers),
             ("characters.card_max_bytes", self.characters.card_max_bytes),
             ("characters.cache_max", self.characters.cache_max as usize),
+            ("avatars.credits", usize::try_from(self.avatars.credits).unwrap_or_default()),
+            ("avatars.max_tokens", self.avatars.max_tokens as usize),
         ];
         for (name, value) in at_least_one {
             broken.unless(value > 0, name, "takes 1 or more");

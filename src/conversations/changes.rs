@@ -109,9 +109,10 @@ impl Conversations {
             }
             Change::AddCharacter(character) => {
                 self.require_member(user, room).await?;
-                RoomChange::AddCharacter(self.castable(character).await?)
+                RoomChange::AddCharacter(self.castable(user, character).await?)
             }
         };
+        let leaves = if let RoomChange::RemoveMember(member) = &what { Some(*member) } else { None };
         let joins = if let RoomChange::AddMember(member) = &what { Some(member.id) } else { None };
         let (responder, answer) = Responder::channel();
         self.engine.change(room, user, what, responder);
@@ -123,7 +124,22 @@ impl Conversations {
                 Err(error) => tracing::warn!(%error, %room, "a new member could not be told"),
             }
         }
+        if let Some(member) = leaves
+            && let Err(error) = self.leave_behind(member, room).await
+        {
+            // The next start of the room finds it out.
+            tracing::warn!(%error, %room, "avatars of who left may still answer");
+        }
         Ok(revision)
+    }
+
+    /// Avatars that somebody keeps for themselves answer no more in a room that they left.
+    async fn leave_behind(&self, owner: UserId, room: RoomId) -> Result<(), Refusal> {
+        let kept = {
+            let client = self.client().await?;
+            store::kept_in(&client, owner, room).await.map_err(|error| refusal(&error))?
+        };
+        self.characters.look_again(&kept).await
     }
 
     /// Sets the mark of a featured conversation, for an admin, who need not be in it. Only a public one gets it.
@@ -182,10 +198,11 @@ impl Conversations {
 
     async fn castable(
         &self,
+        user: UserId,
         character: CharacterId,
     ) -> Result<greenroom_actors::domain::RoomCharacter, Refusal> {
         let client = self.client().await?;
         let no_such = || Refusal::new(RefusalCode::NotFound, "there is no such character");
-        store::castable(&client, character).await.map_err(|error| refusal(&error))?.ok_or_else(no_such)
+        store::castable(&client, user, character).await.map_err(|error| refusal(&error))?.ok_or_else(no_such)
     }
 }

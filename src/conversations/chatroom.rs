@@ -5,6 +5,7 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 
 use super::view::ConversationView;
 use super::{Conversations, NewConversation};
+use crate::characters::Viewer;
 
 impl Conversations {
     /// Makes a conversation with the assistant. Where there is none: `feature_unavailable`, which names the setting.
@@ -21,7 +22,7 @@ impl Conversations {
         if slug.is_empty() {
             return Err(unavailable("is not set"));
         }
-        let assistant = match self.characters.get(slug).await {
+        let assistant = match self.characters.get(Viewer::Nobody, slug).await {
             Ok(assistant) => CharacterId::from_uuid(assistant.id),
             Err(error) if error.code == RefusalCode::NotFound => {
                 return Err(unavailable("names no character"));

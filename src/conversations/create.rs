@@ -55,7 +55,7 @@ impl Conversations {
     /// Makes a conversation and tells its members. With a single character its greeting is the first message.
     pub async fn create(&self, user: UserId, new: NewConversation) -> Result<ConversationView, Refusal> {
         let NewConversation { characters, title, members, greeting } = new.checked(user)?;
-        let cast = self.characters.cast(&characters).await?;
+        let cast = self.characters.cast(user, &characters).await?;
         if cast.iter().any(|member| greeting >= member.greetings.len()) {
             return Err(FieldError::new("greeting", "is none of this character's greetings").into());
         }
@@ -81,7 +81,7 @@ impl Conversations {
             if let Some(room) = found {
                 return Ok(room);
             }
-            let cast = self.characters.cast(&[character]).await?;
+            let cast = self.characters.cast(user, &[character]).await?;
             let mut founding = founding(user, names(&cast), Vec::new(), &cast, 0);
             founding.default_character = Some(character);
             if self.found(&founding).await? == Founded::Made {

@@ -18,7 +18,7 @@ pub(super) use deleted::{DeletedRoom, deleted, deleted_room, due};
 pub(super) use found::{Founded, Founding, Greeting, default_of, found};
 pub use log::MessageRange;
 pub(super) use log::{changed_since, count_changed_since, head, latest, messages, read_marks};
-pub(super) use lookup::{castable, person, person_named, standing};
+pub(super) use lookup::{castable, kept_in, person, person_named, standing};
 pub(super) use public::{
     FoundRoom, OwnTotals, PublicPosition, PublicTotals, categories, count_messages, listed, names,
     own_totals, public_views, room_by_id, room_by_slug, still_public, totals,

@@ -72,7 +72,7 @@ impl Memories {
         let after = page.after_id()?;
         let (skip, limit) = page.window();
         let client = self.client().await?;
-        let character = character_of(&client, character).await?;
+        let character = character_of(&client, user, character).await?;
         let (found, total) = store::list(&client, user, character, after, limit + 1, skip)
             .await
             .map_err(|error| refusal(&error))?;
@@ -88,7 +88,7 @@ impl Memories {
         fact: &Fact,
     ) -> Result<MemoryView, Refusal> {
         let client = self.client().await?;
-        let character = character_of(&client, character).await?;
+        let character = character_of(&client, user, character).await?;
         let changed = store::change(&client, user, character, memory, fact).await;
         match changed.map_err(|error| refusal(&error))? {
             store::Changed::To(view) => {
@@ -105,7 +105,7 @@ impl Memories {
     /// Has the character forget one fact.
     pub async fn erase(&self, user: UserId, character: &str, memory: MemoryId) -> Result<(), Refusal> {
         let client = self.client().await?;
-        let character = character_of(&client, character).await?;
+        let character = character_of(&client, user, character).await?;
         let erased = store::erase(&client, user, character, memory).await.map_err(|error| refusal(&error))?;
         self.engine.memories_changed(user);
         if erased { Ok(()) } else { Err(no_fact()) }
@@ -114,7 +114,7 @@ impl Memories {
     /// Has the character forget all that it knows of the user; answers how many facts that were.
     pub async fn erase_all(&self, user: UserId, character: &str) -> Result<u64, Refusal> {
         let client = self.client().await?;
-        let character = character_of(&client, character).await?;
+        let character = character_of(&client, user, character).await?;
         let erased = store::erase_all(&client, user, character).await.map_err(|error| refusal(&error))?;
         self.engine.memories_changed(user);
         Ok(erased)
@@ -125,9 +125,10 @@ impl Memories {
     }
 }
 
-/// The character of this id or slug. By its id one that was deleted is found too: what it knew stays its person's.
-async fn character_of(client: &Client, id_or_slug: &str) -> Result<CharacterId, Refusal> {
-    let found = store::character(client, id_or_slug).await.map_err(|error| refusal(&error))?;
+/// The character of this id or slug, where the user may see it. By its id one that was deleted is found too, or is kept from
+/// them now: what it knew stays its person's.
+async fn character_of(client: &Client, user: UserId, id_or_slug: &str) -> Result<CharacterId, Refusal> {
+    let found = store::character(client, user, id_or_slug).await.map_err(|error| refusal(&error))?;
     found.ok_or_else(|| Refusal::new(RefusalCode::NotFound, "there is no such character"))
 }
 

@@ -1,5 +1,7 @@
 //! The SQL of memories: every statement names its person. The journal writes them, the archive reads them for prompts.
 
+use std::sync::LazyLock;
+
 use deadpool_postgres::{GenericClient, PoolError};
 use greenroom_actors::domain::{CharacterId, Fact, MemoryId, UserId};
 use tokio_postgres::Row;
@@ -7,6 +9,7 @@ use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::{MemorySource, MemoryView};
+use crate::characters::seen;
 use crate::conversations::view::wire_time;
 use crate::postgres::{Stored, execute, query, query_opt};
 
@@ -25,17 +28,29 @@ fn view(row: &Row) -> MemoryView {
     }
 }
 
-pub async fn character(client: &impl GenericClient, id_or_slug: &str) -> Stored<Option<CharacterId>> {
+// One that is not theirs to see any more, and the house's that was deleted: what it knew stays its person's.
+static BY_ID: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "select c.id from characters c where c.id = $1 and (c.owner_id is null or {}
+            or exists (select from memories m where m.character_id = c.id and m.user_id = $2))",
+        seen("$2::uuid")
+    )
+});
+static BY_SLUG: LazyLock<String> =
+    LazyLock::new(|| format!("select c.id from characters c where c.slug = $1 and {}", seen("$2::uuid")));
+
+pub async fn character(
+    client: &impl GenericClient,
+    user: UserId,
+    id_or_slug: &str,
+) -> Stored<Option<CharacterId>> {
     // What holds a NUL is no slug, and no text for the database.
     if id_or_slug.contains('\0') {
         return Ok(None);
     }
     let row = match Uuid::try_parse(id_or_slug) {
-        Ok(id) => query_opt(client, "select id from characters where id = $1", &[&id]).await?,
-        Err(_) => {
-            let sql = "select id from characters where slug = $1 and deleted_at is null";
-            query_opt(client, sql, &[&id_or_slug]).await?
-        }
+        Ok(id) => query_opt(client, &BY_ID, &[&id, &user.uuid()]).await?,
+        Err(_) => query_opt(client, &BY_SLUG, &[&id_or_slug, &user.uuid()]).await?,
     };
     Ok(row.map(|row| CharacterId::from_uuid(row.get(0))))
 }

@@ -6,7 +6,7 @@
 mod answered;
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Pool};
@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::{drafts, rows};
-use crate::characters::{Lorebook, ResponseCache};
+use crate::characters::{FACE, Lorebook, ResponseCache, plays};
 
 /// What may be assumed of the other nodes whose turns stand open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +66,14 @@ const ROOM: &str = "SELECT r.owner_id, h.last_revision, r.title, r.slug, r.visib
 const MEMBERS: &str = "SELECT m.user_id, u.username, u.display_name FROM room_members m
     JOIN rooms r ON r.id = m.room_id JOIN users u ON u.id = m.user_id
     WHERE m.room_id = $1 AND m.left_at IS NULL ORDER BY m.user_id <> r.owner_id, m.joined_at, m.user_id";
-const CAST: &str =
-    "SELECT c.id, c.slug, c.name, c.tagline, c.avatar_url, c.color, c.talkativeness, r.since_revision,
-        c.reply_kind
-    FROM room_characters r JOIN characters c ON c.id = r.character_id
-    WHERE r.room_id = $1 AND r.left_at IS NULL AND c.deleted_at IS NULL ORDER BY r.position, c.id";
+static CAST: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT c.id, c.slug, c.name, c.tagline, {FACE}, c.color, c.talkativeness, r.since_revision, c.reply_kind
+        FROM room_characters r JOIN characters c ON c.id = r.character_id
+        WHERE r.room_id = $1 AND r.left_at IS NULL AND {} ORDER BY r.position, c.id",
+        plays("r.room_id")
+    )
+});
 const USER: &str = "SELECT u.display_name, s.plan, s.time_zone, s.valid_until
     FROM users u JOIN standing s ON s.id = u.id
     WHERE u.id = $1 AND u.deactivated_at IS NULL AND u.blocked_at IS NULL";
@@ -123,7 +126,7 @@ impl Archive for PostgresArchive {
             // The head is read first: a member or an entry that comes between is then seen as later than it.
             let Some(row) = query(&client, ROOM, &key).await?.pop() else { return Ok(None) };
             let (members, cast) =
-                tokio::try_join!(query(&client, MEMBERS, &key), query(&client, CAST, &key))?;
+                tokio::try_join!(query(&client, MEMBERS, &key), query(&client, &CAST, &key))?;
             Ok(Some(RoomRecord {
                 id: room,
                 owner: UserId::from_uuid(row.get(0)),

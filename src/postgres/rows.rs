@@ -80,7 +80,7 @@ pub fn room_member(row: &Row) -> RoomMember {
     }
 }
 
-/// A character from the columns `id, slug, name, tagline, avatar_url, color, talkativeness, since_revision, reply_kind`.
+/// A character from the columns `id, slug, name, tagline,` [`FACE`](crate::characters::FACE)`, color, talkativeness, since_revision, reply_kind`.
 #[must_use]
 pub fn room_character(row: &Row) -> RoomCharacter {
     RoomCharacter {

@@ -109,7 +109,7 @@ pub trait Backend: Send + Sync + 'static {
     fn laden(&self, user: UserId, said: Said) -> Answer<'_, Laden>;
     fn default_room(&self, user: UserId, character: CharacterId) -> Answer<'_, RoomId>;
     /// What everybody sees of a character.
-    fn character(&self, character: CharacterId) -> Answer<'_, Arc<CharacterView>>;
+    fn character(&self, user: UserId, character: CharacterId) -> Answer<'_, Arc<CharacterView>>;
 }
 
 pub type SharedBackend = Arc<dyn Backend>;

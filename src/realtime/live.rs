@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::backend::{Answer, Backend, Profile, Verification, Verified};
 use super::last_seen::LastSeen;
 use crate::accounts::{AccessTokens, ForeignCaller, TokenError};
-use crate::characters::{CharacterView, Characters};
+use crate::characters::{CharacterView, Characters, Viewer};
 use crate::conversations::view::{ConversationView, MessageView};
 use crate::conversations::{Change, Conversations, Laden, MessageRange, NewConversation, Said, Snapshot};
 use crate::http::{Page, PageQuery};
@@ -176,7 +176,7 @@ impl Backend for LiveBackend {
         self.conversations.default_room(user, character).boxed()
     }
 
-    fn character(&self, character: CharacterId) -> Answer<'_, Arc<CharacterView>> {
-        self.characters.view(character).boxed()
+    fn character(&self, user: UserId, character: CharacterId) -> Answer<'_, Arc<CharacterView>> {
+        self.characters.view(Viewer::User(user), character).boxed()
     }
 }

@@ -9,7 +9,6 @@
 //! it), [`PARTS_MAX`] calls a job, [`PART_TOKENS`] in and `engine.summary_max_tokens` out each. A wish that cannot be
 //! put down is let go: the next prompt wishes again. Nobody but the model is shown a summary.
 
-mod call;
 pub mod prompt;
 mod store;
 
@@ -30,6 +29,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::ai::ask;
 use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, enqueue};
 use crate::postgres::calls::{Account, record};
 use store::{Kept, New};
@@ -190,7 +190,7 @@ impl Summarizer {
         let mut by = None;
         for part in &parts[parts.len().saturating_sub(PARTS_MAX)..] {
             let request = prompt::request(record, wish.user, &text, part, self.max_tokens);
-            let (answer, calls) = call::ask(&*self.generator, Arc::new(request), &*self.tokens).await;
+            let (answer, calls) = ask(&*self.generator, Arc::new(request), &*self.tokens).await;
             self.account(wish, &calls).await;
             match answer {
                 Ok((said, back_end)) => {

@@ -5,7 +5,7 @@
 //! and go on where it was killed: rooms first, one at a time, then the account in one transaction.
 //!
 //! What goes: the rooms that only this account was in, with their logs; sign-ins, identities, keys, links, codes,
-//! history, counters; files, of which messages of others' rooms keep tombstones (what an admin put into galleries is the
+//! history, counters; avatars with all that was written of them, their names too; files, of which messages of others' rooms keep tombstones (what an admin put into galleries is the
 //! characters'); and all of the account's row that says who it was. What stays: the row as a pseudonym, under which
 //! messages in rooms of others stay readable, the membership there (the room's log knows no leaving yet), the audit
 //! log, what the AI took (`ai/usage`), and what was paid, which name the row by its id alone. Its customer at Stripe is deleted
@@ -27,6 +27,7 @@ use crate::accounts::random_hex;
 use crate::accounts::rules::ERASED_PREFIX;
 use crate::ai::usage;
 use crate::billing::shop;
+use crate::characters::owned;
 use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, Recurring, enqueue};
 use crate::postgres::{journal, refusal};
 use crate::{audit, media, outbound};
@@ -132,10 +133,11 @@ impl Privacy {
             return Ok(Erased::NotDue);
         }
         outbound::forget(&transaction, &known).await.map_err(|error| refusal(&error))?;
+        let avatars = owned::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         media::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         usage::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         enqueue(&transaction, &shop::leaving(user)).await.map_err(|error| refusal(&error))?;
-        let detail = json!({ "rooms": rooms, "pseudonym": username });
+        let detail = json!({ "rooms": rooms, "avatars": avatars.len(), "pseudonym": username });
         audit::record_own(&transaction, ERASE, ("user", user.to_string()), &detail)
             .await
             .map_err(|error| refusal(&error))?;

@@ -22,6 +22,8 @@ use crate::accounts::history::{AuthEvent, Happened};
 use crate::accounts::{Origin, UserView};
 use crate::ai::usage;
 use crate::billing::{ledger, shop};
+use crate::characters::AdminCharacterView;
+use crate::characters::owned::{self, Owned};
 use crate::http::Caller;
 use crate::media;
 use crate::postgres::{Stored, refusal};
@@ -47,6 +49,7 @@ credits.json         credits that you got, held and spent
 payments.json        what you paid: the cards are at Stripe alone
 subscriptions.json   your subscriptions, ended ones too
 plan-grants.json     plans that an admin gave you for a time
+avatars.json         your avatars, with all that you and the AI wrote of them
 usage.json           messages that were counted against your plan
 ai-usage.json        what the AI took to answer you, by day (UTC): calls, tokens, cost in millionths of a US dollar
 files.json           what you uploaded and had made, by name, key and size; the files are in your library
@@ -169,6 +172,11 @@ impl Privacy {
         let last =
             async |client: &Client, after: Uuid| media::records(client, user, after, records::PAGE).await;
         self.array(&zipped, "files.json", last, |record| record.id).await?;
+        let last = async |client: &Client, after: Uuid| {
+            let owned = owned::records(client, user, after, records::PAGE).await?;
+            Stored::Ok(owned.into_iter().map(avatar_record).collect())
+        };
+        self.array(&zipped, "avatars.json", last, |record: &AdminCharacterView| record.character.id).await?;
         self.usage(&zipped, user).await?;
         self.ai_usage(&zipped, user).await?;
         let last = async |client: &Client, after: Uuid| records::conversations(client, user, after).await;
@@ -257,6 +265,11 @@ impl Privacy {
             }
         }
     }
+}
+
+/// All of an avatar: it is its owner's.
+fn avatar_record(owned: Owned) -> AdminCharacterView {
+    AdminCharacterView::new(owned.character, owned.statistics)
 }
 
 /// A JSON array of which only a page is in memory.

@@ -8,7 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{Cost, Estimates, Known, What, models};
 use crate::ai::Tokens;
-use crate::characters::Characters;
+use crate::characters::{Characters, Viewer};
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
 use crate::http::{Caller, Json};
 
@@ -103,7 +103,7 @@ impl From<Price> for TokenPriceView {
 )]
 #[post("/ai/estimate-cost")]
 async fn estimate(
-    _: Caller,
+    caller: Caller,
     body: Json<EstimateBody, BODY_MAX>,
     estimates: web::Data<Estimates>,
     characters: web::Data<Characters>,
@@ -112,7 +112,7 @@ async fn estimate(
     let what = what(&body)?;
     let character = match body.character_id.as_deref() {
         Some(id) => {
-            let id = CharacterId::from_uuid(characters.get(id).await?.id);
+            let id = CharacterId::from_uuid(characters.get(Viewer::User(caller.user), id).await?.id);
             let found = estimates.character(id).await?;
             Some(found.ok_or_else(|| ApiError::not_found("character"))?)
         }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::store;
-use crate::characters::Characters;
+use crate::characters::{Characters, Viewer};
 use crate::conversations::view::{MessageType, UsageView, wire_time};
 use crate::postgres::refusal;
 
@@ -106,7 +106,7 @@ impl Quotas {
 
     /// Whether the user may send that now. Reserves nothing; the answer holds for this moment.
     pub async fn can_send(&self, user: UserId, wanted: Wanted<'_>) -> Result<CanSendView, Refusal> {
-        let character = self.characters.get(wanted.character).await?;
+        let character = self.characters.get(Viewer::User(user), wanted.character).await?;
         let inquiry = Inquiry {
             character: CharacterId::from_uuid(character.id),
             kind: wanted.kind.into(),

@@ -2,7 +2,7 @@
 //! the file, never by its name. Nothing is written to disk, no path of an archive is ever used as one, and only what is
 //! needed is unpacked, each piece up to its bound: neither a zip bomb nor a text bomb can grow.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -11,8 +11,9 @@ use bytes::Bytes;
 use img_parts::png::{Png, PngChunk};
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use serde_json::Value;
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
 use super::json::{self, JSON_MAX_BYTES};
 use super::{CardError, Warnings};
@@ -250,6 +251,36 @@ pub fn embedded(uri: &str) -> Option<&str> {
 fn data_uri(uri: &str) -> Option<Bytes> {
     let (head, data) = uri.strip_prefix("data:")?.split_once(',')?;
     head.ends_with(";base64").then(|| BASE64.decode(data).ok()).flatten().map(Bytes::from)
+}
+
+/// Where the main picture lies in an archive.
+const MAIN_ICON: &str = "assets/icon/image/main.png";
+
+/// An archive (CHARX) with the card of version 3 and its picture, as its main icon.
+pub fn into_charx(picture: &[u8], mut v3: Value) -> Result<Vec<u8>, ZipError> {
+    if let Some(data) = v3.get_mut("data").and_then(Value::as_object_mut) {
+        let kept = data.get("assets").and_then(Value::as_array).cloned().unwrap_or_default();
+        // What lay in another archive did not come along.
+        let stays = |asset: &Value| {
+            let is_main = asset["type"] == "icon" && asset["name"] == "main";
+            let elsewhere = asset["uri"]
+                .as_str()
+                .is_some_and(|uri| embedded(uri).is_some() || uri.starts_with("__asset:"));
+            !is_main && !elsewhere
+        };
+        let main = serde_json::json!({
+            "type": "icon", "name": "main", "ext": "png", "uri": format!("embeded://{MAIN_ICON}"),
+        });
+        let assets: Vec<Value> = std::iter::once(main).chain(kept.into_iter().filter(stays)).collect();
+        data.insert("assets".to_owned(), assets.into());
+    }
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default();
+    for (name, bytes) in [("card.json", v3.to_string().as_bytes()), (MAIN_ICON, picture)] {
+        archive.start_file(name, options)?;
+        archive.write_all(bytes)?;
+    }
+    Ok(archive.finish()?.into_inner())
 }
 
 /// The picture with the cards in it: `chara` for programs that know version 2, `ccv3` for the others.

@@ -10,11 +10,11 @@ use uuid::Uuid;
 use super::store::Picture;
 use super::{
     Card, CardError, CardErrorKind, Draft, Imported, Source, Version, drawn, export, import, in_picture,
-    into_png, store,
+    into_charx, into_png, store,
 };
 use crate::accounts::Origin;
 use crate::characters::write::New;
-use crate::characters::{CharacterDraft, Characters, FullCharacter, not_found, rules};
+use crate::characters::{CharacterDraft, Characters, FullCharacter, Viewer, not_found, rules};
 use crate::error::{ApiError, ApiResult, FieldError};
 use crate::http::Caller;
 use crate::postgres::refusal;
@@ -61,6 +61,7 @@ impl From<CardError> for ApiError {
 pub enum Format {
     Json(Version),
     Png,
+    Charx,
 }
 
 const PICTURE_PATH: (&str, &str) = ("/api/characters/", "/picture");
@@ -78,12 +79,12 @@ pub fn is_picture_path(path: &str) -> bool {
 
 impl Characters {
     /// Bytes that a card's file may have.
-    pub(super) fn card_max_bytes(&self) -> usize {
+    pub(crate) fn card_max_bytes(&self) -> usize {
         self.0.cards.file_max
     }
 
     /// Reads a card's file and makes nothing of it yet.
-    pub(super) async fn read_card(&self, file: Bytes) -> ApiResult<Imported> {
+    pub(crate) async fn read_card(&self, file: Bytes) -> ApiResult<Imported> {
         Ok(self.0.cards.work(move || import(&file)).await??)
     }
 
@@ -111,9 +112,9 @@ impl Characters {
     }
 
     /// A character as a card's file.
-    pub(super) async fn export_card(&self, character: FullCharacter, format: Format) -> ApiResult<Vec<u8>> {
+    pub(crate) async fn export_card(&self, character: FullCharacter, format: Format) -> ApiResult<Vec<u8>> {
         let picture = match format {
-            Format::Png => self.picture(character.id).await?,
+            Format::Png | Format::Charx => self.picture(character.id).await?,
             Format::Json(_) => None,
         };
         self.0.cards.work(move || written(&character, picture, format)).await?
@@ -125,9 +126,9 @@ impl Characters {
         Ok(store::picture(&client, character).await.map_err(|error| refusal(&error))?)
     }
 
-    /// The same by its id or slug; `not_found` where it has none.
+    /// The same by its id or slug, for whoever asks; `not_found` where it has none, and for a private avatar.
     pub(super) async fn picture_of(&self, id_or_slug: &str) -> ApiResult<Picture> {
-        let id = CharacterId::from_uuid(self.id_of(id_or_slug).await?);
+        let id = CharacterId::from_uuid(self.get(Viewer::Nobody, id_or_slug).await?.id);
         Ok(self.picture(id).await?.ok_or_else(not_found)?)
     }
 }
@@ -145,6 +146,14 @@ fn written(character: &FullCharacter, picture: Option<Picture>, format: Format) 
         Format::Json(version) => {
             let card = export(&source, version);
             serde_json::to_vec_pretty(&card).map_err(|_| ApiError::internal())
+        }
+        Format::Charx => {
+            let picture =
+                picture.map_or_else(|| drawn(&now.name, &now.extras.color), |picture| picture.bytes);
+            into_charx(&picture, export(&source, Version::V3)).map_err(|error| {
+                tracing::error!(%error, character = %character.id, "a card cannot be packed");
+                ApiError::internal()
+            })
         }
         Format::Png => {
             let picture =

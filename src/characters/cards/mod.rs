@@ -19,16 +19,16 @@ mod mapping;
 mod picture;
 pub mod routes;
 pub(super) mod store;
-mod upload;
+pub(crate) mod upload;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
 pub use card::{Card, Spec};
-pub use container::into_png;
-pub use desk::Desk;
+pub use container::{into_charx, into_png};
 pub(super) use desk::is_picture_path;
+pub use desk::{Desk, Format};
 pub use draft::{Draft, Extras};
 pub use export::{Source, Version, export, in_picture};
 pub use picture::drawn;

@@ -13,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::desk::Format;
 use super::{Version, upload};
 use crate::accounts::Origin;
-use crate::characters::{AdminCharacterView, CharacterStatistics, Characters, FullCharacter};
+use crate::characters::{Access, AdminCharacterView, CharacterStatistics, Characters, FullCharacter};
 use crate::error::{ApiError, ApiResult, ErrorBody, FieldError};
 use crate::http::AdminCaller;
 
@@ -45,7 +45,7 @@ struct ImportView {
 /// The file, as `multipart/form-data`.
 #[derive(ToSchema)]
 #[allow(dead_code)] // Read piece by piece, not by this.
-struct CardForm {
+pub(crate) struct CardForm {
     #[schema(value_type = String, format = Binary)]
     card: Vec<u8>,
 }
@@ -94,7 +94,9 @@ async fn import(
     if params.dry_run {
         let (id, now) = (CharacterId::from_uuid(uuid::Uuid::nil()), Timestamp::now());
         let draft = Characters::draft_of(&imported, id)?;
-        let none = FullCharacter { id, version: 0, created_at: now, updated_at: now, draft };
+        let (access, appearance) = (Access::OPEN, String::new());
+        let none =
+            FullCharacter { id, version: 0, created_at: now, updated_at: now, access, appearance, draft };
         let character = AdminCharacterView::new(none, CharacterStatistics::default());
         return Ok(HttpResponse::Ok().json(ImportView { character, warnings, dry_run: true }));
     }
@@ -107,16 +109,52 @@ async fn import(
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum FormatName {
+pub(crate) enum FormatName {
     V2,
     #[default]
     V3,
     Png,
+    Charx,
+}
+
+impl FormatName {
+    /// With its media type, and how its file's name ends.
+    fn file(self) -> (Format, &'static str, &'static str) {
+        match self {
+            Self::V2 => (Format::Json(Version::V2), "application/json", "v2.json"),
+            Self::V3 => (Format::Json(Version::V3), "application/json", "v3.json"),
+            Self::Png => (Format::Png, "image/png", "png"),
+            Self::Charx => (Format::Charx, "application/zip", "charx"),
+        }
+    }
+}
+
+/// A character as a card's file to keep, in the form that the query asks for.
+pub(crate) async fn exported(
+    characters: &Characters,
+    character: FullCharacter,
+    query: &str,
+) -> ApiResult<HttpResponse> {
+    let params = web::Query::<CardParams>::from_query(query)
+        .map_err(|_| ApiError::from(FieldError::new("format", "takes v2, v3, png or charx")))?;
+    let (format, kind, ending) = params.format.file();
+    let name = format!("{}.{ending}", character.draft.slug.as_deref().unwrap_or("character"));
+    let bytes = characters.export_card(character, format).await?;
+    let attachment = ContentDisposition {
+        disposition: DispositionType::Attachment,
+        parameters: vec![DispositionParam::Filename(name)],
+    };
+    Ok(HttpResponse::Ok()
+        .content_type(kind)
+        .insert_header(attachment)
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(bytes))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-struct CardParams {
+pub(crate) struct CardParams {
     /// `v3` where nothing is said.
     #[serde(default)]
     #[param(inline)]
@@ -125,7 +163,7 @@ struct CardParams {
 
 /// Export a character as a card
 ///
-/// As JSON of version 2 or 3, or as a PNG picture with both in it. Of a character that came from a card, all that is unknown
+/// As JSON of version 2 or 3, as a PNG picture with both in it, or as a CHARX archive. Of a character that came from a card, all that is unknown
 /// here comes back as it was.
 #[utoipa::path(
     operation_id = "exportCharacter",
@@ -136,6 +174,7 @@ struct CardParams {
         (status = 200, description = "The card, as a file to keep", content(
             (serde_json::Value = "application/json"),
             (Vec<u8> = "image/png"),
+            (Vec<u8> = "application/zip"),
         )),
         (status = 400, description = "There is no such format", body = ErrorBody),
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
@@ -151,26 +190,8 @@ async fn card(
     request: HttpRequest,
     characters: web::Data<Characters>,
 ) -> ApiResult<HttpResponse> {
-    let params = web::Query::<CardParams>::from_query(request.query_string())
-        .map_err(|_| ApiError::from(FieldError::new("format", "takes v2, v3 or png")))?;
-    let (format, kind, ending) = match params.format {
-        FormatName::V2 => (Format::Json(Version::V2), "application/json", "v2.json"),
-        FormatName::V3 => (Format::Json(Version::V3), "application/json", "v3.json"),
-        FormatName::Png => (Format::Png, "image/png", "png"),
-    };
     let character = characters.full(&id).await?;
-    let name = format!("{}.{ending}", character.draft.slug.as_deref().unwrap_or("character"));
-    let bytes = characters.export_card(character, format).await?;
-    let attachment = ContentDisposition {
-        disposition: DispositionType::Attachment,
-        parameters: vec![DispositionParam::Filename(name)],
-    };
-    Ok(HttpResponse::Ok()
-        .content_type(kind)
-        .insert_header(attachment)
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .body(bytes))
+    exported(&characters, character, request.query_string()).await
 }
 
 /// Get a character's picture

@@ -18,7 +18,7 @@ pub use store::{forget_file, shows_file, view as count_view};
 pub use view::{GalleryItemView, GalleryKind, NewItem};
 
 use super::write::act;
-use super::{Characters, not_found, rules};
+use super::{Characters, Viewer, not_found, rules};
 use crate::accounts::Origin;
 use crate::audit::{self, Act};
 use crate::error::{ApiError, ApiResult, FieldError};
@@ -65,12 +65,13 @@ impl Characters {
     /// A page of a character's gallery, the newest first.
     pub async fn gallery(
         &self,
+        viewer: Viewer,
         id_or_slug: &str,
         access: Access,
         page: &PageQuery,
     ) -> Result<Page<GalleryItemView>, Refusal> {
         let before = page.after_id()?;
-        let character = self.get(id_or_slug).await?.id;
+        let character = self.get(viewer, id_or_slug).await?.id;
         let (skip, limit) = page.window();
         let client = self.client().await?;
         let (items, total) = store::list(&client, character, before, limit + 1, skip)
@@ -157,7 +158,7 @@ impl Characters {
         id_or_slug: &str,
         item: Uuid,
     ) -> Result<Option<u64>, Refusal> {
-        let character = self.get(id_or_slug).await?.id;
+        let character = self.get(Viewer::User(user), id_or_slug).await?.id;
         let client = self.client().await?;
         let premium = store::is_premium(&client, character, item).await.map_err(|error| refusal(&error))?;
         if premium.ok_or_else(no_item)? && access == Access::Ordinary {

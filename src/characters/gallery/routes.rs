@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Access, GalleryItemView, NewItem, no_item};
 use crate::accounts::{Gates, Origin, Role};
 use crate::characters::Characters;
+use crate::characters::Viewer;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::http::{AdminCaller, Caller, Json, OptionalCaller, Page, PageParams, PageQuery};
 
@@ -60,7 +61,11 @@ async fn list(
 ) -> ApiResult<web::Json<Page<GalleryItemView>>> {
     page.after_id()?;
     let access = access(caller.0, &gates).await?;
-    Ok(web::Json(characters.gallery(&id, access, &page).await?))
+    let viewer = match caller.0 {
+        Some(caller) if caller.role == Role::Admin => Viewer::Admin,
+        caller => Viewer::from(caller.map(|caller| caller.user)),
+    };
+    Ok(web::Json(characters.gallery(viewer, &id, access, &page).await?))
 }
 
 /// Add to a gallery

@@ -1,10 +1,14 @@
 //! The SQL of galleries.
 
+use std::sync::LazyLock;
+
 use deadpool_postgres::GenericClient;
+use greenroom_actors::domain::UserId;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{GalleryKind, Item, Source};
+use crate::characters::seen;
 use crate::postgres::{Stored, execute, query, query_opt};
 
 const LIST: &str = "select id, kind, url, media_id, thumbnail_url, caption, tags, premium, views, created_at
@@ -110,11 +114,16 @@ pub async fn forget_file(client: &impl GenericClient, file: Uuid) -> Stored<()> 
     execute(client, "delete from character_gallery where media_id = $1", &[&file]).await.map(drop)
 }
 
-const SHOWS: &str =
-    "select bool_and(g.premium) from character_gallery g join characters c on c.id = g.character_id
-    where g.media_id = $1 and c.deleted_at is null having count(*) > 0";
+static SHOWS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "select bool_and(g.premium) from character_gallery g join characters c on c.id = g.character_id
+        where g.media_id = $1 and {} having count(*) > 0",
+        seen("$2::uuid")
+    )
+});
 
-/// Whether the file, of somebody's gallery, is for premium plans alone; `None`: no gallery has it.
-pub async fn shows_file(client: &impl GenericClient, file: Uuid) -> Stored<Option<bool>> {
-    Ok(query_opt(client, SHOWS, &[&file]).await?.map(|row| row.get(0)))
+/// Whether the file, of the gallery of a character that the user may see, is for premium plans alone; `None`: no such gallery
+/// has it.
+pub async fn shows_file(client: &impl GenericClient, user: UserId, file: Uuid) -> Stored<Option<bool>> {
+    Ok(query_opt(client, &SHOWS, &[&file, &user.uuid()]).await?.map(|row| row.get(0)))
 }

@@ -1,20 +1,21 @@
 //! Lists of characters: filtered, sorted, page by page.
 
 use deadpool_postgres::GenericClient;
+use greenroom_actors::domain::UserId;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::rows::{self, PUBLIC_COLUMNS};
 use crate::characters::Listed;
+use crate::characters::access::{LISTED, seen};
 use crate::characters::cursor::{Key, Position};
 use crate::characters::list::{CharacterFilter, Sort};
 use crate::characters::view::CharacterView;
 use crate::postgres::{Stored, containing, query};
 
 // `$5` is a pattern with its wildcards escaped.
-const FITTING: &str = "c.deleted_at is null
-    and ($1::text is null or lower(c.category) = lower($1))
+const FITTING: &str = "($1::text is null or lower(c.category) = lower($1))
     and ($2::text is null or exists (select from unnest(c.tags) as tag where lower(tag) = lower($2)))
     and ($3::text is null or exists (select from unnest(c.traits) as word where lower(word) = lower($3)))
     and ($4::boolean is null or c.premium = $4)
@@ -26,18 +27,22 @@ pub async fn count(client: &impl GenericClient, filter: &CharacterFilter) -> Sto
     let pattern = filter.q.as_deref().map(containing);
     let rows = query(
         client,
-        &format!("select count(*) from characters c where {FITTING}"),
+        &format!("select count(*) from characters c where {LISTED} and {FITTING}"),
         &[&filter.category, &filter.tag, &filter.with_trait, &filter.premium, &pattern],
     )
     .await?;
     Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()))
 }
 
-/// At most `most` of all, by slug.
-pub async fn listed(client: &impl GenericClient, most: u32) -> Stored<Vec<Listed>> {
-    let sql = "select slug, name, created_at from characters where deleted_at is null order by slug limit $1";
+/// At most `most` of those that everybody has in lists, and of the user's own, by slug.
+pub async fn listed(client: &impl GenericClient, user: UserId, most: u32) -> Stored<Vec<Listed>> {
+    let own = seen("$1::uuid");
+    let sql = format!(
+        "select c.slug, c.name, c.created_at from characters c
+        where {own} and (c.visibility = 'public' or c.owner_id = $1) order by c.slug limit $2"
+    );
     let listed = |row: &Row| Listed { slug: row.get(0), name: row.get(1), created_at: row.get(2) };
-    Ok(query(client, sql, &[&i64::from(most)]).await?.iter().map(listed).collect())
+    Ok(query(client, &sql, &[&user.uuid(), &i64::from(most)]).await?.iter().map(listed).collect())
 }
 
 /// What a sort goes by, its type, and which way.
@@ -67,8 +72,9 @@ pub async fn list(
         format!("and $6::{kind} is null and $7::uuid is null")
     };
     let sql = format!(
-        "select {PUBLIC_COLUMNS}, {key} from characters c left join character_stats s on s.character_id = c.id
-         where {FITTING} {from} order by {key} {way}, c.id {way} limit $8 offset $9"
+        "select {}, {key} from characters c left join character_stats s on s.character_id = c.id
+         where {LISTED} and {FITTING} {from} order by {key} {way}, c.id {way} limit $8 offset $9",
+        *PUBLIC_COLUMNS
     );
     let pattern = filter.q.as_deref().map(containing);
     let id = after.map(|position| position.id);

@@ -2,12 +2,14 @@
 
 use std::sync::LazyLock;
 
-use greenroom_actors::domain::{CharacterId, MessageKind};
+use greenroom_actors::domain::{CharacterId, MessageKind, UserId};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
+use uuid::Uuid;
 
 use crate::characters::Lorebook;
+use crate::characters::access::{self, Access, FACE, Making, Visibility, face};
 use crate::characters::draft::{AiChoice, CharacterDraft, Dials, ExampleLine, FullCharacter, ResponseCache};
 use crate::characters::statistics::popularity;
 use crate::characters::view::{CharacterStatistics, CharacterView};
@@ -103,9 +105,25 @@ impl<'a> Written<'a> {
     }
 }
 
+/// How many [`FULL_COLUMNS`] are.
+pub const FULL_COUNT: usize = 9 + WRITTEN_COUNT;
 /// Columns of `characters c` that [`full`] reads: a whole record.
-pub static FULL_COLUMNS: LazyLock<String> =
-    LazyLock::new(|| format!("c.id, c.version, c.created_at, c.updated_at, c.slug, {}", written_of("c")));
+pub static FULL_COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "c.id, c.version, c.created_at, c.updated_at, c.slug, {}, {}, c.appearance",
+        written_of("c"),
+        access::COLUMNS
+    )
+});
+
+/// Who may see it, of [`access::COLUMNS`].
+pub fn access(row: &Row, first: usize) -> Access {
+    Access {
+        owner: row.get::<_, Option<Uuid>>(first).map(UserId::from_uuid),
+        visibility: Visibility::from_stored(row.get(first + 1)),
+        making: Making::from_stored(row.get(first + 2)),
+    }
+}
 
 pub fn full(row: &Row) -> FullCharacter {
     // What a person edited by hand in the database and got wrong costs the examples or the lorebook, not the character.
@@ -116,6 +134,8 @@ pub fn full(row: &Row) -> FullCharacter {
         version: row.get(1),
         created_at: row.get(2),
         updated_at: row.get(3),
+        access: access(row, 5 + WRITTEN_COUNT),
+        appearance: row.get(8 + WRITTEN_COUNT),
         draft: CharacterDraft {
             slug: Some(row.get(4)),
             name: row.get(5),
@@ -169,13 +189,17 @@ fn dials(row: &Row, first: usize) -> Dials {
 
 /// Columns of `characters c left join character_stats s` that [`public`] reads. Nothing that the public may not see is
 /// even read.
-pub const PUBLIC_COLUMNS: &str = "c.id, c.version, c.slug, c.name, c.tagline, c.description, c.category, c.tags, \
-    c.greeting, c.alternate_greetings, c.avatar_url, c.color, c.traits, c.tone, c.formality, c.humor, c.empathy, \
+pub static PUBLIC_COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "c.id, c.version, c.slug, c.name, c.tagline, c.description, c.category, c.tags, \
+    c.greeting, c.alternate_greetings, {FACE}, c.color, c.traits, c.tone, c.formality, c.humor, c.empathy, \
     c.creativity, c.confidence, c.emoji, c.talkativeness, c.voice, c.premium, c.created_at, c.updated_at, c.reply_kind, \
     coalesce(s.conversations, 0) as conversations, coalesce(s.messages, 0) as messages, \
     coalesce(s.ratings, 0) as ratings, coalesce(s.rating_sum, 0) as rating_sum, coalesce(s.views, 0) as views, \
     s.last_active_at, coalesce(s.heat, '-infinity') as heat, coalesce(s.rating_rank, 3) as rating_rank, now() as read_at, \
-    (select half_life_s from character_rollup) as half_life_s";
+    (select half_life_s from character_rollup) as half_life_s"
+    )
+});
 const PUBLIC_COUNT: usize = 26;
 /// Columns of `character_stats s` that [`statistics`] reads.
 pub const STATISTICS_COLUMNS: &str = "coalesce(s.conversations, 0), coalesce(s.messages, 0), \
@@ -194,7 +218,7 @@ pub fn public(row: &Row, first: usize) -> CharacterView {
         tags: row.get(first + 7),
         greeting: row.get(first + 8),
         alternate_greetings: row.get(first + 9),
-        avatar_url: row.get(first + 10),
+        avatar_url: face(row.get(first + 10)),
         color: row.get(first + 11),
         traits: row.get(first + 12),
         tone: row.get(first + 13),

@@ -1,10 +1,13 @@
 //! Founding a room: its row, its members, its characters and the head of its log, in one transaction.
 
+use std::sync::LazyLock;
+
 use deadpool_postgres::{Client, GenericClient};
 use greenroom_actors::domain::{CharacterId, RoomId, UserId};
 use greenroom_actors::prompt::greeting;
 use uuid::Uuid;
 
+use crate::characters::seen;
 use crate::postgres::journal;
 use crate::postgres::{Stored, query};
 
@@ -97,9 +100,15 @@ pub async fn found(client: &mut Client, founding: &Founding) -> Stored<Founded> 
     Ok(Founded::Made)
 }
 
-// With a character that is deleted nobody begins to talk; the room itself is still there among the others.
-const DEFAULT: &str = "select r.id from rooms r join characters c on c.id = r.default_character_id
-    where r.owner_id = $1 and r.default_character_id = $2 and r.deleted_at is null and c.deleted_at is null";
+// With a character that is deleted, or not theirs to see any more, nobody begins to talk; the room itself is still there
+// among the others.
+static DEFAULT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "select r.id from rooms r join characters c on c.id = r.default_character_id
+        where r.owner_id = $1 and r.default_character_id = $2 and r.deleted_at is null and {}",
+        seen("$1::uuid")
+    )
+});
 
 /// The owner's default room with a character.
 pub async fn default_of(
@@ -107,6 +116,6 @@ pub async fn default_of(
     owner: UserId,
     character: CharacterId,
 ) -> Stored<Option<RoomId>> {
-    let rows = query(client, DEFAULT, &[&owner.uuid(), &character.uuid()]).await?;
+    let rows = query(client, &DEFAULT, &[&owner.uuid(), &character.uuid()]).await?;
     Ok(rows.first().map(|row| RoomId::from_uuid(row.get(0))))
 }

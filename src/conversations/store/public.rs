@@ -1,6 +1,7 @@
 //! Rooms as everybody sees them: who may read one, lists of the public ones, and how those in it are called.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use deadpool_postgres::GenericClient;
 use futures_util::future::try_join;
@@ -10,6 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use crate::characters::{FACE, face};
 use crate::conversations::view::{ConversationCharacterView, Names, PublicConversationView, wire_time};
 use crate::postgres::rows::visibility;
 use crate::postgres::{Stored, execute, query, query_opt};
@@ -177,10 +179,14 @@ select r.id, r.slug, r.title, r.visibility, r.category, r.tags, r.featured, r.cr
 from rooms r left join publications p on p.room_id = r.id
 where r.id = any($1) and r.deleted_at is null";
 
-const CAST: &str = "
-select rc.room_id, c.id, c.slug, c.name, c.tagline, c.avatar_url, c.color
+static CAST: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "
+select rc.room_id, c.id, c.slug, c.name, c.tagline, {FACE}, c.color
 from room_characters rc join characters c on c.id = rc.character_id
-where rc.room_id = any($1) and ($2 or rc.left_at is null) order by rc.room_id, rc.position, c.id";
+where rc.room_id = any($1) and ($2 or rc.left_at is null) order by rc.room_id, rc.position, c.id"
+    )
+});
 
 const PEOPLE: &str = "
 select m.room_id, u.id, u.display_name
@@ -200,7 +206,7 @@ enum Those {
 async fn in_them(client: &impl GenericClient, rooms: &[Uuid], those: Those) -> Stored<(Vec<Row>, Vec<Row>)> {
     let ever = those == Those::Ever;
     let parameters: [&(dyn ToSql + Sync); 2] = [&rooms, &ever];
-    try_join(query(client, CAST, &parameters), query(client, PEOPLE, &parameters)).await
+    try_join(query(client, &CAST, &parameters), query(client, PEOPLE, &parameters)).await
 }
 
 fn character(row: &Row) -> ConversationCharacterView {
@@ -209,7 +215,7 @@ fn character(row: &Row) -> ConversationCharacterView {
         slug: row.get(2),
         name: row.get(3),
         tagline: row.get(4),
-        avatar_url: row.get(5),
+        avatar_url: face(row.get(5)),
         color: row.get(6),
     }
 }

@@ -1,6 +1,7 @@
 //! Rooms as their members see them: finding one, listing them, loading what a list line or a page head shows.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use deadpool_postgres::GenericClient;
 use futures_util::future::try_join4;
@@ -10,6 +11,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::log;
+use crate::characters::{FACE, face};
 use crate::conversations::view::{
     ConversationCharacterView, ConversationView, MemberRole, MemberView, MessageView, wire_time,
 };
@@ -120,10 +122,14 @@ left join heads h on h.room_id = r.id
 left join reads d on d.room_id = r.id and d.user_id = $2
 where r.id = any($1) and r.deleted_at is null"#;
 
-const CHARACTERS: &str = "
-select rc.room_id, c.id, c.slug, c.name, c.tagline, c.avatar_url, c.color
+static CHARACTERS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "
+select rc.room_id, c.id, c.slug, c.name, c.tagline, {FACE}, c.color
 from room_characters rc join characters c on c.id = rc.character_id
-where rc.room_id = any($1) and rc.left_at is null order by rc.room_id, rc.position, c.id";
+where rc.room_id = any($1) and rc.left_at is null order by rc.room_id, rc.position, c.id"
+    )
+});
 
 const MEMBERS: &str = "
 select m.room_id, u.id, u.username, u.display_name, u.id = r.owner_id
@@ -145,7 +151,7 @@ pub async fn views(
     let user = user.uuid();
     let (heads, characters, people, last) = try_join4(
         query(client, HEADS, &[&ids, &user]),
-        query(client, CHARACTERS, &[&ids]),
+        query(client, &CHARACTERS, &[&ids]),
         query(client, MEMBERS, &[&ids]),
         log::last_messages(client, &ids),
     )
@@ -157,7 +163,7 @@ pub async fn views(
             slug: row.get(2),
             name: row.get(3),
             tagline: row.get(4),
-            avatar_url: row.get(5),
+            avatar_url: face(row.get(5)),
             color: row.get(6),
         });
     }

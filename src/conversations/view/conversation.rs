@@ -28,7 +28,7 @@ impl From<&RoomCharacter> for ConversationCharacterView {
             slug: character.slug.to_string(),
             name: character.name.to_string(),
             tagline: character.tagline.to_string(),
-            avatar_url: character.avatar_url.as_deref().map(str::to_owned),
+            avatar_url: crate::characters::face(character.avatar_url.as_deref()),
             color: character.color.to_string(),
         }
     }

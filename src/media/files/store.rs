@@ -13,7 +13,10 @@ use crate::media::ObjectKey;
 use crate::postgres::{Stored, execute, query, query_opt};
 
 pub use changes::{Deleted, Made, delete, failed, forget, note_objects, overdue, ready, unlisted};
-pub use owned::{Holder, Wanted, holder, in_work, is_carried_to, list, lock, meets, of, total};
+pub use owned::{
+    Holder, Wanted, holder, in_work, is_carried_to, list, lock, meets, of, older_thumbnails, thumbnails,
+    total,
+};
 
 macro_rules! columns {
     () => {

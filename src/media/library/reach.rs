@@ -25,7 +25,7 @@ impl Media {
         }
         match (file.purpose, file.character) {
             (Purpose::Gallery, _) => {
-                let premium = gallery::shows_file(&client, file.id.uuid()).await;
+                let premium = gallery::shows_file(&client, user, file.id.uuid()).await;
                 drop(client);
                 match (premium.map_err(|error| refusal(&error))?, self.gates()) {
                     (None, _) | (Some(true), None) => Ok(false),

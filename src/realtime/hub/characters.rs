@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use greenroom_actors::domain::{CharacterId, SessionId};
+use greenroom_actors::domain::{CharacterId, SessionId, UserId};
 
 use super::{Hub, ShardIndex};
 use crate::characters::CharacterView;
@@ -68,10 +68,15 @@ impl Watched {
         }
     }
 
-    /// A character is gone: nobody is told any more. Answers whom it was told to, by worker.
-    fn end(&self, character: CharacterId) -> Vec<(ShardIndex, Vec<SessionId>)> {
+    /// A character is gone for all but these sockets: nobody else is told any more. Answers whom it was told to, by worker.
+    fn end(&self, character: CharacterId, but: &[SessionId]) -> Vec<(ShardIndex, Vec<SessionId>)> {
         let mut registry = self.lock();
         let watchers = registry.characters.remove(&character).unwrap_or_default();
+        let (kept, watchers): (HashMap<_, _>, HashMap<_, _>) =
+            watchers.into_iter().partition(|(session, _)| but.contains(session));
+        if !kept.is_empty() {
+            registry.characters.insert(character, kept);
+        }
         for session in watchers.keys() {
             if let Some(watched) = registry.sessions.get_mut(session) {
                 watched.retain(|known| *known != character);
@@ -133,9 +138,21 @@ impl Hub {
         }
     }
 
+    /// It is kept for its owner now: their sockets that look at it are told what it is, all others that it is gone.
+    pub fn character_kept(&self, character: &CharacterView, owner: UserId) {
+        let own = self.0.people.sessions_of(owner, None, None);
+        let own: Vec<SessionId> = own.into_iter().flat_map(|(_, sessions)| sessions).collect();
+        let id = CharacterId::from_uuid(character.id);
+        let places = self.0.watched.end(id, &own);
+        if !places.is_empty() {
+            self.tell_sessions(places, &wire::character_deleted(id));
+        }
+        self.character_changed(character);
+    }
+
     /// Tells the sockets that look at this character that it is gone; it is the last they hear of it.
     pub fn character_deleted(&self, character: CharacterId) {
-        let places = self.0.watched.end(character);
+        let places = self.0.watched.end(character, &[]);
         if !places.is_empty() {
             self.tell_sessions(places, &wire::character_deleted(character));
         }

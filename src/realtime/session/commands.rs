@@ -108,7 +108,7 @@ impl SessionActor {
                     run(responder, async move { backend.list(user, page).await });
                 }
             }
-            Command::Subscribe { character } => self.subscribe(character, id, name, context),
+            Command::Subscribe { character } => self.subscribe(user, character, id, name, context),
             Command::Unsubscribe { character } => {
                 self.hub.unwatch(self.core.id(), character);
                 self.acknowledge(id.as_ref(), &wire::Nothing {}, context);
@@ -188,6 +188,7 @@ impl SessionActor {
     /// The socket is told from here on, and then reads: a change in between is told, never missed.
     fn subscribe(
         &mut self,
+        user: UserId,
         character: CharacterId,
         id: Option<CommandId>,
         name: &'static str,
@@ -204,7 +205,7 @@ impl SessionActor {
         }
         let (backend, hub) = (self.backend.clone(), self.hub.clone());
         run(responder, async move {
-            let found = backend.character(character).await;
+            let found = backend.character(user, character).await;
             if found.is_err() {
                 hub.unwatch(session, character);
             }

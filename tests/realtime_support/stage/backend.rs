@@ -240,7 +240,7 @@ impl Backend for Stage {
         async move { Ok(room) }.boxed()
     }
 
-    fn character(&self, _: CharacterId) -> Answer<'_, Arc<CharacterView>> {
+    fn character(&self, _: UserId, _: CharacterId) -> Answer<'_, Arc<CharacterView>> {
         async { Err(Refusal::new(RefusalCode::NotFound, "there are no characters on this stage")) }.boxed()
     }
 }

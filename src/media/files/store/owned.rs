@@ -68,6 +68,33 @@ pub async fn of(
     Ok(query(client, &sql, &[&owner.uuid(), &after, &limit]).await?.iter().filter_map(file).collect())
 }
 
+/// Of each of the owner's avatars its thumbnail: the newest that is ready, else the newest.
+pub async fn thumbnails(
+    client: &impl GenericClient,
+    owner: UserId,
+    avatars: &[Uuid],
+) -> Stored<Vec<MediaFile>> {
+    let sql = format!(
+        "select distinct on (character_id) {COLUMNS} from media_files
+        where owner_id = $1 and character_id = any($2) and purpose = 'avatar' and state <> 'deleted'
+        order by character_id, (state = 'ready') desc, id desc"
+    );
+    Ok(query(client, &sql, &[&owner.uuid(), &avatars]).await?.iter().filter_map(file).collect())
+}
+
+/// Older thumbnails of the avatar than this one.
+pub async fn older_thumbnails(
+    client: &impl GenericClient,
+    owner: UserId,
+    avatar: Uuid,
+    than: FileId,
+) -> Stored<Vec<FileId>> {
+    let sql = "select id from media_files where owner_id = $1 and character_id = $2 and purpose = 'avatar'
+        and state <> 'deleted' and id < $3";
+    let rows = query(client, sql, &[&owner.uuid(), &avatar, &than.uuid()]).await?;
+    Ok(rows.iter().map(|row| FileId::from_uuid(row.get(0))).collect())
+}
+
 /// Whose an object is: of which file it is part, and for whom it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {

@@ -1,4 +1,4 @@
-//! One answer of a model, read to its end, and what it took.
+//! One answer of a model, read to its end, and what it took: for what is asked beside conversations.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,10 +18,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// Of an answer; what comes beyond it is not waited for.
 const ANSWER_MAX_BYTES: usize = 32_768;
 
-pub(super) type Answer = (String, Arc<BackEnd>);
+/// The text, and who wrote it.
+pub type Answer = (String, Arc<BackEnd>);
 
 /// The answer, of another back end where the first one fails and another stands ready; and every call that was made.
-pub(super) async fn ask(
+pub async fn ask(
     generator: &dyn Generator,
     request: Arc<GenerateRequest>,
     tokens: &dyn TokenCounter,

@@ -1,0 +1,81 @@
+//! Avatars from cards and as cards. Importing costs no credits and takes a place of the plan's; what of a card is an admin's to set
+//! (its system prompt, instructions behind the history) has no effect, and is told as a warning.
+
+use bytes::Bytes;
+use greenroom_actors::domain::{CharacterId, UserId};
+use greenroom_actors::ports::Side;
+
+use super::profile::APPEARANCE_MAX;
+use super::view::AvatarView;
+use super::{Avatars, judge, store, thumbnail};
+use crate::characters::owned::{self, Ownership};
+use crate::characters::{AiChoice, CharacterDraft, FullCharacter, Making, Visibility, checked_draft};
+use crate::error::{ApiError, ApiResult, FieldError};
+use crate::jobs::enqueue;
+use crate::postgres::refusal;
+
+/// What became of a card.
+pub(super) struct Imported {
+    pub avatar: AvatarView,
+    pub warnings: Vec<FieldError>,
+}
+
+impl Avatars {
+    /// Makes an avatar of a card's file, private until its owner shares it.
+    pub(super) async fn import(&self, user: UserId, file: Bytes) -> ApiResult<Imported> {
+        let read = self.0.characters.read_card(file).await?;
+        let mut warnings = read.warnings.clone().into_list();
+        let mut draft: CharacterDraft = read.draft.clone().into();
+        for (field, there) in [
+            ("system_prompt", &mut draft.system_prompt),
+            ("post_history_instructions", &mut draft.post_history),
+        ] {
+            if there.take().is_some() {
+                warnings.push(FieldError::new(field, "has no effect in an avatar"));
+            }
+        }
+        draft.ai = AiChoice::default();
+        draft.card = Some(read.card.clone().into_value());
+        let draft = checked_draft(draft).map_err(ApiError::bad_request)?;
+        self.judge(user, &judge::texts(&draft, ""), Side::Message).await?;
+        let id = CharacterId::new();
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        store::lock_owner(&transaction, user).await.map_err(|error| refusal(&error))?;
+        self.check_limit(&transaction, user).await?;
+        let ownership = Ownership {
+            owner: user,
+            visibility: Visibility::Private,
+            making: Making::Ready,
+            appearance: draft.description.chars().take(APPEARANCE_MAX).collect(),
+        };
+        owned::make(&transaction, id, &draft, &ownership).await?;
+        match &read.picture {
+            Some(picture) => owned::keep_picture(&transaction, id, picture).await?,
+            None => {
+                let job = thumbnail::job(user, id);
+                enqueue(&transaction, &job).await.map(drop).map_err(|error| refusal(&error))?;
+            }
+        }
+        transaction.commit().await.map_err(|error| refusal(&error))?;
+        drop(client);
+        self.0.characters.written(id);
+        if let Some(picture) = read.picture
+            && let Err(error) = self.take_picture(user, id, picture.into()).await
+        {
+            // The avatar is there; a picture can be asked for again.
+            tracing::warn!(%error, avatar = %id, "the picture of a card was not taken");
+            warnings.push(FieldError::new("picture", "could not be stored"));
+        }
+        Ok(Imported { avatar: self.get(user, &id.to_string()).await?, warnings })
+    }
+
+    /// One of the user's, to be written as a card.
+    pub(super) async fn to_export(&self, user: UserId, id_or_slug: &str) -> ApiResult<FullCharacter> {
+        let character = self.0.characters.owned_one(user, id_or_slug).await?.character;
+        if character.access.making != Making::Ready {
+            return Err(ApiError::conflict("the avatar is not written yet"));
+        }
+        Ok(character)
+    }
+}

@@ -1,0 +1,3 @@
+//! What people make here: avatars.
+
+pub mod avatars;
