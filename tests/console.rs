@@ -14,12 +14,16 @@ mod characters;
 mod client;
 #[path = "console/hostile.rs"]
 mod hostile;
+#[path = "console/media.rs"]
+mod media;
 #[path = "console/messages.rs"]
 mod messages;
 #[path = "console/reading.rs"]
 mod reading;
 #[path = "console/rooms.rs"]
 mod rooms;
+#[path = "console/studio.rs"]
+mod studio;
 mod support;
 #[path = "console/talking.rs"]
 mod talking;
