@@ -51,6 +51,7 @@ use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
+use crate::studio::content::{self, Contents, Maker, Nobody, Parts, Sheets, Words};
 use crate::studio::avatars::{self, Avatars};
 use crate::summaries::{Summarizer, Wishes};
 use crate::voices::{Shows, Voice};
@@ -77,6 +78,7 @@ const API: &[Routes] = &[
     media::routes,
     memory::routes,
     outbound::routes,
+    content::routes,
     avatars::routes,
 ];
 /// What is mounted at `/`.
@@ -96,6 +98,14 @@ const MEMORIES_FRESH_SHARED: Duration = Duration::from_secs(2);
 /// The OpenAPI description of all routes, as JSON.
 pub fn openapi() -> anyhow::Result<String> {
     Ok(http::document(ROOT, API).to_pretty_json()?)
+}
+
+/// What stands in the place of providers; what is `None` is asked for as the settings say.
+#[derive(Clone, Default)]
+pub struct Outside {
+    pub maker: Option<Arc<dyn Maker>>,
+    pub words: Option<Arc<dyn Words>>,
+    pub sheets: Option<Arc<dyn Sheets>>,
 }
 
 /// A running server.
@@ -135,11 +145,16 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 impl App {
     /// Starts everything and returns when requests are answered. Call it on a multi-thread runtime: the engine's.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        // Whoever starts it need not carry all that is under way meanwhile.
-        Box::pin(Self::assemble(config)).await
+        Self::start_around(config, Outside::default()).await
     }
 
-    async fn assemble(config: Config) -> anyhow::Result<Self> {
+    /// The same with others in the place of providers.
+    pub async fn start_around(config: Config, outside: Outside) -> anyhow::Result<Self> {
+        // Whoever starts it need not carry all that is under way meanwhile.
+        Box::pin(Self::assemble(config, outside)).await
+    }
+
+    async fn assemble(config: Config, outside: Outside) -> anyhow::Result<Self> {
         let (config, stripe_stand_in) = stand_in::start(config).await?;
         let config = Arc::new(config);
         let node = NodeId::new();
@@ -281,6 +296,18 @@ impl App {
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(media.handlers());
+        let contents = Contents::new(Parts {
+            pool: pool.clone(),
+            media: media.clone(),
+            maker: outside.maker.unwrap_or_else(|| Arc::new(Nobody)),
+            words: outside.words.unwrap_or_else(|| Arc::new(Nobody)),
+            sheets: outside.sheets.unwrap_or_else(|| Arc::new(Nobody)),
+            moderator: Arc::new(moderation.clone()),
+            moderation: config.engine_settings().moderation,
+            settings: config.content.clone(),
+        });
+        contents.on_changed(tasks::content_changed(&hub));
+        handlers.extend(contents.handlers());
         handlers.extend(avatars.handlers());
         if config.speech.transcribe {
             handlers.extend(tasks::listener(&config, &audio, &media, &engine, &pool)?.handlers());
@@ -303,6 +330,7 @@ impl App {
         jobs.repeat(ERASE_DELETED);
         jobs.repeat(avatars::SWEEP);
         jobs.repeat(media::SWEEP);
+        jobs.repeat(content::SWEEP);
         money.recurring().into_iter().for_each(|job| jobs.repeat(job));
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
@@ -342,6 +370,7 @@ impl App {
             .with(&caches)
             .with(&conversations)
             .with(&completions)
+            .with(&contents)
             .with(&providers)
             .with(&usage)
             .with(&estimates)

@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod media;
 pub mod memory;
 pub mod outbound;
+pub mod studio;
 pub mod voices;
 pub mod studio;
 pub mod summaries;

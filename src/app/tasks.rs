@@ -33,6 +33,7 @@ use crate::media::{self, Media};
 use crate::outbound::fetch::{Fetcher, Reach};
 use crate::postgres::{Database, HealthState};
 use crate::realtime::{ForeignTokens, Hub, Profile, Profiles};
+use crate::studio::content;
 use crate::studio::avatars::Avatars;
 use crate::voices::{Listener, ListenerParts};
 
@@ -266,6 +267,15 @@ pub fn character_changed(engine: &Engine, hub: &Hub, conversations: &Conversatio
 pub fn file_changed(hub: &Hub) -> media::OnChanged {
     let hub = hub.clone();
     Arc::new(move |file| hub.media_updated(file.owner, &FileView::from(file)))
+}
+
+/// How people hear on their sockets how far their pictures and videos are.
+pub fn content_changed(hub: &Hub) -> content::OnChanged {
+    let hub = hub.clone();
+    Arc::new(move |user, change| match change {
+        content::Change::Updated(view) => hub.content_updated(user, view),
+        content::Change::Deleted(id) => hub.content_deleted(user, *id),
+    })
 }
 
 /// What listens to audio messages.

@@ -9,6 +9,7 @@ mod artist;
 mod billing;
 mod avatars;
 mod characters;
+mod content;
 mod conversations;
 mod database;
 mod engine;
@@ -45,6 +46,7 @@ pub use artist::{ArtistSettings, WantedModel};
 pub use avatars::AvatarSettings;
 pub use billing::{BillingSettings, PAYMENT_MAX_CENTS, StripeSettings};
 pub use characters::CharacterSettings;
+pub use content::ContentSettings;
 pub use conversations::{ConversationsSettings, SearchSettings};
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};
@@ -112,6 +114,7 @@ pub struct Config {
     pub artist: ArtistSettings,
     pub speech: SpeechSettings,
     pub media: MediaSettings,
+    pub content: ContentSettings,
     pub moderation: ModerationSettings,
     pub characters: CharacterSettings,
     pub avatars: AvatarSettings,
@@ -150,6 +153,7 @@ impl Default for Config {
             artist: ArtistSettings::default(),
             speech: SpeechSettings::default(),
             media: MediaSettings::default(),
+            content: ContentSettings::default(),
             moderation: ModerationSettings::default(),
             characters: CharacterSettings::default(),
             avatars: AvatarSettings::default(),

@@ -37,6 +37,7 @@ impl Config {
         self.check_ai(&mut broken);
         self.check_artist(&mut broken);
         self.check_media(&mut broken);
+        self.check_content(&mut broken);
         self.check_moderation(&mut broken);
         self.check_conversations(&mut broken);
         self.check_identity_providers(&mut broken);

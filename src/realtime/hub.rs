@@ -22,6 +22,7 @@ use greenroom_actors::protocol::{Notification, Presence, RoomEvent, UserEvent};
 use greenroom_actors::session::CloseCode;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::backend::{Backend, SharedBackend};
 use super::delivery::{Batch, Board, ToShard};
@@ -31,6 +32,7 @@ use super::wire;
 use crate::accounts::Role;
 use crate::conversations::view::ConversationView;
 use crate::media::files::FileView;
+use crate::studio::content::ContentView;
 use characters::Watched;
 use people::People;
 pub(super) use plans::{Pace, Served};
@@ -272,6 +274,16 @@ impl Hub {
     /// Tells the user's sockets what became of one of their files.
     pub fn media_updated(&self, user: UserId, file: &FileView) {
         self.tell(user, None, || wire::media_updated(file));
+    }
+
+    /// Tells the user's sockets how far one of their pictures or videos is.
+    pub fn content_updated(&self, user: UserId, content: &ContentView) {
+        self.tell(user, None, || wire::content_updated(content));
+    }
+
+    /// Tells the user's sockets that one was deleted.
+    pub fn content_deleted(&self, user: UserId, content: Uuid) {
+        self.tell(user, None, || wire::content_deleted(content));
     }
 
     fn close_on(&self, shard: ShardIndex, sessions: Vec<SessionId>, code: CloseCode) {

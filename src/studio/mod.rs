@@ -1,3 +1,4 @@
-//! What people make here: avatars.
+//! What people make here: avatars, pictures and videos.
 
 pub mod avatars;
+pub mod content;

@@ -30,6 +30,7 @@ use crate::billing::shop;
 use crate::characters::owned;
 use crate::jobs::{Handler, Handlers, Job, JobError, NewJob, QueueName, Recurring, enqueue};
 use crate::postgres::{journal, refusal};
+use crate::studio::content;
 use crate::{audit, media, outbound};
 
 const ERASE: &str = "account.erase";
@@ -133,6 +134,7 @@ impl Privacy {
             return Ok(Erased::NotDue);
         }
         outbound::forget(&transaction, &known).await.map_err(|error| refusal(&error))?;
+        content::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         let avatars = owned::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         media::forget(&transaction, user).await.map_err(|error| refusal(&error))?;
         usage::forget(&transaction, user).await.map_err(|error| refusal(&error))?;

@@ -27,6 +27,7 @@ use crate::characters::owned::{self, Owned};
 use crate::http::Caller;
 use crate::media;
 use crate::postgres::{Stored, refusal};
+use crate::studio::content;
 
 /// Exports that are written at the same time.
 const WRITTEN_MAX: usize = 2;
@@ -52,6 +53,7 @@ plan-grants.json     plans that an admin gave you for a time
 avatars.json         your avatars, with all that you and the AI wrote of them
 usage.json           messages that were counted against your plan
 ai-usage.json        what the AI took to answer you, by day (UTC): calls, tokens, cost in millionths of a US dollar
+content.json         pictures and videos that you had made: what you asked for, and what became of it
 files.json           what you uploaded and had made, by name, key and size; the files are in your library
 conversations.json   the conversations that you are in, and which file has the messages of each
 conversations/       their messages, one a line (JSON Lines), the oldest first
@@ -172,6 +174,9 @@ impl Privacy {
         let last =
             async |client: &Client, after: Uuid| media::records(client, user, after, records::PAGE).await;
         self.array(&zipped, "files.json", last, |record| record.id).await?;
+        let last =
+            async |client: &Client, after: Uuid| content::records(client, user, after, records::PAGE).await;
+        self.array(&zipped, "content.json", last, |record| record.id).await?;
         let last = async |client: &Client, after: Uuid| {
             let owned = owned::records(client, user, after, records::PAGE).await?;
             Stored::Ok(owned.into_iter().map(avatar_record).collect())

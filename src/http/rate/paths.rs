@@ -53,6 +53,7 @@ const TABLE: &[(Method, &str, Counts)] = &[
     (Method::POST, "/avatars/{}/regenerate-thumbnail", Also(Class::Generation)),
     (Method::POST, "/avatars/import", Also(Class::Uploads)),
     (Method::POST, "/content/generate/*", Also(Class::Generation)),
+    (Method::POST, "/content/optimize", Also(Class::Generation)),
     (Method::POST, "/content/{}/retry", Also(Class::Generation)),
     (Method::POST, "/media/upload/*", Also(Class::Uploads)),
     (Method::POST, "/chat/completions", Messages),

@@ -17,6 +17,7 @@ use crate::conversations::view::{
     ReplyModeView, ReplyStateView, UsageView, Visibility, WarnedUsageView, wire_time,
 };
 use crate::media::files::FileView;
+use crate::studio::content::ContentView;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -330,6 +331,29 @@ struct MediaUpdated<'a> {
 #[must_use]
 pub fn media_updated(file: &FileView) -> ByteString {
     event("media:update", MediaUpdated { file })
+}
+
+#[derive(Serialize)]
+struct ContentUpdated<'a> {
+    content: &'a ContentView,
+}
+
+/// A picture or a video of the user's is so far.
+#[must_use]
+pub fn content_updated(content: &ContentView) -> ByteString {
+    event("content:update", ContentUpdated { content })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ContentDeleted {
+    content_id: Uuid,
+}
+
+/// One was deleted.
+#[must_use]
+pub fn content_deleted(content_id: Uuid) -> ByteString {
+    event("content:delete", ContentDeleted { content_id })
 }
 
 #[derive(Serialize)]

@@ -20,7 +20,7 @@ pub use answer::{
 pub use command::{Command, CommandId, Request, SendTo};
 pub use decode::{DecodeError, decode};
 pub use event::{
-    character_changed, character_deleted, conversation_created, media_updated, notification, repair,
-    room_event, user_event,
+    character_changed, character_deleted, content_deleted, content_updated, conversation_created,
+    media_updated, notification, repair, room_event, user_event,
 };
 pub use socketio::{decode_event, socketio_packet};
