@@ -51,8 +51,8 @@ use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
-use crate::studio::content::{self, Contents, Maker, Nobody, Parts, Sheets, Words};
 use crate::studio::avatars::{self, Avatars};
+use crate::studio::content::{self, Contents, Maker, Nobody, Parts, Sheets, Words};
 use crate::summaries::{Summarizer, Wishes};
 use crate::voices::{Shows, Voice};
 use crate::{

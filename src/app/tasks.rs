@@ -33,8 +33,8 @@ use crate::media::{self, Media};
 use crate::outbound::fetch::{Fetcher, Reach};
 use crate::postgres::{Database, HealthState};
 use crate::realtime::{ForeignTokens, Hub, Profile, Profiles};
-use crate::studio::content;
 use crate::studio::avatars::Avatars;
+use crate::studio::content;
 use crate::voices::{Listener, ListenerParts};
 
 /// A database that gives no answer by then is down.

@@ -61,3 +61,34 @@ async fn an_avatar_that_cannot_be_paid_says_so_beforehand() {
     tab.close().await;
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_made_with_its_price_shown_and_its_progress_told() {
+    let app = TestApp::start().await;
+    let user = with_credits(&app, 12).await;
+    let tab = as_user(&app, &user, "#/studio").await;
+    until_text(&tab, "[data-testid=wish-cost]", "You have 12 credits").await;
+    tab.fill("wish-prompt", "A lighthouse at dusk").await;
+    tab.click("wish-better").await;
+    tab.until("a better prompt", "document.querySelector('[data-testid=wish-told]').value.length > 0").await;
+    until_text(&tab, "[data-testid=wish-submit]", "for 5 credits").await;
+    tab.click("wish-submit").await;
+    until_there(&tab, "[data-testid=content][data-state=done] [data-testid=content-open]:not(:disabled)")
+        .await;
+    until_text(&tab, "[data-testid=content]", "A drawn placeholder").await;
+    until_text(&tab, "[data-testid=wish-cost]", "You have 7 credits").await;
+    assert!(fits(&tab).await);
+    tab.click("content-open").await;
+    tab.until("the picture", "document.querySelector('[data-testid=viewer] img')?.naturalWidth > 0").await;
+    tab.click("viewer-close").await;
+
+    tab.script("document.querySelector('[data-testid=wish-quality-premium]').click()").await;
+    until_text(&tab, "[data-testid=wish-cost]", "too few credits").await;
+    tab.until("no way on", "document.querySelector('[data-testid=wish-submit]').disabled").await;
+    tab.click("content-delete").await;
+    tab.click("confirm-accept").await;
+    tab.until("gone", "document.querySelector('[data-testid=content]') === null").await;
+    assert_eq!(tab.errors(), Vec::<String>::new());
+    tab.close().await;
+    app.stop().await;
+}
