@@ -3,8 +3,9 @@
 
 use greenroom::postgres::rows::{self, MESSAGE_COLUMNS};
 use greenroom_actors::domain::{
-    Attachment, AttachmentKind, CharacterId, Content, Emoji, Into, Message, MessageId, Place, Reaction,
-    RoomId, RoomMember, Sender, UserId, Visibility,
+    AttachedFile, Attachment, AttachmentKind, CharacterId, Content, Emoji, FileState, GalleryItem, Into,
+    ItemRank, Message, MessageId, Picture, PictureSize, Place, Reaction, RoomId, RoomMember, Sender, UserId,
+    Visibility,
 };
 use greenroom_actors::ports::{
     Amend, Archive, Ask, Change, Entry, EntryKind, OpenTurn, Outcome, TakeUp, TurnEnd,
@@ -63,11 +64,90 @@ async fn what_a_message_carries_comes_back() {
         width: Some(640),
         height: Some(480),
         item: None,
+        file: None,
     };
     let mut picture = say(user, "a");
     picture.attachment = Some(attachment.clone().into());
     put(&mut node.lane(), entry(room, &picture)).await;
     assert_eq!(read(&node, room, picture.id).await.attachment.as_deref(), Some(&attachment));
+}
+
+#[tokio::test]
+async fn a_message_and_all_variants_of_it_follow_their_file_once() {
+    let (node, room, user) = Node::start_with_room().await;
+    let of = |state, pictures: &[&str]| {
+        let picture = |key: &&str| Picture {
+            size: PictureSize::Medium,
+            key: (*key).into(),
+            width: 800,
+            height: 600,
+            bytes: 7,
+        };
+        let file = AttachedFile {
+            id: Uuid::from_u128(7),
+            state,
+            name: Some("holiday.png".into()),
+            bytes: 9_000,
+            blurhash: None,
+            peaks: None,
+            pictures: pictures.iter().map(picture).collect(),
+        };
+        let place = match state {
+            FileState::Deleted => Place::Gone,
+            _ => Place::Object("a/b.png".into()),
+        };
+        let item = Some(GalleryItem { id: Uuid::from_u128(9), rank: ItemRank::Premium });
+        Attachment { item, file: Some(file.into()), ..Attachment::new(place, AttachmentKind::Image) }
+    };
+    let mut lane = node.lane();
+    let question = ask(room, user, "a");
+    put(&mut lane, entry(room, &question)).await;
+    let turn = question.turns[0].clone();
+    let shown = |text_: &str| TurnEnd::Said {
+        content: text(text_),
+        finish: first_finish(),
+        attachment: Some(of(FileState::Processing, &[]).into()),
+    };
+    put(&mut lane, close(&turn, shown("Look."))).await;
+    let again = OpenTurn { message: MessageId::new(), into: Into::Variant(turn.message), ..turn.clone() };
+    let asked = Ask {
+        id: Uuid::now_v7(),
+        by: user,
+        at: Timestamp::now(),
+        edit: None,
+        meters: Vec::new(),
+        turns: vec![again.clone()],
+    };
+    put(&mut lane, Entry { room, kind: EntryKind::Ask(asked) }).await;
+    put(&mut lane, close(&again, shown("Look here."))).await;
+
+    // Whoever it is told by: nobody's change, who need not be in the room.
+    let now = Attachment { item: None, ..of(FileState::Ready, &["a/m.webp"]) };
+    let follow = amend(room, UserId::new(), turn.message, Amendment::File(now.into()));
+    let mut stood = 0;
+    for _ in 0..2 {
+        let message = amended(put(&mut lane, follow.clone()).await);
+        // What it is of a gallery it stays.
+        assert_eq!(message.attachment.as_deref(), Some(&of(FileState::Ready, &["a/m.webp"])));
+        stood = message.revision;
+    }
+    assert_eq!(read(&node, room, turn.message).await.revision, stood);
+    let back = amended(put(&mut lane, amend(room, user, turn.message, Amendment::Select(0))).await);
+    assert_eq!(back.attachment.as_deref(), Some(&of(FileState::Ready, &["a/m.webp"])));
+    // The same again is no change; a tombstone is one for good.
+    let same = amend(room, user, turn.message, Amendment::File(of(FileState::Ready, &["a/m.webp"]).into()));
+    assert_eq!(amended(put(&mut lane, same).await).revision, back.revision);
+    let gone = amend(room, user, turn.message, Amendment::File(of(FileState::Deleted, &[]).into()));
+    let gone = amended(put(&mut lane, gone).await);
+    assert_eq!(gone.revision, back.revision + 1);
+    let late = amend(room, user, turn.message, Amendment::File(of(FileState::Ready, &["a/m.webp"]).into()));
+    assert_eq!(amended(put(&mut lane, late).await), gone);
+    // Of another file nothing changes.
+    let mut other = of(FileState::Ready, &[]);
+    other.file =
+        other.file.map(|file| AttachedFile { id: Uuid::from_u128(8), ..AttachedFile::clone(&file) }.into());
+    let other = amend(room, user, turn.message, Amendment::File(other.into()));
+    assert_eq!(amended(put(&mut lane, other).await).revision, gone.revision);
 }
 
 #[tokio::test]

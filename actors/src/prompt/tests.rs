@@ -1,3 +1,4 @@
+mod images;
 mod injected;
 mod older;
 mod snapshots;
