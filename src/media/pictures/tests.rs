@@ -302,10 +302,10 @@ fn a_gif_keeps_its_animation_and_nothing_it_told_and_its_first_frame_is_the_stil
     let decoder = image::codecs::gif::GifDecoder::new(Cursor::new(&made.original)).unwrap();
     assert_eq!(image::AnimationDecoder::into_frames(decoder).collect_frames().unwrap().len(), 3);
     assert!(is_red(shown(&version(&made, Size::Small).bytes).into_rgba8().get_pixel(30, 20).to_owned()));
-    // Its beginning as a comment of a script makes it 12,074 pixels wide.
+    // Its beginning as a comment of a script makes it 10,799 pixels wide.
     let mut script = b"GIF89a/*".to_vec();
     script.extend_from_slice(&plain[8..]);
-    assert!(matches!(make(&script, &bounds()), Err(Fault::TooLarge { width: 12_074.., .. })));
+    assert!(matches!(make(&script, &bounds()), Err(Fault::TooLarge { width: 10_799, .. })));
     let few = Bounds { frames: 2, ..bounds() };
     assert_eq!(make(&plain, &few).unwrap_err(), Fault::TooManyFrames(2));
 }
@@ -335,9 +335,9 @@ fn what_is_too_large_is_refused_by_its_header() {
 
 #[test]
 fn a_bomb_bursts_nothing() {
-    // 50 megapixels of nothing in 50 KB: within the bounds, and decoded in bounded memory.
+    // 50 megapixels of nothing in 250 KB: within the bounds, and decoded in bounded memory.
     let bomb = coded(&DynamicImage::new_luma8(7_000, 7_000), ImageFormat::Png);
-    assert!(bomb.len() < 100_000, "{}", bomb.len());
+    assert!(bomb.len() < 300_000, "{}", bomb.len());
     let made = make(&bomb, &bounds()).unwrap();
     assert_eq!((version(&made, Size::Large).width, made.width), (1_200, 7_000));
     let poor = Bounds { memory: 10_000_000, ..bounds() };
