@@ -27,8 +27,8 @@ use self::money::Money;
 use self::web::{Serving, Shared};
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{
-    AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
-    Writer,
+    AiUsage, Answers, Artist, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers,
+    Tokens, Writer,
 };
 use crate::audit::Audit;
 use crate::billing::plans::Quotas;
@@ -52,7 +52,7 @@ use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
 use crate::studio::avatars::{self, Avatars};
-use crate::studio::content::{self, Contents, Maker, Nobody, Parts, Sheets, Words};
+use crate::studio::content::{self, Contents, Maker, Parts, Sheets, Words};
 use crate::summaries::{Summarizer, Wishes};
 use crate::voices::{Shows, Voice};
 use crate::{
@@ -296,12 +296,14 @@ impl App {
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(media.handlers());
+        let artist = Artist::new(providers.clone(), config.artist.clone()).map_err(anyhow::Error::msg)?;
+        let writer = Writer::new(pool.clone(), providers.clone(), tasks::tokens(&config));
         let contents = Contents::new(Parts {
             pool: pool.clone(),
             media: media.clone(),
-            maker: outside.maker.unwrap_or_else(|| Arc::new(Nobody)),
-            words: outside.words.unwrap_or_else(|| Arc::new(Nobody)),
-            sheets: outside.sheets.unwrap_or_else(|| Arc::new(Nobody)),
+            maker: outside.maker.unwrap_or_else(|| content::by_artist(artist, pool.clone())),
+            words: outside.words.unwrap_or_else(|| Arc::new(writer)),
+            sheets: outside.sheets.unwrap_or_else(|| Arc::new(avatars.clone())),
             moderator: Arc::new(moderation.clone()),
             moderation: config.engine_settings().moderation,
             settings: config.content.clone(),

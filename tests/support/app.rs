@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use greenroom::app::App;
+use greenroom::app::{App, Outside};
 use greenroom::config::Config;
 use reqwest::{Client, Method, Response};
 use secrecy::SecretString;
@@ -23,6 +23,7 @@ pub struct TestApp {
     pub database: TestDatabase,
     app: Option<Box<App>>,
     config: Box<Config>,
+    outside: Outside,
     _folder: tempfile::TempDir,
 }
 
@@ -45,6 +46,15 @@ impl TestApp {
     }
 
     pub async fn start_on(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_around(database, Outside::default(), change).await
+    }
+
+    /// With others in the place of providers.
+    pub async fn start_around(
+        database: TestDatabase,
+        outside: Outside,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
         config.server.port = 0;
@@ -56,7 +66,7 @@ impl TestApp {
         config.limits.enabled = false;
         quick(&mut config);
         change(&mut config);
-        let app = App::start(config.clone()).await.expect("the server starts");
+        let app = App::start_around(config.clone(), outside.clone()).await.expect("the server starts");
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self {
             address: app.address(),
@@ -64,6 +74,7 @@ impl TestApp {
             database,
             app: Some(Box::new(app)),
             config: Box::new(config),
+            outside,
             _folder: folder,
         }
     }
@@ -78,7 +89,8 @@ impl TestApp {
         assert_eq!(Box::pin(app.stop()).await, 0, "a drain leaves no reply unfinished");
         let mut config = (*self.config).clone();
         config.server.port = self.address.port();
-        self.app = Some(Box::new(App::start(config).await.expect("the server starts again")));
+        let app = App::start_around(config, self.outside.clone()).await.expect("the server starts again");
+        self.app = Some(Box::new(app));
     }
 
     pub fn url(&self, path: &str) -> String {

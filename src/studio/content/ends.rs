@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::decide::Happened;
 use super::kinds::State;
-use super::moves::{Moving, tidy};
+use super::moves::tidy;
 use super::{AnswerView, Change, Contents, no_content, store};
 use crate::jobs::enqueue;
 use crate::postgres::refusal;
@@ -26,8 +26,7 @@ impl Contents {
         if !self.step(&mut moving, Happened::Canceled, |_| {}).await? {
             return Err(Refusal::new(RefusalCode::Conflict, "it has ended already"));
         }
-        let Moving { transaction, content } = moving;
-        transaction.commit().await.map_err(|error| refusal(&error))?;
+        let content = moving.commit().await?;
         drop(client);
         self.moved(&content, Happened::Canceled).await;
         self.answer(&content).await
@@ -48,8 +47,7 @@ impl Contents {
         if !self.step(&mut moving, Happened::Again, |_| {}).await? {
             return Err(Refusal::new(RefusalCode::Conflict, "it is under way"));
         }
-        let Moving { transaction, content } = moving;
-        transaction.commit().await.map_err(|error| refusal(&error))?;
+        let content = moving.commit().await?;
         drop(client);
         self.moved(&content, Happened::Again).await;
         self.answer(&content).await
@@ -64,9 +62,8 @@ impl Contents {
         {
             enqueue(&moving.transaction, &job).await.map_err(|error| refusal(&error))?;
         }
-        let Moving { transaction, .. } = moving;
-        store::delete(&transaction, id).await.map_err(|error| refusal(&error))?;
-        transaction.commit().await.map_err(|error| refusal(&error))?;
+        store::delete(&moving.transaction, id).await.map_err(|error| refusal(&error))?;
+        moving.commit().await?;
         drop(client);
         self.tell(user, &Change::Deleted(id));
         Ok(())

@@ -25,6 +25,7 @@ mod list;
 mod maker;
 mod moves;
 mod news;
+mod outside;
 mod prompt;
 mod records;
 mod routes;
@@ -56,6 +57,7 @@ pub use maker::{
     WordsOrder,
 };
 pub use news::{Change, OnChanged};
+pub use outside::by_artist;
 pub use records::{ContentRecord, forget, records};
 pub use routes::routes;
 pub use sweep::SWEEP;

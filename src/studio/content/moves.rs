@@ -25,6 +25,14 @@ pub(super) struct Moving<'a> {
     pub content: Content,
 }
 
+impl Moving<'_> {
+    pub async fn commit(self) -> Result<Content, Refusal> {
+        let Self { transaction, content } = self;
+        transaction.commit().await.map_err(|error| refusal(&error))?;
+        Ok(content)
+    }
+}
+
 /// The job that goes on with a content. Its key names the step that it is for.
 pub(super) fn job(user: UserId, id: Uuid, step: i32, run_at: Option<Timestamp>) -> NewJob {
     NewJob {
@@ -78,8 +86,7 @@ impl Contents {
         if moving.content.step != step || !self.step(&mut moving, happened, fill).await? {
             return Ok(None);
         }
-        let Moving { transaction, content } = moving;
-        transaction.commit().await.map_err(|error| refusal(&error))?;
+        let content = moving.commit().await?;
         drop(client);
         self.moved(&content, happened).await;
         Ok(Some(content))

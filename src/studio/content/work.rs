@@ -20,7 +20,6 @@ use uuid::Uuid;
 
 use super::decide::Happened;
 use super::kinds::{Fault, Kind, State};
-use super::moves::Moving;
 use super::{Content, Contents, PaintOrder, Painted, Ticket, store};
 use crate::jobs::{Handler, Handlers, Job, JobError};
 use crate::media::files::{self, FileId, MediaFile, Purpose, Size};
@@ -262,9 +261,7 @@ impl Contents {
                 },
             };
             self.media().take_in(&moving.transaction, new, Source::Temp(temp)).await?;
-            let Moving { transaction, content } = moving;
-            transaction.commit().await.map_err(|error| refusal(&error))?;
-            Ok(Some(content))
+            moving.commit().await.map(Some)
         };
         let kept: Result<Option<Content>, Refusal> = kept.await;
         if let Some(content) = kept.map_err(|error| again(&error))? {

@@ -1,0 +1,15 @@
+//! Pictures and videos that are made for people: over a whole server, with a provider that does as it is told.
+
+#[path = "content/asking.rs"]
+mod asking;
+#[path = "content/ends.rs"]
+mod ends;
+#[path = "content/faults.rs"]
+mod faults;
+#[path = "content/reading.rs"]
+mod reading;
+#[path = "content/restarts.rs"]
+mod restarts;
+#[path = "content/stage.rs"]
+mod stage;
+mod support;
