@@ -26,22 +26,18 @@
  *                   replies; deleted), composer-input, composer-quote, composer-unquote, mentions, mention, send-button,
  *                   stop-button, usage (data-level: ok, near, out, unlimited), offline-voice, jump-to-latest, unread-line,
  *                   resend-button, discard-button, again-button, announcer
- *   files           attach-button, attach-file, tray, tray-item (data-kind, data-state: waiting, sending, done, failed), tray-remove,
- *                   tray-again, record-button, recorder (data-state: asking, recording), record-stop, record-cancel, file
- *                   (data-state: processing, ready, failed, deleted; data-type), sound (data-playing), sound-play, sound-line,
- *                   viewer, viewer-back, viewer-on, viewer-zoom, viewer-download, viewer-close
+ *   files           attach-button, attach-file, tray, tray-item (data-kind, data-state), tray-<remove|again>, record-button, recorder
+ *                   (data-state), record-<stop|cancel>, file (data-state: processing, ready, failed, deleted; data-type), sound
+ *                   (data-playing), sound-play, sound-line, viewer, viewer-<back|on|zoom|download|close>
  *   library         studio-link, studio-tab-<make|avatars|library>, library, library-item (data-media-id, data-kind, data-state),
- *                   library-open, library-file, library-drop, library-used, library-kind, library-purpose, library-more,
- *                   upload-line (data-state), upload-cancel, upload-again, details, details-download, details-link, details-delete
- *   studio          wish, wish-kind-<kind>, wish-prompt, wish-better, wish-told, wish-plain, wish-optimize, wish-avatar, wish-size,
- *                   wish-seconds, wish-from, wish-quality-<quality>, wish-cost, wish-credits, wish-submit, wish-error, contents,
- *                   content (data-content-id, data-kind, data-state, data-provider), content-progress, content-optimized,
- *                   content-open, content-<cancel|retry|download|reuse|film|delete>, contents-<kind|state|avatarId>, content-more
- *   avatars         avatars, avatar-card (data-avatar-id, data-state), avatar-open, avatar-chat, avatar-new, avatar-limit,
- *                   avatar-stats, avatar-import, avatar-<name|description|visibility|category|tags>, avatar-cost, avatar-submit,
- *                   avatar-error, avatar-cancel, avatar-page, avatar-talk, avatar-make, avatar-link, avatar-redraw, avatar-seen,
- *                   avatar-writing, avatar-fault, avatar-numbers, avatar-edit-visibility, avatar-save, avatar-edit-error,
- *                   avatar-export-<format>, avatar-delete
+ *                   library-<open|file|drop|used|kind|purpose|more>, upload-line (data-state), upload-<cancel|again>, details,
+ *                   details-<download|link|delete>
+ *   studio          wish, wish-kind-<kind>, wish-quality-<quality>, wish-<prompt|better|told|plain|optimize|avatar|size|seconds|from>,
+ *                   wish-<cost|credits|submit|error>, contents, contents-<kind|state|avatarId>, content (data-content-id, data-kind,
+ *                   data-state, data-provider), content-<progress|optimized|open|cancel|retry|download|reuse|film|delete|more>
+ *   avatars         avatars, avatar-card (data-avatar-id, data-state), avatar-<open|chat|new|limit|stats|import>, avatar-<name|
+ *                   description|visibility|category|tags|cost|submit|error|cancel>, avatar-page, avatar-<talk|make|link|redraw|seen|
+ *                   writing|fault|numbers|edit-visibility|save|edit-error|delete>, avatar-export-<format>
  *   a message       message-toolbar, deed-<deed> and on a phone message-sheet, sheet-<deed> (react, reply, copy, edit,
  *                   regenerate, continue, delete), edit-input, edit-save, edit-resend, edit-cancel, reaction (data-emoji),
  *                   reaction-picker, reaction-choice (data-emoji), quote, variant-back, variant-at, variant-on
