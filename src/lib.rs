@@ -19,7 +19,6 @@ pub mod media;
 pub mod memory;
 pub mod outbound;
 pub mod voices;
-pub mod studio;
 pub mod summaries;
 pub mod control;
 pub mod postgres;

@@ -16,12 +16,16 @@ mod client;
 mod hostile;
 #[path = "console/insights.rs"]
 mod insights;
+#[path = "console/media.rs"]
+mod media;
 #[path = "console/messages.rs"]
 mod messages;
 #[path = "console/reading.rs"]
 mod reading;
 #[path = "console/rooms.rs"]
 mod rooms;
+#[path = "console/studio.rs"]
+mod studio;
 mod support;
 #[path = "console/talking.rs"]
 mod talking;

@@ -4,7 +4,7 @@
  *
  * Addresses: `#/` characters, `#/characters/<slug>` one of them, `#/c/<id>[/<offset>]` a conversation (at a place of its log),
  * `#/public[/<category>]`, `#/search[/<words>]`, `#/deleted`, `#/dashboard[/<part>]`, `#/account[/<part>]`, `#/plans`, from a checkout `#/plans/left` and
- * `#/plans/paid/<session>`, `#/admin[/<part>]`, `#/admin/dashboard`, `#/admin/people/<id>`, `#/admin/characters[/<slug>]` (`new` makes one),
+ * `#/plans/paid/<session>`, `#/studio[/of/<avatar>|/film/<picture>]`, `#/avatars[/<id>]` (`new` opens the form), `#/media`, `#/admin[/<part>]`, `#/admin/dashboard`, `#/admin/people/<id>`, `#/admin/characters[/<slug>]` (`new` makes one),
  * `#/admin/ai[/<part>]`, `#/admin/billing[/<part>]`, `#/admin/billing/of/<id>` one person's payments; from mails `#/reset/<token>`, `#/verified` and `#/verify-failed`.
  *
  * Stable `data-testid`s, for tests from outside:
@@ -19,13 +19,25 @@
  *                   cast-trait, cast-sort, cast-tag (data-tag), cast-more, gather, room-pick, gather-title, room-create;
  *                   palette, palette-input (Ctrl+K)
  *   character       character-page, begin-chat, greeting, begin-with-<n>, character-facts, rating, rating-<1 to 5>, rating-said,
- *                   gallery, gallery-item, gallery-locked, memory, memory-fact, memory-edit, memory-input, memory-save,
+ *                   gallery, gallery-item, gallery-locked, gallery-manage, memory, memory-fact, memory-edit, memory-input, memory-save,
  *                   memory-erase, memory-erase-all, edit-character
  *   conversation    message (data-message-id, data-offset, data-sender-kind: user, character; data-state: pending, sent,
  *                   failed for one's own; queued, thinking, streaming, complete, stopped, length, interrupted, failed for
  *                   replies; deleted), composer-input, composer-quote, composer-unquote, mentions, mention, send-button,
  *                   stop-button, usage (data-level: ok, near, out, unlimited), offline-voice, jump-to-latest, unread-line,
  *                   resend-button, discard-button, again-button, announcer
+ *   files           attach-button, attach-file, tray, tray-item (data-kind, data-state), tray-<remove|again>, record-button, recorder
+ *                   (data-state), record-<stop|cancel>, file (data-state: processing, ready, failed, deleted; data-type), sound
+ *                   (data-playing), sound-play, sound-line, viewer, viewer-<back|on|zoom|download|close>
+ *   library         studio-link, studio-tab-<make|avatars|library>, library, library-item (data-media-id, data-kind, data-state),
+ *                   library-<open|file|drop|used|kind|purpose|more>, upload-line (data-state), upload-<cancel|again>, details,
+ *                   details-<download|link|delete>
+ *   studio          wish, wish-kind-<kind>, wish-quality-<quality>, wish-<prompt|better|told|plain|optimize|avatar|size|seconds|from>,
+ *                   wish-<cost|credits|submit|error>, contents, contents-<kind|state|avatarId>, content (data-content-id, data-kind,
+ *                   data-state, data-provider), content-<progress|optimized|open|cancel|retry|download|reuse|film|delete|more>
+ *   avatars         avatars, avatar-card (data-avatar-id, data-state), avatar-<open|chat|new|limit|stats|import>, avatar-<name|
+ *                   description|visibility|category|tags|cost|submit|error|cancel>, avatar-page, avatar-<talk|make|link|redraw|seen|
+ *                   writing|fault|numbers|edit-visibility|save|edit-error|delete>, avatar-export-<format>
  *   a message       message-toolbar, deed-<deed> and on a phone message-sheet, sheet-<deed> (react, reply, copy, edit,
  *                   regenerate, continue, delete), edit-input, edit-save, edit-resend, edit-cancel, reaction (data-emoji),
  *                   reaction-picker, reaction-choice (data-emoji), quote, variant-back, variant-at, variant-on
@@ -51,7 +63,8 @@
  *                   api-keys, key-name, key-submit, key-value, revoke-key, history, export, leave-sure, leave-password,
  *                   leave-submit
  *   admin           characters-link, admin-character, admin-new-character, import-drop, import-file, import-preview,
- *                   import-confirm, editor-part-<part>, editor-<field>, editor-save, editor-delete, export-<v2|v3|png>,
+ *                   import-confirm, gallery-files, gallery-drop, gallery-file-<caption|tags|premium>, admin-gallery,
+ *                   admin-gallery-item (data-state), admin-gallery-remove, editor-part-<part>, editor-<field>, editor-save, editor-delete, export-<v2|v3|png>,
  *                   lore-entry, lore-add, admin-tab-<part>, queues-link, people-q, person, person-open, outbox, audit, kick-button, broadcast-title,
  *                   broadcast-body, broadcast-send, drain-button
  *   AI              ai-link, ai-tab-<part>, ai-providers, provider (data-provider), provider-power, provider-drain, ai-usage-span,
@@ -78,6 +91,8 @@ import { DeletedView } from "./ui/conversations/deleted.js";
 import { PublicView } from "./ui/conversations/public.js";
 import { SearchView } from "./ui/conversations/search.js";
 import { DashboardView } from "./ui/dashboard/dashboard.js";
+import { signBy } from "./ui/media/file.js";
+import { LibraryView } from "./ui/media/library.js";
 import { showDoor } from "./ui/door/door.js";
 import { returned } from "./ui/door/providers.js";
 import { h, icon } from "./ui/dom.js";
@@ -87,6 +102,9 @@ import { PaidView } from "./ui/plans/paid.js";
 import { PlansView } from "./ui/plans/plans.js";
 import { ChatView } from "./ui/room/chat.js";
 import { Shell } from "./ui/shell.js";
+import { AvatarPage } from "./ui/studio/avatar.js";
+import { AvatarsView } from "./ui/studio/avatars.js";
+import { StudioView } from "./ui/studio/studio.js";
 import { STOPPED } from "./ui/words.js";
 
 const RETRY_MS = 3000;
@@ -143,6 +161,7 @@ class Session {
       gone: (id) => this.#gone(id),
     };
     this.shell = new Shell(this.context);
+    signBy(api);
     this.#listen();
   }
 
@@ -226,6 +245,9 @@ class Session {
     if (name === "search") return new SearchView(context, id);
     if (name === "deleted") return new DeletedView(context);
     if (name === "dashboard") return new DashboardView(context, id);
+    if (name === "media") return new LibraryView(context);
+    if (name === "studio") return new StudioView(context, id, more);
+    if (name === "avatars") return id && id !== "new" ? new AvatarPage(context, id) : new AvatarsView(context, id === "new");
     if (name === "account") return new AccountView(context, id);
     if (name === "plans") return id === "paid" ? new PaidView(context, more) : new PlansView(context, id);
     if (name === "admin" && admin && id === "characters") return more ? new EditorView(context, more) : new AdminCharactersView(context);
@@ -275,6 +297,7 @@ class Session {
     this.view?.destroy();
     this.client.close();
     this.state.end();
+    signBy(null);
     this.shell.destroy();
   }
 }

@@ -72,7 +72,7 @@ async fn a_locked_entry_shows_that_it_is_there_and_no_more() {
     let tab = as_user(&app, &user, &format!("#/characters/{character}")).await;
     until_text(&tab, "[data-testid=gallery-locked]", "The secret").await;
     tab.click("gallery-item").await;
-    until_text(&tab, "dialog.viewer a[rel~=noopener]", "pictures.example").await;
+    until_text(&tab, "dialog.details a[rel~=noopener]", "pictures.example").await;
     tab.close().await;
     app.stop().await;
 }

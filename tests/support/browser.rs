@@ -1,6 +1,7 @@
 //! Headless Chromium, and a page in it that is driven by `data-testid`.
 
 use chromiumoxide::browser::{Browser, BrowserConfig};
+use chromiumoxide::cdp::browser_protocol::dom::SetFileInputFilesParams;
 use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
 use chromiumoxide::page::ScreenshotParams;
 use futures_util::StreamExt;
@@ -33,6 +34,9 @@ impl Tab {
             "disable-sync",
             "no-first-run",
             "force-prefers-reduced-motion",
+            // A microphone that is made up, and that every page may use.
+            "use-fake-device-for-media-stream",
+            "use-fake-ui-for-media-stream",
         ];
         let config = BrowserConfig::builder()
             .no_sandbox()
@@ -108,6 +112,17 @@ impl Tab {
                 return;
             }
         }
+    }
+
+    /// Chooses files in the file input that has this `data-testid`.
+    pub async fn choose(&self, id: &str, files: &[&std::path::Path]) {
+        let selector = format!("[data-testid=\"{id}\"]");
+        self.until(id, &format!("document.querySelector('{selector}') !== null")).await;
+        let element = self.page.find_element(&selector).await.expect("it is there");
+        let names = files.iter().map(|file| file.display().to_string());
+        let mut chosen = SetFileInputFilesParams::new(names.collect::<Vec<_>>());
+        chosen.backend_node_id = Some(element.backend_node_id);
+        self.page.execute(chosen).await.expect("it takes files");
     }
 
     pub async fn press(&self, id: &str, key: &str) {

@@ -5,6 +5,8 @@ import { ConversationList } from "./conversations/list.js";
 import { avatar, h, icon, iconButton, setText } from "./dom.js";
 import { themeToggle } from "./theme-toggle.js";
 
+/** Places that are reached by a link to another. @type {Record<string, string[]>} */
+const PLACES_OF = { "#/studio": ["#/avatars", "#/media"] };
 const NARROW = matchMedia("(max-width: 899px)");
 
 export class Shell {
@@ -18,7 +20,8 @@ export class Shell {
     this.userPlan = h("span.user-plan", {});
     this.userFace = h("span", {});
     const place = (/** @type {string} */ href, /** @type {string} */ name, /** @type {string} */ text, /** @type {string} */ testid) => h("a.nav-link", { href, data: { testid } }, icon(name), text);
-    this.places = h("div.sidebar-places", {}, place("#/dashboard", "dial", "Dashboard", "dashboard-link"), place("#/public", "book", "Public", "public-link"), place("#/search", "search", "Search", "search-link"), place("#/deleted", "trash", "Deleted", "deleted-link"), place("#/plans", "crown", "Plans", "plans-link"));
+    this.places = h("div.sidebar-places", {}, place("#/dashboard", "dial", "Dashboard", "dashboard-link"), place("#/public", "book", "Public", "public-link"), place("#/search", "search", "Search", "search-link"), place("#/deleted", "trash", "Deleted", "deleted-link"), place("#/plans", "crown", "Plans", "plans-link"),
+      place("#/studio", "wand", "Studio", "studio-link"));
     this.admin = h("a.nav-link", { href: "#/admin", hidden: true, data: { testid: "admin-link" } }, icon("dial"), "Backstage");
     this.sidebar = h("nav.sidebar", { id: "sidebar", "aria-label": "Conversations" },
       h("div.sidebar-head", {}, h("a.brand", { href: "#/", "aria-label": "Greenroom, to the characters" }, icon("brand"), "Greenroom"),
@@ -69,7 +72,8 @@ export class Shell {
     this.list.select(conversationId);
     this.current = conversationId;
     for (const link of this.sidebar.querySelectorAll(".sidebar-foot a")) {
-      if (location.hash.startsWith(/** @type {string} */ (link.getAttribute("href")))) link.setAttribute("aria-current", "page");
+      const href = /** @type {string} */ (link.getAttribute("href"));
+      if ([href, ...(PLACES_OF[href] ?? [])].some((place) => location.hash.startsWith(place))) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
     this.#drawUnread();

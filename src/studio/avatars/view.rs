@@ -84,6 +84,8 @@ pub struct AvatarLimitView {
     pub used: u64,
     pub limit: u32,
     pub plan: String,
+    /// What one costs.
+    pub credits: i64,
 }
 
 /// What became of all avatars of one owner. Conversations and messages follow within a minute or so.
@@ -195,7 +197,8 @@ impl Avatars {
         let plan = self.0.gates.plan_in(&client, user).await.map_err(|error| refusal(&error))?;
         let plan = plan.ok_or_else(super::not_found)?;
         let used = count(&client, user).await?;
-        Ok(AvatarLimitView { used, limit: plan.avatars, plan: plan.name.to_string() })
+        let credits = self.0.settings.credits;
+        Ok(AvatarLimitView { used, limit: plan.avatars, plan: plan.name.to_string(), credits })
     }
 
     /// What became of all of the user's.

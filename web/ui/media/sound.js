@@ -4,7 +4,7 @@ import { h, icon, setText } from "../dom.js";
 import { orRenewed } from "./picture.js";
 import { clockWords, spokenTime } from "./words.js";
 
-const BARS = 56;
+const BARS = 44;
 const STEP_S = 5;
 const PAGE_S = 15;
 const SPEEDS = [1, 1.5, 2];

@@ -24,7 +24,7 @@ export const limitsChanged = () => { limits = null; };
 
 /**
  * Files one after the other. @param {import("../../api.js").Api} api
- * @param {{target?: (kind: string) => {path: string, field: string, texts?: Record<string, string>}, done: (answer: any, job: Job) => void, changed?: () => void}} options
+ * @param {{target?: (kind: string) => {path: string, field: string}, done: (answer: any, job: Job) => void, changed?: () => void}} options
  */
 export function uploader(api, { target = (kind) => UPLOADS[kind], done, changed = () => {} }) {
   const jobs = /** @type {Job[]} */ ([]);
@@ -52,7 +52,7 @@ export function uploader(api, { target = (kind) => UPLOADS[kind], done, changed 
   function begin(job) {
     job.problem = "";
     const to = target(/** @type {string} */ (job.kind));
-    job.upload = new Upload({ ...to, file: job.file, name: job.name, headers: CONSOLE, getToken: (wanted) => api.token(wanted) });
+    job.upload = new Upload({ ...to, texts: job.texts, file: job.file, name: job.name, headers: CONSOLE, getToken: (wanted) => api.token(wanted) });
     job.upload.on("change", () => { job.draw(); changed(); });
     job.draw();
     pump();
@@ -63,7 +63,7 @@ export function uploader(api, { target = (kind) => UPLOADS[kind], done, changed 
     get isOpen() { return jobs.some(({ upload }) => upload?.isOpen); },
     get isBroken() { return jobs.some(({ problem }) => problem); },
 
-    /** @param {File|Blob} file @param {{name?: string, peaks?: number[], durationMs?: number}} [as] */
+    /** @param {File|Blob} file @param {{name?: string, texts?: Record<string, string>, peaks?: number[], durationMs?: number}} [as] */
     async add(file, { name = /** @type {any} */ (file).name || "file", ...told } = {}) {
       const job = Object.assign(new Job(file, name, kindOf({ type: file.type, name })), told);
       jobs.push(job);
@@ -90,13 +90,20 @@ export function uploader(api, { target = (kind) => UPLOADS[kind], done, changed 
   };
 }
 
+/** Refusals after which the same file may be taken: no answer, too slow, too much at once, no room yet, the server's own. */
+const passes = (/** @type {number} */ status) => status === 0 || status === 402 || status === 408 || status === 429 || status >= 500;
+
 /** One file on its way. */
 export class Job {
+  get mayGoAgain() { return Boolean(this.upload?.error && passes(this.upload.error.status)); }
+
   upload = /** @type {Upload|null} */ (null);
   problem = "";
   /** What the server says of it. @type {any} */
   stored = null;
   draw = () => {};
+  /** What is said of it in the same form. @type {Record<string, string>|undefined} */
+  texts;
   /** Of a recording: loudness over time, 0 to 255. @type {number[]|undefined} */
   peaks;
   /** @type {number|undefined} */
@@ -127,7 +134,7 @@ export function uploadLine(job, { again, remove }) {
     bar.hidden = Boolean(problem) || state === "done";
     bar.value = upload?.total ? upload.sent / upload.total : 0;
     setText(told, problem || (state === "done" ? "It is there" : state === "sending" ? (upload && upload.sent >= upload.total ? "Nearly there" : `${sizeWords(upload?.sent ?? 0)} of ${sizeWords(upload?.total ?? job.file.size)}`) : "Waits for its turn"));
-    retry.hidden = !problem || !upload;
+    retry.hidden = !problem || !job.mayGoAgain;
   };
   job.draw();
   return element;

@@ -19,8 +19,8 @@ export function openViewer(all, at = 0) {
   const stage = h("div.viewer-stage", { tabindex: "-1" });
   const name = h("p.viewer-name", { "aria-live": "polite" });
   const place = h("span.viewer-place", {});
-  const back = iconButton("left", "The one before", { class: "icon-button viewer-turn back", data: { testid: "viewer-back" }, onclick: () => turn(-1) });
-  const on = iconButton("right", "The next one", { class: "icon-button viewer-turn on", data: { testid: "viewer-on" }, onclick: () => turn(1) });
+  const back = iconButton("left", "The one before", { class: "icon-button viewer-turn turn-back", data: { testid: "viewer-back" }, onclick: () => turn(-1) });
+  const on = iconButton("right", "The next one", { class: "icon-button viewer-turn turn-on", data: { testid: "viewer-on" }, onclick: () => turn(1) });
   const closer = iconButton("zoom", "Look closer (Z)", { data: { testid: "viewer-zoom" }, onclick: () => look((zoom + 1) % ZOOMS.length) });
   const download = h("a.icon-button", { "aria-label": "Download", title: "Download", data: { testid: "viewer-download" } }, icon("save"));
   const dialog = h("dialog.viewer", { "aria-label": "Viewer", data: { testid: "viewer" }, onclose: () => dialog.remove(), onkeydown: (event) => steer(event),

@@ -8,6 +8,9 @@ import { replyEnded } from "../words.js";
 const KEPT = 5;
 const MAX_LENGTH = 600;
 
+/** What a message carries beside its words. @param {any} file */
+const fileWords = (file) => (file ? { image: "a picture", video: "a video", audio: "a sound" }[/** @type {"image"} */ (file.type)] ?? "a file" : "");
+
 export class Announcer {
   #known = new Set();         // ids that were announced, or were there before
 
@@ -28,7 +31,7 @@ export class Announcer {
       const finished = entry.kind === "character" ? !entry.reply || !isOpen(entry.reply) : !entry.mine;
       if (!finished || this.#known.has(entry.id)) continue;
       this.#known.add(entry.id);
-      const words = entry.reply ? replyEnded(entry.reply, nameOf(entry)) : `${nameOf(entry)}: ${preview(entry.text.slice(0, MAX_LENGTH))}`;
+      const words = entry.reply ? replyEnded(entry.reply, nameOf(entry)) : `${nameOf(entry)}: ${[fileWords(entry.message?.attachment), preview(entry.text.slice(0, MAX_LENGTH))].filter(Boolean).join(". ")}`;
       this.element.append(h("p", {}, words));
       while (this.element.children.length > KEPT) this.element.firstElementChild.remove();
       count += 1;

@@ -101,8 +101,8 @@ export class Tray {
     const said = h("span", {});
     const retry = h("button.link", { type: "button", data: { testid: "tray-again" }, onclick: () => this.files.again(job) }, "Try again");
     problem.append(said, " ", retry);
-    const element = h("li.tray-item", { title: job.name, data: { testid: "tray-item", kind: job.kind ?? "none", state: "waiting" } }, h("div.tray-face", {}, face, bar),
-      problem, iconButton("close", `Leave out ${job.name}`, { class: "icon-button tray-remove", data: { testid: "tray-remove" }, onclick: () => this.#remove(job) }));
+    const element = h("li.tray-item", { title: job.name, data: { testid: "tray-item", kind: job.kind ?? "none", state: "waiting" } }, h("div.tray-frame", {}, h("div.tray-face", {}, face, bar),
+      iconButton("close", `Leave out ${job.name}`, { class: "icon-button tray-remove", data: { testid: "tray-remove" }, onclick: () => this.#remove(job) })), problem);
     job.draw = () => {
       const state = job.problem ? "failed" : job.stored ? "done" : job.upload?.state ?? "waiting";
       element.dataset.state = state;
@@ -110,7 +110,7 @@ export class Tray {
       bar.value = job.upload?.total ? job.upload.sent / job.upload.total : 0;
       problem.hidden = !job.problem;
       setText(said, job.problem);
-      retry.hidden = !job.upload;
+      retry.hidden = !job.mayGoAgain;
     };
     job.draw();
     this.#previews.set(job, { element, url });

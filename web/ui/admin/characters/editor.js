@@ -61,7 +61,7 @@ export class EditorView {
   #bind() {
     const bind = binder({ draft: this.draft, touched: () => this.#touched() });
     this.#bound = { texts: texts(bind), personality: personality(bind, this.traits), ai: ai(bind), knowledge: knowledge(bind), lore: lore(bind), gallery: [] };
-    this.gallery = galleryEditor(this.context.api, this.draft);
+    this.gallery = galleryEditor(this.context, this.draft);
     this.exports.hidden = this.remove.hidden = this.isNew;
     this.#name();
     this.#choose(this.#part);

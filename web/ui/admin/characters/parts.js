@@ -43,7 +43,8 @@ function replyType(bind) {
   } };
 }
 
-function traitList(bind, traits) {
+/** @param {any} bind @param {{name: string, label: string, description: string}[]} traits */
+export function traitList(bind, traits) {
   const boxes = traits.map(({ name, label, description }) => h("label.trait", { title: description }, h("input", { type: "checkbox", value: name, checked: (bind.draft.traits ?? []).includes(name), onchange: () => bind.write("traits", [...element.querySelectorAll("input:checked")].map((box) => box.value)) }), label));
   const problem = h("p.field-error", { hidden: true });
   const element = h("fieldset.field", {}, h("legend", {}, "Traits"), h("p.field-hint", {}, "At most 24. Each shapes how it speaks."), h("div.trait-list", {}, ...boxes), problem);
