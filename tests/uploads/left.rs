@@ -162,18 +162,16 @@ async fn what_a_dead_server_left_is_found() {
     let now = Timestamp::now();
     let swept = media.sweep_all(now).await.unwrap();
     assert_eq!(swept.temporary, 0, "it may be on its way: {swept:?}");
-    // Its job has died meanwhile.
-    stage.execute("update jobs set state = 3, finished_at = now() where kind = 'media.process'").await;
-    stage
-        .execute(
-            "update media_files set created_at = now() - interval '2 minutes' where state = 'processing'",
-        )
-        .await;
+    // As it stands when its job has died.
+    stage.ready(&user, &view).await;
+    let died = "update media_files set state = 'processing', created_at = now() - interval '2 minutes'";
+    assert_eq!(stage.execute(died).await, 1);
     let later = now + jiff::SignedDuration::from_hours(2);
     let swept = media.sweep_all(later).await.unwrap();
     assert!(media.objects().stat(&orphan).await.is_err(), "{swept:?}");
     let file = media.file(FileId::from_uuid(uuid(&view["id"]))).await.unwrap().unwrap();
-    assert_ne!(file.state.as_str(), "processing", "{file:?}");
+    assert_eq!(file.state.as_str(), "failed", "{file:?}");
+    assert_eq!(file.total_bytes, 0, "it takes no room any more");
     assert!(stage.stored().iter().all(|path| !path.contains("/temp/")), "{:?}", stage.stored());
     stage.app.stop().await;
 }
@@ -205,7 +203,8 @@ async fn what_a_worker_puts_for_a_file_that_was_deleted_meanwhile_is_swept() {
     let user = stage.app.user().await;
     let view = stage.image(&user).await;
     let id = FileId::from_uuid(uuid(&view["id"]));
-    // As it stands while the worker has it in hand.
+    // As it stands while a worker has it in hand.
+    stage.ready(&user, &view).await;
     stage.execute("update media_files set state = 'processing'").await;
     let (media, client) = (stage.media(), stage.app.database.pool().get().await.unwrap());
     let known = media.file(id).await.unwrap().unwrap();
@@ -226,7 +225,8 @@ async fn an_erased_account_leaves_no_file_and_an_export_tells_of_each() {
     let (mine, theirs) = (stage.image(&user).await, stage.image(&other).await);
     stage.ready(&user, &mine).await;
     stage.ready(&other, &theirs).await;
-    stage.image(&user).await;
+    let second = stage.image(&user).await;
+    stage.ready(&user, &second).await;
     let exported =
         stage.app.http.get(stage.app.url("/api/auth/export")).bearer_auth(&user.token).send().await.unwrap();
     assert_eq!(exported.status().as_u16(), 200);

@@ -4,14 +4,13 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 use greenroom::config::Config;
-use greenroom::media::files::{self, FileId, Made};
-use greenroom::media::{Media, ObjectKey, Objects};
+use greenroom::media::{Media, Objects};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::support::app::{TestApp, TestUser};
+use super::support::app::{TestApp, TestUser, eventually};
 
 pub const BOUNDARY: &str = "xxBoundaryxx";
 
@@ -134,22 +133,16 @@ impl Stage {
         Media::new(Objects::local(&self.files).unwrap(), self.app.database.pool())
     }
 
-    /// The file when it is ready: brought to its end here, should nobody have done it yet. Its view as its owner sees it.
+    /// The file when it is ready: its view as its owner sees it.
     pub async fn ready(&self, user: &TestUser, view: &Value) -> Value {
-        let id = FileId::from_uuid(uuid(&view["id"]));
-        let (media, pool) = (self.media(), self.app.database.pool());
-        let known = media.file(id).await.unwrap().unwrap();
-        if let Ok(bytes) = media.objects().read(&ObjectKey::temp(id), 60_000_000).await {
-            let client = pool.get().await.unwrap();
-            files::note_objects(&client, &known, &[(&known.key, bytes.len() as u64)]).await.unwrap();
-            media.objects().put(&known.key, bytes).await.unwrap();
-            let made = Made { mime: known.mime.clone(), bytes: known.bytes, ..Made::default() };
-            media.finish(id, &made).await.unwrap();
-        }
-        let (_, list) = self.app.get("/api/media/list?limit=100", Some(&user.token)).await;
-        let items = list["items"].as_array().unwrap();
-        let found = items.iter().find(|file| file["id"] == view["id"]).cloned().unwrap_or_default();
-        assert_eq!(found["state"], "ready", "{list}");
+        let mut found = Value::Null;
+        eventually("the file is ready", async || {
+            let (_, list) = self.app.get("/api/media/list?limit=100", Some(&user.token)).await;
+            let items = list["items"].as_array().unwrap();
+            found = items.iter().find(|file| file["id"] == view["id"]).cloned().unwrap_or_default();
+            found["state"] == "ready"
+        })
+        .await;
         found
     }
 

@@ -185,7 +185,7 @@ impl Uploads {
             if whole == Whole::No {
                 whole = fill(part, &mut head, HEAD_BYTES, clock).await?;
             }
-            looked = kind::look(&head, file_type, settings, whole);
+            looked = kind::look(&head, settings, whole);
         }
         if let Looked::Refused(error) = looked {
             return Err(Unfit::File(error));
@@ -209,7 +209,7 @@ impl Uploads {
         if matches!(looked, Looked::Unknown) {
             let bytes = self.media.objects().read(&ObjectKey::temp(temp.id()), max).await;
             let bytes = bytes.map_err(|error| keep::store_away(&error)).map_err(ApiError::from)?;
-            if let Looked::Refused(error) = kind::look(&bytes, file_type, settings, Whole::Yes) {
+            if let Looked::Refused(error) = kind::look(&bytes, settings, Whole::Yes) {
                 return Err(Unfit::File(error));
             }
         }

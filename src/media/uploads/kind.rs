@@ -1,15 +1,13 @@
 //! What a file is, by its beginning. What it is called, and what the request says of it, is nobody's word.
 
-use std::io::Cursor;
-
 use actix_web::http::StatusCode;
 use greenroom_actors::domain::AttachmentKind;
-use image::ImageReader;
 
 use super::types;
 use crate::config::MediaSettings;
 use crate::error::ApiError;
-use crate::media::FileType;
+use crate::media::pictures::{self, Bounds};
+use crate::media::{Fault, FileType};
 
 /// The type of a file that begins so, if it is one of these kinds.
 pub(super) fn told(head: &[u8], wanted: &[AttachmentKind]) -> Result<(AttachmentKind, FileType), ApiError> {
@@ -58,35 +56,22 @@ pub(super) enum Looked {
     Refused(ApiError),
 }
 
-/// Whether a picture is one, and within the bounds: nothing is decoded. `whole`: there is no more of it.
-pub(super) fn look(bytes: &[u8], file: FileType, settings: &MediaSettings, whole: Whole) -> Looked {
-    let format = match file {
-        FileType::Png => image::ImageFormat::Png,
-        FileType::Jpeg => image::ImageFormat::Jpeg,
-        FileType::Gif => image::ImageFormat::Gif,
-        _ => image::ImageFormat::WebP,
-    };
-    let Ok((width, height)) = ImageReader::with_format(Cursor::new(bytes), format).into_dimensions() else {
-        return match whole {
-            Whole::Yes => Looked::Refused(ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "file_invalid",
-                "the picture is broken: it cannot be read",
-            )),
-            Whole::No => Looked::Unknown,
-        };
-    };
-    let (side, pixels) = (settings.image_max_side, settings.image_max_pixels);
-    if width.max(height) > side || u64::from(width) * u64::from(height) > pixels {
-        return Looked::Refused(ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            format!(
-                "the picture has {width} by {height} pixels: at most {side} a side and {pixels} in all are taken"
-            ),
-        ));
+/// Whether a picture is one, and within the bounds: nothing is decoded.
+pub(super) fn look(bytes: &[u8], settings: &MediaSettings, whole: Whole) -> Looked {
+    let bounds =
+        Bounds { side: settings.image_max_side, pixels: settings.image_max_pixels, ..Bounds::default() };
+    let refused =
+        |status, code, fault: Fault| Looked::Refused(ApiError::new(status, code, fault.to_string()));
+    match pictures::look(bytes, &bounds) {
+        Ok(_) => Looked::Fits,
+        Err(Fault::Truncated) if whole == Whole::No => Looked::Unknown,
+        Err(fault @ (Fault::TooLarge { .. } | Fault::TooHeavy { .. } | Fault::TooManyFrames(_))) => {
+            refused(StatusCode::PAYLOAD_TOO_LARGE, "too_large", fault)
+        }
+        Err(fault @ (Fault::Empty | Fault::Unknown(_) | Fault::Truncated | Fault::Broken(_))) => {
+            refused(StatusCode::BAD_REQUEST, "file_invalid", fault)
+        }
     }
-    Looked::Fits
 }
 
 /// Whether that is all of a file.
