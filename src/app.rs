@@ -299,6 +299,7 @@ impl App {
             writer: Writer::new(pool.clone(), providers.clone(), tasks::tokens(&config)),
             moderation: Moderation::new(config.engine_settings().moderation, Arc::new(moderation.clone())),
             settings: config.avatars.clone(),
+            tell: tasks::notifier(&hub),
             job_retries: config.jobs.retries,
         });
         media.on_changed(tasks::thumbnail_changed(&avatars));

@@ -8,7 +8,7 @@ use anyhow::Context;
 use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
-use greenroom_actors::domain::{Catalogue, CharacterId, Plan};
+use greenroom_actors::domain::{Catalogue, CharacterId, Plan, UserId};
 use greenroom_actors::engine::Engine;
 use greenroom_actors::ports::{Fanout, TokenCounter};
 use greenroom_actors::protocol::{Notification, NotificationLevel, Presence, UserEvent};
@@ -229,6 +229,14 @@ pub fn teller(hub: &Hub) -> Teller {
 /// How the tokens of prompts and answers are counted.
 pub fn tokens(config: &Config) -> Arc<dyn TokenCounter> {
     Arc::new(Tokens::default().with_margin(config.ai.margin()))
+}
+
+/// What tells the sockets of a user something.
+pub fn notifier(hub: &Hub) -> Arc<dyn Fn(UserId, Notification) + Send + Sync> {
+    let hub = hub.clone();
+    Arc::new(move |user, notification| {
+        hub.to_user(user, UserEvent::Notification(Arc::new(notification)), None);
+    })
 }
 
 /// What follows from a file that is ready: it may be an avatar's new thumbnail.

@@ -27,7 +27,7 @@ use std::time::Duration;
 use deadpool_postgres::{Client, Pool};
 use greenroom_actors::domain::{CharacterId, UserId};
 use greenroom_actors::moderation::Moderation;
-use greenroom_actors::protocol::{Refusal, RefusalCode};
+use greenroom_actors::protocol::{Notification, Refusal, RefusalCode};
 
 pub use change::AvatarChange;
 pub use create::NewAvatar;
@@ -37,7 +37,7 @@ pub use write::{SWEEP, WRITE};
 
 use crate::accounts::Gates;
 use crate::ai::Writer;
-use crate::characters::{Characters, FullCharacter, Making, Viewer};
+use crate::characters::{Characters, FullCharacter, Making};
 use crate::config::AvatarSettings;
 use crate::jobs::Handlers;
 use crate::media::Media;
@@ -66,6 +66,8 @@ pub struct Parts {
     pub writer: Writer,
     pub moderation: Moderation,
     pub settings: AvatarSettings,
+    /// Tells the sockets of an owner how a writing ended; must not block.
+    pub tell: Arc<dyn Fn(UserId, Notification) + Send + Sync>,
     /// Further tries of a job after the first one failed.
     pub job_retries: u32,
 }
@@ -115,15 +117,6 @@ impl Avatars {
                 tracing::warn!(%error, %character, "an older thumbnail stays for now");
             }
         });
-    }
-
-    /// Whether everybody may see it: for tests and for who shares it.
-    pub async fn is_open(&self, id: CharacterId) -> Result<bool, Refusal> {
-        match self.0.characters.view(Viewer::Nobody, id).await {
-            Ok(_) => Ok(true),
-            Err(refusal) if refusal.code == RefusalCode::NotFound => Ok(false),
-            Err(refusal) => Err(refusal),
-        }
     }
 
     async fn client(&self) -> Result<Client, Refusal> {

@@ -58,7 +58,8 @@ struct ImportedAvatarView {
 ///
 /// Its profile and its appearance sheet are written of the description, by a model or, where there is none, by rules (`writtenBy`
 /// says so). It answers at once with the state `writing`; the credits are held, and paid when it is `ready` or given back when it
-/// `failed`. Sockets of the owner that subscribed to it get `character:update`. The same `clientId` again is the same avatar.
+/// `failed`, which the owner's sockets are told (`system:notification` of the kind `avatar.ready` or `avatar.failed`). The same
+/// `clientId` again is the same avatar.
 #[utoipa::path(
     operation_id = "createAvatar",
     tag = "avatars",

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use greenroom_actors::domain::{CharacterId, Purpose};
+use greenroom_actors::domain::{CharacterId, Purpose, UserId};
 use greenroom_actors::ports::Side;
-use greenroom_actors::protocol::{Refusal, RefusalCode};
+use greenroom_actors::protocol::{Notification, NotificationLevel, Refusal, RefusalCode};
 use uuid::Uuid;
 
 use super::profile::{NoProfile, Profile};
@@ -164,7 +164,16 @@ impl Avatars {
         enqueue(&transaction, &thumbnail::job(owner, row.avatar)).await.map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         self.0.characters.written(row.avatar);
+        self.tell(still.owner, "avatar.ready", format!("{} is ready", draft.name), NotificationLevel::Info);
         Ok(())
+    }
+
+    fn tell(&self, owner: UserId, kind: &str, title: String, level: NotificationLevel) {
+        let body = match level {
+            NotificationLevel::Info => "You can talk with your new avatar now.",
+            NotificationLevel::Warning => "Your avatar could not be written. The credits are yours again.",
+        };
+        (self.0.tell)(owner, Notification { kind: kind.to_owned(), title, body: body.to_owned(), level });
     }
 
     /// Nothing comes of it: paid back, and its owner reads why.
@@ -191,6 +200,8 @@ impl Avatars {
         }
         transaction.commit().await.map_err(|error| refusal(&error))?;
         self.0.characters.written(avatar);
+        let title = format!("{} was not written", row.wish.name);
+        self.tell(row.owner, "avatar.failed", title, NotificationLevel::Warning);
         tracing::info!(%avatar, code = fault.code, "an avatar was not written");
         Ok(())
     }
