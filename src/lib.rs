@@ -21,6 +21,7 @@ pub mod outbound;
 pub mod voices;
 pub mod summaries;
 pub mod control;
+pub mod studio;
 pub mod postgres;
 pub mod app;
 pub mod cli;

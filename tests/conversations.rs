@@ -15,7 +15,7 @@ mod http;
 
 use std::collections::BTreeSet;
 
-use greenroom::characters::{CharacterFilter, SeedReport, Sort, seed_characters};
+use greenroom::characters::{CharacterFilter, SeedReport, Sort, Viewer, seed_characters};
 use greenroom::conversations::view::{MessageView, SenderKind};
 use greenroom::conversations::{MessageRange, NewConversation};
 use greenroom::http::PageQuery;
@@ -57,8 +57,8 @@ async fn a_character_that_an_admin_took_over_or_deleted_is_left_alone_by_seeding
     cast[1].tagline = "of the file".into();
     let report = stage.characters.seed(&cast).await.unwrap();
     assert_eq!(report, SeedReport { unchanged: 2, ..SeedReport::default() });
-    assert_eq!(stage.characters.get("ada").await.unwrap().tagline, "mine");
-    assert_eq!(stage.characters.get("bo").await.unwrap_err().code, RefusalCode::NotFound);
+    assert_eq!(stage.characters.get(Viewer::Nobody, "ada").await.unwrap().tagline, "mine");
+    assert_eq!(stage.characters.get(Viewer::Nobody, "bo").await.unwrap_err().code, RefusalCode::NotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,7 @@ async fn unseeding_takes_away_the_seeded_characters_that_nobody_met() {
     assert_eq!(report, SeedReport { made: shipped.len(), ..SeedReport::default() });
     let (met, own) = (shipped[0].slug.clone(), shipped[1].slug.clone());
     let user = stage.user("mira").await;
-    let met_id = CharacterId::from_uuid(stage.characters.get(&met).await.unwrap().id);
+    let met_id = CharacterId::from_uuid(stage.characters.get(Viewer::Nobody, &met).await.unwrap().id);
     stage.conversations.default_room(user, met_id).await.unwrap();
     stage.execute("update characters set seeded = false where slug = $1", &[&own]).await;
     assert_eq!(stage.characters.unseed().await.unwrap(), shipped.len() as u64 - 2);

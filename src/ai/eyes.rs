@@ -82,7 +82,7 @@ impl Eyes {
                     seen.0.insert(image.object.clone(), url.into());
                 }
                 Err(cause) => {
-                    tracing::warn!(object = &*image.object, cause, "a picture is not shown to a model")
+                    tracing::warn!(object = &*image.object, cause, "a picture is not shown to a model");
                 }
             }
         }

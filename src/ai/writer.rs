@@ -103,7 +103,7 @@ impl Writer {
 
 fn asked(request: WriteRequest) -> GenerateRequest {
     let WriteRequest { system, ask, max_tokens, purpose, user } = request;
-    let message = |role, content| PromptMessage { role, content };
+    let message = |role, content| PromptMessage::new(role, content);
     GenerateRequest {
         character: Arc::new(nobody(max_tokens)),
         user,

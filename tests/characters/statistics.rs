@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use greenroom::characters::Characters;
+use greenroom::characters::{Characters, Viewer};
 use greenroom::config::CharacterSettings;
 use serde_json::json;
 
@@ -134,7 +134,7 @@ async fn another_half_life_keeps_the_order_of_the_moment() {
         let counter = counter(&app, half_life);
         counter.roll_up().await.unwrap();
         let slug = app.get("/api/characters?limit=1", None).await.1["items"][0]["slug"].clone();
-        counter.get(slug.as_str().unwrap()).await.unwrap().statistics.popularity
+        counter.get(Viewer::Nobody, slug.as_str().unwrap()).await.unwrap().statistics.popularity
     };
     let before = popularity(604_800).await;
     assert!((before - 1.0).abs() < 0.01, "one message just now: {before}");

@@ -177,7 +177,7 @@ async fn what_an_admin_wrote_outlasts_the_next_start() {
     assert_eq!(change(&app, &admin, &id, json!({ "tagline": "mine" })).await.0, 200);
     let characters = greenroom::characters::Characters::new(app.database.pool());
     characters.seed(&greenroom::characters::seed_characters().unwrap()).await.unwrap();
-    assert_eq!(characters.get(&id).await.unwrap().tagline, "mine");
+    assert_eq!(characters.get(greenroom::characters::Viewer::Nobody, &id).await.unwrap().tagline, "mine");
     app.stop().await;
 }
 

@@ -42,7 +42,7 @@ impl Held {
 }
 
 async fn say(stage: &Stage, user: UserId, room: RoomId, reply: ReplyWish) -> Vec<MessageId> {
-    let said = stage.conversations.said(MessageKind::Text, Some("Good evening"), None).unwrap();
+    let said = stage.conversations.said(Some(MessageKind::Text), Some("Good evening"), None).unwrap();
     let new = NewMessage { said, client_id: None, reply_to: None, reply, reply_kind: None };
     let sent = stage.conversations.send(user, room, new).await.unwrap();
     sent.replies.into_iter().map(|reply| reply.message).collect()

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
-use greenroom::characters::Characters;
 use greenroom::characters::seed::{self, SeedCharacter};
+use greenroom::characters::{Characters, Viewer};
 use greenroom::conversations::view::ConversationView;
 use greenroom::conversations::{ConversationSettings, Conversations, NewConversation};
 use greenroom::postgres::archive::{OtherNodes, PostgresArchive};
@@ -104,7 +104,7 @@ impl Stage {
 
     pub async fn character(&self, slug: &str) -> CharacterId {
         self.characters.seed(&[seed_character(slug)]).await.unwrap();
-        CharacterId::from_uuid(self.characters.get(slug).await.unwrap().id)
+        CharacterId::from_uuid(self.characters.get(Viewer::Nobody, slug).await.unwrap().id)
     }
 
     /// A room of `user` with a character that greets nobody, so that its log is empty.

@@ -10,7 +10,6 @@ use greenroom::media::ObjectKey;
 use greenroom::media::files::FileId;
 use greenroom::outbound::Outbound;
 use greenroom_actors::domain::UserId;
-use image::ImageFormat;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use zip::ZipArchive;
 
-use super::stage::{BOUNDARY, Stage, file, form, picture, uuid, wav};
+use super::stage::{BOUNDARY, Stage, file, form, uuid, wav};
 use super::support::app::{PASSWORD, TestUser, eventually};
 
 /// The part that erases, on the server's database and engine.

@@ -164,7 +164,7 @@ impl<C: Clock> Inner<C> {
     fn look(&self, key: &RateKey) -> Standing {
         let now = self.clock.now().duration_since(self.start);
         // A refusal of a change changes nothing.
-        let looked = self.keys.measure_and_replace(key, |until| Err::<((), Nanos), _>(until));
+        let looked = self.keys.measure_and_replace(key, Err::<((), Nanos), _>);
         let until = looked.err().flatten().unwrap_or_default();
         let reset_after = Duration::from(until.saturating_sub(now));
         let step = self.step.as_nanos().max(1);

@@ -189,8 +189,8 @@ mod tests {
             watched.add(one, 0, *character).unwrap();
         }
         assert_eq!(watched.add(one, 0, CharacterId::new()), Err(TooManyWatched));
-        assert_eq!(watched.end(characters[0]), [(0, vec![one])]);
-        assert!(watched.end(characters[0]).is_empty());
+        assert_eq!(watched.end(characters[0], &[]), [(0, vec![one])]);
+        assert!(watched.end(characters[0], &[]).is_empty());
         assert_eq!(watched.add(one, 0, CharacterId::new()), Ok(()));
     }
 }

@@ -171,7 +171,9 @@ impl Avatars {
     fn tell(&self, owner: UserId, kind: &str, title: String, level: NotificationLevel) {
         let body = match level {
             NotificationLevel::Info => "You can talk with your new avatar now.",
-            NotificationLevel::Warning => "Your avatar could not be written. The credits are yours again.",
+            NotificationLevel::Warning | NotificationLevel::Critical => {
+                "Your avatar could not be written. The credits are yours again."
+            }
         };
         (self.0.tell)(owner, Notification { kind: kind.to_owned(), title, body: body.to_owned(), level });
     }
