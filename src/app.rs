@@ -2,11 +2,13 @@
 
 mod life;
 mod money;
+mod mounted;
 mod settings;
 mod seeding;
 mod stand_in;
 mod tasks;
 mod web;
+mod workshop;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -18,17 +20,17 @@ use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use greenroom_actors::domain::NodeId;
 use greenroom_actors::engine::{Engine, Ports};
-use greenroom_actors::moderation::Moderation;
 use greenroom_actors::ports::SystemClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::money::Money;
+use self::mounted::{API, ROOT};
 use self::web::{Serving, Shared};
+use self::workshop::{Tools, Workshop};
 use crate::accounts::{Accounts, ERASE_SWEEP, Gates, People, Privacy};
 use crate::ai::{
-    AiUsage, Answers, Artist, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers,
-    Tokens, Writer,
+    AiUsage, Answers, Audio, DeadReplies, Estimates, ProviderDesk, ProviderModeration, Providers, Tokens,
 };
 use crate::audit::Audit;
 use crate::billing::plans::Quotas;
@@ -39,10 +41,9 @@ use crate::completions::Completions;
 use crate::config::Config;
 use crate::control::{Control, Reloader, Switches};
 use crate::conversations::{Conversations, ERASE_DELETED};
-use crate::http::{Health, Metrics, Routes, Site};
+use crate::http::{Health, Metrics, Site};
 use crate::insights::{self, Insights, Noting};
 use crate::jobs::{Handlers, Jobs};
-use crate::media::uploads::Uploads;
 use crate::media::{Links, Media, Objects};
 use crate::memory::Memories;
 use crate::outbound::{Outbound, Outbox};
@@ -52,63 +53,16 @@ use crate::postgres::drafts::PostgresDrafts;
 use crate::postgres::journal::{PostgresCharges, PostgresJournal};
 use crate::postgres::nodes::NodeLease;
 use crate::realtime::{Hub, LastSeen, LiveBackend, Taps};
-use crate::studio::avatars::{self, Avatars};
-use crate::studio::content::{self, Contents, Maker, Parts, Sheets, Words};
 use crate::summaries::{Summarizer, Wishes};
 use crate::voices::{Shows, Voice};
-use crate::{
-    accounts, ai, audit, billing, cache, characters, completions, control, conversations, http, jobs, media,
-    memory, outbound, realtime,
-};
+use crate::{ai, cache, characters, media};
 
+pub use mounted::openapi;
 pub use seeding::{seed, unseed};
-
-/// What is mounted at `/api` and `/api/v1`.
-const API: &[Routes] = &[
-    accounts::routes,
-    ai::routes,
-    ai::dead_routes,
-    audit::routes,
-    billing::routes,
-    billing::events::routes,
-    billing::shop::routes,
-    characters::routes,
-    conversations::routes,
-    control::routes,
-    insights::routes,
-    jobs::routes,
-    media::routes,
-    memory::routes,
-    outbound::routes,
-    content::routes,
-    avatars::routes,
-];
-/// What is mounted at `/`.
-const ROOT: &[Routes] = &[
-    ai::pages,
-    cache::routes,
-    completions::routes,
-    conversations::pages,
-    jobs::pages,
-    media::pages,
-    realtime::routes,
-];
+pub use workshop::Outside;
 
 /// How old a copy of what a character remembers may be where other nodes may write to the same database.
 const MEMORIES_FRESH_SHARED: Duration = Duration::from_secs(2);
-
-/// The OpenAPI description of all routes, as JSON.
-pub fn openapi() -> anyhow::Result<String> {
-    Ok(http::document(ROOT, API).to_pretty_json()?)
-}
-
-/// What stands in the place of providers; what is `None` is asked for as the settings say.
-#[derive(Clone, Default)]
-pub struct Outside {
-    pub maker: Option<Arc<dyn Maker>>,
-    pub words: Option<Arc<dyn Words>>,
-    pub sheets: Option<Arc<dyn Sheets>>,
-}
 
 /// A running server.
 pub struct App {
@@ -291,18 +245,16 @@ impl App {
             warning_percent: config.engine.quota_warning_percent,
             storage_max: None,
         });
-        let avatars = Avatars::new(avatars::Parts {
-            pool: pool.clone(),
-            characters: characters.clone(),
-            gates: gates.clone(),
-            media: media.clone(),
-            writer: Writer::new(pool.clone(), providers.clone(), tasks::tokens(&config)),
-            moderation: Moderation::new(config.engine_settings().moderation, Arc::new(moderation.clone())),
-            settings: config.avatars.clone(),
-            tell: tasks::notifier(&hub),
-            job_retries: config.jobs.retries,
-        });
-        media.on_changed(tasks::thumbnail_changed(&avatars));
+        let tools = Tools {
+            pool: &pool,
+            characters: &characters,
+            gates: &gates,
+            media: &media,
+            providers: &providers,
+            moderation: &moderation,
+            hub: &hub,
+        };
+        let workshop = Workshop::open(&config, &tools, outside)?;
         let mut handlers: Handlers =
             vec![tasks::sweep_handler(&accounts), characters::statistics::handler(&characters)];
         handlers.extend(money.handlers());
@@ -312,21 +264,7 @@ impl App {
         handlers.extend(privacy.handlers());
         handlers.extend(conversations.handlers());
         handlers.extend(media.handlers());
-        let artist = Artist::new(providers.clone(), config.artist.clone()).map_err(anyhow::Error::msg)?;
-        let writer = Writer::new(pool.clone(), providers.clone(), tasks::tokens(&config));
-        let contents = Contents::new(Parts {
-            pool: pool.clone(),
-            media: media.clone(),
-            maker: outside.maker.unwrap_or_else(|| content::by_artist(artist, pool.clone())),
-            words: outside.words.unwrap_or_else(|| Arc::new(writer)),
-            sheets: outside.sheets.unwrap_or_else(|| Arc::new(avatars.clone())),
-            moderator: Arc::new(moderation.clone()),
-            moderation: config.engine_settings().moderation,
-            settings: config.content.clone(),
-        });
-        contents.on_changed(tasks::content_changed(&hub));
-        handlers.extend(contents.handlers());
-        handlers.extend(avatars.handlers());
+        handlers.extend(workshop.handlers());
         if config.speech.transcribe {
             handlers.extend(tasks::listener(&config, &audio, &media, &engine, &pool)?.handlers());
         }
@@ -346,10 +284,9 @@ impl App {
         jobs.repeat(ERASE_SWEEP);
         jobs.repeat(characters::statistics::recurring(config.characters.statistics_every()));
         jobs.repeat(ERASE_DELETED);
-        jobs.repeat(avatars::SWEEP);
         jobs.repeat(media::SWEEP);
-        jobs.repeat(content::SWEEP);
         money.recurring().into_iter().for_each(|job| jobs.repeat(job));
+        Workshop::recurring().into_iter().for_each(|job| jobs.repeat(job));
         AiUsage::recurring().into_iter().for_each(|job| jobs.repeat(job));
         Insights::recurring().into_iter().for_each(|job| jobs.repeat(job));
         let (drain, drain_asked) = watch::channel(false);
@@ -377,19 +314,17 @@ impl App {
         let every = Duration::from_millis(config.realtime.last_seen_write_ms);
         let seeing = last_seen.clone().keep(hub.clone(), every);
         let counts_tokens = providers.counts_tokens();
-        let shared = money
-            .share(Shared::default())
+        let shared = workshop
+            .share(money.share(Shared::default()))
             .with(&hub)
             .with(&engine)
             .with(&accounts)
             .with(&audit)
-            .with(&avatars)
             .with(&characters)
             .with(&gates)
             .with(&caches)
             .with(&conversations)
             .with(&completions)
-            .with(&contents)
             .with(&providers)
             .with(&usage)
             .with(&estimates)
@@ -399,7 +334,6 @@ impl App {
             .with(&dead_replies)
             .with(&jobs)
             .with(&media)
-            .with(&Uploads::new(media.clone()))
             .with(&memories)
             .with(&outbox)
             .with(&people)

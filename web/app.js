@@ -13,25 +13,20 @@
  *                   door-back, door-mobile, door-forgotten, otp-mobile, otp-send-submit, otp-told, otp-code, otp-submit,
  *                   forgot-name, forgot-submit, reset-code, reset-password, reset-submit, provider-<name>, id-token
  *   frame           connection-state (data-state: connecting, online, reconnecting, offline), connection-banner,
- *                   new-conversation, find-button, conversation-item (data-conversation-id), account-link, admin-link,
- *                   theme-toggle, sign-out, menu-button (phone)
+ *                   new-conversation, find-button, conversation-item (data-conversation-id), account-link, admin-link, theme-toggle, sign-out, menu-button (phone)
  *   characters      character-card (data-character-id, data-slug), card-about, card-continue, character-search, cast-category,
- *                   cast-trait, cast-sort, cast-tag (data-tag), cast-more, gather, room-pick, gather-title, room-create;
- *                   palette, palette-input (Ctrl+K)
+ *                   cast-trait, cast-sort, cast-tag (data-tag), cast-more, gather, room-pick, gather-title, room-create; palette, palette-input (Ctrl+K)
  *   character       character-page, begin-chat, greeting, begin-with-<n>, character-facts, rating, rating-<1 to 5>, rating-said,
- *                   gallery, gallery-item, gallery-locked, gallery-manage, memory, memory-fact, memory-edit, memory-input, memory-save,
- *                   memory-erase, memory-erase-all, edit-character
+ *                   gallery, gallery-item, gallery-locked, gallery-manage, memory, memory-fact, memory-edit, memory-input, memory-save, memory-erase, memory-erase-all, edit-character
  *   conversation    message (data-message-id, data-offset, data-sender-kind: user, character; data-state: pending, sent,
  *                   failed for one's own; queued, thinking, streaming, complete, stopped, length, interrupted, failed for
  *                   replies; deleted), composer-input, composer-quote, composer-unquote, mentions, mention, send-button,
- *                   stop-button, usage (data-level: ok, near, out, unlimited), offline-voice, jump-to-latest, unread-line,
- *                   resend-button, discard-button, again-button, announcer
+ *                   stop-button, usage (data-level: ok, near, out, unlimited), offline-voice, jump-to-latest, unread-line, resend-button, discard-button, again-button, announcer
  *   files           attach-button, attach-file, tray, tray-item (data-kind, data-state), tray-<remove|again>, record-button, recorder
  *                   (data-state), record-<stop|cancel>, file (data-state: processing, ready, failed, deleted; data-type), sound
  *                   (data-playing), sound-play, sound-line, viewer, viewer-<back|on|zoom|download|close>
  *   library         studio-link, studio-tab-<make|avatars|library>, library, library-item (data-media-id, data-kind, data-state),
- *                   library-<open|file|drop|used|kind|purpose|more>, upload-line (data-state), upload-<cancel|again>, details,
- *                   details-<download|link|delete>
+ *                   library-<open|file|drop|used|kind|purpose|more>, upload-line (data-state), upload-<cancel|again>, details, details-<download|link|delete>
  *   studio          wish, wish-kind-<kind>, wish-quality-<quality>, wish-<prompt|better|told|plain|optimize|avatar|size|seconds|from>,
  *                   wish-<cost|credits|submit|error>, contents, contents-<kind|state|avatarId>, content (data-content-id, data-kind,
  *                   data-state, data-provider), content-<progress|optimized|open|cancel|retry|download|reuse|film|delete|more>
@@ -51,8 +46,7 @@
  *   overlays        toast (data-level), confirm, confirm-accept, confirm-cancel
  *   plans           plans-link, plans, plan (data-plan, data-present), plan-present, plan-buy, plan-subscribe, plan-change,
  *                   plan-reactivate, standing (data-plan, data-source), standing-words, subscription (data-status, data-ending),
- *                   cancel, reactivate, portal, payments-link, payments-off, payments-test, checkout-left, paid (data-status:
- *                   asking, paid, open, pending, expired, unknown), paid-plans
+ *                   cancel, reactivate, portal, payments-link, payments-off, payments-test, checkout-left, paid (data-status: asking, paid, open, pending, expired, unknown), paid-plans
  *   dashboard       dashboard-link, dashboard-tab-<part>, dashboard-overview, dashboard-tiles, dashboard-spans, dashboard-characters,
  *                   dashboard-recent, dashboard-analytics, dashboard-span, analytics-totals, analytics-characters, activity,
  *                   activity-item (data-kind), dashboard-limits, limits, limits-warning, limit (data-name, data-level), dashboard-error,
@@ -60,16 +54,13 @@
  *   account         account-tab-<part>, account-usage, usage-plan, usage-plans, credits, credits-count, credits-price,
  *                   credits-buy-submit, credit-history, payment-history, payment (data-status), plan-link, profile-<field>, profile-submit, email-verified, email-unverified,
  *                   resend-verification, password-current, password-new, password-submit, devices, end-session, logout-all,
- *                   api-keys, key-name, key-submit, key-value, revoke-key, history, export, leave-sure, leave-password,
- *                   leave-submit
+ *                   api-keys, key-name, key-submit, key-value, revoke-key, history, export, leave-sure, leave-password, leave-submit
  *   admin           characters-link, admin-character, admin-new-character, import-drop, import-file, import-preview,
  *                   import-confirm, gallery-files, gallery-drop, gallery-file-<caption|tags|premium>, admin-gallery,
  *                   admin-gallery-item (data-state), admin-gallery-remove, editor-part-<part>, editor-<field>, editor-save, editor-delete, export-<v2|v3|png>,
- *                   lore-entry, lore-add, admin-tab-<part>, queues-link, people-q, person, person-open, outbox, audit, kick-button, broadcast-title,
- *                   broadcast-body, broadcast-send, drain-button
+ *                   lore-entry, lore-add, admin-tab-<part>, queues-link, people-q, person, person-open, outbox, audit, kick-button, broadcast-title, broadcast-body, broadcast-send, drain-button
  *   AI              ai-link, ai-tab-<part>, ai-providers, provider (data-provider), provider-power, provider-drain, ai-usage-span,
- *                   ai-usage-measure, ai-usage-group, ai-usage-totals, ai-usage, bench-character, bench-message, bench-submit,
- *                   bench-reply, bench-prompt, dead-replies, dead-reply, dead-reply-retry
+ *                   ai-usage-measure, ai-usage-group, ai-usage-totals, ai-usage, bench-character, bench-message, bench-submit, bench-reply, bench-prompt, dead-replies, dead-reply, dead-reply-retry
  *   money           billing-link, billing-tab-<part>, admin-payments, payments-status, payments-all, revenue-span, revenue-measure,
  *                   revenue-totals, revenue-chart, revenue-tables, webhook, webhook-test, webhook-steps, events-state,
  *                   events-type, events-refresh, stripe-events, stripe-event (data-event, data-state), event-open,

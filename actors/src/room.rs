@@ -344,13 +344,12 @@ impl Actor for Room {
                     recast(record, character, now.as_ref());
                 }
             }
-            RoomMsg::Kept { character, owner } => {
-                if let Ok(record) = &mut state.record
-                    && record.members.iter().all(|member| member.id != owner)
-                {
+            RoomMsg::Kept { character, owner } => match &mut state.record {
+                Ok(record) if record.members.iter().all(|member| member.id != owner) => {
                     recast(record, character, None);
                 }
-            }
+                _ => {}
+            },
             RoomMsg::Overdue => self.on_overdue(&myself, state),
             RoomMsg::Passivate => {
                 if !state.has_work() && self.context.rooms.leave(state.id) {
