@@ -80,7 +80,7 @@ async fn of_a_result_and_a_cancellation_at_once_exactly_one_wins() {
     let (mut paid, mut back) = (0, 0);
     for _ in 0..8 {
         stage.provider.paint.lock().unwrap().push_back(Act::Wait);
-        let entered = stage.provider.entered.load(std::sync::atomic::Ordering::SeqCst);
+        let entered = stage.provider.entered.load(SeqCst);
         let id = stage.asked(&user, "image", json!({ "prompt": "x", "optimize": false })).await;
         stage.provider.entered(entered + 1).await;
         stage.provider.on.notify_one();

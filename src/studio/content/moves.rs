@@ -112,7 +112,7 @@ impl Contents {
         content.error = next.fault.map(|fault| (fault.code().to_owned(), fault.message().to_owned()));
         match (happened, next.next) {
             (Happened::Begun, _) => {
-                content.started_at = content.started_at.or_else(|| Some(Timestamp::now()))
+                content.started_at = content.started_at.or_else(|| Some(Timestamp::now()));
             }
             (Happened::Again, _) => {
                 content.tries = content.tries.saturating_add(1);
