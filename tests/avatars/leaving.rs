@@ -46,7 +46,8 @@ async fn they_are_exported_whole_and_erased_whole() {
     assert!(matches!(privacy(&app).erase(uuid(&user)).await.unwrap(), Erased::Now { .. }));
     let path = format!("/api/characters/{avatar}");
     eventually("it is gone", async || app.get(&path, None).await.0 == 404).await;
-    let left = "select count(*) from characters c where c::text ilike '%tea%' or c::text ilike '%hidden looks%' or c::text ilike '%Private Nadia%'";
+    let left = "select count(*) from characters c where
+        (c::text ilike '%tea%' or c::text ilike '%hidden looks%' or c::text ilike '%Private Nadia%')";
     assert_eq!(number(&app, &format!("{left} and c.id = '{avatar}'")).await, 0);
     assert_eq!(number(&app, "select count(*) from avatar_writings").await, 0);
     // The other's conversation keeps what was said.

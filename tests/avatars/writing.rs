@@ -106,7 +106,7 @@ async fn the_limit_holds_however_many_ask_at_once() {
             .all(|(status, body)| *status == 201 || (*status == 402 && body["error"] == "quota_exceeded"))
     );
     let (_, limit) = app.get("/api/avatars/limit", Some(&user.token)).await;
-    assert_eq!(limit, json!({ "used": 3, "limit": 3, "plan": "premium" }));
+    assert_eq!(limit, json!({ "used": 3, "limit": 3, "plan": "premium", "credits": 10 }));
     for (_, body) in answers.iter().filter(|(status, _)| *status == 201) {
         ended(&app, &user, &id(&body["avatar"])).await;
     }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use greenroom_actors::ports::{GenerateError, GenerateErrorKind};
 
+use crate::media::{FileType, films};
 use crate::outbound::fetch::{FetchError, Fetcher};
 
 /// The media type of a picture that is taken.
@@ -16,11 +17,7 @@ pub fn picture_type(bytes: &[u8]) -> Option<&'static str> {
 
 /// The media type of a video that is taken.
 pub fn video_type(bytes: &[u8]) -> Option<&'static str> {
-    match infer::get(bytes)?.mime_type() {
-        "video/mp4" | "video/x-m4v" | "video/quicktime" => Some("video/mp4"),
-        "video/webm" | "video/x-matroska" => Some("video/webm"),
-        _ => None,
-    }
+    films::file_type(bytes).ok().map(FileType::mime)
 }
 
 /// Bytes that were sent as text, with or without the beginning of a data URL.

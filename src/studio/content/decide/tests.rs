@@ -183,5 +183,5 @@ fn in_every_order_of_things_each_hold_ends_once() {
             walk(asked(*kind, wording), true, 6, &mut seen);
         }
     }
-    assert!(seen > 10_000, "{seen}");
+    assert!(seen > 8_000, "{seen}");
 }
