@@ -21,10 +21,13 @@ pub enum Fault {
     TooHeavy { needed: u64, max: u64 },
 }
 
+/// Of what a decoder panicked over.
+pub(super) const GAVE_UP: Fault = Fault::Broken("its decoder gave up");
+
 /// Runs what decodes a hostile file: a panic within it is the file's fault, and ends nothing else.
 pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode)).unwrap_or_else(|_| {
-        tracing::warn!("a decoder panicked over a file; the file was refused");
-        Err(Fault::Broken("its decoder gave up"))
+        tracing::warn!("a decoder panicked over a file");
+        Err(GAVE_UP)
     })
 }

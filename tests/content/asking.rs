@@ -30,7 +30,7 @@ async fn a_picture_is_held_for_made_and_paid_when_it_is_done() {
     let mut seen = Vec::new();
     while seen.last().is_none_or(|last| last != "done") {
         let told = socket.event("content:update").await;
-        seen.push(told["data"]["content"]["state"].as_str().unwrap().to_owned());
+        seen.push(told["content"]["state"].as_str().unwrap().to_owned());
     }
     let mut way = seen.clone();
     way.dedup();

@@ -158,7 +158,7 @@ async fn what_is_deleted_goes_with_its_file_and_what_is_under_way_gives_back() {
         assert_eq!(gone.0, 404);
         assert_eq!(stage.delete(&user, id).await, 404);
     }
-    assert_eq!(socket.event("content:delete").await["data"]["contentId"], json!(done));
+    assert_eq!(socket.event("content:delete").await["contentId"], json!(done));
     eventually("it is ended there", async || stage.provider.canceled.lock().unwrap().len() == 1).await;
     eventually("its file goes", async || stage.files(&user).await == 0).await;
     assert_eq!(stage.credits(&user).await, (35, 0));

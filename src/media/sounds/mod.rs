@@ -1,8 +1,8 @@
 //! Sounds: what a file holds, how long it is, how loud it is over time; and the file without what it tells beside that.
 //!
 //! Pure and blocking. Files are read by `symphonia`, and Opus, which it does not decode, by `opus-decoder`: both without
-//! unsafe code, and a panic within them is the file's fault. A sound of which there is more than is decoded here
-//! has no peaks, but a length all the same.
+//! unsafe code, and a panic within them ends nothing else. A sound of which there is more than is decoded here, or that a
+//! decoder gives up on, has no peaks, but a length all the same.
 
 mod bins;
 mod clean;
@@ -10,7 +10,7 @@ mod opus;
 mod reading;
 
 use super::FileType;
-use super::fault::{Fault, guarded};
+use super::fault::{Fault, GAVE_UP, guarded};
 
 pub use clean::clean;
 
@@ -29,13 +29,14 @@ pub struct Sound {
 /// In the words of a fault.
 const TAKEN: &str = "MP3, WAV, OGG, M4A, WebM, FLAC or AAC";
 
-/// Reads and decodes it.
+/// Reads and decodes it. What a decoder gives up on may play well elsewhere: it is taken without its peaks.
 pub fn look(bytes: &[u8]) -> Result<Sound, Fault> {
-    guarded(|| {
-        let file_type = file_type(bytes)?;
-        let read = reading::read(bytes, reading::Depth::Decoded)?;
-        Ok(Sound { file_type, duration_ms: read.duration_ms, peaks: read.peaks })
-    })
+    let file_type = file_type(bytes)?;
+    let read = guarded(|| reading::read(bytes, reading::Depth::Decoded)).or_else(|fault| match fault {
+        GAVE_UP => guarded(|| reading::read(bytes, reading::Depth::Packets)),
+        fault => Err(fault),
+    })?;
+    Ok(Sound { file_type, duration_ms: read.duration_ms, peaks: read.peaks })
 }
 
 /// Milliseconds, or `None` for what is no sound file of a known format; nothing is decoded.
