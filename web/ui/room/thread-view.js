@@ -52,11 +52,14 @@ export class ThreadView {
       view.element.remove();
       this.#views.delete(key);
     }
+    // What is moved loses the focus within it.
+    const focused = this.list.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
     const kept = new Set(wanted);
     for (const node of [...this.list.children]) if (!kept.has(node)) node.remove();
     wanted.forEach((node, at) => {
       if (this.list.children[at] !== node) this.list.insertBefore(node, this.list.children[at] ?? null);
     });
+    if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
     if (!this.list.querySelector('.message[tabindex="0"]')) this.#rove([...this.list.querySelectorAll(".message")].at(-1));
   }
 
