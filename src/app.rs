@@ -243,7 +243,6 @@ impl App {
             books: money.books.clone(),
             usage: usage.clone(),
             warning_percent: config.engine.quota_warning_percent,
-            storage_max: None,
         });
         let tools = Tools {
             pool: &pool,

@@ -88,14 +88,12 @@ pub(super) struct Parts<'a> {
     pub names: &'a HashMap<Uuid, String>,
     pub balance: BalanceView,
     pub storage: Storage,
-    /// How many bytes one may have, where that is limited.
-    pub storage_max: Option<i64>,
     pub warning_percent: u8,
 }
 
 impl LimitsView {
     pub(super) fn new(parts: &Parts<'_>) -> Self {
-        let Parts { plan, usage, balance, storage, storage_max, warning_percent, .. } = *parts;
+        let Parts { plan, usage, balance, storage, warning_percent, .. } = *parts;
         let mut items: Vec<LimitView> = messages(parts);
         items.sort_by_key(|item| std::cmp::Reverse(item.percent));
         items.truncate(LINES_MAX);
@@ -109,7 +107,8 @@ impl LimitsView {
             items.push(item);
         }
         let title = "Files".to_owned();
-        items.push(LimitView::new(LimitName::Storage, title, storage.bytes, storage_max, warning_percent));
+        let most = plan.media_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        items.push(LimitView::new(LimitName::Storage, title, storage.bytes, most, warning_percent));
         items.sort_by_key(|item| std::cmp::Reverse(item.level));
         Self { plan: usage.plan.to_string(), items }
     }

@@ -92,8 +92,6 @@ pub struct Parts {
     pub usage: AiUsage,
     /// Of a limit: from when on it is a warning.
     pub warning_percent: u8,
-    /// Bytes that a user's files may have, where that is limited.
-    pub storage_max: Option<i64>,
 }
 
 /// Cheap to clone.
@@ -182,7 +180,6 @@ impl Insights {
             names: &names,
             balance,
             storage,
-            storage_max: self.0.storage_max,
             warning_percent: self.0.warning_percent,
         }))
     }

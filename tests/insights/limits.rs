@@ -81,6 +81,7 @@ async fn credits_and_files_are_told_beside_messages() {
         (&json!(0), &json!(10), &json!("ok"))
     );
     assert_eq!(named(&items, "storage")["used"], 741);
+    assert_eq!(named(&items, "storage")["limit"], 500 * 1024 * 1024, "the plan's");
     spend(&app.database, id, "2026-02-04T00:00:00Z", "settle", 4).await;
     assert_eq!(named(&limits(&app, &mira).await, "credits")["limit"], 6, "what is spent for good is no more");
     assert_eq!(named(&limits(&app, &other).await, "storage")["used"], 0);
