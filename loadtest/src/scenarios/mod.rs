@@ -1,6 +1,7 @@
 //! The scenarios: each drives a running server (or, for `chaos`, one of its own) and gives a [`Report`].
 
 mod audit;
+mod beside;
 pub mod chaos;
 pub mod chat;
 pub mod enumeration;

@@ -3,22 +3,14 @@
 //! The sockets' pings are an open loop, the uploads a closed one: so many are under way at any time, each of another user.
 //! What is uploaded is a photograph of twelve megapixels, made here, or a file of one's choice.
 
-use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::net::SocketAddrV4;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 
-use super::pings::Pingers;
-use super::{BRING_UP, ServerOptions, TURN};
-use crate::clock::Moment;
-use crate::measure::Latency;
-use crate::native::Signer;
-use crate::net::http::Connection;
+use super::ServerOptions;
+use super::beside::{Deed, Measured, Pace, measure};
 use crate::report::{Report, Target};
 
 /// For an upload that waits for its turn.
@@ -54,45 +46,6 @@ pub struct Options {
     pub seconds: f64,
 }
 
-/// What became of the uploads.
-struct Uploads<'a> {
-    took: Mutex<(Latency, BTreeMap<String, u64>)>,
-    next: AtomicUsize,
-    over: AtomicBool,
-    picture: &'a [u8],
-}
-
-impl Uploads<'_> {
-    /// Uploads for one user after another until it is over.
-    fn go_on(&self, server: SocketAddrV4, users: usize, signer: &Signer) {
-        let mut connection = None;
-        while !self.over.load(Ordering::Relaxed) {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Ok(token) = signer.sign(number % users) else { return };
-            let name = format!("picture-{number}.jpg");
-            let begun = Moment::now();
-            let opened = connection.take().map_or_else(|| Connection::open(server, UPLOAD_WAIT), Ok);
-            let answer = opened
-                .and_then(|mut open| Ok((open.upload(PATH, &token, (FIELD, &name, self.picture))?, open)));
-            let mut took = self.took.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            match answer {
-                Ok((answer, open)) => {
-                    connection = Some(open);
-                    if answer.status == 202 {
-                        took.0.record(begun.elapsed());
-                        continue;
-                    }
-                    *took.1.entry(format!("HTTP {}", answer.status)).or_default() += 1;
-                }
-                Err(error) => *took.1.entry(error.kind().to_string()).or_default() += 1,
-            }
-            drop(took);
-            // Who is refused does not hammer.
-            std::thread::sleep(TURN);
-        }
-    }
-}
-
 /// A photograph of nothing: broad colours with a grain, which compress about as one of a camera does.
 fn photograph() -> anyhow::Result<Vec<u8>> {
     let mut random = fastrand::Rng::with_seed(12);
@@ -118,43 +71,29 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         Some(path) => std::fs::read(path).with_context(|| path.display().to_string())?,
         None => photograph()?,
     };
-    let server = options.server.address()?;
-    let mut crew = options.server.crew(options.users, true, true)?;
     let signer = options.server.signer();
-    for user in 0..options.users {
-        crew.add(user, 0, false, &signer)?;
-    }
-    let names = ("ping, nobody uploads".to_owned(), format!("ping, {} upload", options.uploads));
-    let mut pingers = Pingers::new(options.users, options.rate, names);
-    crew.bring_up(0..options.users, BRING_UP, &mut pingers)?;
-    let mut recorder = options.server.recorder("answered pings");
-    pingers.ping(&mut crew, options.before, &mut recorder)?;
-    pingers.meanwhile();
-
-    let uploads = Uploads {
-        took: Mutex::new((Latency::new("upload"), BTreeMap::new())),
-        next: AtomicUsize::new(0),
-        over: AtomicBool::new(false),
-        picture: &picture,
+    let request = |number: usize| {
+        let token = signer.sign(number % options.users).ok()?;
+        Some((token, format!("picture-{number}.jpg")))
     };
-    let memory = options.server.server_process();
-    let resident = memory.as_ref().map(|server| server.usage().resident_bytes);
-    let mut meter = options.server.cpu_meter(&[]);
-    let begun = Moment::now();
-    let pinged = std::thread::scope(|scope| {
-        for _ in 0..options.uploads {
-            scope.spawn(|| uploads.go_on(server, options.users, &signer));
-        }
-        let pinged = pingers.ping(&mut crew, options.seconds, &mut recorder);
-        uploads.over.store(true, Ordering::Relaxed);
-        pinged
-    });
-    let (seconds, cpu) = (begun.elapsed().as_secs_f64(), meter.read());
-    pinged?;
-    let after = memory.as_ref().map(|server| server.usage().resident_bytes);
-    pingers.drain(&mut crew)?;
+    let deed = Deed {
+        name: "upload",
+        at_once: options.uploads,
+        wait: UPLOAD_WAIT,
+        wanted: 202,
+        prepare: &request,
+        ask: &|open, (token, name): &(String, String)| open.upload(PATH, token, (FIELD, name, &picture)),
+    };
+    let pace = Pace {
+        users: options.users,
+        rate: options.rate,
+        before: options.before,
+        seconds: options.seconds,
+        names: ("ping, nobody uploads", format!("ping, {} upload", options.uploads)),
+    };
+    let Measured { pingers, recorder, done: upload, refused, seconds, cpu, resident } =
+        measure(&options.server, pace, &deed)?;
 
-    let (upload, refused) = uploads.took.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     report.setting("users", options.users);
     report.setting("uploads at once", options.uploads);
     report.setting("bytes of the picture", picture.len());
@@ -163,11 +102,10 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     let p99_ms = pingers.during.quantile_micros(0.99) as f64 / 1e3;
     report.aimed("p99 of ping while they upload", p99_ms, "ms", Target::AtMost(TARGET_PING_MS));
     report.figure("p99 of ping before", pingers.before.quantile_micros(0.99) as f64 / 1e3, "ms");
-    // The last ones ended after the pings did; they are counted, and so is their time.
     report.figure("uploads", upload.count() as f64 / seconds, "/s");
     report.figure("files that were processed meanwhile", pingers.files as f64, "");
-    if let (Some(resident), Some(after)) = (resident, after) {
-        report.figure("server memory before the uploads", resident as f64 / 1e6, "MB");
+    if let Some((before, after)) = resident {
+        report.figure("server memory before the uploads", before as f64 / 1e6, "MB");
         report.figure("server memory behind them", after as f64 / 1e6, "MB");
     }
     cpu.describe(&mut report, upload.count(), "upload");
