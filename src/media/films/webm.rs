@@ -93,6 +93,10 @@ fn walk(bytes: &[u8], mut each: impl FnMut(&Element, &[u8])) -> Result<usize, Fa
         if !segment && !matches!(next.id, HEADER | SEGMENT | 0xec | 0xbf) {
             return Err(Fault::Broken("it does not begin as it should"));
         }
+        // Within the segment, not only within the file.
+        if next.end.is_some_and(|stop| stop > end) {
+            return Err(Fault::Truncated);
+        }
         if ENTERED.contains(&next.id) {
             if next.id == SEGMENT {
                 segment = true;
