@@ -7,8 +7,13 @@ mod owning;
 #[allow(dead_code)]
 #[path = "ai_openai/provider.rs"]
 mod provider;
+#[path = "avatars/pictures.rs"]
+mod pictures;
 #[path = "avatars/seeing.rs"]
 mod seeing;
+#[allow(dead_code)]
+#[path = "content/stage.rs"]
+mod stage;
 mod support;
 #[path = "avatars/writing.rs"]
 mod writing;

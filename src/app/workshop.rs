@@ -48,12 +48,14 @@ impl Workshop {
         let Tools { pool, characters, gates, media, providers, moderation, hub } = *tools;
         let writer = Writer::new(pool.clone(), providers.clone(), tasks::tokens(config));
         let artist = Artist::new(providers.clone(), config.artist.clone()).map_err(anyhow::Error::msg)?;
+        let maker = outside.maker.unwrap_or_else(|| content::by_artist(artist, pool.clone()));
         let avatars = Avatars::new(avatars::Parts {
             pool: pool.clone(),
             characters: characters.clone(),
             gates: gates.clone(),
             media: media.clone(),
             writer: writer.clone(),
+            painter: maker.clone(),
             moderation: Moderation::new(config.engine_settings().moderation, Arc::new(moderation.clone())),
             settings: config.avatars.clone(),
             tell: tasks::notifier(hub),
@@ -63,7 +65,7 @@ impl Workshop {
         let contents = Contents::new(content::Parts {
             pool: pool.clone(),
             media: media.clone(),
-            maker: outside.maker.unwrap_or_else(|| content::by_artist(artist, pool.clone())),
+            maker,
             words: outside.words.unwrap_or_else(|| Arc::new(writer)),
             sheets: outside.sheets.unwrap_or_else(|| Arc::new(avatars.clone())),
             moderator: Arc::new(moderation.clone()),

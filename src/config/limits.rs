@@ -60,6 +60,8 @@ pub struct LimitSettings {
     pub search: RateSettings,
     /// Pictures and videos to be made, per user.
     pub generation: RateSettings,
+    /// Portraits of avatars that are made anew, per user: each costs the house what a model takes.
+    pub thumbnails: RateSettings,
     /// Purchases that are begun or changed, per user: cards are not to be tried out here.
     pub payments: RateSettings,
     /// Uploads, per user.
@@ -86,6 +88,7 @@ impl Default for LimitSettings {
             lookup: RateSettings::new(10, 60),
             search: RateSettings::new(30, 60),
             generation: RateSettings::new(10, 60),
+            thumbnails: RateSettings::new(10, 86_400),
             payments: RateSettings::new(30, 900),
             uploads: RateSettings::new(20, 3_600),
             uploads_premium: RateSettings::new(100, 3_600),
@@ -119,7 +122,7 @@ impl LimitSettings {
         self.clone().each().into_iter().map(|(name, limit)| (name, *limit)).collect()
     }
 
-    fn each(&mut self) -> [(&'static str, &mut RateSettings); 13] {
+    fn each(&mut self) -> [(&'static str, &mut RateSettings); 14] {
         [
             ("auth_identity", &mut self.auth_identity),
             ("auth_address", &mut self.auth_address),
@@ -128,6 +131,7 @@ impl LimitSettings {
             ("lookup", &mut self.lookup),
             ("search", &mut self.search),
             ("generation", &mut self.generation),
+            ("thumbnails", &mut self.thumbnails),
             ("payments", &mut self.payments),
             ("uploads", &mut self.uploads),
             ("uploads_premium", &mut self.uploads_premium),

@@ -47,12 +47,14 @@ pub enum Class {
     /// Purchases that are begun or changed, by user.
     Payments,
     Search,
+    /// Portraits of avatars that are made anew.
+    Thumbnails,
     Uploads,
     UploadsPremium,
 }
 
 impl Class {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Api,
         Self::ApiPremium,
         Self::AuthAddress,
@@ -61,6 +63,7 @@ impl Class {
         Self::Lookup,
         Self::Payments,
         Self::Search,
+        Self::Thumbnails,
         Self::Uploads,
         Self::UploadsPremium,
     ];
@@ -75,6 +78,7 @@ impl Class {
             Self::Lookup => &of.lookup,
             Self::Payments => &of.payments,
             Self::Search => &of.search,
+            Self::Thumbnails => &of.thumbnails,
             Self::Uploads => &of.uploads,
             Self::UploadsPremium => &of.uploads_premium,
         }

@@ -4,7 +4,7 @@
 //! the same again, and the file becomes ready, or failed, in one transaction that only the first one wins. A file that is
 //! deleted meanwhile leaves objects to the sweep, which finds them by their rows.
 //!
-//! Decoding runs on blocking threads. What all of them hold in memory is bounded by `media.processing_max_bytes`: each waits,
+//! Decoding runs on threads that step back for others (`aside`). What all of them hold in memory is bounded by `media.processing_max_bytes`: each waits,
 //! in the order of coming, until what it takes is free; what takes more than all of it runs alone.
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use futures_util::{FutureExt, TryStreamExt};
 use greenroom_actors::domain::AttachmentKind;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::aside::aside;
 use super::files::{self, FileId, Made, MediaFile, State, Variant};
 use super::pictures::{self, Bounds};
 use super::{Fault, FileType, Media, ObjectError, ObjectKey, films, sounds};
@@ -94,7 +95,7 @@ impl Processor {
         let permit = self.claim(decoding + 2 * file.bytes + BESIDE).await?;
         let bytes = self.media.objects().read(&temp, file.bytes).await?;
         let (file, bounds) = (file.clone(), self.bounds);
-        let work = tokio::task::spawn_blocking(move || {
+        let work = aside(move || {
             let output = match file.kind {
                 AttachmentKind::Image => picture(&file, &bytes, &bounds),
                 AttachmentKind::Audio => sound(&file, &bytes),
@@ -103,7 +104,7 @@ impl Processor {
             // Held until what it counts is gone, also where nobody waits for it any more.
             output.map(|output| (output, permit))
         });
-        let output = work.await.map_err(|error| Stop::Again(error.to_string()))?;
+        let output = work.await.map_err(Stop::Again)?;
         output.map_err(Stop::Fault)
     }
 

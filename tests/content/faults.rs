@@ -33,6 +33,7 @@ async fn what_fails_for_good_says_why_and_gives_back() {
         (vec![Act::Fail(Unavailable); 3], "provider_unavailable"),
         (vec![Act::Fail(Timeout); 3], "provider_timeout"),
         (vec![Act::Fail(Refused)], "provider_refused"),
+        (vec![Act::Forbid], "content_refused"),
         (vec![Act::Fail(Broken); 3], "bad_result"),
         (vec![Act::Bytes(Vec::new()); 3], "bad_result"),
         (vec![Act::Bytes(vec![0; 4_001]); 3], "bad_result"),

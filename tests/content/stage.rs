@@ -17,7 +17,7 @@ use greenroom::studio::content::{
     WordsOrder,
 };
 use greenroom_actors::domain::{CharacterId, UserId};
-use greenroom_actors::ports::{GenerateError, GenerateErrorKind};
+use greenroom_actors::ports::{Cause, GenerateError, GenerateErrorKind};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -31,6 +31,8 @@ use super::support::database::TestDatabase;
 #[derive(Clone, Debug)]
 pub enum Act {
     Fail(GenerateErrorKind),
+    /// Its policy is against it.
+    Forbid,
     /// It never answers; whoever lets go of it is counted.
     Hang,
     /// It answers when it is let on.
@@ -109,6 +111,10 @@ impl Provider {
             None => Ok(or),
             Some(Act::Bytes(bytes)) => Ok(bytes),
             Some(Act::Fail(kind)) => Err(GenerateError::new(kind, "as the script says")),
+            Some(Act::Forbid) => {
+                let error = GenerateError::new(GenerateErrorKind::Refused, "as the script says");
+                Err(GenerateError { cause: Cause::Content, ..error })
+            }
             Some(Act::Wait) => {
                 self.on.notified().await;
                 Ok(or)

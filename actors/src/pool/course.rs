@@ -14,6 +14,9 @@ use crate::settings::PoolSettings;
 const ELSEWHERE_MAX: u32 = 16;
 /// Times that a reply whose text has been told begins anew; so many attempts has one holder of a turn beside its first.
 pub(crate) const RESTARTS_MAX: u32 = 15;
+/// What the waits for back ends that asked for patience may take together, in times that a first word may take: they say when
+/// it is over, and one who waits would rather have a late reply than none.
+const PATIENCE: u32 = 3;
 
 #[derive(Debug, Default)]
 pub(super) struct Course {
@@ -94,13 +97,13 @@ impl Course {
         }
     }
 
-    /// All back ends have asked for patience, so this was no try: it slows the pool, and fails nobody before the time for a
-    /// first word is over.
+    /// All back ends have asked for patience, so this was no try: it slows the pool, and fails nobody before
+    /// [`PATIENCE`] is over.
     fn wait(&mut self, asked: Duration, settings: &PoolSettings, deadline: Instant) -> Option<Duration> {
         // Not all at the same moment, or they are sent away once more.
         let pause = asked + settings.backoff.mul_f64(fastrand::f64());
         self.waited += pause;
-        let bearable = self.waited <= settings.first_token_timeout + settings.backoff;
+        let bearable = self.waited <= settings.first_token_timeout * PATIENCE + settings.backoff;
         (bearable && Instant::now() + pause < deadline).then_some(pause)
     }
 
@@ -168,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_longer_for_patience_than_for_a_first_word() {
+    fn the_waits_for_patience_are_bounded() {
         let (settings, deadline) = (settings(), Instant::now() + 600 * SECOND);
         let mut course = Course::default();
         let waits =
             (0..100).take_while(|_| course.next(&limited(SECOND), None, &settings, deadline).is_some());
-        assert!((8..=10).contains(&waits.count()));
-        assert!(Course::default().next(&limited(11 * SECOND), None, &settings, deadline).is_none());
+        assert!((27..=30).contains(&waits.count()));
+        assert!(Course::default().next(&limited(31 * SECOND), None, &settings, deadline).is_none());
         assert!(Course::default().next(&limited(SECOND), None, &settings, Instant::now()).is_none());
     }
 

@@ -10,6 +10,6 @@ mod verdict;
 pub use latency::{Latency, LatencySummary};
 pub use meter::{CpuMeter, CpuUsed};
 pub use offsets::{OffsetTracker, Tally};
-pub use process::{Machine, ProcessGroup, Usage, parse_stat};
+pub use process::{Machine, ProcessGroup, Usage, parse_stat, peak_bytes};
 pub use recorder::{Recorder, Series};
 pub use verdict::{Check, Verdict};

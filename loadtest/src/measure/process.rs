@@ -122,12 +122,18 @@ fn parents() -> HashMap<u32, (u32, String)> {
 }
 
 fn resident_bytes(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let kilobytes = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
+    status_bytes(pid, "VmRSS:").unwrap_or(0)
+}
+
+/// The most memory that a process has had at any time.
+pub fn peak_bytes(pid: u32) -> Option<u64> {
+    status_bytes(pid, "VmHWM:")
+}
+
+fn status_bytes(pid: u32, name: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(value.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
 /// Where a run took place.
@@ -202,6 +208,8 @@ mod tests {
         let group = ProcessGroup::tree(std::process::id());
         assert!(group.pids().contains(&std::process::id()));
         assert!(group.usage().resident_bytes > 100_000);
+        assert!(peak_bytes(std::process::id()).unwrap() >= 100_000);
+        assert_eq!(peak_bytes(u32::MAX), None);
         assert!(ProcessGroup::postgres_below(std::process::id()).is_none());
     }
 }

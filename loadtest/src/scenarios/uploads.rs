@@ -11,6 +11,7 @@ use anyhow::Context;
 
 use super::ServerOptions;
 use super::beside::{Deed, Measured, Pace, measure};
+use crate::measure::peak_bytes;
 use crate::report::{Report, Target};
 
 /// For an upload that waits for its turn.
@@ -18,6 +19,7 @@ const UPLOAD_WAIT: Duration = Duration::from_secs(60);
 const PATH: &str = "/api/media/upload/image";
 const FIELD: &str = "image";
 const TARGET_PING_MS: f64 = 15.0;
+const TARGET_MEMORY_MB: f64 = 400.0;
 /// Pixels: twelve million.
 const SIDES: (u32, u32) = (4_000, 3_000);
 const QUALITY: u8 = 85;
@@ -107,6 +109,9 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     if let Some((before, after)) = resident {
         report.figure("server memory before the uploads", before as f64 / 1e6, "MB");
         report.figure("server memory behind them", after as f64 / 1e6, "MB");
+    }
+    if let Some(peak) = options.server.server_pid.and_then(peak_bytes) {
+        report.aimed("server memory at most", peak as f64 / 1e6, "MB", Target::AtMost(TARGET_MEMORY_MB));
     }
     cpu.describe(&mut report, upload.count(), "upload");
     report.latencies = vec![pingers.before.summary(), pingers.during.summary(), upload.summary()];

@@ -128,26 +128,26 @@ impl Stripe {
         answer.json().with_context(|| what.to_owned()).map(drop)
     }
 
-    /// All of the two kinds, the oldest first.
+    /// All of the two kinds, the oldest first: as they happened, so that those of one purchase follow one another.
     fn events(&mut self) -> anyhow::Result<Vec<Event>> {
+        let token = self.authorization.trim_start_matches("Authorization: Bearer ").trim().to_owned();
         let mut found = Vec::new();
-        for (kind, name) in KINDS.into_iter().enumerate() {
-            let mut after = String::new();
-            loop {
-                let path = format!("/v1/events?type={name}&limit={PAGE}{after}");
-                let token = self.authorization.trim_start_matches("Authorization: Bearer ").trim().to_owned();
-                let page = self.connection.get(&path, &token)?.json()?;
-                let data = page["data"].as_array().cloned().unwrap_or_default();
-                let last = data.last().and_then(|event| event["id"].as_str()).map(str::to_owned);
-                found.extend(data.into_iter().map(|event| (event["created"].as_i64(), kind, event)));
-                match last.filter(|_| page["has_more"] == true) {
-                    Some(last) => after = format!("&starting_after={last}"),
-                    None => break,
-                }
+        let mut after = String::new();
+        loop {
+            let page = self.connection.get(&format!("/v1/events?limit={PAGE}{after}"), &token)?.json()?;
+            let data = page["data"].as_array().cloned().unwrap_or_default();
+            let last = data.last().and_then(|event| event["id"].as_str()).map(str::to_owned);
+            found.extend(data.into_iter().filter_map(|event| {
+                let kind = KINDS.iter().position(|kind| event["type"] == *kind)?;
+                Some(Event { kind, body: event.to_string() })
+            }));
+            match last.filter(|_| page["has_more"] == true) {
+                Some(last) => after = format!("&starting_after={last}"),
+                None => break,
             }
         }
-        found.sort_by_key(|(created, kind, _)| (*created, *kind));
-        Ok(found.into_iter().map(|(_, kind, event)| Event { kind, body: event.to_string() }).collect())
+        found.reverse();
+        Ok(found)
     }
 }
 

@@ -11,6 +11,7 @@
 //! see them, and an erasure leaves nothing of them but ids ([`forget`]). Owned here: `stripe_events`.
 
 mod body;
+mod customers;
 mod health;
 mod metrics;
 mod probe;
@@ -134,6 +135,7 @@ struct Inner {
     settings: Settings,
     under_way: Semaphore,
     asking: Semaphore,
+    customers: customers::Customers,
     bodies: body::Budget,
     health: health::Kept,
 }
@@ -157,6 +159,7 @@ impl Webhooks {
             settings,
             under_way: Semaphore::new(AT_ONCE),
             asking: Semaphore::new(ASKING),
+            customers: customers::Customers::default(),
             bodies: body::Budget::default(),
             health: health::Kept::default(),
         }))
@@ -209,7 +212,7 @@ impl Webhooks {
 
     /// Does what an event wants, or keeps it for later. Fails only where neither could be written.
     async fn work(&self, event: &StripeEvent, settling: Settling) -> Result<Taken, Refusal> {
-        let Inner { stripe, settings, asking, .. } = &*self.0;
+        let Inner { stripe, settings, asking, customers, .. } = &*self.0;
         let Some((_, sync)) = stripe else {
             return self.keep(event, "no key of Stripe's is set").await;
         };
@@ -231,8 +234,14 @@ impl Webhooks {
             (Target::Nothing(why), _) => return self.end(event, EventState::Ignored, why).await,
             (Target::Object(object), _) => object,
         };
-        let turn = tokio::time::timeout(TURN_WITHIN, asking.acquire()).await;
-        let Ok(Ok(_turn)) = turn else { return self.keep(event, "too many others were under way").await };
+        let turn = async {
+            let alone = customers.turn(event).await;
+            (alone, asking.acquire().await)
+        };
+        let turn = tokio::time::timeout(TURN_WITHIN, turn).await;
+        let Ok((_alone, Ok(_turn))) = turn else {
+            return self.keep(event, "too many others were under way").await;
+        };
         match self.effect(sync, event, &object, settling).await {
             Ok(taken) => Ok(taken),
             Err(error @ SyncError::Unfit(_)) => {

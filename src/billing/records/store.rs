@@ -104,10 +104,15 @@ pub async fn payment_at(
     intent: Option<&str>,
     invoice: Option<&str>,
 ) -> Stored<Option<Payment>> {
-    let sql = format!(
-        "select {PAYMENT_COLUMNS} from payments where intent_id = $1 or invoice_id = $2 order by intent_id is null limit 1"
-    );
-    Ok(query_opt(client, &sql, &[&intent, &invoice]).await?.as_ref().map(payment))
+    // One at a time: a plan for either of both, made while the table was small, reads all of it later.
+    for (column, id) in [("intent_id", intent), ("invoice_id", invoice)] {
+        let Some(id) = id else { continue };
+        let sql = format!("select {PAYMENT_COLUMNS} from payments where {column} = $1");
+        if let Some(row) = query_opt(client, &sql, &[&id]).await? {
+            return Ok(Some(payment(&row)));
+        }
+    }
+    Ok(None)
 }
 
 /// Writes a payment as it stands now, in one row: a subscription's is known by its invoice, any other one by its intent. `id`,

@@ -50,7 +50,7 @@ const TABLE: &[(Method, &str, Counts)] = &[
     (Method::POST, "/subscriptions/payment-intent", Also(Class::Payments)),
     (Method::POST, "/characters/import", Also(Class::Uploads)),
     (Method::POST, "/avatars", Also(Class::Generation)),
-    (Method::POST, "/avatars/{}/regenerate-thumbnail", Also(Class::Generation)),
+    (Method::POST, "/avatars/{}/regenerate-thumbnail", Also(Class::Thumbnails)),
     (Method::POST, "/avatars/import", Also(Class::Uploads)),
     (Method::POST, "/content/generate/*", Also(Class::Generation)),
     (Method::POST, "/content/optimize", Also(Class::Generation)),

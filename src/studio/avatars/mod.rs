@@ -25,6 +25,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Pool};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{CharacterId, UserId};
 use greenroom_actors::moderation::Moderation;
 use greenroom_actors::protocol::{Notification, Refusal, RefusalCode};
@@ -43,6 +45,7 @@ use crate::jobs::Handlers;
 use crate::media::Media;
 use crate::media::files::{self, MediaFile, Purpose, State};
 use crate::postgres::refusal;
+use crate::studio::content::{Maker, Sheet, Sheets};
 
 /// How long the credits of a writing are held at most: by then its job has ended, or nothing will come of it.
 const HELD_FOR: Duration = Duration::from_secs(6 * 3_600);
@@ -64,6 +67,8 @@ pub struct Parts {
     pub gates: Gates,
     pub media: Media,
     pub writer: Writer,
+    /// Paints their pictures; where it has no model, they are drawn.
+    pub painter: Arc<dyn Maker>,
     pub moderation: Moderation,
     pub settings: AvatarSettings,
     /// Tells the sockets of an owner how a writing ended; must not block.
@@ -121,6 +126,19 @@ impl Avatars {
 
     async fn client(&self) -> Result<Client, Refusal> {
         self.0.pool.get().await.map_err(|error| refusal(&error))
+    }
+}
+
+/// What pictures of an avatar are made by.
+impl Sheets for Avatars {
+    fn of(&self, user: UserId, avatar: CharacterId) -> BoxFuture<'static, Result<Sheet, Refusal>> {
+        let avatars = self.clone();
+        async move {
+            let Avatar { character, appearance, thumbnail } = Avatars::of(&avatars, user, avatar).await?;
+            let thumbnail = thumbnail.map(|file| file.id);
+            Ok(Sheet { name: character.draft.name.clone(), appearance, thumbnail })
+        }
+        .boxed()
     }
 }
 

@@ -1,5 +1,9 @@
-//! The picture of an avatar: drawn from its name and colour, and taken in as any file is (`media`). Each new one has a key of its
-//! own, since no object ever changes: the first lies under the plain name, a later one tells when it was made.
+//! The picture of an avatar: a portrait by a model, from how it looks, or drawn from its name and colour where no model paints, or
+//! will not paint this. It is taken in as any file is (`media`). Each new one has a key of its own, since no object ever changes:
+//! the first lies under the plain name, a later one tells when it was made.
+//!
+//! A portrait costs its user nothing and the house what the model takes, so how often one may be had is bounded
+//! (`limits.thumbnails`).
 //!
 //! The one before is shown until the new one is ready, and then taken away.
 
@@ -7,30 +11,34 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{AttachmentKind, CharacterId, UserId};
+use greenroom_actors::ports::{Cause, GenerateErrorKind};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::write::avatar_of;
+use super::write::{Last, again, avatar_of};
 use super::{AvatarView, Avatars, not_found};
-use crate::characters::{Making, drawn};
+use crate::characters::{CharacterDraft, Making, drawn};
 use crate::jobs::{Handler, Job, JobError, NewJob, QueueName, enqueue};
 use crate::media::files::{self, FileId, Purpose};
 use crate::media::{NewFile, ObjectKey, Source};
 use crate::postgres::refusal;
+use crate::studio::content::{Kind, PaintOrder, Quality};
 
 /// The job that makes one: its payload is `{"owner": <id>, "avatar": <id>}`, its key the avatar's id.
 pub(super) const DRAW: &str = "avatar.thumbnail";
 
+/// Behind the replies' own jobs: painting takes a while.
+const PRIORITY: i16 = 20;
+/// Of what a model paints: cut to squares of every size anyway.
+const SIZE: &str = "1024x1024";
+
 pub(super) fn job(owner: UserId, avatar: CharacterId) -> NewJob {
     NewJob {
         key: Some(avatar.to_string()),
-        ..NewJob::new(
-            QueueName::MediaProcessing,
-            DRAW,
-            json!({ "owner": owner.uuid(), "avatar": avatar.uuid() }),
-        )
+        priority: PRIORITY,
+        ..NewJob::new(QueueName::AiResponses, DRAW, json!({ "owner": owner.uuid(), "avatar": avatar.uuid() }))
     }
 }
 
@@ -48,19 +56,57 @@ impl Avatars {
         self.get(user, &avatar.to_string()).await
     }
 
-    /// Draws one and takes it in.
-    async fn draw(&self, owner: UserId, avatar: CharacterId) -> Result<(), Refusal> {
+    /// Makes one and takes it in.
+    async fn draw(&self, owner: UserId, avatar: CharacterId, last: Last) -> Result<(), JobError> {
         let owned = match self.0.characters.owned_one(owner, &avatar.to_string()).await {
             Ok(owned) => owned,
             // Deleted meanwhile.
             Err(refusal) if refusal.code == RefusalCode::NotFound => return Ok(()),
-            Err(refusal) => return Err(refusal),
+            Err(refusal) => return Err(again(refusal)),
         };
-        let draft = owned.character.draft;
-        let (name, color) = (draft.name, draft.color);
-        let picture = tokio::task::spawn_blocking(move || drawn(&name, &color)).await;
-        let picture = picture.map_err(|_| Refusal::new(RefusalCode::Internal, "it could not be drawn"))?;
-        self.take_picture(owner, avatar, picture.into()).await
+        let (draft, appearance) = (owned.character.draft, owned.character.appearance);
+        let painted = self.portrait(owner, &draft, &appearance, last).await?;
+        let picture = match painted {
+            Some(picture) => picture,
+            None => drawing(draft.name, draft.color).await.map_err(again)?,
+        };
+        self.take_picture(owner, avatar, picture).await.map_err(again)
+    }
+
+    /// Has one painted; `None`: nobody here can or will.
+    async fn portrait(
+        &self,
+        owner: UserId,
+        draft: &CharacterDraft,
+        appearance: &str,
+        last: Last,
+    ) -> Result<Option<Bytes>, JobError> {
+        let painter = &self.0.painter;
+        if painter.offer(Kind::Image).is_none_or(|offer| offer.placeholders) {
+            return Ok(None);
+        }
+        let order = PaintOrder {
+            user: owner,
+            prompt: told(draft, appearance),
+            size: SIZE.to_owned(),
+            quality: Quality::Standard,
+            reference: None,
+        };
+        let painted = painter.paint(order).await;
+        let error = match painted {
+            Ok(painted) => return Ok(Some(painted.bytes)),
+            Err(error) => error,
+        };
+        let passes = error.cause != Cause::Content && error.kind != GenerateErrorKind::Refused;
+        if passes && last == Last::No {
+            let why = format!("the painter: {error}");
+            return Err(match error.retry_after {
+                Some(pause) => JobError::NotBefore(pause, why),
+                None => JobError::Again(why),
+            });
+        }
+        tracing::info!(%owner, %error, "a picture of an avatar is drawn, since it was not painted");
+        Ok(None)
     }
 
     /// Takes a picture in as the avatar's.
@@ -131,6 +177,19 @@ impl Avatars {
     }
 }
 
+async fn drawing(name: String, color: String) -> Result<Bytes, Refusal> {
+    let picture = tokio::task::spawn_blocking(move || drawn(&name, &color)).await;
+    let picture = picture.map_err(|_| Refusal::new(RefusalCode::Internal, "it could not be drawn"))?;
+    Ok(picture.into())
+}
+
+/// What the painter is told. The name stays out of it: models write names into pictures.
+fn told(draft: &CharacterDraft, appearance: &str) -> String {
+    let looks = [appearance.trim(), draft.tagline.trim(), draft.description.trim()];
+    let looks = looks.into_iter().find(|text| !text.is_empty()).unwrap_or("a person");
+    format!("Portrait, head and shoulders, looking at the viewer, plain background, no text. {looks}")
+}
+
 pub(super) struct Drawing(pub Avatars);
 
 impl Handler for Drawing {
@@ -139,8 +198,8 @@ impl Handler for Drawing {
             let avatar = avatar_of(job)?;
             let owner = job.payload.get("owner").and_then(|id| Uuid::try_parse(id.as_str()?).ok());
             let owner = owner.ok_or_else(|| JobError::Never(not_found().message))?;
-            let drawn = self.0.draw(UserId::from_uuid(owner), avatar).await;
-            drawn.map_err(|refusal| JobError::Again(refusal.message))
+            let last = Last::of(job, self.0.0.job_retries);
+            self.0.draw(UserId::from_uuid(owner), avatar, last).await
         }
         .boxed()
     }

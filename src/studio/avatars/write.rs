@@ -252,12 +252,18 @@ impl Avatars {
 
 /// Whether a job is tried again when this try fails.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Last {
+pub(super) enum Last {
     Yes,
     No,
 }
 
-fn again(refusal: Refusal) -> JobError {
+impl Last {
+    pub fn of(job: &Job, retries: u32) -> Self {
+        if job.attempt > retries { Self::Yes } else { Self::No }
+    }
+}
+
+pub(super) fn again(refusal: Refusal) -> JobError {
     JobError::Again(refusal.message)
 }
 
@@ -272,7 +278,7 @@ pub(super) struct Writing(pub Avatars);
 impl Handler for Writing {
     fn handle<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), JobError>> {
         async move {
-            let last = if job.attempt > self.0.0.job_retries { Last::Yes } else { Last::No };
+            let last = Last::of(job, self.0.0.job_retries);
             self.0.write(avatar_of(job)?, last).await
         }
         .boxed()

@@ -50,7 +50,10 @@ impl Contents {
             if own.is_empty() { of_settings.to_vec() } else { own }
         };
         Ok(match kind {
-            Kind::Image => Offer { sizes: or(offer.sizes, &settings.image_sizes), seconds: Vec::new() },
+            Kind::Image => {
+                let sizes = or(offer.sizes, &settings.image_sizes);
+                Offer { sizes, seconds: Vec::new(), placeholders: offer.placeholders }
+            }
             Kind::Video => Offer {
                 sizes: or(offer.sizes, &settings.video_sizes),
                 seconds: if offer.seconds.is_empty() {
@@ -58,6 +61,7 @@ impl Contents {
                 } else {
                     offer.seconds
                 },
+                placeholders: offer.placeholders,
             },
         })
     }

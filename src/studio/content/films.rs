@@ -53,7 +53,6 @@ impl Contents {
             }
         };
         let order = FilmOrder {
-            content: content.id,
             user: content.user,
             prompt: content.told().to_owned(),
             size: content.size.clone(),

@@ -87,7 +87,9 @@ pub enum Fault {
     Unavailable,
     RateLimited,
     Timeout,
-    /// It will not make this.
+    /// Its policy forbids this.
+    Forbidden,
+    /// It does not take this as it was asked for.
     Refused,
     /// It began, and could not.
     NotMade,
@@ -119,7 +121,7 @@ impl Fault {
             Self::Timeout => "provider_timeout",
             Self::Refused => "provider_refused",
             Self::NotMade => "provider_failed",
-            Self::ContentRefused => "content_refused",
+            Self::ContentRefused | Self::Forbidden => "content_refused",
             Self::Unjudged => "dependency_down",
             Self::BadResult => "bad_result",
             Self::SourceGone => "source_gone",
@@ -133,7 +135,8 @@ impl Fault {
             Self::Unavailable => "who makes it is away; try again later",
             Self::RateLimited => "who makes it has too much to do; try again later",
             Self::Timeout => "it took too long",
-            Self::Refused => "who makes it will not make this: say it in other words",
+            Self::Forbidden => "who makes it will not make this: say it in other words",
+            Self::Refused => "who makes it did not take this as it was asked for; its operator has to look",
             Self::NotMade => "who makes it could not make this: say it in other words, or try again",
             Self::ContentRefused => "this is not welcome here: say it in other words",
             Self::Unjudged => "it cannot be judged at present whether this is welcome; try again later",

@@ -6,10 +6,10 @@ use futures_util::stream::BoxStream;
 use greenroom_actors::domain::{CharacterId, UserId};
 use greenroom_actors::ports::{GenerateError, GenerateErrorKind};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::kinds::{Kind, Quality};
+/// A video under way, and how far it is. The ticket is kept, so that whoever comes after a crash asks for the same one.
+pub use crate::ai::{FilmState, FilmTicket as Ticket};
 use crate::media::FileType;
 use crate::media::files::FileId;
 
@@ -20,13 +20,13 @@ pub struct Offer {
     pub sizes: Vec<String>,
     /// Of videos, likewise.
     pub seconds: Vec<u32>,
+    /// No model is asked: what is made only says what it stands for.
+    pub placeholders: bool,
 }
 
 /// A picture to be made.
 #[derive(Clone, Debug)]
 pub struct PaintOrder {
-    /// For the provider's log and ours.
-    pub content: Uuid,
     pub user: UserId,
     pub prompt: String,
     pub size: String,
@@ -38,7 +38,6 @@ pub struct PaintOrder {
 /// A video to be made.
 #[derive(Clone, Debug)]
 pub struct FilmOrder {
-    pub content: Uuid,
     pub user: UserId,
     pub prompt: String,
     pub size: String,
@@ -55,28 +54,6 @@ pub struct Painted {
     pub file_type: FileType,
     pub provider: String,
     pub model: String,
-}
-
-/// Names a video that is being made. It is kept, so that whoever comes after a crash asks for the same one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ticket {
-    pub provider: String,
-    pub model: String,
-    pub id: String,
-}
-
-/// How far a video is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FilmState {
-    /// 0 to 100.
-    Running {
-        percent: u8,
-    },
-    Done,
-    /// It was not made, and will not be. The reason is for the log.
-    Failed {
-        reason: String,
-    },
 }
 
 /// A video as it comes.

@@ -1,4 +1,5 @@
-//! The ports as they are in a running server: pictures and videos by [`Artist`], words by [`Writer`], looks by [`Avatars`].
+//! The ports as they are in a running server: pictures and videos by [`Artist`], words by [`Writer`]. Looks come from
+//! `studio/avatars`.
 //!
 //! What a call costs is accounted to its user however it ends, also when it is let go.
 
@@ -8,18 +9,18 @@ use bytes::Bytes;
 use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use greenroom_actors::domain::{AiCall, CharacterId, Purpose, UserId};
+use greenroom_actors::domain::{AiCall, Purpose, UserId};
 use greenroom_actors::ports::{Calls, GenerateError, GenerateErrorKind};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 
 use super::kinds::{Kind, Quality};
 use super::maker::{
-    Film, FilmOrder, FilmState, Maker, Offer, PaintOrder, Painted, Sheet, Sheets, Ticket, Words, WordsOrder,
+    Film, FilmOrder, FilmState, Maker, Offer, PaintOrder, Painted, Ticket, Words, WordsOrder,
 };
-use crate::ai::{self, Artist, Dimensions, FilmRequest, FilmTicket, PaintRequest, WriteRequest, Writer};
+use crate::ai::{self, Artist, Dimensions, FilmRequest, PaintRequest, WriteRequest, Writer};
+use crate::config::ProviderKind;
 use crate::media::FileType;
 use crate::postgres::calls::{Account, record};
-use crate::studio::avatars::Avatars;
 
 /// Makes things by the providers.
 #[derive(Clone)]
@@ -80,16 +81,14 @@ fn dimensions(size: &str) -> Result<Dimensions, GenerateError> {
     size.parse().map_err(|_| GenerateError::new(GenerateErrorKind::Refused, "no model makes such a size"))
 }
 
-fn ticket(ticket: Ticket) -> FilmTicket {
-    let Ticket { provider, model, id } = ticket;
-    FilmTicket { provider, model, id }
-}
-
 impl Maker for ByArtist {
     /// Models take the shape of a size, whatever it is: those of the settings are offered.
     fn offer(&self, kind: Kind) -> Option<Offer> {
-        let makes = if kind == Kind::Image { self.artist.paints() } else { self.artist.films() };
-        makes.then(Offer::default)
+        let image = kind == Kind::Image;
+        let makes = if image { self.artist.paints() } else { self.artist.films() };
+        let by = if image { self.artist.painter() } else { self.artist.filmer() };
+        let placeholders = by.is_some_and(|by| by.kind == ProviderKind::Offline);
+        makes.then(|| Offer { placeholders, ..Offer::default() })
     }
 
     fn paint(&self, order: PaintOrder) -> BoxFuture<'static, Result<Painted, GenerateError>> {
@@ -126,28 +125,20 @@ impl Maker for ByArtist {
                 quality: quality(order.quality),
                 user: order.user,
             };
-            let FilmTicket { provider, model, id } = artist.begin_film(request, &accounted.calls).await?;
-            Ok(Ticket { provider, model, id })
+            artist.begin_film(request, &accounted.calls).await
         }
         .boxed()
     }
 
     fn look_at(&self, film: Ticket) -> BoxFuture<'static, Result<FilmState, GenerateError>> {
         let artist = self.artist.clone();
-        async move {
-            Ok(match artist.look_at(&ticket(film)).await? {
-                ai::FilmState::Running { percent } => FilmState::Running { percent },
-                ai::FilmState::Done => FilmState::Done,
-                ai::FilmState::Failed { reason } => FilmState::Failed { reason },
-            })
-        }
-        .boxed()
+        async move { artist.look_at(&film).await }.boxed()
     }
 
     fn fetch_film(&self, film: Ticket, max: u64) -> BoxFuture<'static, Result<Film, GenerateError>> {
         let artist = self.artist.clone();
         async move {
-            let film = artist.fetch_film(&ticket(film), max).await?;
+            let film = artist.fetch_film(&film, max).await?;
             let bytes = stream::once(std::future::ready(Ok::<Bytes, GenerateError>(film.bytes))).boxed();
             Ok(Film { file_type: FileType::of_mime(film.mime), bytes })
         }
@@ -156,7 +147,7 @@ impl Maker for ByArtist {
 
     fn cancel_film(&self, film: Ticket) -> BoxFuture<'static, Result<(), GenerateError>> {
         let artist = self.artist.clone();
-        async move { artist.cancel_film(&ticket(film)).await }.boxed()
+        async move { artist.cancel_film(&film).await }.boxed()
     }
 }
 
@@ -172,21 +163,6 @@ impl Words for Writer {
                 return Err(Refusal::new(RefusalCode::FeatureUnavailable, "no model writes here"));
             }
             Ok(written.text)
-        }
-        .boxed()
-    }
-}
-
-impl Sheets for Avatars {
-    fn of(&self, user: UserId, avatar: CharacterId) -> BoxFuture<'static, Result<Sheet, Refusal>> {
-        let avatars = self.clone();
-        async move {
-            let found = Avatars::of(&avatars, user, avatar).await?;
-            Ok(Sheet {
-                name: found.character.draft.name.clone(),
-                appearance: found.appearance,
-                thumbnail: found.thumbnail.map(|file| file.id),
-            })
         }
         .boxed()
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{AttachmentKind, UserId};
-use greenroom_actors::ports::{GenerateError, GenerateErrorKind};
+use greenroom_actors::ports::{Cause, GenerateError, GenerateErrorKind};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -153,6 +153,7 @@ impl Contents {
             GenerateErrorKind::Unavailable => Fault::Unavailable,
             GenerateErrorKind::RateLimited => Fault::RateLimited,
             GenerateErrorKind::Timeout => Fault::Timeout,
+            _ if error.cause == Cause::Content => Fault::Forbidden,
             GenerateErrorKind::Refused => Fault::Refused,
             GenerateErrorKind::Broken => Fault::BadResult,
         };
@@ -199,7 +200,6 @@ impl Contents {
 
     async fn paint(&self, content: &Content) -> Result<(), JobError> {
         let order = PaintOrder {
-            content: content.id,
             user: content.user,
             prompt: content.told().to_owned(),
             size: content.size.clone(),

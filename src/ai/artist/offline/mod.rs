@@ -19,8 +19,8 @@ use super::{Dimensions, FilmRequest, FilmState};
 
 /// Characters of a prompt that are drawn at most, and kept in a ticket.
 const PROMPT_MAX_CHARS: usize = 160;
-/// Pixels of a video's longer side: it is only looked at.
-const FILM_SIDE_MAX: u32 = 854;
+/// Pixels of a video's longer side: the largest that a model makes.
+const FILM_SIDE_MAX: u32 = 1_792;
 /// Seconds of a video, however long it was to be.
 const FILM_SECONDS_MAX: u32 = 12;
 const FRAMES_PER_SECOND: u32 = 4;
@@ -176,8 +176,8 @@ mod tests {
         let key_frames = one.windows(3).filter(|part| *part == [0x9d, 0x01, 0x2a]).count();
         assert_eq!(key_frames, 8);
         assert!(one.len() < 300_000, "{}", one.len());
-        assert_eq!(film_sides("1280x721".parse().unwrap()), (854, 480));
-        assert_eq!(film_sides("4096x64".parse().unwrap()), (854, 16));
+        assert_eq!(film_sides("1280x721".parse().unwrap()), (1_280, 720));
+        assert_eq!(film_sides("4096x64".parse().unwrap()), (1_792, 28));
     }
 
     #[test]

@@ -257,6 +257,7 @@ fn intent(state: &mut State, id: &str, session: &Value, owner: &str) -> Result<S
     edited["description"] = session["_payment_intent_data"]["description"].clone();
     state.edit(id)["_intent"] = json!(intent);
     state.edit(id)["payment_intent"] = json!(intent);
+    state.paid_by(&intent, id);
     state.emit("payment_intent.created", &intent);
     Ok(intent)
 }

@@ -57,6 +57,9 @@ pub(super) struct State {
     objects: HashMap<String, Value>,
     /// Ids by what they are of, in the order in which they were made.
     order: HashMap<String, Vec<String>>,
+    /// Sessions by what they are paid with; without those of an earlier run.
+    #[serde(skip)]
+    sessions: HashMap<String, String>,
     /// Seconds by which its clock is ahead of the machine's.
     pub ahead: i64,
     made: u64,
@@ -94,6 +97,7 @@ impl State {
             base: String::new(),
             objects: HashMap::new(),
             order: HashMap::new(),
+            sessions: HashMap::new(),
             ahead: 0,
             made: 0,
             saved: HashMap::new(),
@@ -128,6 +132,14 @@ impl State {
     /// An object of this kind; `param` is where its id came from.
     pub fn of(&self, kind: &str, id: &str, param: &str) -> Result<&Value, ApiError> {
         self.get(id).filter(|it| it["object"] == kind).ok_or_else(|| ApiError::no_such(kind, id, param))
+    }
+
+    pub fn paid_by(&mut self, intent: &str, session: &str) {
+        self.sessions.insert(intent.to_owned(), session.to_owned());
+    }
+
+    pub fn session_of(&self, intent: &str) -> Option<&Value> {
+        self.get(self.sessions.get(intent)?)
     }
 
     /// Of an object that is known to be there: its changes are written where it is.

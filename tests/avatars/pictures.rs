@@ -1,0 +1,74 @@
+//! Portraits: painted by a model from how an avatar looks, and drawn where none paints.
+
+use greenroom_actors::ports::GenerateErrorKind::{RateLimited, Refused};
+use serde_json::json;
+
+use super::stage::{Act, Stage};
+use super::*;
+
+/// An avatar whose portrait is there, and how that was made.
+async fn portrayed(stage: &Stage, acts: Vec<Act>) -> (TestUser, Value) {
+    stage.provider.paint.lock().unwrap().extend(acts);
+    let user = stage.app.user().await;
+    let avatar = ready(&stage.app, &user, "Nadia").await;
+    let it = id(&avatar);
+    eventually("its picture is there", async || {
+        get(&stage.app, &user, &it).await["thumbnail"]["state"] == "ready"
+    })
+    .await;
+    let avatar = get(&stage.app, &user, &it).await;
+    (user, avatar)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_paints_an_avatar_from_how_it_looks() {
+    let stage = Stage::start().await;
+    // What passes is tried again.
+    let (user, avatar) = portrayed(&stage, vec![Act::Fail(RateLimited)]).await;
+    let orders = stage.provider.painted.lock().unwrap().clone();
+    assert_eq!(orders.len(), 2);
+    let told = &orders[1].prompt;
+    assert!(told.contains(avatar["appearance"].as_str().unwrap()), "{told}");
+    assert!(!told.contains("{{"), "{told}");
+    assert_eq!(avatar["thumbnail"]["width"], 64, "it is what the model painted: {avatar}");
+
+    let path = format!("/api/avatars/{}/regenerate-thumbnail", id(&avatar));
+    assert_eq!(stage.app.post(&path, Some(&user.token), json!({})).await.0, 202);
+    eventually("it is another one", async || {
+        let now = get(&stage.app, &user, &id(&avatar)).await;
+        now["thumbnail"]["state"] == "ready" && now["thumbnail"]["id"] != avatar["thumbnail"]["id"]
+    })
+    .await;
+    assert_eq!(credits(&stage.app, &user).await, (0, 0), "it is free");
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_model_will_not_paint_is_drawn() {
+    for act in [Act::Forbid, Act::Fail(Refused)] {
+        let stage = Stage::start().await;
+        let (_, avatar) = portrayed(&stage, vec![act]).await;
+        assert_eq!(stage.provider.painted.lock().unwrap().len(), 1, "it is asked once");
+        assert_ne!(avatar["thumbnail"]["width"], 64, "{avatar}");
+        stage.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_often_a_portrait_is_made_anew_is_bounded() {
+    let stage = Stage::start_with(|config| {
+        config.limits.enabled = true;
+        for (name, limit) in config.limits.named() {
+            assert!(name != "thumbnails" || limit.max == 10, "as it is shipped");
+        }
+    })
+    .await;
+    let (user, avatar) = portrayed(&stage, Vec::new()).await;
+    let path = format!("/api/avatars/{}/regenerate-thumbnail", id(&avatar));
+    let mut answers = Vec::new();
+    for _ in 0..11 {
+        answers.push(stage.app.post(&path, Some(&user.token), json!({})).await.0);
+    }
+    assert_eq!(answers, [vec![202; 10], vec![429]].concat());
+    stage.stop().await;
+}
