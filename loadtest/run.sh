@@ -2,7 +2,7 @@
 # Runs one scenario of the load generator and starts all that it needs: a seeded server on a private database in a
 # temporary folder, the simulator where replies are wanted, and the generator. Ends all of it again.
 #
-#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|relay|faults|slow|storm|chaos|killed|logins|uploads|enumeration|reading|webhooks
+#   loadtest/run.sh idle|rooms|fanout|socketio|send|chat|relay|faults|slow|storm|chaos|killed|logins|uploads|enumeration|reading|dashboards|webhooks
 #                   [arguments of the scenario]
 #
 # The server runs on one core, the generator, Postgres and the simulator on another. Results: target/loadtest/.
@@ -29,6 +29,7 @@ case $scenario in
   killed) users=80 rooms=40 members=2 ;;
   logins | enumeration | uploads) users=1000 rooms=0 members=0 ;;
   reading) users=1 rooms=2 members=1 ;;
+  dashboards) users=2 rooms=2 members=1 ;;
   webhooks) users=3000 rooms=0 members=0 ;;
   *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
@@ -54,7 +55,7 @@ done
 case $scenario in chat | faults) rooms=$users; members=1 ;; esac
 
 password=one-for-all-of-them
-[ "$scenario" != reading ] || arguments+=(--messages "$messages" --messages-small "$messages_small")
+case $scenario in reading | dashboards) arguments+=(--messages "$messages" --messages-small "$messages_small") ;; esac
 [ "$scenario" != logins ] || arguments+=(--password "$password")
 
 server_core=${SERVER_CORE:-0}
@@ -209,7 +210,7 @@ if [ "${SERVER:-greenroom}" != double ]; then
   case $scenario in
     logins) seeding+=(--password "$password") ;;
     enumeration) seeding+=(--password "$password" --blocked "$blocked") ;;
-    reading) seeding+=(--messages "$messages,$messages_small") ;;
+    reading | dashboards) seeding+=(--messages "$messages,$messages_small") ;;
   esac
   "$greenroom" seed --config loadtest/config.toml "${seeding[@]}" >"$work/seed.log" 2>&1 ||
     { cat "$work/seed.log" >&2; echo "run.sh: seeding failed" >&2; exit 2; }
@@ -245,7 +246,7 @@ else
   arguments+=(--server-pid "$server")
 fi
 case $scenario in
-  reading) population=() ;;
+  reading | dashboards) population=() ;;
   idle | chat | faults | logins | enumeration | uploads | webhooks) population=(--users "$users") ;;
   *) population=(--users "$users" --rooms "$rooms" --members "$members") ;;
 esac

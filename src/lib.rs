@@ -22,6 +22,7 @@ pub mod voices;
 pub mod summaries;
 pub mod control;
 pub mod studio;
+mod threads;
 pub mod postgres;
 pub mod app;
 pub mod cli;

@@ -1,5 +1,10 @@
 //! The store of files at a cloud: against a real S3-compatible server over HTTP, with signatures checked.
 
+#[allow(dead_code)]
+#[path = "uploads/stage.rs"]
+mod stage;
+mod support;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +18,8 @@ use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
+use serde_json::{Value, json};
+use support::app::{TestApp, eventually};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -174,4 +181,49 @@ async fn a_wrong_secret_is_told_without_being_shown() {
     let objects = Objects::open(&settings, Path::new("/nowhere")).unwrap();
     let Err(ObjectError::Store(why)) = objects.probe().await else { panic!("it was let in") };
     assert!(!why.contains("another-secret"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_an_address_gets_the_clouds_own_where_readers_are_sent_there() {
+    let cloud = Cloud::start().await;
+    for redirect in [true, false] {
+        let app = TestApp::start_with(|config| {
+            config.media.store = cloud.settings();
+            config.media.redirect = redirect;
+        })
+        .await;
+        let user = app.user().await;
+        let picture = stage::picture(image::ImageFormat::Png, 300, 200);
+        let form = stage::form(&[stage::file("image", "a.png", &picture)]);
+        let kind = format!("multipart/form-data; boundary={}", stage::BOUNDARY);
+        let upload = app.http.post(app.url("/api/media/upload/image")).bearer_auth(&user.token);
+        let taken = upload.header("content-type", kind).body(form).send().await.unwrap();
+        assert_eq!(taken.status(), 202);
+        let list = async || app.get("/api/media/list", Some(&user.token)).await.1["items"][0].clone();
+        eventually("it is ready", async || list().await["state"] == "ready").await;
+        let file = list().await;
+        let key = file["key"].as_str().unwrap().to_owned();
+        assert!(cloud.holds(&ObjectKey::parse(&key).unwrap()));
+
+        let asked = json!({ "key": key, "expiresIn": 120 });
+        let (status, signed): (u16, Value) =
+            app.post("/api/media/signed-url", Some(&user.token), asked.clone()).await;
+        assert_eq!(status, 200, "{signed}");
+        let url = signed["url"].as_str().unwrap();
+        if redirect {
+            assert!(url.starts_with(&format!("http://{}/", cloud.address)) && !url.contains(SECRET), "{url}");
+            let answer = app.http.get(url).send().await.unwrap();
+            let (status, bytes) = (answer.status().as_u16(), answer.bytes().await.unwrap().len());
+            assert_eq!((status, json!(bytes)), (200, file["bytes"].clone()));
+            let longer = url.replace("X-Amz-Expires=120", "X-Amz-Expires=1200");
+            assert_ne!(longer, url);
+            assert_eq!(app.http.get(longer).send().await.unwrap().status(), 403);
+        } else {
+            assert!(url.starts_with("/media/"), "{url}");
+            assert_eq!(app.http.get(app.url(url)).send().await.unwrap().status(), 200);
+        }
+        let stranger = app.user().await;
+        assert_eq!(app.post("/api/media/signed-url", Some(&stranger.token), asked).await.0, 404);
+        app.stop().await;
+    }
 }

@@ -15,6 +15,7 @@ use greenroom::conversations::view::{MessageView, ReadView};
 use greenroom::media::files::State;
 use greenroom::realtime::Profile;
 use greenroom::realtime::wire::{self, CommandId};
+use greenroom::studio::content::State as ContentState;
 use greenroom_actors::domain::{
     CharacterId, FailureCode, Into, MessageId, ReplyState, RoomId, SessionId, UserId,
 };
@@ -100,7 +101,11 @@ fn every_event_of_a_user_is_as_the_schema_says() {
         ("media:update", wire::media_updated(&file(State::Ready))),
         ("media:update", wire::media_updated(&file(State::Failed("it is broken".to_owned())))),
         ("media:update", wire::media_updated(&file(State::Deleted))),
-    ] {
+        ("content:delete", wire::content_deleted(uuid::Uuid::now_v7())),
+    ]
+    .into_iter()
+    .chain(ContentState::ALL.iter().map(|state| ("content:update", wire::content_updated(&content(*state)))))
+    {
         let value = json(&text);
         schema::assert_valid("serverFrame", &value);
         assert_eq!(value["event"], name);

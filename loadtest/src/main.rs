@@ -8,8 +8,8 @@ use loadtest::double;
 use loadtest::net::raise_descriptor_limit;
 use loadtest::report::{Outputs, Report};
 use loadtest::scenarios::{
-    chaos, chat, enumeration, fanout, faults, idle, killed, logins, reading, relay, rooms, send, slow,
-    socketio, storm, uploads, webhooks,
+    chaos, chat, dashboards, enumeration, fanout, faults, idle, killed, logins, reading, relay, rooms, send,
+    slow, socketio, storm, uploads, webhooks,
 };
 use loadtest::sim::{Plan, Settings, Simulator, Words};
 
@@ -62,6 +62,8 @@ enum Command {
     Enumeration(Scenario<enumeration::Options>),
     /// Pages of a long conversation beside those of a short one, and searches in it.
     Reading(Scenario<reading::Options>),
+    /// What the dashboard of somebody costs who has said very much, beside that of somebody who has said little.
+    Dashboards(Scenario<dashboards::Options>),
     /// Signed events of Stripe's at a steady rate: what they take to be answered.
     Webhooks(Scenario<webhooks::Options>),
     /// kill -9 in the middle of everything, again and again.
@@ -189,6 +191,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Uploads(scenario) => publish(uploads::run(&scenario.options), &scenario.outputs),
         Command::Enumeration(scenario) => publish(enumeration::run(&scenario.options), &scenario.outputs),
         Command::Reading(scenario) => publish(reading::run(&scenario.options), &scenario.outputs),
+        Command::Dashboards(scenario) => publish(dashboards::run(&scenario.options), &scenario.outputs),
         Command::Webhooks(scenario) => publish(webhooks::run(&scenario.options), &scenario.outputs),
         Command::Chaos(scenario) => publish(chaos::run(&scenario.options), &scenario.outputs),
         Command::Killed(scenario) => publish(killed::run(&scenario.options), &scenario.outputs),

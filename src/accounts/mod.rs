@@ -6,7 +6,6 @@
 mod api_keys;
 mod cookie;
 mod gates;
-mod hashing;
 mod history;
 mod identity;
 mod links;

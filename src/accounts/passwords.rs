@@ -16,10 +16,12 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use tokio::sync::Semaphore;
 
-use super::hashing::HashThreads;
 use super::strength::weakness;
 use crate::config::AuthSettings;
+use crate::threads::Threads;
 
+/// How far the threads that hash step back.
+const NICE: i32 = 10;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Each step doubles the time; beyond this one check takes a core for seconds. Older systems took 10 to 12.
 const BCRYPT_COST_MAX: u32 = 14;
@@ -33,7 +35,7 @@ struct Inner {
     /// Verified in place of the hash of an account that is not there: takes as long as a real one.
     dummy: String,
     permits: Arc<Semaphore>,
-    threads: HashThreads,
+    threads: Threads,
     waiting: AtomicUsize,
     waiting_max: usize,
 }
@@ -57,7 +59,7 @@ impl Passwords {
             dummy: dummy(&params),
             argon: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             permits: Arc::new(Semaphore::new(settings.hash_concurrency.max(1))),
-            threads: HashThreads::start(settings.hash_concurrency),
+            threads: Threads::start("hash", settings.hash_concurrency, NICE),
             waiting: AtomicUsize::new(0),
             waiting_max: settings.hash_queue_max,
         }))

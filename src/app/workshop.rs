@@ -47,6 +47,7 @@ impl Workshop {
     pub fn open(config: &Config, tools: &Tools<'_>, outside: Outside) -> anyhow::Result<Self> {
         let Tools { pool, characters, gates, media, providers, moderation, hub } = *tools;
         let writer = Writer::new(pool.clone(), providers.clone(), tasks::tokens(config));
+        let moderation = Moderation::new(config.engine_settings().moderation, Arc::new(moderation.clone()));
         let artist = Artist::new(providers.clone(), config.artist.clone()).map_err(anyhow::Error::msg)?;
         let maker = outside.maker.unwrap_or_else(|| content::by_artist(artist, pool.clone()));
         let avatars = Avatars::new(avatars::Parts {
@@ -56,7 +57,7 @@ impl Workshop {
             media: media.clone(),
             writer: writer.clone(),
             painter: maker.clone(),
-            moderation: Moderation::new(config.engine_settings().moderation, Arc::new(moderation.clone())),
+            moderation: moderation.clone(),
             settings: config.avatars.clone(),
             tell: tasks::notifier(hub),
             job_retries: config.jobs.retries,
@@ -68,8 +69,7 @@ impl Workshop {
             maker,
             words: outside.words.unwrap_or_else(|| Arc::new(writer)),
             sheets: outside.sheets.unwrap_or_else(|| Arc::new(avatars.clone())),
-            moderator: Arc::new(moderation.clone()),
-            moderation: config.engine_settings().moderation,
+            moderation,
             settings: config.content.clone(),
         });
         contents.on_changed(tasks::content_changed(hub));

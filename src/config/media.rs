@@ -46,10 +46,14 @@ pub struct MediaSettings {
     pub uploads_at_once: usize,
     /// How long one waits for its turn, may take as a whole, and may say nothing.
     pub upload_wait_ms: u64,
+    /// Of all uploads of this node together.
+    pub upload_bytes_per_s: u64,
     pub upload_timeout_ms: u64,
     pub upload_idle_ms: u64,
     /// How long what came is kept under `temp/` where nothing knows of it.
     pub temp_keep_s: u64,
+    /// How long a file that failed is shown, and the row of a deleted one is kept.
+    pub ended_keep_days: u32,
 }
 
 impl Default for MediaSettings {
@@ -72,9 +76,11 @@ impl Default for MediaSettings {
             uploads_per_user: 6,
             uploads_at_once: 64,
             upload_wait_ms: 10_000,
+            upload_bytes_per_s: 64 * 1024 * 1024,
             upload_timeout_ms: 600_000,
             upload_idle_ms: 30_000,
             temp_keep_s: 3_600,
+            ended_keep_days: 30,
         }
     }
 }
@@ -162,6 +168,16 @@ impl MediaSettings {
             self.temp_keep() > self.upload_timeout() && self.temp_keep_s <= 7 * 24 * 3_600,
             "media.temp_keep_s",
             "takes longer than media.upload_timeout_ms, and at most 604800",
+        );
+        broken.unless(
+            (64 * 1024..=1 << 36).contains(&self.upload_bytes_per_s),
+            "media.upload_bytes_per_s",
+            "takes 65536 to 68719476736",
+        );
+        broken.unless(
+            (1..=3_650).contains(&self.ended_keep_days),
+            "media.ended_keep_days",
+            "takes 1 to 3650",
         );
     }
 }

@@ -38,6 +38,12 @@ pub enum ActivityKind {
     PaymentRefunded,
     #[serde(rename = "payment.disputed")]
     PaymentDisputed,
+    #[serde(rename = "avatar.made")]
+    AvatarMade,
+    #[serde(rename = "content.made")]
+    ContentMade,
+    #[serde(rename = "content.failed")]
+    ContentFailed,
     #[serde(rename = "limit.reached")]
     LimitReached,
     #[serde(rename = "device.new")]
@@ -57,7 +63,7 @@ pub struct ActivityView {
     /// Where the console shows more of it: what follows `#` in its address.
     #[schema(example = "/c/0197f000-0000-7000-8000-000000000000")]
     pub link: Option<String>,
-    /// Credits, or money in the smallest unit of `currency`.
+    /// Credits, or money in the smallest unit of `currency`: of a refund what was given back.
     pub amount: Option<i64>,
     /// Of money: ISO 4217, small letters.
     pub currency: Option<String>,
@@ -73,10 +79,15 @@ impl ActivityView {
             "payment" => payment(source)?,
             "limit" => limit(source),
             "device" => device(source),
+            "avatar" => avatar(source),
+            "content" => content(source)?,
             _ => return None,
         };
         let Told { kind, title, detail, link, currency } = told;
-        let amount = source.amount.filter(|_| matches!(from.as_str(), "credits" | "payment"));
+        let amount = match kind {
+            ActivityKind::PaymentRefunded => source.other,
+            _ => source.amount.filter(|_| matches!(from.as_str(), "credits" | "payment")),
+        };
         Some(Self { id: *id, kind, at: wire_time(*at), title, detail, link, amount, currency })
     }
 }
@@ -138,6 +149,9 @@ fn payment(source: &Source) -> Option<Told> {
         "pending" => (ActivityKind::PaymentPending, format!("Your payment for {thing} is under way")),
         "failed" => (ActivityKind::PaymentFailed, format!("Your payment for {thing} failed")),
         "canceled" => (ActivityKind::PaymentCanceled, format!("Your payment for {thing} was canceled")),
+        "refunded" if source.other < source.amount => {
+            (ActivityKind::PaymentRefunded, format!("A part of what you paid for {thing} was given back"))
+        }
         "refunded" => (ActivityKind::PaymentRefunded, format!("What you paid for {thing} was given back")),
         "disputed" => (ActivityKind::PaymentDisputed, format!("Your payment for {thing} is disputed")),
         _ => return None,
@@ -175,6 +189,24 @@ fn device(source: &Source) -> Told {
         .link("/account/devices")
 }
 
+fn avatar(source: &Source) -> Told {
+    let told = Told::new(ActivityKind::AvatarMade, "You made an avatar").detail(source.name.clone());
+    match &source.more {
+        Some(avatar) => told.link(format!("/avatars/{avatar}")),
+        None => told,
+    }
+}
+
+fn content(source: &Source) -> Option<Told> {
+    let thing = if source.name.as_deref() == Some("video") { "video" } else { "picture" };
+    let (kind, title) = match source.what.as_deref()? {
+        "done" => (ActivityKind::ContentMade, format!("A {thing} was made for you")),
+        "failed" => (ActivityKind::ContentFailed, format!("A {thing} could not be made")),
+        _ => return None,
+    };
+    Some(Told::new(kind, title).detail(source.more.clone()).link("/studio"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +235,17 @@ mod tests {
         assert_eq!(
             title(&source("payment", Some("failed"), Some("pro"), Some(700))),
             "Your payment for the plan \u{201c}pro\u{201d} failed"
+        );
+        let back = |cents| {
+            let source =
+                Source { other: Some(cents), ..source("payment", Some("refunded"), Some("pro"), Some(700)) };
+            let view = ActivityView::of(&source).unwrap();
+            (view.title.starts_with("A part of"), view.amount)
+        };
+        assert_eq!((back(200), back(700)), ((true, Some(200)), (false, Some(700))));
+        assert_eq!(
+            title(&source("content", Some("failed"), Some("video"), Some(15))),
+            "A video could not be made"
         );
         let detail = |source: &Source| ActivityView::of(source).unwrap().detail.unwrap();
         assert_eq!(detail(&source("limit", None, None, Some(5))), "All 5 messages of the day are used");

@@ -27,6 +27,8 @@ pub enum LimitName {
     Credits,
     /// Bytes of one's files.
     Storage,
+    /// Characters of one's own.
+    Avatars,
 }
 
 /// How close it is.
@@ -88,12 +90,13 @@ pub(super) struct Parts<'a> {
     pub names: &'a HashMap<Uuid, String>,
     pub balance: BalanceView,
     pub storage: Storage,
+    pub avatars: i64,
     pub warning_percent: u8,
 }
 
 impl LimitsView {
     pub(super) fn new(parts: &Parts<'_>) -> Self {
-        let Parts { plan, usage, balance, storage, warning_percent, .. } = *parts;
+        let Parts { plan, usage, balance, storage, avatars, warning_percent, .. } = *parts;
         let mut items: Vec<LimitView> = messages(parts);
         items.sort_by_key(|item| std::cmp::Reverse(item.percent));
         items.truncate(LINES_MAX);
@@ -109,6 +112,11 @@ impl LimitsView {
         let title = "Files".to_owned();
         let most = plan.media_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
         items.push(LimitView::new(LimitName::Storage, title, storage.bytes, most, warning_percent));
+        if plan.avatars > 0 || avatars > 0 {
+            let title = "Avatars".to_owned();
+            let most = Some(i64::from(plan.avatars));
+            items.push(LimitView::new(LimitName::Avatars, title, avatars, most, warning_percent));
+        }
         items.sort_by_key(|item| std::cmp::Reverse(item.level));
         Self { plan: usage.plan.to_string(), items }
     }

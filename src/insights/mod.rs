@@ -171,15 +171,17 @@ impl Insights {
                 [] => HashMap::new(),
                 characters => store::names(client, characters).await?,
             };
-            Stored::Ok((names, store::storage(client, user.uuid()).await?))
+            let storage = store::storage(client, user.uuid()).await?;
+            Stored::Ok((names, storage, store::avatars(client, user.uuid()).await?))
         };
-        let (names, storage) = read.await.map_err(|error| refusal(&error))?;
+        let (names, storage, avatars) = read.await.map_err(|error| refusal(&error))?;
         Ok(LimitsView::new(&limits::Parts {
             plan: &self.0.plans.get(&profile.plan),
             usage: &usage,
             names: &names,
             balance,
             storage,
+            avatars,
             warning_percent: self.0.warning_percent,
         }))
     }

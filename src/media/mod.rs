@@ -11,7 +11,6 @@
 //! table `media_files`, and the folder `<data_dir>/media`. Limits: `[media]` in the settings, a key of 512 bytes; how much one
 //! may have is said by the plan.
 
-mod aside;
 mod fault;
 pub mod files;
 pub mod films;

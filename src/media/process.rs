@@ -4,7 +4,7 @@
 //! the same again, and the file becomes ready, or failed, in one transaction that only the first one wins. A file that is
 //! deleted meanwhile leaves objects to the sweep, which finds them by their rows.
 //!
-//! Decoding runs on threads that step back for others (`aside`). What all of them hold in memory is bounded by `media.processing_max_bytes`: each waits,
+//! Decoding runs on threads with less claim to a core than others (`threads`). What all of them hold in memory is bounded by `media.processing_max_bytes`: each waits,
 //! in the order of coming, until what it takes is free; what takes more than all of it runs alone.
 
 use std::sync::Arc;
@@ -15,17 +15,19 @@ use futures_util::{FutureExt, TryStreamExt};
 use greenroom_actors::domain::AttachmentKind;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::aside::aside;
 use super::files::{self, FileId, Made, MediaFile, State, Variant};
 use super::pictures::{self, Bounds};
 use super::{Fault, FileType, Media, ObjectError, ObjectKey, films, sounds};
 use crate::jobs::{Handler, Job, JobError};
 use crate::postgres::refusal;
+use crate::threads::Threads;
 
 /// Bytes for which one permit stands.
 const GRAIN: u64 = 64 * 1024;
 /// Bytes of a picture's beginning in which its header is looked for before the whole of it is read.
 const HEADER: u64 = 256 * 1024;
+/// How far its threads step back: pictures may come for as long as they like.
+const NICE: i32 = 15;
 /// Bytes that processing any file takes beside what is counted of it.
 const BESIDE: u64 = 8 * 1024 * 1024;
 
@@ -35,6 +37,7 @@ pub(super) struct Processor {
     /// Memory that is free, in grains, and all of it.
     memory: Arc<Semaphore>,
     grains: u32,
+    threads: Threads,
 }
 
 /// What is to lie in the store, the original first, and what is known of it.
@@ -49,7 +52,9 @@ impl Processor {
         let bounds =
             Bounds { side: settings.image_max_side, pixels: settings.image_max_pixels, ..Bounds::default() };
         let grains = u32::try_from(settings.processing_max_bytes / GRAIN).unwrap_or(u32::MAX >> 4).max(1);
-        Self { bounds, memory: Arc::new(Semaphore::new(grains as usize)), grains, media }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = Threads::start("media", cores, NICE);
+        Self { bounds, memory: Arc::new(Semaphore::new(grains as usize)), grains, threads, media }
     }
 
     async fn process(&self, id: FileId) -> Result<(), JobError> {
@@ -95,7 +100,7 @@ impl Processor {
         let permit = self.claim(decoding + 2 * file.bytes + BESIDE).await?;
         let bytes = self.media.objects().read(&temp, file.bytes).await?;
         let (file, bounds) = (file.clone(), self.bounds);
-        let work = aside(move || {
+        let work = self.threads.run(move || {
             let output = match file.kind {
                 AttachmentKind::Image => picture(&file, &bytes, &bounds),
                 AttachmentKind::Audio => sound(&file, &bytes),
@@ -104,7 +109,7 @@ impl Processor {
             // Held until what it counts is gone, also where nobody waits for it any more.
             output.map(|output| (output, permit))
         });
-        let output = work.await.map_err(Stop::Again)?;
+        let output = work.await.ok_or_else(|| Stop::Again("it broke off".to_owned()))?;
         output.map_err(Stop::Fault)
     }
 

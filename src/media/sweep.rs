@@ -1,5 +1,5 @@
 //! Objects that nothing carries any more are taken away: what was deleted or erased within a minute, what never came to a
-//! message within an hour. So is what nobody brings to an end: files that came and were never taken, and files whose job
+//! message within an hour. Rows of deleted files, and files that failed, go after `media.ended_keep_days`. So is what nobody brings to an end: files that came and were never taken, and files whose job
 //! died, which fail.
 
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub struct Swept {
     pub failed: u64,
     /// Files of galleries that no gallery has any more.
     pub unlisted: u64,
+    /// Rows of files that were deleted long ago, and files that failed long ago.
+    pub purged: u64,
 }
 
 impl Media {
@@ -74,7 +76,8 @@ impl Media {
         let unlisted = self.delete_unlisted().await?;
         let temporary = self.sweep_temp(now).await?;
         let objects = self.sweep().await? + temporary;
-        Ok(Swept { objects, temporary, failed, unlisted })
+        let purged = self.purge().await?;
+        Ok(Swept { objects, temporary, failed, unlisted, purged })
     }
 
     /// Files whose job died fail: nobody would bring them to an end.
@@ -108,6 +111,21 @@ impl Media {
             deleted += u64::from(self.delete_in(transaction, id).await.is_ok());
         }
         Ok(deleted)
+    }
+
+    /// What ended badly becomes a tombstone after a while, and tombstones go after another.
+    async fn purge(&self) -> Result<u64, Refusal> {
+        let days = i32::try_from(self.settings().ended_keep_days).unwrap_or(i32::MAX);
+        let client = self.client().await?;
+        let mut purged = files::purge(&client, days, AT_A_TIME).await.map_err(|error| refusal(&error))?;
+        let spoiled = files::spoiled(&client, days, AT_A_TIME).await.map_err(|error| refusal(&error))?;
+        drop(client);
+        for id in spoiled {
+            let mut client = self.client().await?;
+            let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+            purged += u64::from(self.delete_in(transaction, id).await.is_ok());
+        }
+        Ok(purged)
     }
 
     /// What came and was not taken within its time, or whose file has ended.
@@ -146,8 +164,15 @@ impl Handler for Sweeper {
             match self.0.sweep_all(Timestamp::now()).await {
                 Ok(swept) if swept == Swept::default() => Ok(()),
                 Ok(swept) => {
-                    let Swept { objects, temporary, failed, unlisted } = swept;
-                    tracing::info!(objects, temporary, failed, unlisted, "files in no use were taken away");
+                    let Swept { objects, temporary, failed, unlisted, purged } = swept;
+                    tracing::info!(
+                        objects,
+                        temporary,
+                        failed,
+                        unlisted,
+                        purged,
+                        "files in no use were taken away"
+                    );
                     Ok(())
                 }
                 Err(error) => Err(JobError::Again(error.message)),

@@ -222,3 +222,40 @@ async fn what_makes_no_sense_is_refused() {
     assert_eq!(number(&app.database, "select count(*) from insight_limits").await, 0);
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_for_one_is_told_and_counts() {
+    let app = TestApp::start().await;
+    let (mira, admin) = (app.user().await, app.admin().await);
+    let given = json!({ "amount": 100, "reason": "to try it" });
+    let path = format!("/api/admin/users/{}/credits", mira.id);
+    assert_eq!(app.post(&path, Some(&admin.token), given).await.0, 200);
+    let wish = json!({ "name": "Nadia", "description": "A dry retired pilot who grows tea." });
+    let (status, made) = app.post("/api/avatars", Some(&mira.token), wish).await;
+    assert_eq!(status, 201, "{made}");
+    let wish = json!({ "prompt": "a fox in the snow", "optimize": false });
+    let (status, asked) = app.post("/api/content/generate/image", Some(&mira.token), wish).await;
+    assert_eq!(status, 202, "{asked}");
+    let feed = async || get(&app, &mira, "/api/dashboard/activity").await;
+    eventually("both are told", async || {
+        let page = feed().await;
+        ["avatar.made", "content.made"].iter().all(|kind| kinds(&page).contains(kind))
+    })
+    .await;
+    let page = feed().await;
+    let items = page["items"].as_array().unwrap();
+    let of = |kind: &str| items.iter().find(|item| item["kind"] == kind).unwrap();
+    assert_eq!(of("avatar.made")["detail"], "Nadia");
+    assert_eq!(of("avatar.made")["link"], format!("/avatars/{}", made["avatar"]["id"].as_str().unwrap()));
+    assert_eq!(of("content.made")["detail"], "a fox in the snow");
+    let limits = get(&app, &mira, "/api/dashboard/limits").await;
+    let limits = limits["items"].as_array().unwrap();
+    let avatars = limits.iter().find(|item| item["name"] == "avatars").unwrap();
+    assert_eq!(
+        (&avatars["used"], &avatars["limit"], &avatars["level"]),
+        (&json!(1), &json!(1), &json!("reached"))
+    );
+    let theirs = get(&app, &admin, "/api/dashboard/activity").await;
+    assert!(!kinds(&theirs).contains(&"avatar.made"), "{theirs}");
+    app.stop().await;
+}

@@ -10,6 +10,7 @@ use greenroom::conversations::view::{
 };
 use greenroom::media::ObjectKey;
 use greenroom::media::files::{FileId, FileView, MediaFile, Purpose, Size, State, Variant};
+use greenroom::studio::content::{self, ContentView, FaultView};
 use greenroom_actors::domain::{
     self, Alarm, Attachment, AttachmentKind, Changes, CharacterId, ClientId, Content, Emoji, FailureCode,
     Finish, Into, Message, MessageId, MessageKind, Place, Reaction, Reply, ReplyMode, ReplyState,
@@ -18,6 +19,7 @@ use greenroom_actors::domain::{
 use greenroom_actors::protocol::{Asked, OpenReply, RoomEvent, UserEvent};
 use jiff::Timestamp;
 use serde_json::Value;
+use uuid::Uuid;
 
 pub fn json(text: &ByteString) -> Value {
     serde_json::from_str(text).expect("JSON")
@@ -259,4 +261,32 @@ pub fn file(state: State) -> FileView {
         variants: vec![variant],
         created_at: time(),
     })
+}
+
+/// A video that somebody asked for, with all that it may tell as it stands so.
+pub fn content(state: content::State) -> ContentView {
+    use content::State::{Done, Failed, Queued};
+    let error = FaultView { code: "provider_timeout".to_owned(), message: "it took too long".to_owned() };
+    ContentView {
+        id: Uuid::now_v7(),
+        kind: content::Kind::Video,
+        state,
+        progress: 42,
+        prompt: "a \"fox\"".to_owned(),
+        optimized_prompt: (state != Queued).then(|| "a red fox".to_owned()),
+        avatar_id: Some(Uuid::now_v7()),
+        image_id: None,
+        quality: content::Quality::Hd,
+        size: "1280x720".to_owned(),
+        seconds: Some(4),
+        credits: 23,
+        provider: (state != Queued).then(|| "openai".to_owned()),
+        model: (state != Queued).then(|| "sora-2".to_owned()),
+        file: (state == Done).then(|| file(State::Ready)),
+        error: (state == Failed).then_some(error),
+        tries: 1,
+        created_at: time(),
+        started_at: (state != Queued).then(time),
+        ended_at: (!state.is_open()).then(time),
+    }
 }

@@ -176,6 +176,42 @@ async fn what_a_dead_server_left_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_or_failed_long_ago_goes_and_its_message_still_says_so() {
+    let stage = Stage::start().await;
+    let user = stage.app.user().await;
+    let (sent, spoiled) = (stage.image(&user).await, stage.image(&user).await);
+    stage.ready(&user, &sent).await;
+    stage.ready(&user, &spoiled).await;
+    let room = stage.app.conversation(&user).await;
+    let path = format!("/api/conversations/{room}/messages");
+    let message = json!({ "type": "media", "attachment": { "mediaId": sent["id"] }, "reply": "none" });
+    let (status, said) = stage.app.post(&path, Some(&user.token), message).await;
+    assert!(status < 300, "{said}");
+    assert_eq!(stage.delete(&user, json!({ "id": sent["id"] })).await.0, 200);
+    let failed = format!("update media_files set state = 'failed' where id = '{}'", uuid(&spoiled["id"]));
+    assert_eq!(stage.execute(&failed).await, 1);
+
+    let now = Timestamp::now();
+    assert_eq!(stage.media().sweep_all(now).await.unwrap().purged, 0, "it was just now");
+    let aged = "update media_files set created_at = created_at - interval '31 days',
+        deleted_at = deleted_at - interval '31 days'";
+    assert_eq!(stage.execute(aged).await, 2);
+    assert_eq!(stage.media().sweep_all(now).await.unwrap().purged, 2);
+    let states = "select count(*) from media_files where state = 'deleted'";
+    assert_eq!((stage.count("select count(*) from media_files").await, stage.count(states).await), (1, 1));
+    let told = async || {
+        let (_, page) = stage.app.get(&path, Some(&user.token)).await;
+        let items = page["items"].as_array().unwrap();
+        items.iter().find(|item| item["id"] == said["message"]["id"]).unwrap()["attachment"]["state"].clone()
+    };
+    eventually("the message says so", async || told().await == "deleted").await;
+    // Tombstones of today stay for their time.
+    assert_eq!(stage.media().sweep_all(now).await.unwrap().purged, 0);
+    assert!(stage.stored().is_empty(), "{:?}", stage.stored());
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn objects_of_a_ready_file_stay_though_no_message_carries_them() {
     let stage = Stage::start().await;
     let user = stage.app.user().await;

@@ -4,6 +4,7 @@ mod audit;
 mod beside;
 pub mod chaos;
 pub mod chat;
+pub mod dashboards;
 pub mod enumeration;
 pub mod fanout;
 pub mod faults;

@@ -27,7 +27,7 @@ pub struct Source {
 const DEVICE_DAYS: &str = "60 days";
 
 // Each takes a page of its own at most, so a page costs the same however much there is: $2, $3 is where to go on, $4 how many.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 7] = [
     "select r.id, r.created_at as at, 'conversation' as source, null::text as what, r.title as name, r.id::text as more,
         null::bigint as amount, null::bigint as other
     from rooms r where r.owner_id = $1 and r.deleted_at is null and {after}",
@@ -48,6 +48,12 @@ const SOURCES: [&str; 5] = [
         where user_id = $1 and event = 'signed_in' and refused_why is null
         order by coalesce(user_agent, ''), created_at, id) r
     where r.created_at > now() - interval '{device_days}' and {after}",
+    "select r.id, r.created_at as at, 'avatar' as source, null::text as what, r.name, r.id::text as more,
+        null::bigint as amount, null::bigint as other
+    from characters r where r.owner_id = $1 and r.deleted_at is null and r.state = 'ready' and {after}",
+    "select r.id, r.created_at as at, 'content' as source, r.state as what, r.kind as name, left(r.prompt, 200) as more,
+        r.credits as amount, null::bigint as other
+    from content r where r.user_id = $1 and r.state in ('done', 'failed') and {after}",
 ];
 
 static ACTIVITY: LazyLock<String> = LazyLock::new(|| {

@@ -23,6 +23,14 @@ pub(in crate::insights) async fn storage(client: &impl GenericClient, user: Uuid
     Ok(rows.first().map_or_else(Storage::default, |row| Storage { files: row.get(0), bytes: row.get(1) }))
 }
 
+const AVATARS: &str = "select count(*) from characters where owner_id = $1 and deleted_at is null";
+
+/// Characters that the user owns, those that are being written included.
+pub(in crate::insights) async fn avatars(client: &impl GenericClient, user: Uuid) -> Stored<i64> {
+    let rows = query(client, AVATARS, &[&user]).await?;
+    Ok(rows.first().map_or(0, |row| row.get(0)))
+}
+
 /// Of all objects: takes as long as there are many.
 pub(in crate::insights) async fn storage_of_all(client: &impl GenericClient) -> Stored<Storage> {
     let rows = query(client, OF_ALL, &[]).await?;

@@ -12,7 +12,9 @@ use super::{FileId, MediaFile, Purpose, State, Variant};
 use crate::media::ObjectKey;
 use crate::postgres::{Stored, execute, query, query_opt};
 
-pub use changes::{Deleted, Made, delete, failed, forget, note_objects, overdue, ready, unlisted};
+pub use changes::{
+    Deleted, Made, delete, failed, forget, note_objects, overdue, purge, ready, spoiled, unlisted,
+};
 pub use owned::{
     Holder, Wanted, holder, in_work, is_carried_to, list, lock, meets, of, older_thumbnails, thumbnails,
     total,

@@ -1,14 +1,30 @@
 //! Who may see a file.
 
+use std::time::Duration;
+
 use greenroom_actors::domain::{Feature, UserId};
 use greenroom_actors::protocol::Refusal;
+use url::Url;
 
 use crate::characters::gallery;
 use crate::media::files::{self, MediaFile, Purpose};
-use crate::media::{Media, ObjectKey};
+use crate::media::{Media, ObjectKey, keep};
 use crate::postgres::refusal;
 
 impl Media {
+    /// The object's address at the store itself, good for so long, where readers are sent on to it. `None`: they come here, or to
+    /// the CDN whose origin this server is.
+    pub(super) async fn elsewhere(
+        &self,
+        key: &ObjectKey,
+        lifetime: Duration,
+    ) -> Result<Option<Url>, Refusal> {
+        if !self.settings().redirect || !self.settings().cdn_base_url.is_empty() {
+            return Ok(None);
+        }
+        self.objects().signed(key, lifetime).await.map_err(|error| keep::store_away(&error))
+    }
+
     /// Whether the user may see it: its owner; members of a room in which a message carries it; of a gallery everybody, where
     /// it is for premium plans those who have one; an avatar's thumbnail whoever is in a room with that avatar. Of a file that
     /// is not there, nobody.

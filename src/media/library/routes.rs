@@ -1,9 +1,11 @@
 //! `/api/media/list`, `delete`, `signed-url`, `limits` and `status`.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, delete, get, post, web};
 use greenroom_actors::domain::AttachmentKind;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::view::{
@@ -102,7 +104,8 @@ async fn remove(
 
 /// Get an address of a file
 ///
-/// That opens it, or a smaller picture of it, for so long and to whoever has it. Of what the caller may see: their own, what
+/// That opens it, or a smaller picture of it, for so long and to whoever has it: at the cloud that it lies at, where readers are
+/// sent there (`media.redirect`) and no CDN stands before it, else at this server. Of what the caller may see: their own, what
 /// messages in their rooms carry, and what galleries show them.
 #[utoipa::path(
     operation_id = "signMediaUrl",
@@ -115,7 +118,7 @@ async fn remove(
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
         (status = 404, description = "There is no such file for the caller", body = ErrorBody),
         (status = 409, description = "The file is not ready", body = ErrorBody),
-        (status = 503, description = "The database is away", body = ErrorBody),
+        (status = 503, description = "The database or the store is away", body = ErrorBody),
     ),
 )]
 #[post("/media/signed-url")]
@@ -138,11 +141,15 @@ async fn sign(
         Some(State::Processing) => return Err(ApiError::conflict("the file is not ready yet")),
         Some(State::Failed(_) | State::Deleted) => return Err(none()),
     }
-    let links = Links::installed().ok_or_else(ApiError::internal)?;
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    let expires_at = Timestamp::now() + SignedDuration::from_secs(seconds);
-    let url = links.until(key.as_str(), expires_at.as_second());
-    let expires_at = Timestamp::from_second(expires_at.as_second()).unwrap_or(expires_at);
+    let expires_at = Timestamp::now().as_second() + i64::try_from(seconds).unwrap_or(i64::MAX);
+    let expires_at = Timestamp::from_second(expires_at).map_err(|_| ApiError::internal())?;
+    let url = match media.elsewhere(&key, Duration::from_secs(seconds)).await? {
+        Some(url) => url.to_string(),
+        None => {
+            let links = Links::installed().ok_or_else(ApiError::internal)?;
+            links.until(key.as_str(), expires_at.as_second())
+        }
+    };
     Ok(web::Json(SignedView { url, expires_at }))
 }
 

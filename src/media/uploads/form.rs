@@ -198,7 +198,9 @@ impl Uploads {
             if read > max {
                 return Err(Unfit::File(file_too_large(kind, max)));
             }
+            let bytes = piece.len();
             incoming.push(piece).await.map_err(|error| keep::store_away(&error)).map_err(ApiError::from)?;
+            self.flow.pass(bytes).await;
             next = match clock.next(part).await? {
                 Some(piece) => Some(piece.map_err(|error| broken(&error))?),
                 None => None,

@@ -6,6 +6,7 @@
 //! one may have by the plan.
 
 mod body;
+mod flow;
 mod form;
 mod gallery;
 mod kind;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use greenroom_actors::domain::{AttachmentKind, UserId};
 use greenroom_actors::protocol::Refusal;
 
+use self::flow::Flow;
 use self::form::Arrived;
 use self::slots::Slots;
 use super::files::{MediaFile, Purpose};
@@ -28,6 +30,7 @@ use super::{FileType, Media, NewFile, ObjectKey, Source};
 pub struct Uploads {
     media: Media,
     slots: Arc<Slots>,
+    flow: Arc<Flow>,
 }
 
 impl Uploads {
@@ -35,7 +38,8 @@ impl Uploads {
     pub fn new(media: Media) -> Self {
         let settings = media.settings();
         let slots = Slots::new(settings.uploads_at_once, settings.uploads_per_user, settings.upload_wait());
-        Self { slots: Arc::new(slots), media }
+        let flow = Flow::new(settings.upload_bytes_per_s);
+        Self { slots: Arc::new(slots), flow: Arc::new(flow), media }
     }
 
     /// Takes what came for the user's own messages.

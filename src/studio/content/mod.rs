@@ -41,8 +41,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Client, Pool};
 use greenroom_actors::domain::UserId;
-use greenroom_actors::moderation::ModerationSettings;
-use greenroom_actors::ports::Moderator;
+use greenroom_actors::moderation::Moderation;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -140,8 +139,7 @@ pub struct Parts {
     pub maker: Arc<dyn Maker>,
     pub words: Arc<dyn Words>,
     pub sheets: Arc<dyn Sheets>,
-    pub moderator: Arc<dyn Moderator>,
-    pub moderation: ModerationSettings,
+    pub moderation: Moderation,
     pub settings: ContentSettings,
 }
 

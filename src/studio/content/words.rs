@@ -1,7 +1,6 @@
 //! What is said: judged before anything is paid for, and made better for the provider.
 
 use greenroom_actors::domain::{CharacterId, UserId};
-use greenroom_actors::moderation::Ruled;
 use greenroom_actors::ports::{Side, Verdict, Who};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use uuid::Uuid;
@@ -64,23 +63,10 @@ impl Contents {
 
     /// Whether this may be said here.
     pub(super) async fn judge(&self, user: UserId, avatar: Option<Uuid>, text: &str) -> Result<(), Fault> {
-        let parts = &self.0.parts;
-        if parts.moderation.rule_messages == Ruled::Yes
-            && let Some(category) = parts.moderation.rules.refused(text)
-        {
-            tracing::info!(%user, %category, "a prompt was refused by a rule");
-            return Err(Fault::ContentRefused);
-        }
-        if !parts.moderator.judges(Side::Message) {
-            return Ok(());
-        }
         let who = Who { user: Some(user), character: avatar.map(CharacterId::from_uuid), ..Who::default() };
-        match parts.moderator.check(text.to_owned(), Side::Message, who).await {
+        match self.0.parts.moderation.check(text, Side::Message, who).await {
             Verdict::Fine => Ok(()),
-            Verdict::Refused { category } => {
-                tracing::info!(%user, %category, "a prompt was refused by a provider");
-                Err(Fault::ContentRefused)
-            }
+            Verdict::Refused { .. } => Err(Fault::ContentRefused),
             Verdict::Unavailable => Err(Fault::Unjudged),
         }
     }

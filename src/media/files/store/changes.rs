@@ -159,3 +159,28 @@ pub async fn unlisted(client: &impl GenericClient, limit: i64) -> Stored<Vec<Fil
         order by f.id limit $1";
     Ok(query(client, sql, &[&limit]).await?.iter().map(|row| FileId::from_uuid(row.get(0))).collect())
 }
+
+const SPOILED: &str = "select id from media_files
+    where state = 'failed' and coalesce(deleted_at, created_at) < now() - make_interval(days => $1)
+    order by coalesce(deleted_at, created_at) limit $2";
+
+/// Files that failed so many days ago: their owners have had the time to read why.
+pub async fn spoiled(client: &impl GenericClient, days: i32, limit: i64) -> Stored<Vec<FileId>> {
+    let rows = query(client, SPOILED, &[&days, &limit]).await?;
+    Ok(rows.iter().map(|row| FileId::from_uuid(row.get(0))).collect())
+}
+
+// Messages tell of a deleted file by themselves. What else names one keeps its row, and so does an object that the sweep could
+// not take away yet.
+const PURGE: &str = "delete from media_files where id in (
+        select f.id from media_files f
+        where f.state = 'deleted' and coalesce(f.deleted_at, f.created_at) < now() - make_interval(days => $1)
+            and not exists (select from media_objects o where o.file_id = f.id)
+            and not exists (select from content c where c.file_id = f.id)
+            and not exists (select from character_gallery g where g.media_id = f.id)
+        order by coalesce(f.deleted_at, f.created_at) limit $2)";
+
+/// Takes away the rows of files that were deleted so many days ago; answers how many.
+pub async fn purge(client: &impl GenericClient, days: i32, limit: i64) -> Stored<u64> {
+    execute(client, PURGE, &[&days, &limit]).await
+}

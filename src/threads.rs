@@ -1,8 +1,8 @@
-//! Threads that hash and do nothing else, with less claim to a core than those that serve.
+//! Threads for long work, with less claim to a core than those that serve.
 //!
-//! A hash takes a core for tens of milliseconds. On the runtime's blocking threads it would stand beside the sockets as
-//! an equal, and whoever speaks would wait for whoever signs in. These threads are `nice`: they have what the others
-//! leave, and a small share where those leave nothing.
+//! To hash a password or to make a picture smaller takes a core for tens of milliseconds. On the runtime's blocking threads that
+//! would stand beside the sockets as an equal, and whoever speaks would wait for whoever signs in or uploads. These threads are
+//! `nice`: they have what the others leave, and a small share where those leave nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -11,31 +11,30 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-/// About a tenth of the claim of a thread that serves.
-const NICE: libc::c_int = 10;
-
 type Job = Box<dyn FnOnce() + Send>;
 
 /// A fixed number of threads; they end when this is dropped and their work is done.
-pub(super) struct HashThreads(Sender<Job>);
+pub(crate) struct Threads(Sender<Job>);
 
-impl HashThreads {
-    pub(super) fn start(threads: usize) -> Self {
+impl Threads {
+    /// `nice`: 1 to 19. At 10 a thread has about a tenth of the claim of one that serves, at 15 a thirtieth; threads that the
+    /// work starts have the same.
+    pub(crate) fn start(name: &'static str, threads: usize, nice: i32) -> Self {
         let (sender, jobs) = mpsc::channel::<Job>();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..threads.max(1) {
             let jobs = Arc::clone(&jobs);
-            let started = thread::Builder::new().name("hash".to_owned()).spawn(move || work(&jobs));
+            let started = thread::Builder::new().name(name.to_owned()).spawn(move || work(&jobs, nice));
             if let Err(error) = started {
-                // With none at all each sign-in is answered as broken, and the log says why.
-                tracing::error!(%error, "a thread for hashing passwords could not be started");
+                // With none at all each piece of work is answered as broken off, and the log says why.
+                tracing::error!(%error, name, "a thread could not be started");
             }
         }
         Self(sender)
     }
 
     /// Runs `job` when a thread is free. `None`: it broke off. A caller that gives up does not end it.
-    pub(super) async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    pub(crate) async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (done, result) = oneshot::channel();
         let job = move || {
             // Nobody may be waiting any more.
@@ -46,26 +45,27 @@ impl HashThreads {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
-    stand_back();
+fn work(jobs: &Mutex<Receiver<Job>>, nice: i32) {
+    stand_back(nice);
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
         // Whoever waits for it hears that it broke off.
         if catch_unwind(AssertUnwindSafe(job)).is_err() {
-            tracing::error!("hashing a password panicked");
+            tracing::error!("a piece of work panicked");
         }
     }
 }
 
 /// Lowers this thread's claim to a core. On Linux `nice` is of a thread, elsewhere of the whole process, so not there.
-fn stand_back() {
+#[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
+fn stand_back(nice: i32) {
     #[cfg(target_os = "linux")]
     #[allow(unsafe_code)]
     // SAFETY: plain numbers; 0 is the calling thread.
-    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } != 0 {
+    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) } != 0 {
         let error = std::io::Error::last_os_error();
-        tracing::warn!(%error, "threads that hash passwords have the priority of all others");
+        tracing::warn!(%error, "threads for long work have the priority of all others");
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
 
     #[tokio::test]
     async fn jobs_run_apart_and_a_broken_one_ends_no_thread() {
-        let threads = HashThreads::start(1);
+        let threads = Threads::start("hash", 1, 10);
         assert_eq!(
             threads.run(|| thread::current().name().map(str::to_owned)).await,
             Some(Some("hash".into()))
@@ -93,7 +93,9 @@ mod tests {
             stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse::<i32>().unwrap()
         };
         let own = nice();
-        assert_eq!(HashThreads::start(2).run(nice).await, Some(own.max(NICE)));
+        let below = move || (nice(), thread::spawn(nice).join().unwrap());
+        let claim = own.max(15);
+        assert_eq!(Threads::start("media", 2, 15).run(below).await, Some((claim, claim)));
         assert_eq!(nice(), own, "and nobody else");
     }
 }
