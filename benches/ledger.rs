@@ -1,6 +1,6 @@
 //! What the credit ledger carries on a PostgreSQL of its own, with fsync: `cargo bench --bench ledger`.
 //!
-//! `holds_and_ends` is two transfers an item, by 16 askers at once, each for people of their own. `commits` is the yardstick
+//! `holds_and_ends` is two transfers an item, by 64 askers at once, each for people of their own. `commits` is the yardstick
 //! in the same run: as many empty rows committed, one a transaction. PostgreSQL and this process share the machine.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-const ASKERS: usize = 16;
+const ASKERS: usize = 64;
 /// Of each asker, in one sample.
 const ROUNDS: usize = 50;
 const PEOPLE: usize = 200;
