@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{AttachmentKind, CharacterId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::write::avatar_of;
@@ -20,18 +20,30 @@ use crate::media::files::{self, FileId, Purpose};
 use crate::media::{NewFile, ObjectKey, Source};
 use crate::postgres::refusal;
 
-/// The job that makes one: its payload is `{"owner": <id>, "avatar": <id>}`, its key the avatar's id.
+/// The job that makes one: its payload is `{"owner": <id>, "avatar": <id>, "again": <bool>}`, its key the avatar's id.
 pub(super) const DRAW: &str = "avatar.thumbnail";
 
+/// Which picture is to be made.
+#[derive(Clone, Copy)]
+enum Asked {
+    /// That of a new avatar.
+    First,
+    /// Another one, by a job of this time.
+    Again(Timestamp),
+}
+
+/// The job for a new avatar.
 pub(super) fn job(owner: UserId, avatar: CharacterId) -> NewJob {
-    NewJob {
-        key: Some(avatar.to_string()),
-        ..NewJob::new(
-            QueueName::MediaProcessing,
-            DRAW,
-            json!({ "owner": owner.uuid(), "avatar": avatar.uuid() }),
-        )
-    }
+    of(avatar, json!({ "owner": owner.uuid(), "avatar": avatar.uuid() }))
+}
+
+/// The job for another picture.
+fn job_again(owner: UserId, avatar: CharacterId) -> NewJob {
+    of(avatar, json!({ "owner": owner.uuid(), "avatar": avatar.uuid(), "again": true }))
+}
+
+fn of(avatar: CharacterId, payload: Value) -> NewJob {
+    NewJob { key: Some(avatar.to_string()), ..NewJob::new(QueueName::MediaProcessing, DRAW, payload) }
 }
 
 impl Avatars {
@@ -43,13 +55,24 @@ impl Avatars {
             return Err(Refusal::new(RefusalCode::Conflict, "the avatar is not written yet"));
         }
         let client = self.client().await?;
-        enqueue(&client, &job(user, avatar)).await.map_err(|error| refusal(&error))?;
+        enqueue(&client, &job_again(user, avatar)).await.map_err(|error| refusal(&error))?;
         drop(client);
         self.get(user, &avatar.to_string()).await
     }
 
-    /// Draws one and takes it in.
-    async fn draw(&self, owner: UserId, avatar: CharacterId) -> Result<(), Refusal> {
+    /// Draws one and takes it in: once for a job, which may run twice. The job's time is in the name, so the second run finds
+    /// what the first one took.
+    async fn draw(&self, owner: UserId, avatar: CharacterId, asked: Asked) -> Result<(), Refusal> {
+        let key = match asked {
+            Asked::First => ObjectKey::of_thumbnail(owner, avatar, None),
+            Asked::Again(at) => ObjectKey::of_thumbnail(owner, avatar, Some(at)),
+        };
+        let client = self.client().await?;
+        let taken = files::by_key(&client, &key).await.map_err(|error| refusal(&error))?;
+        drop(client);
+        if taken.is_some() {
+            return Ok(());
+        }
         let owned = match self.0.characters.owned_one(owner, &avatar.to_string()).await {
             Ok(owned) => owned,
             // Deleted meanwhile.
@@ -60,24 +83,26 @@ impl Avatars {
         let (name, color) = (draft.name, draft.color);
         let picture = tokio::task::spawn_blocking(move || drawn(&name, &color)).await;
         let picture = picture.map_err(|_| Refusal::new(RefusalCode::Internal, "it could not be drawn"))?;
-        self.take_picture(owner, avatar, picture.into()).await
+        self.take_as(owner, avatar, picture.into(), key).await
     }
 
-    /// Takes a picture in as the avatar's.
+    /// Takes a picture in as a new avatar's.
     pub(super) async fn take_picture(
         &self,
         owner: UserId,
         avatar: CharacterId,
         picture: Bytes,
     ) -> Result<(), Refusal> {
-        let client = self.client().await?;
-        let plain = ObjectKey::of_thumbnail(owner, avatar, None);
-        let taken = files::by_key(&client, &plain).await.map_err(|error| refusal(&error))?;
-        drop(client);
-        let key = match taken {
-            None => plain,
-            Some(_) => ObjectKey::of_thumbnail(owner, avatar, Some(Timestamp::now())),
-        };
+        self.take_as(owner, avatar, picture, ObjectKey::of_thumbnail(owner, avatar, None)).await
+    }
+
+    async fn take_as(
+        &self,
+        owner: UserId,
+        avatar: CharacterId,
+        picture: Bytes,
+        key: ObjectKey,
+    ) -> Result<(), Refusal> {
         let new = NewFile {
             owner,
             purpose: Purpose::Avatar,
@@ -139,7 +164,9 @@ impl Handler for Drawing {
             let avatar = avatar_of(job)?;
             let owner = job.payload.get("owner").and_then(|id| Uuid::try_parse(id.as_str()?).ok());
             let owner = owner.ok_or_else(|| JobError::Never(not_found().message))?;
-            let drawn = self.0.draw(UserId::from_uuid(owner), avatar).await;
+            let again = job.payload.get("again").and_then(Value::as_bool).unwrap_or_default();
+            let asked = if again { Asked::Again(job.created_at) } else { Asked::First };
+            let drawn = self.0.draw(UserId::from_uuid(owner), avatar, asked).await;
             drawn.map_err(|refusal| JobError::Again(refusal.message))
         }
         .boxed()
