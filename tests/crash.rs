@@ -1,8 +1,22 @@
 //! The real binary, killed with -9 again and again under load, and judged from outside by the load generator: what was acked is
 //! there once, events are contiguous and in order, one reply to each asked message, usage exact.
 
+#[path = "crash/avatars.rs"]
+mod avatars;
+#[expect(dead_code, reason = "shared with the tests of uploads")]
+#[path = "uploads/stage.rs"]
+mod forms;
+#[path = "crash/house.rs"]
+mod house;
+#[path = "crash/left.rs"]
+mod left;
 #[path = "crash/stage.rs"]
 mod stage;
+#[path = "crash/studio.rs"]
+mod studio;
+mod support;
+#[path = "crash/uploads.rs"]
+mod uploads;
 
 use stage::{Crowd, Stage};
 

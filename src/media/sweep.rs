@@ -35,7 +35,7 @@ pub struct Swept {
     pub temporary: u64,
     /// Files that failed since their job had died.
     pub failed: u64,
-    /// Files of galleries that no gallery has any more.
+    /// Files of galleries and avatars that none of them shows any more.
     pub unlisted: u64,
     /// Rows of files that were deleted long ago, and files that failed long ago.
     pub purged: u64,
@@ -99,7 +99,7 @@ impl Media {
         Ok(failed)
     }
 
-    /// Files of galleries whose entry was deleted go with it.
+    /// Files of galleries whose entry was deleted go with it, and thumbnails whose avatar has another one or is gone.
     async fn delete_unlisted(&self) -> Result<u64, Refusal> {
         let client = self.client().await?;
         let unlisted = files::unlisted(&client, AT_A_TIME).await.map_err(|error| refusal(&error))?;

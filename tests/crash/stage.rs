@@ -28,7 +28,8 @@ pub struct Stage {
     _simulator: Killed,
 }
 
-pub struct Killed(Child);
+/// A process that ends by a kill -9 when this is dropped.
+pub struct Killed(pub Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -37,7 +38,7 @@ impl Drop for Killed {
     }
 }
 
-fn greenroom() -> &'static Path {
+pub fn greenroom() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_greenroom"))
 }
 
@@ -47,7 +48,7 @@ fn load_generator() -> PathBuf {
     loadtest
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port()
 }
 

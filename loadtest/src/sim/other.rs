@@ -58,7 +58,7 @@ impl Simulator {
             Endpoint::Transcriptions => transcribe(request).map_err(Wrong::from),
             Endpoint::Images => self.paint(request),
             Endpoint::Videos => self.begin_film(request),
-            Endpoint::VideoJobs => self.film(request),
+            Endpoint::VideoJobs | Endpoint::VideoContents => self.film(request),
             Endpoint::Models | Endpoint::Chat => Ok((String::new(), self.models())),
         };
         let (model, answer) = match made {
@@ -95,7 +95,9 @@ impl Simulator {
             }
             Some(Fault::Garbage | Fault::StreamError) => b"<!oops>".to_vec(),
             Some(Fault::Empty) => Vec::new(),
-            Some(Fault::Huge) if matches!(endpoint, Endpoint::Images | Endpoint::VideoJobs) => {
+            Some(Fault::Huge)
+                if matches!(endpoint, Endpoint::Images | Endpoint::VideoJobs | Endpoint::VideoContents) =>
+            {
                 vec![b' '; self.settings.huge_tokens as usize * 100]
             }
             _ => answer.body,

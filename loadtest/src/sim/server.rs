@@ -194,6 +194,9 @@ impl Simulator {
             ("GET", "/v1/models") => Endpoint::Models,
             ("POST", "/v1/images/generations" | "/v1/images/edits") => Endpoint::Images,
             ("POST", "/v1/videos" | "/v1/videos/generations") => Endpoint::Videos,
+            ("GET", path) if path.starts_with("/v1/videos/") && path.ends_with("/content") => {
+                Endpoint::VideoContents
+            }
             ("GET" | "DELETE", path) if path.starts_with("/v1/videos/") => Endpoint::VideoJobs,
             ("GET", path) if path.starts_with("/sim/files/") => return self.serve_file(number, request),
             _ => return self.serve_own(number, request),

@@ -20,8 +20,10 @@ pub enum Endpoint {
     Images,
     /// Videos that are begun.
     Videos,
-    /// How they stand, their content, and that they are deleted.
+    /// How they stand, and that they are deleted.
     VideoJobs,
+    /// The content of one that is done.
+    VideoContents,
 }
 
 /// How a result comes.

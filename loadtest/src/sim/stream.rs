@@ -228,8 +228,8 @@ impl Reply {
                 put_chunk(out, format!("data: {event}\n\n").as_bytes());
             } else if self.splits && !token.is_ascii() {
                 self.put_first_half(out, &token);
-            } else if first {
-                // The question that it repeats may need escapes.
+            } else if first || self.settings.insert.is_some() {
+                // The question that it repeats may need escapes, and so may what is put in.
                 put_chunk(out, &self.event(&json!({ "content": token }), None));
             } else {
                 // The words need none: this is what is written 25,000 times a second.

@@ -14,7 +14,7 @@ use greenroom_actors::domain::{AttachmentKind, CharacterId, UserId};
 use greenroom_actors::ports::{Cause, GenerateErrorKind};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::write::{Last, again, avatar_of};
@@ -26,7 +26,7 @@ use crate::media::{NewFile, ObjectKey, Source};
 use crate::postgres::refusal;
 use crate::studio::content::{Kind, PaintOrder, Quality};
 
-/// The job that makes one: its payload is `{"owner": <id>, "avatar": <id>}`, its key the avatar's id.
+/// The job that makes one: its payload is `{"owner": <id>, "avatar": <id>, "again": <bool>}`, its key the avatar's id.
 pub(super) const DRAW: &str = "avatar.thumbnail";
 
 /// Behind the replies' own jobs: painting takes a while.
@@ -34,12 +34,28 @@ const PRIORITY: i16 = 20;
 /// Of what a model paints: cut to squares of every size anyway.
 const SIZE: &str = "1024x1024";
 
+/// Which picture is to be made.
+#[derive(Clone, Copy)]
+enum Asked {
+    /// That of a new avatar.
+    First,
+    /// Another one, by a job of this time.
+    Again(Timestamp),
+}
+
+/// The job for a new avatar.
 pub(super) fn job(owner: UserId, avatar: CharacterId) -> NewJob {
-    NewJob {
-        key: Some(avatar.to_string()),
-        priority: PRIORITY,
-        ..NewJob::new(QueueName::AiResponses, DRAW, json!({ "owner": owner.uuid(), "avatar": avatar.uuid() }))
-    }
+    of(avatar, json!({ "owner": owner.uuid(), "avatar": avatar.uuid() }))
+}
+
+/// The job for another picture.
+fn job_again(owner: UserId, avatar: CharacterId) -> NewJob {
+    of(avatar, json!({ "owner": owner.uuid(), "avatar": avatar.uuid(), "again": true }))
+}
+
+fn of(avatar: CharacterId, payload: Value) -> NewJob {
+    let new = NewJob::new(QueueName::AiResponses, DRAW, payload);
+    NewJob { key: Some(avatar.to_string()), priority: PRIORITY, ..new }
 }
 
 impl Avatars {
@@ -51,13 +67,30 @@ impl Avatars {
             return Err(Refusal::new(RefusalCode::Conflict, "the avatar is not written yet"));
         }
         let client = self.client().await?;
-        enqueue(&client, &job(user, avatar)).await.map_err(|error| refusal(&error))?;
+        enqueue(&client, &job_again(user, avatar)).await.map_err(|error| refusal(&error))?;
         drop(client);
         self.get(user, &avatar.to_string()).await
     }
 
-    /// Makes one and takes it in.
-    async fn draw(&self, owner: UserId, avatar: CharacterId, last: Last) -> Result<(), JobError> {
+    /// Makes one and takes it in: once for a job, which may run twice. The job's time is in the name, so the second run finds
+    /// what the first one took.
+    async fn draw(
+        &self,
+        owner: UserId,
+        avatar: CharacterId,
+        asked: Asked,
+        last: Last,
+    ) -> Result<(), JobError> {
+        let key = match asked {
+            Asked::First => ObjectKey::of_thumbnail(owner, avatar, None),
+            Asked::Again(at) => ObjectKey::of_thumbnail(owner, avatar, Some(at)),
+        };
+        let client = self.client().await.map_err(again)?;
+        let taken = files::by_key(&client, &key).await.map_err(|error| again(refusal(&error)))?;
+        drop(client);
+        if taken.is_some() {
+            return Ok(());
+        }
         let owned = match self.0.characters.owned_one(owner, &avatar.to_string()).await {
             Ok(owned) => owned,
             // Deleted meanwhile.
@@ -70,7 +103,7 @@ impl Avatars {
             Some(picture) => picture,
             None => drawing(draft.name, draft.color).await.map_err(again)?,
         };
-        self.take_picture(owner, avatar, picture).await.map_err(again)
+        self.take_as(owner, avatar, picture, key).await.map_err(again)
     }
 
     /// Has one painted; `None`: nobody here can or will.
@@ -109,21 +142,23 @@ impl Avatars {
         Ok(None)
     }
 
-    /// Takes a picture in as the avatar's.
+    /// Takes a picture in as a new avatar's.
     pub(super) async fn take_picture(
         &self,
         owner: UserId,
         avatar: CharacterId,
         picture: Bytes,
     ) -> Result<(), Refusal> {
-        let client = self.client().await?;
-        let plain = ObjectKey::of_thumbnail(owner, avatar, None);
-        let taken = files::by_key(&client, &plain).await.map_err(|error| refusal(&error))?;
-        drop(client);
-        let key = match taken {
-            None => plain,
-            Some(_) => ObjectKey::of_thumbnail(owner, avatar, Some(Timestamp::now())),
-        };
+        self.take_as(owner, avatar, picture, ObjectKey::of_thumbnail(owner, avatar, None)).await
+    }
+
+    async fn take_as(
+        &self,
+        owner: UserId,
+        avatar: CharacterId,
+        picture: Bytes,
+        key: ObjectKey,
+    ) -> Result<(), Refusal> {
         let new = NewFile {
             owner,
             purpose: Purpose::Avatar,
@@ -198,8 +233,10 @@ impl Handler for Drawing {
             let avatar = avatar_of(job)?;
             let owner = job.payload.get("owner").and_then(|id| Uuid::try_parse(id.as_str()?).ok());
             let owner = owner.ok_or_else(|| JobError::Never(not_found().message))?;
+            let is_again = job.payload.get("again").and_then(Value::as_bool).unwrap_or_default();
+            let asked = if is_again { Asked::Again(job.created_at) } else { Asked::First };
             let last = Last::of(job, self.0.0.job_retries);
-            self.0.draw(UserId::from_uuid(owner), avatar, last).await
+            self.0.draw(UserId::from_uuid(owner), avatar, asked, last).await
         }
         .boxed()
     }

@@ -151,11 +151,17 @@ pub async fn overdue(client: &impl GenericClient, seconds: f64, limit: i64) -> S
     Ok(rows.iter().map(|row| FileId::from_uuid(row.get(0))).collect())
 }
 
-/// Files of galleries whose entry is gone.
+/// Files that nothing shows any more: of galleries whose entry is gone, thumbnails that a newer one has taken the place of, and
+/// those of avatars that were deleted.
 pub async fn unlisted(client: &impl GenericClient, limit: i64) -> Stored<Vec<FileId>> {
     let sql = "select f.id from media_files f
-        where f.purpose = 'gallery' and f.state <> 'deleted' and f.created_at < now() - interval '1 minute'
-            and not exists (select from character_gallery g where g.media_id = f.id)
+        where f.state <> 'deleted' and f.created_at < now() - interval '1 minute' and (
+            f.purpose = 'gallery' and not exists (select from character_gallery g where g.media_id = f.id)
+            or f.purpose = 'avatar' and exists (
+                select from media_files n where n.character_id = f.character_id and n.owner_id = f.owner_id
+                    and n.purpose = 'avatar' and n.state = 'ready' and n.id > f.id)
+            or f.purpose = 'avatar' and exists (
+                select from characters c where c.id = f.character_id and c.deleted_at is not null))
         order by f.id limit $1";
     Ok(query(client, sql, &[&limit]).await?.iter().map(|row| FileId::from_uuid(row.get(0))).collect())
 }
