@@ -30,6 +30,13 @@ pub struct Wanted {
     pub fewer: Fewer,
 }
 
+impl Wanted {
+    /// Nothing of it is left, since what paid for it was given back.
+    pub fn is_given_back(&self) -> bool {
+        self.amount == 0 && self.fewer == Fewer::Taken
+    }
+}
+
 /// Whether a lot may become less than it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fewer {

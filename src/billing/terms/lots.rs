@@ -94,6 +94,10 @@ impl<'a> Lots<'a> {
                     (0, wanted.plan.as_deref())
                 }
                 None if gone.is(&lot.source) => (0, None),
+                // What took its place was given back, also where that is all that we ever heard of it.
+                None if wanted.iter().any(|wanted| wanted.source == lot.source && wanted.is_given_back()) => {
+                    (0, None)
+                }
                 Some(_) | None => continue,
             };
             if to < lot.amount && (lot.purse == Purse::Own || lot.runs(self.now)) {
