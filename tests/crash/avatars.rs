@@ -29,21 +29,20 @@ async fn an_avatar_survives_kill_9_in_each_step_with_one_picture_and_is_paid_onc
     house.called("chat", 1).await;
     house.kill().await;
     assert_eq!(house.credits(&user).await, (15, 10), "it is held for");
-    // When it is written and its picture is to be drawn.
+    // When it is written and its picture is to be taken in: whoever does that waits for the first lock, and whoever notes that
+    // it is done for the second one.
     house.provider(&json!({ "endpoints": {}, "insert": { "position": 1, "text": profile().to_string() } }));
-    house.pause("media-processing").await;
-    house.start().await;
-    house.until("it is written", "select count(*) from avatar_writings where state = 'done'").await;
-    house.kill().await;
-    assert_eq!(house.credits(&user).await, (15, 0), "it is paid");
-    let asked = house.calls("chat");
-    // When the picture was taken in, and it is not noted that its job is done. Whoever takes it in waits for the first lock,
-    // and whoever notes that for the second one.
     let (mut one, mut other) = (house.connection().await, house.connection().await);
     let files = one.transaction().await.expect("a transaction");
     let lock = "select pg_advisory_xact_lock(hashtextextended('media of ' || $1::uuid, 0))";
     files.execute(lock, &[&user.id]).await.expect("the lock");
-    house.resume("media-processing").await;
+    house.start().await;
+    house.until("it is written", "select count(*) from avatar_writings where state = 'done'").await;
+    house.waits("advisory").await;
+    house.kill().await;
+    assert_eq!(house.credits(&user).await, (15, 0), "it is paid");
+    let asked = house.calls("chat");
+    // When it was taken in, and it is not noted that its job is done.
     house.start().await;
     house.waits("advisory").await;
     let jobs = other.transaction().await.expect("a transaction");

@@ -51,14 +51,16 @@ const SOURCES: [&str; 7] = [
     "select r.id, r.created_at as at, 'avatar' as source, null::text as what, r.name, r.id::text as more,
         null::bigint as amount, null::bigint as other
     from characters r where r.owner_id = $1 and r.deleted_at is null and r.state = 'ready' and {after}",
-    "select r.id, r.created_at as at, 'content' as source, r.state as what, r.kind as name, left(r.prompt, 200) as more,
+    "select r.id, r.ended_at as at, 'content' as source, r.state as what, r.kind as name, left(r.prompt, 200) as more,
         r.credits as amount, null::bigint as other
     from content r where r.user_id = $1 and r.state in ('done', 'failed') and {after}",
 ];
 
 static ACTIVITY: LazyLock<String> = LazyLock::new(|| {
     let one = |sql: &&str| {
-        let time = if sql.contains("r.reached_at") { "r.reached_at" } else { "r.created_at" };
+        let time =
+            ["r.reached_at", "r.ended_at"].into_iter().find(|time| sql.contains(&format!("{time} as at")));
+        let time = time.unwrap_or("r.created_at");
         let after = format!("($2::timestamptz is null or ({time}, r.id) < ($2, $3))");
         let sql = sql.replace("{after}", &after).replace("{device_days}", DEVICE_DAYS);
         format!("(select * from ({sql} order by {time} desc, r.id desc limit $4) s)")

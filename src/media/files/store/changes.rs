@@ -182,7 +182,7 @@ const PURGE: &str = "delete from media_files where id in (
         select f.id from media_files f
         where f.state = 'deleted' and coalesce(f.deleted_at, f.created_at) < now() - make_interval(days => $1)
             and not exists (select from media_objects o where o.file_id = f.id)
-            and not exists (select from content c where c.file_id = f.id)
+            and not exists (select from content c where f.id in (c.file_id, c.source_file))
             and not exists (select from character_gallery g where g.media_id = f.id)
         order by coalesce(f.deleted_at, f.created_at) limit $2)";
 
