@@ -40,6 +40,19 @@ export function iconButton(name, label, attributes) {
   return h("button.icon-button", { type: "button", "aria-label": label, title: label, ...attributes }, icon(name));
 }
 
+const FOCUS_FRAMES = 60;
+
+/**
+ * Gives the focus. A page whose styles still come does not give it: then it is asked again, frame by frame, for about a second.
+ * @param {HTMLElement} element
+ */
+export function focusOn(element, frames = FOCUS_FRAMES) {
+  const before = document.activeElement;
+  element.focus();
+  if (document.activeElement === element || !element.isConnected || !frames) return;
+  requestAnimationFrame(() => document.activeElement === before && focusOn(element, frames - 1));
+}
+
 /** Sets text only where it differs, so that a live region is not announced again. @param {any} element @param {string} text */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;

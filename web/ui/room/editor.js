@@ -1,6 +1,6 @@
 // @ts-check
 /** Changing one's own message in its place. Enter saves, Shift+Enter makes a new line, Escape gives up. */
-import { h, setText } from "../dom.js";
+import { focusOn, h, setText } from "../dom.js";
 import { sendRefused } from "../words.js";
 
 const MAX_LENGTH = 5000;
@@ -53,7 +53,7 @@ export function messageEditor(text, { save, close, canResend }) {
 
   return { element, focus: () => {
     fit();
-    input.focus();
+    focusOn(input);
     input.setSelectionRange(text.length, text.length);
   } };
 }

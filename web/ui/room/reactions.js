@@ -1,6 +1,6 @@
 // @ts-check
 /** Reactions: the chips under a message, and the small picker. The list is bounded and the same for all. */
-import { h, icon } from "../dom.js";
+import { focusOn, h, icon } from "../dom.js";
 
 /** Each with its name for a screen reader and for the tooltip. @type {[string, string][]} */
 export const EMOJI = [["👍", "Thumbs up"], ["❤️", "Heart"], ["😂", "Tears of joy"], ["😮", "Astonished"], ["😢", "Sad"], ["🎉", "Celebration"],
@@ -51,5 +51,5 @@ export function reactionPicker(choose, close) {
     next.focus();
   }
 
-  return { element, focus: () => buttons[0].focus() };
+  return { element, focus: () => focusOn(buttons[0]) };
 }
