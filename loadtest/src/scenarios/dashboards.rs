@@ -40,6 +40,10 @@ pub struct Options {
     /// Looks at each part, of each of them.
     #[arg(long, default_value_t = 200)]
     pub rounds: usize,
+    /// Seconds between the first looks, which sum up what was seeded, and those that count: until Postgres has tidied up behind
+    /// that, as it does once a minute.
+    #[arg(long, default_value_t = 75)]
+    pub settle: u64,
 }
 
 /// Somebody whose messages are known.
@@ -69,6 +73,9 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     let mut cpu = options.server.cpu_meter(&[]);
     let mut answers = 0;
     for round in 0..options.rounds + WARM_UP {
+        if round == WARM_UP {
+            std::thread::sleep(Duration::from_secs(options.settle));
+        }
         for ((_, path), latencies) in PATHS.into_iter().zip(&mut latencies) {
             // Who comes first changes with each round.
             for one in [round % 2, (round + 1) % 2] {
