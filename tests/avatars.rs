@@ -1,5 +1,7 @@
 //! Avatars over a whole server: written and paid once, whatever is stopped meanwhile; and seen by whom they are for, everywhere.
 
+#[path = "avatars/gallery.rs"]
+mod gallery;
 #[path = "avatars/leaving.rs"]
 mod leaving;
 #[path = "avatars/owning.rs"]

@@ -2,8 +2,9 @@
 //! with its caption and tags, and never where it is.
 //!
 //! An entry stands at an address of another host, or is a file that was uploaded here (`media/uploads`): then its addresses, its smaller
-//! pictures and its state are the file's. Limits: 200 entries a character, each with a caption of 500 characters and 32 tags.
+//! pictures and its state are the file's. Admins keep those of all characters, the owner of an avatar its own ([`own`]). Limits: 200 entries a character, each with a caption of 500 characters and 32 tags.
 
+mod own;
 pub mod routes;
 mod store;
 mod view;
@@ -14,6 +15,8 @@ use greenroom_actors::protocol::{Refusal, RefusalCode};
 use serde_json::json;
 use uuid::Uuid;
 
+pub use own::OwnItem;
+use own::own_file;
 pub use store::{forget_file, shows_file, view as count_view};
 pub use view::{GalleryItemView, GalleryKind, NewItem};
 
@@ -23,7 +26,7 @@ use crate::accounts::Origin;
 use crate::audit::{self, Act};
 use crate::error::{ApiError, ApiResult, FieldError};
 use crate::http::{Caller, Page, PageQuery};
-use crate::media::files::{self, FileId, MediaFile, State};
+use crate::media::files::{self, FileId};
 use crate::postgres::refusal;
 
 /// Entries of one character.
@@ -98,10 +101,14 @@ impl Characters {
         let character = CharacterId::from_uuid(self.id_of(id_or_slug).await?);
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        make_room(&transaction, character).await?;
         let file = match item.file() {
-            Some(id) => Some(own_file(&transaction, admin.user, id, item.kind).await?),
+            Some(id) => Some(own_file(&transaction, admin.user, id).await?),
             None => None,
         };
+        if file.as_ref().is_some_and(|file| GalleryKind::from(file.kind) != item.kind) {
+            return Err(FieldError::new("type", "is not what this file is").into());
+        }
         add(&transaction, admin, character, &item, origin).await?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         Ok(GalleryItemView::new(&item, file.as_ref(), Access::All))
@@ -118,6 +125,7 @@ impl Characters {
     ) -> ApiResult<GalleryItemView> {
         let file = new.media_id.ok_or_else(|| FieldError::new("mediaId", "is missing"))?;
         let item = made(new, Ok(Source::Media(file))).map_err(ApiError::bad_request)?;
+        make_room(transaction, character).await?;
         add(transaction, admin, character, &item, origin).await?;
         // The file comes in behind it.
         Ok(GalleryItemView { state: "processing", ..GalleryItemView::new(&item, None, Access::All) })
@@ -179,25 +187,18 @@ impl Item {
     }
 }
 
-/// A file that its owner may put into a gallery.
-async fn own_file(
-    client: &impl GenericClient,
-    owner: UserId,
-    id: FileId,
-    kind: GalleryKind,
-) -> ApiResult<MediaFile> {
-    let file = files::by_id(client, id).await.map_err(|error| refusal(&error))?;
-    let Some(file) = file.filter(|file| file.owner == owner) else {
-        return Err(FieldError::new("mediaId", "is of none of your files").into());
-    };
-    match file.state {
-        State::Failed(_) => Err(FieldError::new("mediaId", "is of a file that could not be read").into()),
-        State::Deleted => Err(FieldError::new("mediaId", "is of a file that was deleted").into()),
-        State::Processing | State::Ready if GalleryKind::from(file.kind) == kind => Ok(file),
-        State::Processing | State::Ready => Err(FieldError::new("type", "is not what this file is").into()),
+/// There is such a character, and its gallery takes one more. Locked, so that the count holds when two add at once.
+async fn make_room(transaction: &Transaction<'_>, character: CharacterId) -> ApiResult<()> {
+    let there = super::store::lock(transaction, character).await.map_err(|error| refusal(&error))?;
+    there.ok_or_else(not_found)?;
+    let count = store::count(transaction, character.uuid()).await.map_err(|error| refusal(&error))?;
+    if count >= ITEMS_MAX {
+        return Err(ApiError::conflict("a gallery holds at most 200 entries: delete one first"));
     }
+    Ok(())
 }
 
+/// Adds it where there is [room](make_room), and notes which admin did.
 async fn add(
     transaction: &Transaction<'_>,
     admin: &Caller,
@@ -205,13 +206,6 @@ async fn add(
     item: &Item,
     origin: &Origin,
 ) -> ApiResult<()> {
-    // Locked, so that the count holds when two add at once.
-    let there = super::store::lock(transaction, character).await.map_err(|error| refusal(&error))?;
-    there.ok_or_else(not_found)?;
-    let count = store::count(transaction, character.uuid()).await.map_err(|error| refusal(&error))?;
-    if count >= ITEMS_MAX {
-        return Err(ApiError::conflict("a gallery holds at most 200 entries: delete one first"));
-    }
     store::insert(transaction, character.uuid(), item).await.map_err(|error| refusal(&error))?;
     let detail = json!({ "item": item.id, "kind": item.kind, "premium": item.premium });
     let act = Act { detail, ..act(admin, "character.gallery_add", character, origin) };
@@ -247,14 +241,8 @@ fn made(new: NewItem, source: Result<Source, FieldError>) -> Result<Item, Vec<Fi
         fault("thumbnailUrl", message);
     }
     let caption = caption.trim().to_owned();
-    if caption.chars().count() > CAPTION_MAX || caption.contains('\0') {
-        fault("caption", "takes at most 500 characters and no NUL");
-    }
     let tags: Vec<String> = tags.iter().map(|tag| tag.trim().to_owned()).collect();
-    let tag_fits = |tag: &String| (1..=rules::NAME_MAX).contains(&tag.chars().count()) && !tag.contains('\0');
-    if tags.len() > TAGS_MAX || !tags.iter().all(tag_fits) {
-        fault("tags", "takes at most 32 tags of 1 to 80 characters");
-    }
+    faults.extend(wrong_words(&caption, &tags));
     match (source, faults.is_empty()) {
         (Some(source), true) => Ok(Item {
             id: Uuid::now_v7(),
@@ -269,4 +257,17 @@ fn made(new: NewItem, source: Result<Source, FieldError>) -> Result<Item, Vec<Fi
         }),
         _ => Err(faults),
     }
+}
+
+/// What is wrong with caption and trimmed tags.
+fn wrong_words(caption: &str, tags: &[String]) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    if caption.chars().count() > CAPTION_MAX || caption.contains('\0') {
+        faults.push(FieldError::new("caption", "takes at most 500 characters and no NUL"));
+    }
+    let fits = |tag: &String| (1..=rules::NAME_MAX).contains(&tag.chars().count()) && !tag.contains('\0');
+    if tags.len() > TAGS_MAX || !tags.iter().all(fits) {
+        faults.push(FieldError::new("tags", "takes at most 32 tags of 1 to 80 characters"));
+    }
+    faults
 }

@@ -69,6 +69,9 @@ async fn list(
 }
 
 /// Add to a gallery
+///
+/// Something at another host's address, or a file of one's own that was uploaded here (`mediaId`), ready or still being processed.
+/// Owners of avatars have `POST /api/avatars/{id}/gallery`.
 #[utoipa::path(
     operation_id = "addToGallery",
     tag = "characters",
@@ -80,8 +83,8 @@ async fn list(
         (status = 400, description = "A field is missing or not valid", body = ErrorBody),
         (status = 401, description = "No token, or a bad one", body = ErrorBody),
         (status = 403, description = "The caller is no admin", body = ErrorBody),
-        (status = 404, description = "There is no such character", body = ErrorBody),
-        (status = 409, description = "The gallery is full", body = ErrorBody),
+        (status = 404, description = "There is no such character, or no such file of yours", body = ErrorBody),
+        (status = 409, description = "The gallery is full, or the file was deleted or could not be read", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     ),
 )]

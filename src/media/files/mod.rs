@@ -20,9 +20,9 @@ use uuid::Uuid;
 pub use self::attached::{CHANGED, changed};
 pub(super) use self::store::kind_text;
 pub use self::store::{
-    Deleted, Holder, Made, Wanted, by_id, by_ids, by_key, delete, failed, forget, holder, in_work, insert,
-    is_carried_to, list, lock, meets, note_objects, of, older_thumbnails, overdue, purge, ready, spoiled,
-    thumbnails, total, unlisted,
+    Deleted, Holder, Made, Wanted, by_id, by_ids, by_key, delete, failed, forget, held, holder, in_work,
+    insert, is_carried_to, list, lock, meets, note_objects, of, older_thumbnails, overdue, purge, ready,
+    spoiled, thumbnails, total, unlisted,
 };
 pub use self::view::{FileView, VariantView};
 use super::ObjectKey;

@@ -79,6 +79,13 @@ pub async fn by_id(client: &impl GenericClient, id: FileId) -> Stored<Option<Med
     Ok(query_opt(client, BY_ID, &[&id.uuid()]).await?.as_ref().and_then(file))
 }
 
+const HELD: &str = concat!("select ", columns!(), " from media_files where id = $1 for share");
+
+/// The same, which stays as it is until the caller's transaction ends.
+pub async fn held(client: &impl GenericClient, id: FileId) -> Stored<Option<MediaFile>> {
+    Ok(query_opt(client, HELD, &[&id.uuid()]).await?.as_ref().and_then(file))
+}
+
 const BY_IDS: &str = concat!("select ", columns!(), " from media_files where id = any($1)");
 
 /// Those of them that there are, in no order; deleted ones too.

@@ -25,9 +25,9 @@ impl Media {
         self.objects().signed(key, lifetime).await.map_err(|error| keep::store_away(&error))
     }
 
-    /// Whether the user may see it: its owner; members of a room in which a message carries it; of a gallery everybody, where
-    /// it is for premium plans those who have one; an avatar's thumbnail whoever is in a room with that avatar. Of a file that
-    /// is not there, nobody.
+    /// Whether the user may see it: its owner; members of a room in which a message carries it; what a gallery shows everybody who
+    /// may see the character, where it is for premium plans those who have one; an avatar's thumbnail whoever is in a room with that
+    /// avatar. Of a file that is not there, nobody.
     pub async fn may_read(&self, user: UserId, file: &MediaFile) -> Result<bool, Refusal> {
         if file.state == files::State::Deleted {
             return Ok(false);
@@ -39,20 +39,21 @@ impl Media {
         if files::is_carried_to(&client, user, &file.key).await.map_err(|error| refusal(&error))? {
             return Ok(true);
         }
-        match (file.purpose, file.character) {
-            (Purpose::Gallery, _) => {
-                let premium = gallery::shows_file(&client, user, file.id.uuid()).await;
-                drop(client);
-                match (premium.map_err(|error| refusal(&error))?, self.gates()) {
-                    (None, _) | (Some(true), None) => Ok(false),
-                    (Some(false), _) => Ok(true),
-                    (Some(true), Some(gates)) => gates.opens(user, Feature::PremiumGallery).await,
-                }
-            }
-            (Purpose::Avatar, Some(character)) => {
-                files::meets(&client, user, character.uuid()).await.map_err(|error| refusal(&error))
-            }
-            (Purpose::Avatar | Purpose::Upload | Purpose::Content, _) => Ok(false),
+        let premium = gallery::shows_file(&client, user, file.id.uuid()).await;
+        let premium = premium.map_err(|error| refusal(&error))?;
+        if premium == Some(false) {
+            return Ok(true);
+        }
+        if let (Purpose::Avatar, Some(character)) = (file.purpose, file.character)
+            && files::meets(&client, user, character.uuid()).await.map_err(|error| refusal(&error))?
+        {
+            return Ok(true);
+        }
+        // Plans are read through a connection of their own.
+        drop(client);
+        match (premium, self.gates()) {
+            (Some(true), Some(gates)) => gates.opens(user, Feature::PremiumGallery).await,
+            _ => Ok(false),
         }
     }
 

@@ -193,7 +193,7 @@ impl Avatars {
     }
 }
 
-fn gone(refusal: Refusal) -> Refusal {
+pub(super) fn gone(refusal: Refusal) -> Refusal {
     if refusal.code == RefusalCode::NotFound { not_found() } else { refusal }
 }
 

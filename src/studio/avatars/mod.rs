@@ -12,6 +12,7 @@
 mod cards;
 mod change;
 mod create;
+mod gallery;
 mod judge;
 mod offline;
 mod profile;

@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::change::AvatarChange;
 use super::create::NewAvatar;
 use super::view::{AvatarLimitView, AvatarStatsView, AvatarView};
-use super::{Avatars, cards};
+use super::{Avatars, cards, gallery};
 use crate::billing::ledger::BalanceView;
 use crate::characters::BODY_MAX;
 use crate::characters::Characters;
@@ -31,6 +31,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(remove)
         .service(redraw)
         .service(card);
+    gallery::routes::routes(config);
 }
 
 /// An avatar that was asked for, and what is left of the credits.
