@@ -10,6 +10,8 @@ import { confirmed, toast, toastError } from "../../overlays.js";
 import { formatNumber } from "../../time.js";
 
 const PAGE = 100;
+/** While a file is being prepared: another server may do it, and then this one's socket hears nothing of it. */
+const LOOK_MS = 5000;
 
 /**
  * @param {{api: import("../../../api.js").Api, client?: import("../../../client.js").GreenroomClient}} context @param {any} character
@@ -22,6 +24,7 @@ export function galleryEditor({ api, client }, character, changed = () => {}) {
   const more = h("button.button.quiet.small", { type: "button", hidden: true, onclick: () => load() }, "Show more");
   let cursor = /** @type {string|null} */ (null);
   let stamp = 0;
+  let again = 0;
 
   async function load(anew = false) {
     const mine = ++stamp;
@@ -33,6 +36,8 @@ export function galleryEditor({ api, client }, character, changed = () => {}) {
       if (anew) list.replaceChildren();
       list.append(...items.map(line));
       if (!list.children.length) list.append(h("li.muted", {}, "Nothing in it yet."));
+      clearTimeout(again);
+      if (items.some(({ state }) => state === "processing")) again = setTimeout(() => element.isConnected && load(true), LOOK_MS);
     } catch (error) {
       toastError(error, "The gallery could not be loaded");
     }
