@@ -62,6 +62,13 @@ impl FileType {
         Self::ENDINGS.iter().find(|(known, ..)| *known == ending).map_or(Self::Other, |(_, of, _)| *of)
     }
 
+    /// By the first bytes of a file, some hundreds of them; of a container that sounds and films share it is the film's. It goes
+    /// by brands and document types, so that no relative of a type passes for it.
+    #[must_use]
+    pub fn of_bytes(head: &[u8]) -> Self {
+        infer::get(head).map_or(Self::Other, |found| Self::of_mime(found.mime_type()))
+    }
+
     /// Of a media type, without its parameters.
     #[must_use]
     pub fn of_mime(mime: &str) -> Self {
@@ -71,6 +78,7 @@ impl FileType {
             "audio/opus" | "application/ogg" => Self::Ogg,
             "audio/x-m4a" | "audio/m4a" => Self::M4a,
             "audio/x-flac" => Self::Flac,
+            "video/x-m4v" => Self::Mp4,
             mime => {
                 Self::ENDINGS.iter().find(|(.., known)| *known == mime).map_or(Self::Other, |(_, of, _)| *of)
             }

@@ -5,14 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use greenroom_actors::ports::{GenerateError, GenerateErrorKind};
 
-use crate::media::{FileType, films};
+use crate::media::{FileType, films, pictures};
 use crate::outbound::fetch::{FetchError, Fetcher};
 
 /// The media type of a picture that is taken.
 pub fn picture_type(bytes: &[u8]) -> Option<&'static str> {
-    let known = ["image/png", "image/jpeg", "image/webp", "image/gif"];
-    let found = infer::get(bytes)?.mime_type();
-    known.into_iter().find(|known| *known == found)
+    pictures::file_type(bytes).ok().map(FileType::mime)
 }
 
 /// The media type of a video that is taken.
@@ -65,6 +63,7 @@ mod tests {
     #[test]
     fn kinds_are_told_by_content() {
         assert_eq!(picture_type(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), Some("image/png"));
+        assert_eq!(picture_type(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
         assert_eq!(picture_type(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), None);
         assert_eq!(video_type(b"\0\0\0\x18ftypisom\0\0\0\0isommp42"), Some("video/mp4"));
         assert_eq!((picture_type(b"{}"), video_type(b"<html>")), (None, None));

@@ -51,7 +51,7 @@ impl Head {
 }
 
 /// The type by content.
-pub(super) fn file_type(bytes: &[u8]) -> Result<FileType, Fault> {
+pub fn file_type(bytes: &[u8]) -> Result<FileType, Fault> {
     match bytes {
         [] => Err(Fault::Empty),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Ok(FileType::Png),

@@ -17,6 +17,8 @@ mod sizes;
 
 use bytes::Bytes;
 
+pub use header::file_type;
+
 use super::FileType;
 use super::fault::{Fault, guarded};
 use super::files::Size;

@@ -11,7 +11,7 @@ use crate::media::{Fault, FileType};
 
 /// The type of a file that begins so, if it is one of these kinds.
 pub(super) fn told(head: &[u8], wanted: &[AttachmentKind]) -> Result<(AttachmentKind, FileType), ApiError> {
-    let found = infer::get(head).map_or("", |found| found.mime_type());
+    let found = FileType::of_bytes(head);
     let of = |kind: AttachmentKind| Some((kind, of_kind(found, kind)?)).filter(|_| wanted.contains(&kind));
     [AttachmentKind::Image, AttachmentKind::Video, AttachmentKind::Audio]
         .into_iter()
@@ -20,22 +20,13 @@ pub(super) fn told(head: &[u8], wanted: &[AttachmentKind]) -> Result<(Attachment
 }
 
 /// Recorders of browsers put sounds alone into the containers of videos.
-fn of_kind(mime: &str, kind: AttachmentKind) -> Option<FileType> {
-    use AttachmentKind::{Audio, Image, Video};
-    Some(match (kind, mime) {
-        (Image, "image/png") => FileType::Png,
-        (Image, "image/jpeg") => FileType::Jpeg,
-        (Image, "image/webp") => FileType::Webp,
-        (Image, "image/gif") => FileType::Gif,
-        (Audio, "audio/mpeg") => FileType::Mp3,
-        (Audio, "audio/x-wav") => FileType::Wav,
-        (Audio, "audio/ogg" | "audio/opus") => FileType::Ogg,
-        (Audio, "audio/m4a" | "video/mp4") => FileType::M4a,
-        (Audio, "video/webm") => FileType::Weba,
-        (Video, "video/mp4" | "video/x-m4v") => FileType::Mp4,
-        (Video, "video/webm") => FileType::Webm,
-        _ => return None,
-    })
+fn of_kind(found: FileType, kind: AttachmentKind) -> Option<FileType> {
+    let found = match (kind, found) {
+        (AttachmentKind::Audio, FileType::Mp4) => FileType::M4a,
+        (AttachmentKind::Audio, FileType::Webm) => FileType::Weba,
+        (_, found) => found,
+    };
+    types(kind).contains(&found).then_some(found)
 }
 
 fn wrong_type(wanted: &[AttachmentKind]) -> ApiError {
@@ -121,6 +112,9 @@ mod tests {
             b"BM\0\0\0\0",
             b"",
             b"\0\0\0\x14ftypqt  ",
+            b"\0\0\0\x18ftypheic\0\0\0\0",
+            b"fLaC\0\0\0\x22",
+            b"\xff\xf1\x50\x80\0\x1f\xfc",
         ] {
             assert_eq!(told(head, &ALL).unwrap_err().status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{head:?}");
         }
