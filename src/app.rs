@@ -207,8 +207,15 @@ impl App {
             Arc::new(move |members, conversation| told.conversation_created(members, conversation)),
         );
         characters.on_changed(tasks::character_changed(&engine, &hub, &conversations));
-        let completions =
-            Completions::new(pool.clone(), engine.clone(), characters.clone(), conversations.clone(), taps);
+        let completions = Completions::new(
+            pool.clone(),
+            engine.clone(),
+            characters.clone(),
+            conversations.clone(),
+            taps,
+            media.clone(),
+            tasks::fetcher(&config)?,
+        );
         let last_seen = LastSeen::new(pool.clone());
         hub.attach(Arc::new(LiveBackend {
             epoch: database.epoch(),

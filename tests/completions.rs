@@ -18,5 +18,7 @@ mod refusals;
 mod meters;
 #[path = "completions/rooms.rs"]
 mod rooms;
+#[path = "completions/pictures.rs"]
+mod pictures;
 #[path = "completions/clients.rs"]
 mod clients;

@@ -5,6 +5,9 @@
 //! ([`Charges`](crate::ports::Charges): one durable transaction, counted before a model is asked) -> the pool, with the
 //! person's priority -> [`course`], a task of its own, passes the text on and closes the charge with the calls.
 //!
+//! Pictures come along with a line's words and lie in no store ([`InlinePicture`](crate::ports::InlinePicture)); which of them a
+//! model is shown is said by the same rule as in a room, and the others are told in words.
+//!
 //! What produced nothing is given back. A node that is killed in the middle takes the answer along: nobody holds a part of
 //! it to go on from; its charge is given back by whoever takes up the dead node's work. Nothing is counted twice: the charge
 //! has the answer's id.
@@ -13,6 +16,7 @@
 //! `turn.reply_max_chars`. Dropping [`Completing`] ends the work upstream.
 
 mod course;
+mod history;
 mod spoken;
 mod stops;
 
@@ -24,12 +28,12 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::domain::{
-    AiCall, Changes, CharacterId, CharacterRecord, ClientId, Content, FailureCode, Finish, Message,
-    MessageId, MessageKind, Priority, Purpose, RoomId, Sender, TokenUsage, Usage, UserId,
+    AiCall, CharacterId, CharacterRecord, FailureCode, Finish, MessageKind, Priority, Purpose, TokenUsage,
+    Usage, UserId,
 };
 use crate::engine::Context;
 use crate::persona::{Ask, Made, Names, PersonaMsg};
-use crate::ports::{Charge, Charged, Freshness, GenerateRequest, Side, StoreError, Who};
+use crate::ports::{Charge, Charged, Freshness, GenerateRequest, PromptImage, Side, StoreError, Who};
 use crate::protocol::{Refusal, RefusalCode, UserEvent};
 use crate::room::overloaded;
 use crate::room::tail::{History, Reach, SummaryCopy};
@@ -70,7 +74,18 @@ pub struct Completion {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub by: Speaker,
+    /// Empty where it is pictures alone.
     pub text: String,
+    /// What a person showed with it, in order; each with its file.
+    pub pictures: Vec<PromptImage>,
+}
+
+impl Line {
+    /// Words alone.
+    #[must_use]
+    pub fn new(by: Speaker, text: impl Into<String>) -> Self {
+        Self { by, text: text.into(), pictures: Vec::new() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,8 +196,7 @@ async fn ready(context: &Context, asked: &Completion) -> Result<Ready, Refusal> 
     if !context.pool.has_room() {
         return Err(overloaded());
     }
-    let said = asked.lines.iter().filter(|line| line.by == Speaker::Person).map(|line| line.text.as_str());
-    for text in said.chain(asked.program.as_deref()) {
+    for text in said(asked).chain(asked.program.as_deref()) {
         allowed(&context.moderation, text)?;
     }
     let grant = match asked.metering {
@@ -200,9 +214,17 @@ async fn judged(context: &Context, asked: &Completion, character: &CharacterReco
     if !context.moderation.asks(Side::Message) {
         return Ok(());
     }
-    let said = asked.lines.iter().filter(|line| line.by == Speaker::Person).map(|line| line.text.as_str());
-    let said: Vec<&str> = asked.program.as_deref().into_iter().chain(said).collect();
+    let said: Vec<&str> = asked.program.as_deref().into_iter().chain(said(asked)).collect();
+    if said.is_empty() {
+        return Ok(());
+    }
     context.moderation.admits(&said.join("\n\n"), character, who(asked)).await
+}
+
+/// The asker's words.
+fn said(asked: &Completion) -> impl Iterator<Item = &str> {
+    let said = asked.lines.iter().filter(|line| line.by == Speaker::Person).map(|line| line.text.as_str());
+    said.filter(|text| !text.is_empty())
 }
 
 /// Whom judging it is accounted to.
@@ -236,9 +258,7 @@ async fn compose(context: &Context, asked: &Completion) -> Result<Arc<GenerateRe
     let Some(user) = user else {
         return Err(Refusal::new(RefusalCode::NotFound, "there is no such account"));
     };
-    let now = context.ports.clock.now();
-    let line = |(line, offset)| Arc::new(message(asked, line, offset, now));
-    let history: Vec<_> = asked.lines.iter().zip(1..).map(line).collect();
+    let history = history::of(asked, context.ports.clock.now());
     let own = asked.lines.last().is_some_and(|line| line.by == Speaker::Character);
     let (answer, composed) = oneshot::channel();
     let ask = Ask {
@@ -267,32 +287,8 @@ async fn compose(context: &Context, asked: &Completion) -> Result<Arc<GenerateRe
     request.temperature = asked.temperature.unwrap_or(request.temperature);
     request.stop.extend(asked.stop.iter().cloned());
     request.purpose = asked.purpose;
+    history::hand_over(asked, &mut request);
     Ok(Arc::new(request))
-}
-
-/// A line as the prompt compiler reads a room's history.
-fn message(asked: &Completion, line: &Line, offset: i64, now: jiff::Timestamp) -> Message {
-    let id = MessageId::new();
-    Message {
-        id,
-        room: RoomId::from_uuid(asked.id),
-        offset,
-        revision: offset,
-        sender: match line.by {
-            Speaker::Person => Sender::User(asked.user),
-            Speaker::Character => Sender::Character(asked.character),
-        },
-        client_id: ClientId::of_message(id),
-        kind: MessageKind::Text,
-        content: Content::trusted(line.text.as_str()),
-        attachment: None,
-        // Not a greeting: its braces are no macros.
-        reply_to: Some(id),
-        finish: Finish::Complete,
-        replies: Vec::new(),
-        changes: Changes::default(),
-        created_at: now,
-    }
 }
 
 /// What was counted.

@@ -21,8 +21,8 @@ pub use charges::{Charge, ChargeEnd, Charged, Charges, Closing};
 pub use drafts::{Draft, DraftCall, DraftStore, NewDraft};
 pub use generator::{
     Attempt, Cause, Chosen, Freshness, GenerateError, GenerateErrorKind, GenerateRequest, Generator,
-    MESSAGE_TOKENS, NextTry, Opened, Piece, PieceStream, PromptImage, PromptMessage, PromptRole, Start,
-    TokenCounter,
+    InlinePicture, MESSAGE_TOKENS, NextTry, Opened, Piece, PieceStream, PromptImage, PromptMessage,
+    PromptRole, Start, TokenCounter,
 };
 pub use journal_store::{
     Amend, Ask, Change, CloseTurn, CommitError, Done, Entry, EntryKind, JournalLane, JournalStore, Outcome,

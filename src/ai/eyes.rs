@@ -1,5 +1,5 @@
-//! The pictures of a prompt, as a model that sees takes them: read from the object store when it is asked, and sent along as
-//! data URLs. So no provider needs a way in, and none learns an address of ours.
+//! The pictures of a prompt, as a model that sees takes them: read from the object store when it is asked, or as they came along
+//! with what is asked, and sent as data URLs. So no provider needs a way in, and none learns an address of ours.
 //!
 //! Limits: all pictures of a request together have `engine.images_max_bytes`; one that cannot be had is left out: its message
 //! says in words that it is there.
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use greenroom_actors::ports::PromptMessage;
+use greenroom_actors::ports::{InlinePicture, PromptImage, PromptMessage};
 use image::codecs::jpeg::JpegEncoder;
 
 use crate::media::{FileType, ObjectKey, Objects};
@@ -76,7 +76,7 @@ impl Eyes {
             if left == 0 || seen.0.contains_key(&image.object) {
                 continue;
             }
-            match self.picture(&image.object, reads, left).await {
+            match self.picture(image, reads, left).await {
                 Ok((bytes, url)) => {
                     left = left.saturating_sub(bytes);
                     seen.0.insert(image.object.clone(), url.into());
@@ -89,14 +89,18 @@ impl Eyes {
         seen
     }
 
-    /// Its bytes in the store, and its data URL.
-    async fn picture(&self, object: &str, reads: Reads, most: u64) -> Result<(u64, String), String> {
-        let key = ObjectKey::parse(object).map_err(|error| error.to_string())?;
+    /// Its bytes as it lies in the store or came along, and its data URL.
+    async fn picture(&self, image: &PromptImage, reads: Reads, most: u64) -> Result<(u64, String), String> {
+        let key = ObjectKey::parse(&image.object).map_err(|error| error.to_string())?;
         let file = key.file_type();
         if !matches!(file, FileType::Png | FileType::Jpeg | FileType::Webp | FileType::Gif) {
             return Err("this is no picture that models read".to_owned());
         }
-        let bytes = self.objects.read(&key, most).await.map_err(|error| error.to_string())?;
+        let bytes = match &image.inline {
+            Some(InlinePicture(bytes)) if bytes.len() as u64 <= most => bytes.clone(),
+            Some(_) => return Err(format!("it is larger than {most} bytes")),
+            None => self.objects.read(&key, most).await.map_err(|error| error.to_string())?,
+        };
         let size = bytes.len() as u64;
         let is_old = matches!(file, FileType::Png | FileType::Jpeg);
         let (mime, bytes) = if reads == Reads::All || is_old {
@@ -136,7 +140,7 @@ fn jpeg(bytes: &[u8]) -> Result<Bytes, String> {
 
 #[cfg(test)]
 mod tests {
-    use greenroom_actors::ports::{PromptImage, PromptRole};
+    use greenroom_actors::ports::PromptRole;
 
     use super::*;
 
@@ -151,7 +155,13 @@ mod tests {
     }
 
     fn asking(objects: &[&str]) -> Vec<PromptMessage> {
-        let image = |object: &&str| PromptImage { object: (*object).into(), width: 8, height: 6, bytes: 9 };
+        let image = |object: &&str| PromptImage {
+            object: (*object).into(),
+            width: 8,
+            height: 6,
+            bytes: 9,
+            inline: None,
+        };
         let message = |object| PromptMessage {
             images: vec![image(object)],
             ..PromptMessage::new(PromptRole::User, "[image]")
@@ -181,6 +191,13 @@ mod tests {
         let made = image::load_from_memory(&STANDARD.decode(made).unwrap()).unwrap().into_rgb8();
         assert_eq!(made.dimensions(), (8, 6));
         assert!(made.get_pixel(4, 3).0[0] > 180);
+        // What came along is not looked for in the store, and has the same bound.
+        let mut along = asking(&["inline/1.webp"]);
+        along[0].images[0].inline = Some(InlinePicture(webp.clone()));
+        let seen = eyes.look(&along, Reads::All).await;
+        assert_eq!(seen.get("inline/1.webp"), Some(&*url("image/webp", &webp)));
+        let small = Eyes::new(objects.clone(), webp.len() as u64 - 1);
+        assert!(small.look(&along, Reads::All).await.is_empty());
         // The latest gets the place.
         let narrow = Eyes::new(objects, webp.len() as u64).look(&request, Reads::All).await;
         assert_eq!((narrow.0.len(), narrow.get("a/b.webp").is_some()), (1, true));

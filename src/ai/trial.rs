@@ -228,7 +228,7 @@ fn lines(body: &TestBody, content_max: usize) -> ApiResult<Vec<Line>> {
     let mut lines = Vec::with_capacity(body.history.len() + 1);
     let mut line =
         |field: &'static str, by: Speaker, text: &str, most: usize| match Content::parse(text, most) {
-            Ok(content) => lines.push(Line { by, text: content.as_str().to_owned() }),
+            Ok(content) => lines.push(Line::new(by, content.as_str())),
             Err(error) => wrong.push(FieldError::new(field, error.to_string())),
         };
     for said in body.history.iter().take(HISTORY_MAX) {

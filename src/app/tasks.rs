@@ -286,6 +286,13 @@ pub fn content_changed(hub: &Hub) -> content::OnChanged {
     })
 }
 
+/// What fetches what people's addresses lead to.
+pub fn fetcher(config: &Config) -> anyhow::Result<Fetcher> {
+    let reach = if config.media.fetch_private { Reach::Private } else { Reach::Public };
+    Fetcher::new(reach, config.media.fetch_max_bytes, config.media.fetch_timeout())
+        .map_err(anyhow::Error::msg)
+}
+
 /// What listens to audio messages.
 pub fn listener(
     config: &Config,
@@ -294,12 +301,10 @@ pub fn listener(
     engine: &Engine,
     pool: &Pool,
 ) -> anyhow::Result<Listener> {
-    let reach = if config.media.fetch_private { Reach::Private } else { Reach::Public };
     let max_bytes = config.media.fetch_max_bytes;
-    let fetcher = Fetcher::new(reach, max_bytes, config.media.fetch_timeout()).map_err(anyhow::Error::msg)?;
     let parts = ListenerParts {
         media: media.clone(),
-        fetcher,
+        fetcher: fetcher(config)?,
         engine: engine.clone(),
         pool: pool.clone(),
         content_max_chars: config.engine.content_max_chars,

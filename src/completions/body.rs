@@ -1,21 +1,22 @@
 //! What a client asks for: OpenAI's request, checked, and what of it means something here.
 
+mod messages;
+mod pictures;
+
 use std::collections::BTreeMap;
 
-use greenroom_actors::completion::{Line, Speaker};
+use greenroom_actors::completion::Speaker;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+pub(super) use self::messages::Said;
+use self::messages::{ChatMessage, read_messages};
+pub(super) use self::pictures::{Sent, Whence, refused};
 use crate::error::{ApiError, ApiResult, FieldError};
 
-/// Bytes of a request's body.
-pub(super) const BODY_MAX_BYTES: usize = 1024 * 1024;
-const MESSAGES_MAX: usize = 1_000;
-/// Characters (Unicode) of one message.
-const MESSAGE_MAX_CHARS: usize = 32_000;
-/// Characters of all messages together.
-const MESSAGES_MAX_CHARS: usize = 200_000;
+/// Bytes of a request's body: texts, and pictures that come along in it.
+pub(super) const BODY_MAX_BYTES: usize = 8 * 1024 * 1024;
 const STOPS_MAX: usize = 4;
 const STOP_MAX_CHARS: usize = 256;
 const METADATA_MAX: usize = 16;
@@ -30,7 +31,7 @@ pub(super) struct ChatRequest {
     #[schema(example = "character/hanne-brekke")]
     model: String,
     /// The whole history, oldest first. What `system` and `developer` messages say is told to the character with a user's
-    /// weight.
+    /// weight. A user's may hold pictures.
     #[schema(min_items = 1, max_items = 1000)]
     messages: Vec<ChatMessage>,
     stream: Option<bool>,
@@ -69,31 +70,6 @@ pub(super) struct ChatRequest {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-pub(super) struct ChatMessage {
-    /// `system`, `developer`, `user` or `assistant`.
-    role: String,
-    content: Option<Content>,
-    #[schema(value_type = Option<Vec<Object>>)]
-    tool_calls: Option<Value>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "takes a text or a list of parts")]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-struct Part {
-    /// `text`
-    #[serde(rename = "type")]
-    kind: String,
-    text: Option<String>,
-    refusal: Option<String>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct StreamOptions {
     /// One more chunk before the end, with the tokens.
     include_usage: Option<bool>,
@@ -129,7 +105,7 @@ pub(super) enum StreamUsage {
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub model: String,
-    pub lines: Vec<Line>,
+    pub lines: Vec<Said>,
     /// What the client's system messages say.
     pub program: Option<String>,
     pub max_tokens: Option<u32>,
@@ -157,9 +133,8 @@ impl Wanted {
     }
 
     /// What was said last by the one who asks.
-    pub fn last_said(&self) -> Option<&str> {
-        let said = self.lines.iter().rev().find(|line| line.by == Speaker::Person);
-        said.map(|line| line.text.as_str())
+    pub fn last_said(&self) -> Option<&Said> {
+        self.lines.iter().rev().find(|line| line.by == Speaker::Person)
     }
 }
 
@@ -231,73 +206,6 @@ impl ChatRequest {
             None => Ok(()),
         }
     }
-}
-
-/// The lines that were said, and what system messages add.
-fn read_messages(messages: Vec<ChatMessage>) -> ApiResult<(Vec<Line>, Option<String>)> {
-    if messages.len() > MESSAGES_MAX {
-        return Err(wrong("messages", format!("takes at most {MESSAGES_MAX} messages")));
-    }
-    let (mut lines, mut program, mut chars) = (Vec::new(), Vec::new(), 0);
-    for (at, message) in messages.into_iter().enumerate() {
-        let field = |name: &str| format!("messages[{at}].{name}");
-        if message.tool_calls.is_some_and(|calls| !calls.is_null()) {
-            return Err(wrong(field("tool_calls"), "is not offered: characters have no tools"));
-        }
-        let text = message.content.map(|content| text_of(content, at)).transpose()?.unwrap_or_default();
-        let length = text.chars().count();
-        chars += length;
-        if length > MESSAGE_MAX_CHARS {
-            return Err(wrong(field("content"), format!("is longer than {MESSAGE_MAX_CHARS} characters")));
-        }
-        if chars > MESSAGES_MAX_CHARS {
-            let message = format!("are longer than {MESSAGES_MAX_CHARS} characters together");
-            return Err(wrong("messages", message));
-        }
-        let by = match message.role.as_str() {
-            "system" | "developer" => None,
-            "user" => Some(Speaker::Person),
-            "assistant" => Some(Speaker::Character),
-            "tool" | "function" => {
-                return Err(wrong(field("role"), "is not offered: characters have no tools"));
-            }
-            _ => return Err(wrong(field("role"), "takes system, developer, user or assistant")),
-        };
-        match by {
-            _ if text.trim().is_empty() => {}
-            Some(by) => lines.push(Line { by, text }),
-            None => program.push(text),
-        }
-    }
-    if !lines.iter().any(|line| line.by == Speaker::Person) {
-        return Err(wrong("messages", "takes at least one message of the user that says something"));
-    }
-    let program = (!program.is_empty()).then(|| program.join("\n\n"));
-    Ok((lines, program))
-}
-
-fn text_of(content: Content, at: usize) -> ApiResult<String> {
-    let parts = match content {
-        Content::Text(text) => return Ok(text),
-        Content::Parts(parts) => parts,
-    };
-    let mut text = String::new();
-    for (index, part) in parts.into_iter().enumerate() {
-        let field = |name: &str| format!("messages[{at}].content[{index}].{name}");
-        let more = match part.kind.as_str() {
-            "text" => part.text.ok_or_else(|| wrong(field("text"), "is missing"))?,
-            "refusal" => part.refusal.unwrap_or_default(),
-            "image_url" | "input_audio" | "file" => {
-                return Err(wrong(field("type"), "takes text: characters do not see pictures or files here"));
-            }
-            _ => return Err(wrong(field("type"), "takes text")),
-        };
-        if !text.is_empty() && !more.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(&more);
-    }
-    Ok(text)
 }
 
 fn read_stop(stop: Option<Stop>) -> ApiResult<Vec<String>> {

@@ -5,12 +5,16 @@
 //! kept. With `metadata.conversation_id` the last message is said in that conversation and the character's reply there
 //! is passed on (`room.rs`); who else watches sees both, as always.
 //!
+//! Pictures that come along are decoded and shown to models that see (`pictures.rs`); others are told that there is one.
+//!
 //! It owns the wire format (`body.rs` in, `wire.rs` and `sse.rs` out); the form of errors under `/v1` is
-//! [`ErrorForm`](crate::error::ErrorForm)'s, since they are made by everybody. Limits stand at the top of `body.rs`.
+//! [`ErrorForm`](crate::error::ErrorForm)'s, since they are made by everybody. Limits stand at the tops of `body.rs`
+//! and what is in `body/`.
 
 mod answer;
 mod body;
 mod models;
+mod pictures;
 mod room;
 mod routes;
 mod sse;
@@ -24,6 +28,8 @@ pub use routes::routes;
 
 use crate::characters::Characters;
 use crate::conversations::Conversations;
+use crate::media::Media;
+use crate::outbound::fetch::Fetcher;
 use crate::realtime::Taps;
 
 /// Cheap to clone.
@@ -34,6 +40,8 @@ pub struct Completions {
     characters: Characters,
     conversations: Conversations,
     taps: Taps,
+    media: Media,
+    fetcher: Fetcher,
 }
 
 impl Completions {
@@ -44,7 +52,9 @@ impl Completions {
         characters: Characters,
         conversations: Conversations,
         taps: Taps,
+        media: Media,
+        fetcher: Fetcher,
     ) -> Self {
-        Self { pool, engine, characters, conversations, taps }
+        Self { pool, engine, characters, conversations, taps, media, fetcher }
     }
 }

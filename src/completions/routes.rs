@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Completions;
 use super::answer::{Source, Told, failure, whole};
-use super::body::{BODY_MAX_BYTES, ChatRequest, Delivery, Wanted};
+use super::body::{BODY_MAX_BYTES, ChatRequest, Delivery, Wanted, refused};
 use super::models::{Model, ModelList, name_of, no_model};
 use super::room::{Saying, client_id};
 use super::sse::stream;
@@ -22,6 +22,9 @@ use crate::http::Json;
 
 /// OpenAI has it as a setting of its client libraries.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// There a picture is a file of its sender's, which stays: it has an id, counts in their total, and may be deleted.
+const IN_A_CONVERSATION: &str = "is not taken into a conversation here: upload it (POST /api/media/upload/image) and send it there \
+    with its mediaId (POST /api/conversations/{id}/messages)";
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(models).service(model).service(create);
@@ -78,7 +81,8 @@ async fn model(
 
 /// Talk to a character
 ///
-/// As OpenAI's chat completions, whole or as server-sent events. Metered and paced as a message to that character. Nothing is
+/// As OpenAI's chat completions, whole or as server-sent events. Metered and paced as a message to that character. A user's
+/// messages may hold pictures (`image_url`): at most eight, in data URLs or at public https addresses. Nothing is
 /// kept of it unless `metadata.conversation_id` names a conversation that the caller is in: then the last user message is
 /// said there, and the character's reply answered; the history that was sent along is ignored. `Idempotency-Key` makes that
 /// safe to repeat.
@@ -115,12 +119,16 @@ async fn create(
     let delivery = wanted.delivery;
     let (head, mut source) = match &wanted.conversation {
         Some(conversation) => {
+            let said = wanted.last_said();
+            if let Some(picture) = said.and_then(|said| said.pictures.first()) {
+                return Err(refused(&picture.field, "invalid_image_url", IN_A_CONVERSATION));
+            }
             let key = request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok());
             let saying = Saying {
                 user: caller.user,
                 character: id,
                 conversation,
-                text: wanted.last_said().unwrap_or_default(),
+                text: said.map(|said| said.text.as_str()).unwrap_or_default(),
                 client_id: client_id(wanted.client_id.as_deref(), key)?,
             };
             let (ids, source) = completions.say(saying).await?;
@@ -157,7 +165,7 @@ impl Completions {
             id: Uuid::now_v7(),
             user: caller.user,
             character,
-            lines: wanted.lines,
+            lines: self.see(wanted.lines).await?,
             program: wanted.program,
             max_tokens: wanted.max_tokens,
             temperature: wanted.temperature,

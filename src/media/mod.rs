@@ -11,6 +11,7 @@
 //! table `media_files`, and the folder `<data_dir>/media`. Limits: `[media]` in the settings, a key of 512 bytes; how much one
 //! may have is said by the plan.
 
+mod decoding;
 mod fault;
 pub mod files;
 pub mod films;
@@ -22,6 +23,7 @@ mod objects;
 pub mod pictures;
 mod process;
 mod routes;
+mod shown;
 pub mod sounds;
 mod store;
 mod sweep;
@@ -44,6 +46,7 @@ pub use library::{FileRecord, OnChanged, forget, records};
 pub use links::{LIFETIME_MIN, Links, Shut, address, own};
 pub use objects::{ObjectError, Objects, Stat};
 pub use routes::routes as pages;
+pub use shown::NotShown;
 pub use store::Owner;
 pub use sweep::SWEEP;
 pub use temp::{Incoming, Temp};
@@ -51,7 +54,9 @@ pub use temp::{Incoming, Temp};
 use crate::accounts::Gates;
 use crate::config::MediaSettings;
 use crate::postgres::refusal;
+use decoding::Decoding;
 use files::MediaFile;
+use pictures::Bounds;
 
 /// Why something was not kept.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +76,7 @@ pub struct Media {
     /// Without, no plan bounds what one may have, and nothing premium opens.
     gates: Option<Gates>,
     on_changed: Arc<RwLock<Vec<OnChanged>>>,
+    decoding: Decoding,
     /// How the store did when it was last tried.
     probed: Arc<Mutex<Option<(Instant, bool)>>>,
 }
@@ -79,10 +85,12 @@ impl Media {
     /// The store and its rows alone.
     #[must_use]
     pub fn new(objects: Objects, pool: Pool) -> Self {
+        let settings = Arc::<MediaSettings>::default();
         Self {
             objects,
             pool,
-            settings: Arc::default(),
+            decoding: Decoding::new(settings.processing_max_bytes),
+            settings,
             gates: None,
             on_changed: Arc::default(),
             probed: Arc::default(),
@@ -92,7 +100,12 @@ impl Media {
     /// With the plans of those whose files they are.
     #[must_use]
     pub fn open(objects: Objects, pool: Pool, gates: Gates, settings: &MediaSettings) -> Self {
-        Self { settings: Arc::new(settings.clone()), gates: Some(gates), ..Self::new(objects, pool) }
+        Self {
+            decoding: Decoding::new(settings.processing_max_bytes),
+            settings: Arc::new(settings.clone()),
+            gates: Some(gates),
+            ..Self::new(objects, pool)
+        }
     }
 
     /// Tells of each file that became ready, failed or was deleted, on this node.
@@ -113,6 +126,12 @@ impl Media {
     #[must_use]
     pub fn settings(&self) -> &MediaSettings {
         &self.settings
+    }
+
+    /// What of a picture is taken.
+    fn bounds(&self) -> Bounds {
+        let MediaSettings { image_max_side: side, image_max_pixels: pixels, .. } = *self.settings;
+        Bounds { side, pixels, ..Bounds::default() }
     }
 
     #[must_use]

@@ -4,40 +4,28 @@
 //! the same again, and the file becomes ready, or failed, in one transaction that only the first one wins. A file that is
 //! deleted meanwhile leaves objects to the sweep, which finds them by their rows.
 //!
-//! Decoding runs on threads with less claim to a core than others (`threads`). What all of them hold in memory is bounded by `media.processing_max_bytes`: each waits,
-//! in the order of coming, until what it takes is free; what takes more than all of it runs alone.
-
-use std::sync::Arc;
+//! Decoding runs on threads that step back, and what all of it holds in memory is bounded (`decoding`).
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryStreamExt};
 use greenroom_actors::domain::AttachmentKind;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::files::{self, FileId, Made, MediaFile, State, Variant};
 use super::pictures::{self, Bounds};
 use super::{Fault, FileType, Media, ObjectError, ObjectKey, films, sounds};
 use crate::jobs::{Handler, Job, JobError};
 use crate::postgres::refusal;
-use crate::threads::Threads;
 
-/// Bytes for which one permit stands.
-const GRAIN: u64 = 64 * 1024;
 /// Bytes of a picture's beginning in which its header is looked for before the whole of it is read.
 const HEADER: u64 = 256 * 1024;
-/// How far its threads step back: pictures may come for as long as they like.
-const NICE: i32 = 15;
 /// Bytes that processing any file takes beside what is counted of it.
 const BESIDE: u64 = 8 * 1024 * 1024;
 
 pub(super) struct Processor {
     media: Media,
     bounds: Bounds,
-    /// Memory that is free, in grains, and all of it.
-    memory: Arc<Semaphore>,
-    grains: u32,
-    threads: Threads,
 }
 
 /// What is to lie in the store, the original first, and what is known of it.
@@ -48,13 +36,7 @@ struct Output {
 
 impl Processor {
     pub(super) fn new(media: Media) -> Self {
-        let settings = media.settings();
-        let bounds =
-            Bounds { side: settings.image_max_side, pixels: settings.image_max_pixels, ..Bounds::default() };
-        let grains = u32::try_from(settings.processing_max_bytes / GRAIN).unwrap_or(u32::MAX >> 4).max(1);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = Threads::start("media", cores, NICE);
-        Self { bounds, memory: Arc::new(Semaphore::new(grains as usize)), grains, threads, media }
+        Self { bounds: media.bounds(), media }
     }
 
     async fn process(&self, id: FileId) -> Result<(), JobError> {
@@ -100,7 +82,7 @@ impl Processor {
         let permit = self.claim(decoding + 2 * file.bytes + BESIDE).await?;
         let bytes = self.media.objects().read(&temp, file.bytes).await?;
         let (file, bounds) = (file.clone(), self.bounds);
-        let work = self.threads.run(move || {
+        let work = self.media.decoding.run(move || {
             let output = match file.kind {
                 AttachmentKind::Image => picture(&file, &bytes, &bounds),
                 AttachmentKind::Audio => sound(&file, &bytes),
@@ -128,8 +110,7 @@ impl Processor {
     }
 
     async fn claim(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Stop> {
-        let grains = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX).min(self.grains);
-        let permit = self.memory.clone().acquire_many_owned(grains).await;
+        let permit = self.media.decoding.claim(bytes).await;
         permit.map_err(|_| Stop::Again("the server ends".to_owned()))
     }
 

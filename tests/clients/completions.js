@@ -86,6 +86,19 @@ const scenarios = {
     assert.deepEqual(await Promise.all([said(ask({ stream: true })), said(ask({ stream: true }))]), [word, word]);
   },
 
+  async picture() {
+    const look = (url, more = {}) => {
+      const content = [{ type: 'text', text: 'What is this?' }, { type: 'image_url', image_url: { url, detail: 'low' } }];
+      return ask({ messages: [{ role: 'user', content }], ...more });
+    };
+    assert.equal((await look(given.picture)).choices[0].message.content, 'A boat.');
+    assert.equal(await said(look(given.picture, { stream: true })), 'A boat.');
+    let error = await raised(OpenAI.BadRequestError, () => look('data:image/png;base64,!'));
+    assert.deepEqual([error.code, error.param], ['invalid_base64_image', 'messages[0].content[1].image_url.url']);
+    error = await raised(OpenAI.BadRequestError, () => look('data:image/png;base64,aGVsbG8='));
+    assert.deepEqual([error.code, error.type], ['invalid_image_format', 'invalid_request_error']);
+  },
+
   async room() {
     const metadata = { conversation_id: given.conversation };
     const options = { idempotencyKey: 'javascript-1', headers: { 'Idempotency-Key': 'javascript-1' } };

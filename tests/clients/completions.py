@@ -99,6 +99,19 @@ def two():
     assert heard == {0: "word " * 50, 1: "word " * 50}, heard
 
 
+def picture():
+    def look(url, **more):
+        parts = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": url, "detail": "low"}}]
+        return ask(messages=[{"role": "user", "content": parts}], **more)
+
+    assert look(given["picture"]).choices[0].message.content == "A boat."
+    assert said(look(given["picture"], stream=True)) == "A boat."
+    error = raised(openai.BadRequestError, lambda: look("data:image/png;base64,!"))
+    assert (error.code, error.param) == ("invalid_base64_image", "messages[0].content[1].image_url.url"), error
+    error = raised(openai.BadRequestError, lambda: look("data:image/png;base64,aGVsbG8="))
+    assert (error.code, error.type) == ("invalid_image_format", "invalid_request_error"), error
+
+
 def room():
     metadata = {"conversation_id": given["conversation"]}
     headers = {"Idempotency-Key": "python-1"}
@@ -111,5 +124,5 @@ def room():
 
 
 faulthandler.dump_traceback_later(60, exit=True)
-{scenario.__name__: scenario for scenario in [talk, errors, broken, leave, two, room]}[sys.argv[1]]()
+{scenario.__name__: scenario for scenario in [talk, errors, broken, leave, two, picture, room]}[sys.argv[1]]()
 print("done")

@@ -101,6 +101,20 @@ async fn two_streams_at_once_come_each_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn they_show_pictures_and_are_told_what_is_none() {
+    let world = World::start_with(crate::pictures::seeing).await;
+    let mut given = given(&world);
+    given["picture"] = json!(crate::pictures::data_url(&crate::pictures::png(60, 40)));
+    run(&world, "picture", &given, &[Act::say(["A ", "boat."]), Act::say(["A ", "boat."])]).await;
+    let asked = world.provider.asked();
+    assert_eq!(asked.len(), 4, "two each, and nothing of what was refused");
+    for asked in asked {
+        assert_eq!(crate::pictures::shown(&asked.body).len(), 1, "{:.2000}", asked.body);
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_is_named_in_the_metadata() {
     let world = World::start().await;
     for library in BOTH {

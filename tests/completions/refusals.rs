@@ -81,7 +81,7 @@ async fn errors_before_any_handler_have_the_form_too() {
     assert_eq!((status, code), (400, Value::Null));
     let (status, _, code, _) = refused(post(b"{}".to_vec(), "text/plain").await.unwrap()).await;
     assert_eq!((status, code), (415, json!("unsupported_media_type")));
-    let large = vec![b' '; 1024 * 1024 + 1];
+    let large = vec![b' '; 8 * 1024 * 1024 + 1];
     let (status, _, code, _) = refused(post(large, "application/json").await.unwrap()).await;
     assert_eq!((status, code), (413, json!("too_large")));
     for (method, path, status, code) in [

@@ -1,8 +1,10 @@
 //! The AI behind a reply: a prompt goes in, pieces of text come out as they are made.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
@@ -38,6 +40,20 @@ pub struct PromptImage {
     pub height: u32,
     /// 0: not known.
     pub bytes: u64,
+    /// The picture itself, where it came along with what is asked and lies in no store: `object` then is its name alone, another
+    /// one for another picture, with the ending of its type.
+    pub inline: Option<InlinePicture>,
+}
+
+/// A picture's file, of a type that models read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InlinePicture(pub Bytes);
+
+impl fmt::Debug for InlinePicture {
+    /// What people send stands in no log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InlinePicture({} bytes)", self.0.len())
+    }
 }
 
 /// What OpenAI counts for a picture at high detail, and for each tile of it
@@ -270,7 +286,9 @@ mod tests {
 
     #[test]
     fn a_picture_counts_by_its_tiles() {
-        let tokens = |width, height| PromptImage { object: "a/b".into(), width, height, bytes: 0 }.tokens();
+        let tokens = |width, height| {
+            PromptImage { object: "a/b".into(), width, height, bytes: 0, inline: None }.tokens()
+        };
         // The three examples of OpenAI's page, and the smallest.
         assert_eq!(tokens(1_024, 1_024), 765);
         assert_eq!(tokens(2_048, 4_096), 1_105);

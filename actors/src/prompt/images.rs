@@ -22,6 +22,7 @@ pub(super) fn of(attachment: &Attachment) -> Option<PromptImage> {
         width: attachment.width.unwrap_or(SIDE_UNKNOWN),
         height: attachment.height.unwrap_or(SIDE_UNKNOWN),
         bytes,
+        inline: None,
     };
     let Some(file) = &attachment.file else { return Some(original(0)) };
     if file.state != FileState::Ready {
@@ -40,6 +41,7 @@ pub(super) fn of(attachment: &Attachment) -> Option<PromptImage> {
         width: picture.width,
         height: picture.height,
         bytes: picture.bytes,
+        inline: None,
     });
     Some(image.unwrap_or_else(|| original(file.bytes)))
 }

@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_picture_stands_behind_the_words_of_its_message() {
-        let image = PromptImage { object: "a/b.webp".into(), width: 8, height: 6, bytes: 9 };
+        let image = PromptImage { object: "a/b.webp".into(), width: 8, height: 6, bytes: 9, inline: None };
         let asked = PromptMessage {
             images: vec![image],
             ..PromptMessage::new(PromptRole::User, "[image: The harbour]")

@@ -2,14 +2,15 @@
 //! with its caption and tags, and never where it is.
 //!
 //! An entry stands at an address of another host, or is a file that was uploaded here (`media/uploads`): then its addresses, its smaller
-//! pictures and its state are the file's. Admins keep those of all characters, the owner of an avatar its own ([`own`]). Limits: 200 entries a character, each with a caption of 500 characters and 32 tags.
+//! pictures and its state are the file's. Admins keep those of all characters, the owner of an avatar its own (`own.rs`). Limits:
+//! 200 entries a character, each with a caption of 500 characters and 32 tags.
 
 mod own;
 pub mod routes;
 mod store;
 mod view;
 
-use deadpool_postgres::{GenericClient, Transaction};
+use deadpool_postgres::Transaction;
 use greenroom_actors::domain::{CharacterId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use serde_json::json;

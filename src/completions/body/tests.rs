@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::media::files::Size;
 
 fn read(change: &Value) -> Result<Wanted, String> {
     let mut body = json!({ "model": "character/mira", "messages": [{"role": "user", "content": "Hello"}] });
@@ -25,7 +26,8 @@ fn messages_are_told_apart_by_who_speaks() {
     let (person, character) = (Speaker::Person, Speaker::Character);
     assert_eq!(said, [(person, "One\ntwo"), (character, "Three"), (person, "Four")]);
     assert_eq!(wanted.program.as_deref(), Some("Be brief.\n\nBe kind."));
-    assert_eq!((wanted.last_said(), wanted.delivery), (Some("Four"), Delivery::Whole));
+    let last = wanted.last_said().map(|said| said.text.as_str());
+    assert_eq!((last, wanted.delivery), (Some("Four"), Delivery::Whole));
 }
 
 #[test]
@@ -61,6 +63,10 @@ fn what_a_client_relies_on_and_is_not_there_is_refused_by_name() {
         ),
         (
             json!({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}),
+            "messages[0].content[0].image_url.url",
+        ),
+        (
+            json!({"messages": [{"role": "user", "content": [{"type": "file"}]}]}),
             "messages[0].content[0].type",
         ),
         (json!({"messages": [{"role": "user", "content": "x".repeat(32_001)}]}), "messages[0].content"),
@@ -86,4 +92,69 @@ fn what_changes_nothing_is_taken() {
     assert_eq!(wanted.delivery, Delivery::Stream(StreamUsage::Included));
     assert_eq!((wanted.stop, wanted.max_tokens), (vec!["END".to_owned()], Some(7)));
     assert_eq!((wanted.conversation.as_deref(), wanted.client_id.as_deref()), (Some("c"), Some("i")));
+}
+
+fn picture(url: &str) -> Value {
+    json!({"type": "image_url", "image_url": {"url": url}})
+}
+
+fn shown(content: &[Value]) -> Value {
+    json!({"messages": [{"role": "user", "content": content}]})
+}
+
+#[test]
+fn pictures_stand_with_the_words_of_their_message_and_alone() {
+    let mut high = picture("DATA:image/jpeg;charset=utf-8;base64, aGk= ");
+    high["image_url"]["detail"] = json!("high");
+    let words = json!({"type": "text", "text": "Look"});
+    let content = [picture("https://example.com/a.png"), words, high];
+    let wanted = read(&shown(&content)).unwrap();
+    let [line] = &wanted.lines[..] else { panic!("{wanted:?}") };
+    assert_eq!((line.text.as_str(), line.pictures.len()), ("Look", 2));
+    assert!(matches!(&line.pictures[0].whence, Whence::Address(url) if url == "https://example.com/a.png"));
+    assert_eq!(line.pictures[0].size, Size::Medium);
+    let Sent { field, whence: Whence::Data(bytes), size: Size::Large } = &line.pictures[1] else {
+        panic!("{line:?}")
+    };
+    assert_eq!((&bytes[..], field.as_str()), (&b"hi"[..], "messages[0].content[2].image_url.url"));
+    let blank = json!({"type": "text", "text": " "});
+    let alone = read(&shown(&[blank, picture("data:;base64,aGk=")])).unwrap();
+    assert_eq!((alone.lines[0].text.as_str(), alone.lines[0].pictures.len()), ("", 1));
+}
+
+#[test]
+fn what_is_no_picture_by_its_form_is_refused_with_openais_code() {
+    let refused = |content: &[Value]| {
+        let mut body = shown(content);
+        body["model"] = json!("character/mira");
+        let error = Wanted::read(body).unwrap_err();
+        (error.code.to_string(), error.details[0].field.to_string())
+    };
+    let large = format!("data:image/png;base64,{}", "A".repeat(7 * 1024 * 1024));
+    let long = format!("https://example.com/{}", "a".repeat(2_048));
+    for (url, code) in [
+        ("data:image/png;base64,not base64!", "invalid_base64_image"),
+        ("data:image/png,raw", "invalid_base64_image"),
+        ("data:image/png;base64", "invalid_base64_image"),
+        ("data:image/png;base64,", "empty_image_file"),
+        (large.as_str(), "image_file_too_large"),
+        (long.as_str(), "invalid_image_url"),
+        ("ftp://example.com/a.png", "invalid_image_url"),
+        ("/media/user-content/a.png", "invalid_image_url"),
+        ("", "invalid_image_url"),
+    ] {
+        let expected = (code.to_owned(), "messages[0].content[0].image_url.url".to_owned());
+        assert_eq!(refused(&[picture(url)]), expected, "{url:.60}");
+    }
+    let many = vec![picture("data:;base64,aGk="); 9];
+    assert_eq!(refused(&many), ("bad_request".to_owned(), "messages".to_owned()));
+    assert_eq!(refused(&[json!({"type": "image_url"})]).1, "messages[0].content[0].image_url");
+    let mut detail = picture("data:;base64,aGk=");
+    detail["image_url"]["detail"] = json!("huge");
+    assert_eq!(refused(&[detail]).1, "messages[0].content[0].image_url.detail");
+    let spoken = json!({"messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [picture("data:;base64,aGk=")]},
+    ]});
+    assert_eq!(read(&spoken).unwrap_err(), "messages[1].content[0].type");
 }

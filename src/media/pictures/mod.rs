@@ -16,6 +16,7 @@ mod header;
 mod sizes;
 
 use bytes::Bytes;
+use image::DynamicImage;
 
 pub use header::file_type;
 
@@ -110,15 +111,28 @@ pub fn make(bytes: &[u8], bounds: &Bounds) -> Result<Made, Fault> {
     })
 }
 
+/// The version of this size alone.
+pub fn version(bytes: &[u8], bounds: &Bounds, size: Size) -> Result<Version, Fault> {
+    guarded(|| {
+        let (picture, parts) = taken_apart(bytes, bounds)?;
+        sizes::one(picture, parts.orientation, parts.icc.as_deref(), size)
+    })
+}
+
 /// The picture alone, in its own size, as WebP: for what is kept in that form whatever it came in.
 pub fn as_webp(bytes: &[u8], bounds: &Bounds) -> Result<Bytes, Fault> {
     guarded(|| {
-        let head = header::read(bytes)?;
-        head.within(bounds)?;
-        let parts = clean::clean(bytes, head.file_type, bounds)?;
-        let picture = decode::decode(bytes, head.file_type, bounds)?;
+        let (picture, parts) = taken_apart(bytes, bounds)?;
         sizes::whole(picture, parts.orientation, parts.icc.as_deref())
     })
+}
+
+/// Its pixels, and what is known beside them.
+fn taken_apart(bytes: &[u8], bounds: &Bounds) -> Result<(DynamicImage, clean::Parts), Fault> {
+    let head = header::read(bytes)?;
+    head.within(bounds)?;
+    let parts = clean::clean(bytes, head.file_type, bounds)?;
+    Ok((decode::decode(bytes, head.file_type, bounds)?, parts))
 }
 
 #[cfg(test)]

@@ -59,6 +59,30 @@ pub(super) fn make(
     })
 }
 
+/// The version of this size alone.
+pub(super) fn one(
+    picture: DynamicImage,
+    orientation: Orientation,
+    icc: Option<&[u8]>,
+    size: Size,
+) -> Result<Version, Fault> {
+    let (large, strip) = first(picture)?;
+    let ready = |picture| finished(picture, orientation, icc);
+    let mut resizer = Resizer::new();
+    let (side, quality) = match size {
+        Size::Thumbnail => {
+            let square = square(&mut resizer, &ready(strip.unwrap_or(large)))?;
+            return version(size, THUMBNAIL.1, &square);
+        }
+        Size::Small => SMALL,
+        Size::Medium => MEDIUM,
+        Size::Large => LARGE,
+    };
+    let large = ready(large);
+    let fitted = fitted(&mut resizer, &large, side)?;
+    version(size, quality, fitted.as_ref().unwrap_or(&large))
+}
+
 /// All of it, as good as the large version.
 pub(super) fn whole(
     picture: DynamicImage,

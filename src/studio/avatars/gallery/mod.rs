@@ -27,7 +27,7 @@ impl Avatars {
             return Err(ApiError::conflict("the avatar is not written yet"));
         }
         new.check().map_err(ApiError::bad_request)?;
-        let words = [std::slice::from_ref(&new.caption), &new.tags].concat().join("\n");
+        let words = [std::slice::from_ref(&new.caption), new.tags.as_slice()].concat().join("\n");
         if !words.trim().is_empty() {
             self.judge(user, &words, Side::Message).await?;
         }
