@@ -218,12 +218,23 @@ async fn who_asks_for_an_address_gets_the_clouds_own_where_readers_are_sent_ther
             let longer = url.replace("X-Amz-Expires=120", "X-Amz-Expires=1200");
             assert_ne!(longer, url);
             assert_eq!(app.http.get(longer).send().await.unwrap().status(), 403);
+            let another = url.replace(".png?", "_small.webp?");
+            assert_ne!(another, url);
+            assert_eq!(app.http.get(another).send().await.unwrap().status(), 403, "it opens no other file");
         } else {
             assert!(url.starts_with("/media/"), "{url}");
             assert_eq!(app.http.get(app.url(url)).send().await.unwrap().status(), 200);
         }
         let stranger = app.user().await;
         assert_eq!(app.post("/api/media/signed-url", Some(&stranger.token), asked).await.0, 404);
+        let (body, delete) = (json!({ "key": key }), reqwest::Method::DELETE);
+        assert_eq!(app.call(delete, "/api/media/delete", Some(&user.token), Some(body)).await.0, 200);
+        let url = if redirect { url.to_owned() } else { app.url(url) };
+        assert_eq!(
+            app.http.get(url).send().await.unwrap().status(),
+            404,
+            "what is deleted is gone there too"
+        );
         app.stop().await;
     }
 }
