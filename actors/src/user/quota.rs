@@ -213,6 +213,23 @@ mod tests {
     }
 
     #[test]
+    fn a_message_counts_as_its_own_kind_or_as_that_of_the_reply_that_it_asks_for() {
+        let plan = Plan { features: Features::ALL, ..plan(None, Some(30)) };
+        let counts = |own, reply| counted(own, reply, &plan).unwrap();
+        for own in [MessageKind::Text, MessageKind::Audio, MessageKind::Media] {
+            assert_eq!(counts(own, None), own, "without a reply");
+            assert_eq!(
+                counts(own, Some(ReplyKind::Usual(MessageKind::Text))),
+                own,
+                "a picture of one's own is media"
+            );
+            for reply in [MessageKind::Audio, MessageKind::Media] {
+                assert_eq!(counts(own, Some(ReplyKind::Asked(reply))), reply);
+            }
+        }
+    }
+
+    #[test]
     fn a_full_meter_reserves_nothing_on_the_others() {
         let (user, character) = (UserId::new(), CharacterId::new());
         let meters = Quota::meters(&plan(Some(5), Some(1)), user, character, MessageKind::Text, day());
