@@ -249,6 +249,7 @@ impl App {
             hub: hub.clone(),
             books: money.books.clone(),
             usage: usage.clone(),
+            content_open_max: config.content.open_per_user,
             warning_percent: config.engine.quota_warning_percent,
         });
         let tools = Tools {

@@ -15,6 +15,7 @@ use greenroom::config::{StoreKind, StoreSettings};
 use greenroom::media::{ObjectError, ObjectKey, Objects};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use reqwest::Method;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
@@ -134,7 +135,7 @@ async fn a_signed_address_opens_its_object_for_a_while_to_whoever_has_it() {
     let objects = cloud.objects();
     let key = key("a.png");
     objects.put(&key, Bytes::from_static(b"a picture")).await.unwrap();
-    let url = objects.signed(&key, Duration::from_secs(60)).await.unwrap().unwrap();
+    let url = objects.signed(Method::GET, &key, Duration::from_secs(60)).await.unwrap().unwrap();
     assert!(!url.as_str().contains(SECRET));
     let client = reqwest::Client::new();
     let answer = client.get(url.clone()).send().await.unwrap();
@@ -146,7 +147,7 @@ async fn a_signed_address_opens_its_object_for_a_while_to_whoever_has_it() {
     let mut bare = url.clone();
     bare.set_query(None);
     assert_eq!(client.get(bare).send().await.unwrap().status(), 403);
-    let brief = objects.signed(&key, Duration::from_secs(1)).await.unwrap().unwrap();
+    let brief = objects.signed(Method::GET, &key, Duration::from_secs(1)).await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     assert_eq!(client.get(brief).send().await.unwrap().status(), 403, "it has expired");
 }
@@ -215,6 +216,18 @@ async fn who_asks_for_an_address_gets_the_clouds_own_where_readers_are_sent_ther
             let answer = app.http.get(url).send().await.unwrap();
             let (status, bytes) = (answer.status().as_u16(), answer.bytes().await.unwrap().len());
             assert_eq!((status, json!(bytes)), (200, file["bytes"].clone()));
+            // Who asks for the head only is sent on to an address that is signed for that.
+            let ours = app.url(file["url"].as_str().unwrap());
+            for method in [Method::HEAD, Method::GET] {
+                let sent = app.http.request(method.clone(), &ours).send().await.unwrap();
+                assert_eq!(sent.status(), 302);
+                let on = sent.headers()["location"].to_str().unwrap().to_owned();
+                let there = app.http.request(method, on).send().await.unwrap();
+                assert_eq!(
+                    (there.status().as_u16(), &there.headers()["content-type"]),
+                    (200, &"image/png".parse().unwrap())
+                );
+            }
             let longer = url.replace("X-Amz-Expires=120", "X-Amz-Expires=1200");
             assert_ne!(longer, url);
             assert_eq!(app.http.get(longer).send().await.unwrap().status(), 403);
@@ -227,7 +240,7 @@ async fn who_asks_for_an_address_gets_the_clouds_own_where_readers_are_sent_ther
         }
         let stranger = app.user().await;
         assert_eq!(app.post("/api/media/signed-url", Some(&stranger.token), asked).await.0, 404);
-        let (body, delete) = (json!({ "key": key }), reqwest::Method::DELETE);
+        let (body, delete) = (json!({ "key": key }), Method::DELETE);
         assert_eq!(app.call(delete, "/api/media/delete", Some(&user.token), Some(body)).await.0, 200);
         let url = if redirect { url.to_owned() } else { app.url(url) };
         assert_eq!(

@@ -7,6 +7,7 @@
 use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::{CharacterId, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::access::{Making, Visibility};
@@ -110,10 +111,29 @@ pub async fn keep_picture(client: &impl GenericClient, id: CharacterId, png: &[u
     cards::store::put_picture(client, id, png).await.map_err(|error| refusal(&error))
 }
 
+/// The picture that was kept so.
+pub async fn picture(client: &impl GenericClient, id: CharacterId) -> Result<Option<Vec<u8>>, Refusal> {
+    let kept = cards::store::picture(client, id).await.map_err(|error| refusal(&error))?;
+    Ok(kept.map(|picture| picture.bytes))
+}
+
 /// Takes away all that the user's avatars say, in the transaction that erases their account; the rooms of others keep what was
 /// said in them. Answers which they are.
 pub async fn forget(client: &impl GenericClient, owner: UserId) -> crate::postgres::Stored<Vec<CharacterId>> {
     let gone = store::owned::forget(client, owner).await?;
+    for id in &gone {
+        store::notify(client, News::Deleted(*id)).await?;
+    }
+    Ok(gone)
+}
+
+/// Takes away for good up to `limit` avatars whose writing failed or was given up before this moment. Answers which they are.
+pub async fn purge(
+    client: &impl GenericClient,
+    before: Timestamp,
+    limit: i64,
+) -> crate::postgres::Stored<Vec<CharacterId>> {
+    let gone = store::owned::purge(client, before, limit).await?;
     for id in &gone {
         store::notify(client, News::Deleted(*id)).await?;
     }

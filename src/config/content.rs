@@ -47,6 +47,8 @@ pub struct ContentSettings {
     pub video_max_bytes: u64,
     /// From being asked for to its end.
     pub give_up_s: u64,
+    /// Days that what failed or was cancelled is kept.
+    pub failed_keep_days: u32,
 }
 
 impl Default for ContentSettings {
@@ -75,6 +77,7 @@ impl Default for ContentSettings {
             image_max_bytes: 20 * 1024 * 1024,
             video_max_bytes: 100 * 1024 * 1024,
             give_up_s: 6 * 3_600,
+            failed_keep_days: 90,
         }
     }
 }
@@ -113,6 +116,11 @@ impl ContentSettings {
     #[must_use]
     pub fn store_look(&self) -> Duration {
         Duration::from_millis(self.store_look_ms)
+    }
+
+    #[must_use]
+    pub fn failed_keep(&self) -> Duration {
+        Duration::from_secs(u64::from(self.failed_keep_days) * 24 * 3_600)
     }
 
     #[must_use]
@@ -198,6 +206,12 @@ impl Config {
             "content.give_up_s",
             "takes 60 to 604800",
         );
+        for (name, days) in [
+            ("content.failed_keep_days", content.failed_keep_days),
+            ("avatars.failed_keep_days", self.avatars.failed_keep_days),
+        ] {
+            broken.unless((1..=3_650).contains(&days), name, "takes 1 to 3650");
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::store::Source;
 use crate::conversations::view::wire_time;
 
-/// Characters of what a browser says it is.
-const DEVICE_MAX_CHARS: usize = 200;
+/// Characters of what a browser says it is, and of what was to be made.
+pub(super) const WORDS_MAX: usize = 200;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -40,6 +40,10 @@ pub enum ActivityKind {
     PaymentDisputed,
     #[serde(rename = "avatar.made")]
     AvatarMade,
+    #[serde(rename = "avatar.failed")]
+    AvatarFailed,
+    #[serde(rename = "avatar.shared")]
+    AvatarShared,
     #[serde(rename = "content.made")]
     ContentMade,
     #[serde(rename = "content.failed")]
@@ -63,8 +67,10 @@ pub struct ActivityView {
     /// Where the console shows more of it: what follows `#` in its address.
     #[schema(example = "/c/0197f000-0000-7000-8000-000000000000")]
     pub link: Option<String>,
-    /// Credits, or money in the smallest unit of `currency`: of a refund what was given back.
+    /// Credits, or money in the smallest unit of `currency`: of a payment that was given back, what went back.
     pub amount: Option<i64>,
+    /// Of a payment of which a part was given back: what was paid.
+    pub of_amount: Option<i64>,
     /// Of money: ISO 4217, small letters.
     pub currency: Option<String>,
 }
@@ -79,16 +85,30 @@ impl ActivityView {
             "payment" => payment(source)?,
             "limit" => limit(source),
             "device" => device(source),
-            "avatar" => avatar(source),
+            "avatar" => avatar(source)?,
             "content" => content(source)?,
             _ => return None,
         };
         let Told { kind, title, detail, link, currency } = told;
-        let amount = match kind {
-            ActivityKind::PaymentRefunded => source.other,
-            _ => source.amount.filter(|_| matches!(from.as_str(), "credits" | "payment")),
+        let (amount, of_amount) = match (kind, source.refund()) {
+            (ActivityKind::PaymentRefunded, Some(Refund::Whole(back))) => (Some(back), None),
+            (ActivityKind::PaymentRefunded, Some(Refund::Part { back, of })) => (Some(back), Some(of)),
+            _ => (source.amount.filter(|_| matches!(from.as_str(), "credits" | "payment")), None),
         };
-        Some(Self { id: *id, kind, at: wire_time(*at), title, detail, link, amount, currency })
+        Some(Self { id: *id, kind, at: wire_time(*at), title, detail, link, amount, of_amount, currency })
+    }
+}
+
+/// How much of a payment went back.
+enum Refund {
+    Whole(i64),
+    Part { back: i64, of: i64 },
+}
+
+impl Source {
+    fn refund(&self) -> Option<Refund> {
+        let (back, of) = (self.other.filter(|back| *back > 0)?, self.amount?);
+        Some(if back < of { Refund::Part { back, of } } else { Refund::Whole(back) })
     }
 }
 
@@ -149,10 +169,11 @@ fn payment(source: &Source) -> Option<Told> {
         "pending" => (ActivityKind::PaymentPending, format!("Your payment for {thing} is under way")),
         "failed" => (ActivityKind::PaymentFailed, format!("Your payment for {thing} failed")),
         "canceled" => (ActivityKind::PaymentCanceled, format!("Your payment for {thing} was canceled")),
-        "refunded" if source.other < source.amount => {
-            (ActivityKind::PaymentRefunded, format!("A part of what you paid for {thing} was given back"))
+        "refunded" => {
+            let part = matches!(source.refund(), Some(Refund::Part { .. }));
+            let what = if part { "A part of what" } else { "What" };
+            (ActivityKind::PaymentRefunded, format!("{what} you paid for {thing} was given back"))
         }
-        "refunded" => (ActivityKind::PaymentRefunded, format!("What you paid for {thing} was given back")),
         "disputed" => (ActivityKind::PaymentDisputed, format!("Your payment for {thing} is disputed")),
         _ => return None,
     };
@@ -179,7 +200,7 @@ fn limit(source: &Source) -> Told {
 
 fn device(source: &Source) -> Told {
     let agent = source.name.as_deref().unwrap_or("a device that did not say what it is");
-    let agent: String = agent.chars().filter(|c| !c.is_control()).take(DEVICE_MAX_CHARS).collect();
+    let agent = short(agent);
     let detail = match &source.more {
         Some(address) => format!("{agent}, from {address}"),
         None => agent,
@@ -189,22 +210,42 @@ fn device(source: &Source) -> Told {
         .link("/account/devices")
 }
 
-fn avatar(source: &Source) -> Told {
-    let told = Told::new(ActivityKind::AvatarMade, "You made an avatar").detail(source.name.clone());
-    match &source.more {
+fn avatar(source: &Source) -> Option<Told> {
+    let name = source.name.clone();
+    let with = |whom: &str| name.as_deref().map(|name| format!("{name}, with {whom}"));
+    let (kind, title, detail) = match source.what.as_deref()? {
+        "ready" => (ActivityKind::AvatarMade, "You made an avatar", name),
+        "failed" => (ActivityKind::AvatarFailed, "An avatar of yours was not written", name),
+        "unlisted" => (ActivityKind::AvatarShared, "You shared an avatar", with("whoever has its address")),
+        "public" => (ActivityKind::AvatarShared, "You shared an avatar", with("everybody")),
+        _ => return None,
+    };
+    let told = Told::new(kind, title).detail(detail);
+    Some(match &source.more {
         Some(avatar) => told.link(format!("/avatars/{avatar}")),
         None => told,
-    }
+    })
 }
 
 fn content(source: &Source) -> Option<Told> {
-    let thing = if source.name.as_deref() == Some("video") { "video" } else { "picture" };
-    let (kind, title) = match source.what.as_deref()? {
-        "done" => (ActivityKind::ContentMade, format!("A {thing} was made for you")),
-        "failed" => (ActivityKind::ContentFailed, format!("A {thing} could not be made")),
+    let (what, how) = source.what.as_deref()?.split_once(' ')?;
+    let thing = if what == "video" { "video" } else { "picture" };
+    let (kind, title, detail) = match how {
+        "done" => (ActivityKind::ContentMade, format!("A {thing} was made for you"), &source.name),
+        "failed" => (ActivityKind::ContentFailed, format!("A {thing} could not be made"), &source.more),
         _ => return None,
     };
-    Some(Told::new(kind, title).detail(source.more.clone()).link("/studio"))
+    Some(Told::new(kind, title).detail(detail.as_deref().map(short)).link("/studio"))
+}
+
+/// Words of others', without what is not to be seen, cut where they are long.
+fn short(words: &str) -> String {
+    let mut plain = words.chars().filter(|c| !c.is_control());
+    let mut short: String = plain.by_ref().take(WORDS_MAX).collect();
+    if plain.next().is_some() {
+        short.push('\u{2026}');
+    }
+    short
 }
 
 #[cfg(test)]
@@ -240,13 +281,10 @@ mod tests {
             let source =
                 Source { other: Some(cents), ..source("payment", Some("refunded"), Some("pro"), Some(700)) };
             let view = ActivityView::of(&source).unwrap();
-            (view.title.starts_with("A part of"), view.amount)
+            (view.title.starts_with("A part of"), view.amount, view.of_amount)
         };
-        assert_eq!((back(200), back(700)), ((true, Some(200)), (false, Some(700))));
-        assert_eq!(
-            title(&source("content", Some("failed"), Some("video"), Some(15))),
-            "A video could not be made"
-        );
+        assert_eq!((back(200), back(700)), ((true, Some(200), Some(700)), (false, Some(700), None)));
+        assert_eq!(title(&source("content", Some("video failed"), None, None)), "A video could not be made");
         let detail = |source: &Source| ActivityView::of(source).unwrap().detail.unwrap();
         assert_eq!(detail(&source("limit", None, None, Some(5))), "All 5 messages of the day are used");
         assert_eq!(
@@ -255,5 +293,12 @@ mod tests {
         );
         assert!(detail(&source("device", None, Some("Fire\u{7}fox"), None)).contains("Firefox"));
         assert_eq!(ActivityView::of(&source("credits", Some("hold"), None, Some(1))), None);
+        assert_eq!(title(&source("avatar", Some("ready"), Some("Nadia"), None)), "You made an avatar");
+        assert_eq!(detail(&source("avatar", Some("public"), Some("Nadia"), None)), "Nadia, with everybody");
+        assert_eq!(ActivityView::of(&source("avatar", Some("private"), Some("Nadia"), None)), None);
+        let long = "a lake ".repeat(60);
+        let done = source("content", Some("video done"), Some(&long), None);
+        assert_eq!(detail(&done).chars().count(), WORDS_MAX + 1, "cut, and said so");
+        assert_eq!(ActivityView::of(&source("content", Some("image queued"), Some("x"), None)), None);
     }
 }

@@ -8,7 +8,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::store::Storage;
 use crate::billing::ledger::BalanceView;
 use crate::conversations::view::wire_time;
 
@@ -25,10 +24,12 @@ pub enum LimitName {
     MessagesPerCharacter,
     /// Credits of the plan's period, and those that were bought or given.
     Credits,
-    /// Bytes of one's files.
+    /// Bytes of one's files, as uploads are judged: with what was made of them, without what is in galleries.
     Storage,
-    /// Characters of one's own.
+    /// Avatars that one has; those whose writing failed are none.
     Avatars,
+    /// Pictures and videos that are being made.
+    ContentUnderWay,
 }
 
 /// How close it is.
@@ -89,14 +90,25 @@ pub(super) struct Parts<'a> {
     pub usage: &'a Usage,
     pub names: &'a HashMap<Uuid, String>,
     pub balance: BalanceView,
-    pub storage: Storage,
-    pub avatars: i64,
+    pub own: Own,
+    /// Pictures and videos that one may have under way.
+    pub content_open_max: u32,
     pub warning_percent: u8,
+}
+
+/// What one has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Own {
+    /// Of files.
+    pub bytes: u64,
+    pub avatars: u64,
+    pub content_open: u64,
 }
 
 impl LimitsView {
     pub(super) fn new(parts: &Parts<'_>) -> Self {
-        let Parts { plan, usage, balance, storage, avatars, warning_percent, .. } = *parts;
+        let Parts { plan, usage, balance, own, content_open_max, warning_percent, .. } = *parts;
+        let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let mut items: Vec<LimitView> = messages(parts);
         items.sort_by_key(|item| std::cmp::Reverse(item.percent));
         items.truncate(LINES_MAX);
@@ -109,14 +121,16 @@ impl LimitsView {
             item.resets_at = balance.plan_ends_at.map(wire_time);
             items.push(item);
         }
-        let title = "Files".to_owned();
-        let most = plan.media_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-        items.push(LimitView::new(LimitName::Storage, title, storage.bytes, most, warning_percent));
-        if plan.avatars > 0 || avatars > 0 {
-            let title = "Avatars".to_owned();
-            let most = Some(i64::from(plan.avatars));
-            items.push(LimitView::new(LimitName::Avatars, title, avatars, most, warning_percent));
+        let mut add = |name, title: &str, used, most: Option<i64>| {
+            items.push(LimitView::new(name, title.to_owned(), whole(used), most, warning_percent));
+        };
+        add(LimitName::Storage, "Files", own.bytes, plan.media_bytes.map(whole));
+        // A plan that has none has no limit of them, unless they are left of another one.
+        if plan.avatars > 0 || own.avatars > 0 {
+            add(LimitName::Avatars, "Avatars", own.avatars, Some(plan.avatars.into()));
         }
+        let most = Some(content_open_max.into());
+        add(LimitName::ContentUnderWay, "Pictures and videos under way", own.content_open, most);
         items.sort_by_key(|item| std::cmp::Reverse(item.level));
         Self { plan: usage.plan.to_string(), items }
     }

@@ -55,12 +55,15 @@ use crate::accounts::{Accounts, Profile};
 use crate::ai::AiUsage;
 use crate::billing::books::Books;
 use crate::billing::ledger::{self, BalanceView};
+use crate::characters::owned;
 use crate::conversations::view::wire_time;
 use crate::error::FieldError;
 use crate::http::{Page, PageQuery, moment_cursor};
 use crate::jobs::{Handler, Handlers, Job, JobError, QueueName, Recurring};
+use crate::media::files;
 use crate::postgres::{Stored, refusal};
 use crate::realtime::Hub;
+use crate::studio::content;
 
 /// Adds what waits to the sums.
 const ROLL_UP: Recurring =
@@ -90,6 +93,8 @@ pub struct Parts {
     pub hub: Hub,
     pub books: Books,
     pub usage: AiUsage,
+    /// Pictures and videos that one user may have under way.
+    pub content_open_max: u32,
     /// Of a limit: from when on it is a warning.
     pub warning_percent: u8,
 }
@@ -171,17 +176,19 @@ impl Insights {
                 [] => HashMap::new(),
                 characters => store::names(client, characters).await?,
             };
-            let storage = store::storage(client, user.uuid()).await?;
-            Stored::Ok((names, storage, store::avatars(client, user.uuid()).await?))
+            let (bytes, content_open) =
+                (files::total(client, user).await?, content::open(client, user).await?);
+            Stored::Ok((names, bytes, content_open))
         };
-        let (names, storage, avatars) = read.await.map_err(|error| refusal(&error))?;
+        let (names, bytes, content_open) = read.await.map_err(|error| refusal(&error))?;
+        let own = limits::Own { bytes, avatars: owned::count(client, user).await?, content_open };
         Ok(LimitsView::new(&limits::Parts {
             plan: &self.0.plans.get(&profile.plan),
             usage: &usage,
             names: &names,
             balance,
-            storage,
-            avatars,
+            own,
+            content_open_max: self.0.content_open_max,
             warning_percent: self.0.warning_percent,
         }))
     }

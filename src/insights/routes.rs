@@ -160,8 +160,9 @@ async fn analytics(
 
 /// See what happened lately
 ///
-/// The latest first: conversations that were begun, credits, payments, limits that were reached, and sign-ins on devices that
-/// were new (for 60 days). `total` is null.
+/// The latest first: conversations that were begun, credits, payments, limits that were reached, sign-ins on devices that were new
+/// (for 60 days), avatars that were made or shared, and pictures and videos that were made; those that failed too. A payment
+/// stands at its own time, whatever became of it since. `total` is null.
 #[utoipa::path(
     operation_id = "activity",
     tag = "dashboard",
@@ -184,6 +185,8 @@ async fn activity(
 }
 
 /// See how much of one's limits is used
+///
+/// Messages, credits, files, avatars, and pictures and videos under way: each as it is judged when the next one is asked for.
 #[utoipa::path(
     operation_id = "limits",
     tag = "dashboard",

@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub(super) use self::activity::{Source, activity};
 pub use self::days::DayRow;
 pub(super) use self::days::{Days, ShareRow, days, records};
-pub(super) use self::limits::{Storage, avatars, names, storage, storage_of_all};
+pub(super) use self::limits::{Storage, names, storage_of_all};
 pub(super) use self::overview::{Overview, overview, registered};
 pub(super) use self::reached::{Reached, insert as insert_reached};
 pub(super) use self::roll_up::{forget, roll_up, waiting};

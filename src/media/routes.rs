@@ -8,6 +8,7 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, get, head, web};
 use jiff::Timestamp;
+use reqwest::Method;
 use serde::Deserialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -110,7 +111,7 @@ async fn answer(
     let links = Links::installed().ok_or_else(|| shut(Shut::Forged))?;
     links.open(key.as_str(), opens.expires, &opens.signature, now).map_err(shut)?;
     if media.settings().redirect
-        && let Some(elsewhere) = sent_on(media, &key, opens.expires, now).await?
+        && let Some(elsewhere) = sent_on(media, &key, wanted, opens.expires, now).await?
     {
         return Ok(elsewhere);
     }
@@ -169,11 +170,17 @@ async fn answer(
 async fn sent_on(
     media: &Media,
     key: &ObjectKey,
+    wanted: Wanted,
     expires: i64,
     now: Timestamp,
 ) -> ApiResult<Option<HttpResponse>> {
     let left = u64::try_from(expires - now.as_second()).unwrap_or(0).clamp(1, SENT_ON_MAX_S);
-    let signed = media.objects().signed(key, Duration::from_secs(left)).await;
+    // What a cloud signs is signed for one method.
+    let method = match wanted {
+        Wanted::Bytes => Method::GET,
+        Wanted::Head => Method::HEAD,
+    };
+    let signed = media.objects().signed(method, key, Duration::from_secs(left)).await;
     let Some(url) = signed.map_err(|error| refused(&error))? else { return Ok(None) };
     let answer = HttpResponse::Found()
         .insert_header((header::LOCATION, url.as_str()))

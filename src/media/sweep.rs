@@ -1,6 +1,6 @@
 //! Objects that nothing carries any more are taken away: what was deleted or erased within a minute, what never came to a
-//! message within an hour. Rows of deleted files, and files that failed, go after `media.ended_keep_days`. So is what nobody brings to an end: files that came and were never taken, and files whose job
-//! died, which fail.
+//! message within an hour. Rows of files that were deleted or failed go after `media.ended_keep_days`. What nobody brings to an
+//! end is ended here: files that came and were never taken, and files whose job died, which fail.
 
 use std::sync::Arc;
 use std::time::Duration;

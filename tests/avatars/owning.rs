@@ -11,7 +11,7 @@ async fn bytes(app: &TestApp, user: &TestUser, path: &str) -> (u16, Vec<u8>) {
     (response.status().as_u16(), response.bytes().await.unwrap().to_vec())
 }
 
-async fn import(app: &TestApp, user: &TestUser, kind: &str, file: Vec<u8>) -> (u16, Value) {
+pub async fn import(app: &TestApp, user: &TestUser, kind: &str, file: Vec<u8>) -> (u16, Value) {
     let request = app.http.post(app.url("/api/avatars/import")).bearer_auth(&user.token);
     let response = request.header("content-type", kind).body(file).send().await.unwrap();
     let status = response.status().as_u16();

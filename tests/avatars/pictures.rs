@@ -72,3 +72,29 @@ async fn how_often_a_portrait_is_made_anew_is_bounded() {
     assert_eq!(answers, [vec![202; 10], vec![429]].concat());
     stage.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_avatar_that_came_as_a_card_has_the_cards_picture() {
+    let stage = Stage::start().await;
+    let app = &stage.app;
+    let user = app.user().await;
+    plan(app, &user, "enterprise").await;
+    let card = json!({ "spec": "chara_card_v2", "spec_version": "2.0", "data": { "name": "Vera", "description": "A pilot." } });
+    let bare = owning::import(app, &user, "application/json", card.to_string().into_bytes()).await;
+    let shown = async |made: &(u16, Value)| {
+        assert_eq!(made.0, 201, "{}", made.1);
+        let it = id(&made.1["avatar"]);
+        eventually("its picture is there", async || {
+            get(app, &user, &it).await["thumbnail"]["state"] == "ready"
+        })
+        .await;
+        get(app, &user, &it).await["thumbnail"]["width"].as_u64().unwrap()
+    };
+    assert_eq!(shown(&bare).await, 64, "without one it is painted");
+    let path = format!("/api/avatars/{}/card?format=png", id(&bare.1["avatar"]));
+    let file = app.send(Method::GET, &path, Some(&user.token), None).await.bytes().await.unwrap();
+    let pictured = owning::import(app, &user, "image/png", file.to_vec()).await;
+    assert!(shown(&pictured).await > 64);
+    assert_eq!(stage.provider.painted.lock().unwrap().len(), 1);
+    stage.stop().await;
+}

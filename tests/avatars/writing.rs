@@ -285,3 +285,53 @@ async fn a_writing_whose_job_is_lost_or_whose_hold_has_ended_is_paid_back_once()
     house.stop().await;
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_written_goes_after_its_days_and_nothing_else() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    plan(&app, &user, "enterprise").await;
+    grant(&app, &user, 100).await;
+    let mut ids = Vec::new();
+    for name in ["Ready", "Old", "New", "Left", "Carried"] {
+        let (status, made) = ask(&app, &user, wish(name)).await;
+        assert_eq!(status, 201, "{made}");
+        ids.push(id(&made["avatar"]));
+        ended(&app, &user, &ids[ids.len() - 1]).await;
+    }
+    let drawn = "select count(*) from media_files where purpose = 'avatar' and state = 'ready'";
+    eventually("all have a picture", async || number(&app, drawn).await == 5).await;
+    // As they stand when nothing came of them; one was given up by its owner, and something hangs on another.
+    let failed = |id: &str, days: u32, more: &str| {
+        format!(
+            "with w as (update avatar_writings set state = 'failed', ended_at = now() - interval '{days} days' where avatar_id = '{id}')
+            update characters set state = 'failed', created_at = now() - interval '{days} days'{more} where id = '{id}'"
+        )
+    };
+    for sql in [
+        failed(&ids[1], 31, ""),
+        failed(&ids[2], 29, ""),
+        failed(&ids[3], 31, ", deleted_at = now() - interval '31 days'"),
+        failed(&ids[4], 31, ""),
+        format!("update characters set created_at = now() - interval '900 days' where id = '{}'", ids[0]),
+        format!("delete from media_files where character_id in ('{}', '{}', '{}')", ids[1], ids[2], ids[3]),
+    ] {
+        execute(&app, &sql).await;
+    }
+    let sweep = NewJob::new(QueueName::Maintenance, "avatar.sweep", Value::Null);
+    enqueue(&app.database.pool().get().await.unwrap(), &sweep).await.unwrap();
+    let left = |id: &str| format!("select count(*) from characters where id = '{id}'");
+    eventually("they are gone", async || {
+        number(&app, &left(&ids[1])).await == 0 && number(&app, &left(&ids[3])).await == 0
+    })
+    .await;
+    for kept in [&ids[0], &ids[2], &ids[4]] {
+        assert_eq!(number(&app, &left(kept)).await, 1, "{kept}");
+    }
+    let writings = format!("select count(*) from avatar_writings where avatar_id = '{}'", ids[1]);
+    assert_eq!(number(&app, &writings).await, 0);
+    let (_, list) = app.get("/api/avatars", Some(&user.token)).await;
+    assert_eq!(list["total"], 3, "{list}");
+    assert_eq!(app.get(&format!("/api/avatars/{}", ids[1]), Some(&user.token)).await.0, 404);
+    app.stop().await;
+}

@@ -104,6 +104,40 @@ async fn who_has_done_nothing_is_told_so_and_what_fails_can_be_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_and_what_was_given_back_stand_in_the_activity() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let id: Uuid = user.id.parse().unwrap();
+    let client = app.database.pool().get().await.unwrap();
+    for sql in [
+        "insert into payments (id, user_id, kind, credits, intent_id, amount_cents, refunded_cents, currency, status, paid_at,
+            created_at)
+        values (gen_random_uuid(), $1, 'credits', 100, 'pi', 700, 250, 'usd', 'succeeded', now(), now())",
+        "insert into content (id, user_id, kind, state, prompt, optimize, quality, size, credits, ended_at)
+        values (gen_random_uuid(), $1, 'video', 'done', 'A lake', false, 'standard', '1280x720', 15, now())",
+        "insert into characters (id, slug, name, tagline, description, category, color, greeting, personality, owner_id, visibility)
+        values (gen_random_uuid(), 'nadia', 'Nadia', 't', 'd', 'c', '#000000', 'g', 'p', $1, 'private')",
+    ] {
+        client.execute(sql, &[&id]).await.unwrap();
+    }
+    drop(client);
+    let tab = as_user(&app, &user, "#/dashboard/activity").await;
+    let item = |kind: &str| format!("[data-testid=activity-item][data-kind='{kind}']");
+    until_text(&tab, &item("payment.refunded"), "A part of what you paid for 100 credits was given back")
+        .await;
+    until_text(&tab, &item("payment.refunded"), "2.50 of $7.00").await;
+    until_text(&tab, &item("content.made"), "A video was made for you").await;
+    until_text(&tab, &item("avatar.made"), "Nadia").await;
+    assert!(fits(&tab).await);
+    tab.script("location.hash = '#/dashboard/limits'").await;
+    until_text(&tab, "[data-testid=limit][data-name=avatars]", "1 of 1").await;
+    until_text(&tab, "[data-testid=limit][data-name=contentUnderWay]", "0 of 10").await;
+    assert_eq!(tab.errors(), Vec::<String>::new());
+    tab.close().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_admin_sees_the_figures_of_all_and_nobody_else_does() {
     let app = TestApp::start_with(|config| config.ai.offline_word_delay_ms = 0).await;
     let user = answered(&app).await;

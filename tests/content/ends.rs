@@ -164,3 +164,43 @@ async fn what_is_deleted_goes_with_its_file_and_what_is_under_way_gives_back() {
     assert_eq!(stage.credits(&user).await, (35, 0));
     stage.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_to_nothing_goes_after_its_days_and_what_is_done_never() {
+    let stage = Stage::start().await;
+    let user = stage.user(40).await;
+    let done = stage.asked(&user, "image", json!({ "prompt": "done" })).await;
+    stage.until(&user, &done, "done").await;
+    let mut nothing = Vec::new();
+    for prompt in ["old", "again", "new"] {
+        stage.provider.paint.lock().unwrap().push_back(Act::Fail(GenerateErrorKind::Refused));
+        let id = stage.asked(&user, "image", json!({ "prompt": prompt })).await;
+        stage.until(&user, &id, "failed").await;
+        nothing.push(id);
+    }
+    let client = stage.app.database.pool().get().await.unwrap();
+    let age = async |id: &str, days: i32| {
+        let sql = "update content set ended_at = now() - $2::int * interval '1 day', created_at = now() - $2 * interval '1 day'
+            where id = $1::text::uuid";
+        assert_eq!(client.execute(sql, &[&id, &days]).await.unwrap(), 1);
+    };
+    for (id, days) in [(&done, 900), (&nothing[0], 91), (&nothing[1], 91), (&nothing[2], 89)] {
+        age(id, days).await;
+    }
+    // Asked for once more, it has not come to nothing.
+    stage.provider.paint.lock().unwrap().push_back(Act::Wait);
+    let entered = stage.provider.entered.load(SeqCst);
+    assert_eq!(stage.act(&user, &nothing[1], "retry").await.0, 202);
+    stage.provider.entered(entered + 1).await;
+    let sweep = "insert into jobs (id, queue, kind, payload) values (gen_random_uuid(), 'maintenance', 'content.sweep', '{}')";
+    client.execute(sweep, &[]).await.unwrap();
+    let path = format!("/api/content/{}", nothing[0]);
+    eventually("it is gone", async || stage.app.get(&path, Some(&user.token)).await.0 == 404).await;
+    stage.provider.on.notify_one();
+    stage.until(&user, &nothing[1], "done").await;
+    assert_eq!(stage.get(&user, &done).await["file"]["state"], "ready");
+    assert_eq!(stage.get(&user, &nothing[2]).await["state"], "failed");
+    assert_eq!(stage.credits(&user).await, (30, 0), "two are paid");
+    drop(client);
+    stage.stop().await;
+}

@@ -1,10 +1,13 @@
 //! The feed and the figures over a whole server: what was done is told, to its doer alone.
 
+use std::collections::HashSet;
+
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::support::app::{TestApp, TestUser, eventually};
-use super::world::{credits, execute, number, roll_up, room};
+use super::world::{avatar, content, credits, execute, number, roll_up, room};
 
 async fn get(app: &TestApp, user: &TestUser, path: &str) -> Value {
     let (status, answer) = app.get(path, Some(&user.token)).await;
@@ -29,7 +32,7 @@ async fn what_one_said_and_was_answered_is_told_at_once_and_after_the_roll_up() 
     })
     .await;
     let id = said["message"]["id"].as_str().unwrap();
-    let deleted = app.call(reqwest::Method::DELETE, &format!("{path}/{id}"), Some(&ada.token), None).await;
+    let deleted = app.call(Method::DELETE, &format!("{path}/{id}"), Some(&ada.token), None).await;
     assert!(deleted.0 < 300, "{deleted:?}");
 
     let looks = async || {
@@ -125,6 +128,8 @@ async fn pages_of_the_feed_neither_repeat_nor_hide_anything() {
         let at = format!("2026-02-03T{hour:02}:00:00Z");
         room(&app.database, id, &at).await;
         credits(&app.database, id, &at, "grant", 1 + hour).await;
+        avatar(&app.database, id, &at, "ready", "public").await;
+        content(&app.database, id, &at, if hour % 2 == 0 { "done" } else { "failed" }).await;
         room(&app.database, stranger, &at).await;
         let sql = "insert into payments (id, user_id, kind, credits, intent_id, amount_cents, currency, status, paid_at, created_at)
             values (gen_random_uuid(), $1, 'credits', 100, $2, 700, 'usd', 'succeeded', now(), $2::text::timestamptz)";
@@ -143,7 +148,8 @@ async fn pages_of_the_feed_neither_repeat_nor_hide_anything() {
     }
     let all = get(&app, &mira, "/api/dashboard/activity?limit=100").await;
     let items = all["items"].as_array().unwrap();
-    assert_eq!((items.len(), &all["nextCursor"]), (39, &Value::Null));
+    assert_eq!((items.len(), &all["nextCursor"]), (75, &Value::Null));
+    assert_eq!(items.iter().map(|item| item["id"].as_str()).collect::<HashSet<_>>().len(), 75);
     assert!(items.is_sorted_by(|one, next| one["at"].as_str() >= next["at"].as_str()));
     let new: Vec<&str> = items
         .iter()
@@ -176,6 +182,107 @@ async fn pages_of_the_feed_neither_repeat_nor_hide_anything() {
         get(&app, &other, "/api/dashboard/activity?limit=100").await["items"].as_array().unwrap().len(),
         13
     );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn avatars_and_what_was_generated_are_told_with_where_they_are() {
+    let app = TestApp::start().await;
+    let (mira, other) = (app.user().await, app.user().await);
+    credits(&app.database, mira.id.parse().unwrap(), "2026-02-03T00:00:00Z", "grant", 15).await;
+    let feed = async || get(&app, &mira, "/api/dashboard/activity?limit=100").await;
+    let wish = json!({ "name": "Nadia", "description": "A dry retired pilot who grows tea." });
+    let (status, made) = app.post("/api/avatars", Some(&mira.token), wish).await;
+    assert_eq!(status, 201, "{made}");
+    let avatar = format!("/avatars/{}", made["avatar"]["id"].as_str().unwrap());
+    eventually("it is written", async || kinds(&feed().await).contains(&"avatar.made")).await;
+    assert!(!kinds(&feed().await).contains(&"avatar.shared"), "it is hers alone");
+    let share = async |visibility: &str| {
+        let body = Some(json!({ "visibility": visibility }));
+        let (status, answer) = app.call(Method::PUT, &format!("/api{avatar}"), Some(&mira.token), body).await;
+        assert_eq!(status, 200, "{answer}");
+        feed().await
+    };
+    let told = share("unlisted").await;
+    let shared = &told["items"][0];
+    assert_eq!(
+        (&shared["kind"], &shared["detail"], &shared["link"]),
+        (&json!("avatar.shared"), &json!("Nadia, with whoever has its address"), &json!(avatar))
+    );
+    let wider = share("public").await;
+    assert_eq!(wider["items"][0]["detail"], "Nadia, with everybody");
+    assert!(wider["items"][0]["at"].as_str() >= shared["at"].as_str());
+    let narrower = share("unlisted").await;
+    assert_eq!(narrower["items"][0]["at"], wider["items"][0]["at"], "that is no sharing");
+    assert!(!kinds(&share("private").await).contains(&"avatar.shared"));
+
+    let asked = json!({ "prompt": "A lake at dawn" });
+    let (status, asked) = app.post("/api/content/generate/image", Some(&mira.token), asked).await;
+    assert_eq!(status, 202, "{asked}");
+    eventually("it is made", async || kinds(&feed().await).contains(&"content.made")).await;
+    let told = feed().await;
+    let done = told["items"].as_array().unwrap().iter().find(|item| item["kind"] == "content.made").unwrap();
+    assert_eq!(
+        (&done["title"], &done["detail"], &done["link"]),
+        (&json!("A picture was made for you"), &json!("A lake at dawn"), &json!("/studio"))
+    );
+    // What failed says why.
+    let id = mira.id.parse().unwrap();
+    content(&app.database, id, "2030-01-01T00:00:00Z", "failed").await;
+    content(&app.database, id, "2030-01-01T00:00:00Z", "canceled").await;
+    content(&app.database, id, "2030-01-01T00:00:00Z", "queued").await;
+    let told = feed().await;
+    assert_eq!(
+        (&told["items"][0]["kind"], &told["items"][0]["detail"]),
+        (&json!("content.failed"), &json!("the provider will not make this"))
+    );
+    assert_eq!(get(&app, &mira, "/api/dashboard").await["recent"][0], told["items"][0]);
+    assert_eq!(kinds(&get(&app, &other, "/api/dashboard/activity").await), ["device.new"]);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_avatar_that_was_not_written_or_is_gone_is_told_as_that() {
+    let app = TestApp::start().await;
+    let mira = app.user().await;
+    let id: Uuid = mira.id.parse().unwrap();
+    let at = "2030-01-01T00:00:00Z";
+    avatar(&app.database, id, at, "failed", "private").await;
+    avatar(&app.database, id, at, "writing", "private").await;
+    let gone = avatar(&app.database, id, at, "ready", "public").await;
+    execute(&app.database, "update characters set deleted_at = now() where id = $1", &[&gone]).await;
+    let feed = get(&app, &mira, "/api/dashboard/activity").await;
+    assert_eq!(kinds(&feed), ["avatar.failed", "device.new"], "{feed}");
+    assert_eq!(feed["items"][0]["detail"], "Nadia");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_back_is_told_instead_of_what_was_paid() {
+    let app = TestApp::start().await;
+    let mira = app.user().await;
+    let id: Uuid = mira.id.parse().unwrap();
+    let paid = "insert into payments (id, user_id, kind, credits, intent_id, amount_cents, refunded_cents, currency, status,
+            paid_at, created_at)
+        values (gen_random_uuid(), $1, 'credits', 100, $2, 700, $3, 'usd', 'succeeded', now(), '2030-01-01'::timestamptz
+            - $3::bigint * interval '1 hour')";
+    for (name, back) in [("a", 0_i64), ("b", 250), ("c", 700)] {
+        execute(&app.database, paid, &[&id, &name, &back]).await;
+    }
+    let feed = get(&app, &mira, "/api/dashboard/activity?limit=3").await;
+    let told = |at: usize| {
+        let item = &feed["items"][at];
+        (
+            item["kind"].as_str().unwrap(),
+            item["amount"].clone(),
+            item["ofAmount"].clone(),
+            item["currency"].clone(),
+        )
+    };
+    assert_eq!(told(0), ("payment.succeeded", json!(700), Value::Null, json!("usd")));
+    assert_eq!(told(1), ("payment.refunded", json!(250), json!(700), json!("usd")));
+    assert_eq!(told(2), ("payment.refunded", json!(700), Value::Null, json!("usd")));
+    assert_eq!(feed["items"][1]["title"], "A part of what you paid for 100 credits was given back");
     app.stop().await;
 }
 

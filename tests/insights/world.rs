@@ -127,3 +127,25 @@ pub async fn spend(database: &TestDatabase, user: Uuid, at: &str, kind: &str, am
     transaction.execute(back, &[&end, &user, &amount]).await.unwrap();
     transaction.commit().await.unwrap();
 }
+
+/// An avatar of that user's, in this state, seen by these.
+pub async fn avatar(database: &TestDatabase, owner: Uuid, at: &str, state: &str, visibility: &str) -> Uuid {
+    let id = character(database, "Nadia").await;
+    let sql = "update characters set owner_id = $2, state = $3, visibility = $4, created_at = $5::text::timestamptz,
+        shared_at = case when $4::text <> 'private' then $5::text::timestamptz end where id = $1";
+    execute(database, sql, &[&id, &owner, &state, &visibility, &at]).await;
+    id
+}
+
+/// A picture that was asked for, in this state.
+pub async fn content(database: &TestDatabase, user: Uuid, at: &str, state: &str) -> Uuid {
+    let id = Uuid::now_v7();
+    let sql = "insert into content (id, user_id, kind, state, prompt, optimize, quality, size, credits, error_code, error_message,
+            created_at, ended_at)
+        values ($1, $2, 'image', $3, 'A lake', false, 'standard', '1024x1024', 5,
+            case when $3::text = 'failed' then 'provider_refused' end,
+            case when $3::text = 'failed' then 'the provider will not make this' end, $4::text::timestamptz,
+            case when $3::text in ('done', 'failed', 'canceled') then $4::text::timestamptz end)";
+    execute(database, sql, &[&id, &user, &state, &at]).await;
+    id
+}

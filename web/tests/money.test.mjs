@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { money } from "../ui/money.js";
+import { money, paidWords } from "../ui/money.js";
 import { paymentState, planLines, priceWords, subscriptionState } from "../ui/plans/words.js";
 
 const plan = (more = {}) => ({ name: "pro", priceCents: 2999, currency: "usd", term: "month", messagesPerDay: null, perCharacter: null, credits: 0, avatars: 1, class: "standard", priority: 3, features: [], ...more });
@@ -10,6 +10,12 @@ test("amounts are counted in the smallest unit of their currency", () => {
   assert.match(money(700, "jpy"), /700/);
   assert.match(money(700, "isk"), /7$|7\D*$/);
   assert.match(money(700, "strange"), /7[.,]00/);
+});
+
+test("what was given back is told, and of how much where that is a part", () => {
+  assert.match(paidWords({ amount: 250, ofAmount: 700, currency: "usd" }), /2[.,]50 of .*7[.,]00/);
+  assert.equal(paidWords({ amount: 700, ofAmount: null, currency: "usd" }), money(700, "usd"));
+  assert.equal(paidWords({ amount: 5, ofAmount: null, currency: null }), null, "credits are told in words");
 });
 
 test("a plan says what it costs and for how long", () => {

@@ -16,3 +16,9 @@ export function money(cents, currency = "usd") {
   const digits = HUNDREDTHS.has(code) ? 2 : format.resolvedOptions().maximumFractionDigits ?? 2;
   return format.format(cents / 10 ** digits);
 }
+
+/** What was paid, or how much of it was given back: "$7.00", "$2.50 of $7.00". @param {{amount: number | null, ofAmount?: number | null, currency?: string | null}} what */
+export function paidWords({ amount, ofAmount, currency }) {
+  if (!currency || amount === null) return null;
+  return ofAmount ? `${money(amount, currency)} of ${money(ofAmount, currency)}` : money(amount, currency);
+}

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::{CharacterId, UserId};
+use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -12,8 +13,12 @@ use crate::characters::CharacterKey;
 use crate::characters::owned::{Owned, Ownership};
 use crate::postgres::{Stored, execute, query, query_opt};
 
-const SET: &str =
-    "update characters set owner_id = $2, visibility = $3, state = $4, appearance = $5 where id = $1";
+// It is shared when it is opened to others, or to more of them.
+const SET: &str = "update characters set owner_id = $2, visibility = $3, state = $4, appearance = $5,
+        shared_at = case when $3 = 'private' then null
+            when owner_id is null or visibility = 'private' or (visibility = 'unlisted' and $3 = 'public') then now()
+            else shared_at end
+    where id = $1";
 
 pub async fn set(client: &impl GenericClient, id: CharacterId, ownership: &Ownership) -> Stored<()> {
     let Ownership { owner, visibility, making, appearance } = ownership;
@@ -80,6 +85,32 @@ pub async fn count(client: &impl GenericClient, owner: UserId) -> Stored<u64> {
     let sql =
         "select count(*) from characters where owner_id = $1 and deleted_at is null and state <> 'failed'";
     number(client, sql, owner).await
+}
+
+// Nothing can refer to one that was never ready; where something does all the same, it stays. Writings are locked before their
+// avatars, as by all others, and nothing that is locked is waited for.
+const PURGE: &str = "with over as materialized (
+        select c.id from characters c left join avatar_writings w on w.avatar_id = c.id
+        where c.owner_id is not null and c.state <> 'ready' and c.created_at < $1
+            and coalesce(c.deleted_at, w.ended_at, c.created_at) < $1 and (c.state = 'failed' or c.deleted_at is not null)
+            and w.state is distinct from 'writing'
+            and not exists (select from room_characters r where r.character_id = c.id)
+            and not exists (select from rooms r where r.default_character_id = c.id)
+            and not exists (select from content t where t.user_id = c.owner_id and t.avatar_id = c.id)
+            and not exists (select from media_files f where f.character_id = c.id)
+        order by c.created_at limit $2),
+    writings as materialized (
+        select w.avatar_id from avatar_writings w where w.avatar_id in (select id from over) for update skip locked),
+    due as materialized (
+        select c.id from characters c where c.id in (select id from over) and (c.id in (select avatar_id from writings)
+            or not exists (select from avatar_writings w where w.avatar_id = c.id))
+        for update skip locked)
+    delete from characters c using due where c.id = due.id returning c.id";
+
+/// Takes away up to `limit` avatars that were never ready and came to nothing before this moment; answers which.
+pub async fn purge(client: &impl GenericClient, before: Timestamp, limit: i64) -> Stored<Vec<CharacterId>> {
+    let gone = query(client, PURGE, &[&before, &limit]).await?;
+    Ok(gone.iter().map(|row| CharacterId::from_uuid(row.get(0))).collect())
 }
 
 const FORGET: &str = "update characters set name = 'Erased avatar', slug = 'erased-' || id, tagline = '', description = '',

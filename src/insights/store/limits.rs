@@ -1,4 +1,4 @@
-//! What lies in the store, and what characters are called.
+//! What lies in the store of all, and what characters are called.
 
 use std::collections::HashMap;
 
@@ -7,29 +7,14 @@ use uuid::Uuid;
 
 use crate::postgres::{Stored, query};
 
-/// Files, and the bytes of all that was made of them.
+/// Objects, and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Storage {
     pub files: i64,
     pub bytes: i64,
 }
 
-const OF_ONE: &str = "select count(*), coalesce(sum(total_bytes), 0)::bigint from media_files
-    where owner_id = $1 and state <> 'deleted'";
 const OF_ALL: &str = "select count(*), coalesce(sum(bytes), 0)::bigint from media_objects";
-
-pub(in crate::insights) async fn storage(client: &impl GenericClient, user: Uuid) -> Stored<Storage> {
-    let rows = query(client, OF_ONE, &[&user]).await?;
-    Ok(rows.first().map_or_else(Storage::default, |row| Storage { files: row.get(0), bytes: row.get(1) }))
-}
-
-const AVATARS: &str = "select count(*) from characters where owner_id = $1 and deleted_at is null";
-
-/// Characters that the user owns, those that are being written included.
-pub(in crate::insights) async fn avatars(client: &impl GenericClient, user: Uuid) -> Stored<i64> {
-    let rows = query(client, AVATARS, &[&user]).await?;
-    Ok(rows.first().map_or(0, |row| row.get(0)))
-}
 
 /// Of all objects: takes as long as there are many.
 pub(in crate::insights) async fn storage_of_all(client: &impl GenericClient) -> Stored<Storage> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use greenroom_actors::domain::{Feature, UserId};
 use greenroom_actors::protocol::Refusal;
+use reqwest::Method;
 use url::Url;
 
 use crate::characters::gallery;
@@ -22,7 +23,7 @@ impl Media {
         if !self.settings().redirect || !self.settings().cdn_base_url.is_empty() {
             return Ok(None);
         }
-        self.objects().signed(key, lifetime).await.map_err(|error| keep::store_away(&error))
+        self.objects().signed(Method::GET, key, lifetime).await.map_err(|error| keep::store_away(&error))
     }
 
     /// Whether the user may see it: its owner; members of a room in which a message carries it; what a gallery shows everybody who

@@ -88,5 +88,6 @@ fn made<S: ObjectStore + Signer>(store: Arc<S>, settings: &StoreSettings) -> Obj
         part_bytes: PART_BYTES,
         prefix: settings.prefix.trim_matches('/').into(),
         signer: Some(store),
+        _held: None,
     }
 }

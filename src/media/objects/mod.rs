@@ -11,6 +11,7 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
 use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -77,6 +78,8 @@ pub struct Objects {
     prefix: Arc<str>,
     /// Who signs addresses at the store itself.
     signer: Option<Arc<dyn Signer>>,
+    /// Of a disk: that somebody is at work in the folder, for as long as this lives.
+    _held: Option<Arc<File>>,
 }
 
 impl Objects {
@@ -176,12 +179,17 @@ impl Objects {
         self.kind.as_str()
     }
 
-    /// An address at the store itself that opens an object for so long; `None` where it gives none. Its type, and that
-    /// nothing but media is shown in a browser, were told when it was stored.
-    pub async fn signed(&self, key: &ObjectKey, lifetime: Duration) -> Result<Option<Url>, ObjectError> {
+    /// An address at the store itself that opens an object by this method for so long; `None` where it gives none. Its type, and
+    /// that nothing but media is shown in a browser, were told when it was stored.
+    pub async fn signed(
+        &self,
+        method: Method,
+        key: &ObjectKey,
+        lifetime: Duration,
+    ) -> Result<Option<Url>, ObjectError> {
         match &self.signer {
             None => Ok(None),
-            Some(signer) => Ok(Some(signer.signed_url(Method::GET, &self.path(key), lifetime).await?)),
+            Some(signer) => Ok(Some(signer.signed_url(method, &self.path(key), lifetime).await?)),
         }
     }
 

@@ -51,6 +51,15 @@ fn what_a_dead_server_was_writing_is_taken_away() {
     std::fs::create_dir_all(&within).unwrap();
     std::fs::write(within.join("a.mp3"), b"whole").unwrap();
     std::fs::write(within.join("b.mp3#1"), b"ha").unwrap();
+    let server = Objects::local(folder.path()).unwrap();
+    assert_eq!(files(folder.path()), 1);
+    // What another one finds beside a server that lives may be an upload.
+    std::fs::write(within.join("c.mp3#1"), b"ha").unwrap();
+    let beside = Objects::local(folder.path()).unwrap();
+    drop(server);
+    let another = Objects::local(folder.path()).unwrap();
+    assert_eq!(files(folder.path()), 2);
+    drop((beside, another));
     Objects::local(folder.path()).unwrap();
     assert_eq!(files(folder.path()), 1);
 }

@@ -50,23 +50,14 @@ impl Avatars {
             appearance: draft.description.chars().take(APPEARANCE_MAX).collect(),
         };
         owned::make(&transaction, id, &draft, &ownership).await?;
-        match &read.picture {
-            Some(picture) => owned::keep_picture(&transaction, id, picture).await?,
-            None => {
-                let job = thumbnail::job(user, id);
-                enqueue(&transaction, &job).await.map(drop).map_err(|error| refusal(&error))?;
-            }
+        if let Some(picture) = &read.picture {
+            owned::keep_picture(&transaction, id, picture).await?;
         }
+        let job = thumbnail::job(user, id);
+        enqueue(&transaction, &job).await.map(drop).map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         drop(client);
         self.0.characters.written(id);
-        if let Some(picture) = read.picture
-            && let Err(error) = self.take_picture(user, id, picture.into()).await
-        {
-            // The avatar is there; a picture can be asked for again.
-            tracing::warn!(%error, avatar = %id, "the picture of a card was not taken");
-            warnings.push(FieldError::new("picture", "could not be stored"));
-        }
         Ok(Imported { avatar: self.get(user, &id.to_string()).await?, warnings })
     }
 

@@ -1,5 +1,5 @@
-//! The picture of an avatar: a portrait by a model, from how it looks, or drawn from its name and colour where no model paints, or
-//! will not paint this. It is taken in as any file is (`media`). Each new one has a key of its own, since no object ever changes:
+//! The picture of an avatar: of one that came as a card, the card's; else a portrait by a model, from how it looks, or drawn from its
+//! name and colour where no model paints, or will not paint this. It is taken in as any file is (`media`). Each new one has a key of its own, since no object ever changes:
 //! the first lies under the plain name, a later one tells when it was made.
 //!
 //! A portrait costs its user nothing and the house what the model takes, so how often one may be had is bounded
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::write::{Last, again, avatar_of};
 use super::{AvatarView, Avatars, not_found};
-use crate::characters::{CharacterDraft, Making, drawn};
+use crate::characters::{CharacterDraft, Making, drawn, owned};
 use crate::jobs::{Handler, Job, JobError, NewJob, QueueName, enqueue};
 use crate::media::files::{self, FileId, Purpose};
 use crate::media::{NewFile, ObjectKey, Source};
@@ -98,12 +98,25 @@ impl Avatars {
             Err(refusal) => return Err(again(refusal)),
         };
         let (draft, appearance) = (owned.character.draft, owned.character.appearance);
-        let painted = self.portrait(owner, &draft, &appearance, last).await?;
-        let picture = match painted {
+        let picture = match self.came_with(avatar, asked).await? {
             Some(picture) => picture,
-            None => drawing(draft.name, draft.color).await.map_err(again)?,
+            None => match self.portrait(owner, &draft, &appearance, last).await? {
+                Some(picture) => picture,
+                None => drawing(draft.name, draft.color).await.map_err(again)?,
+            },
         };
         self.take_as(owner, avatar, picture, key).await.map_err(again)
+    }
+
+    /// The picture of the card that an avatar came from is its first.
+    async fn came_with(&self, avatar: CharacterId, asked: Asked) -> Result<Option<Bytes>, JobError> {
+        match asked {
+            Asked::Again(_) => Ok(None),
+            Asked::First => {
+                let client = self.client().await.map_err(again)?;
+                owned::picture(&client, avatar).await.map(|picture| picture.map(Bytes::from)).map_err(again)
+            }
+        }
     }
 
     /// Has one painted; `None`: nobody here can or will.
@@ -140,16 +153,6 @@ impl Avatars {
         }
         tracing::info!(%owner, %error, "a picture of an avatar is drawn, since it was not painted");
         Ok(None)
-    }
-
-    /// Takes a picture in as a new avatar's.
-    pub(super) async fn take_picture(
-        &self,
-        owner: UserId,
-        avatar: CharacterId,
-        picture: Bytes,
-    ) -> Result<(), Refusal> {
-        self.take_as(owner, avatar, picture, ObjectKey::of_thumbnail(owner, avatar, None)).await
     }
 
     async fn take_as(

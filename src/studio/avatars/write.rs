@@ -1,4 +1,5 @@
-//! Writing an avatar: the job that asks a model and ends what was begun, paid or paid back; and the sweep of what was lost.
+//! Writing an avatar: the job that asks a model and ends what was begun, paid or paid back; and the sweep of what was lost, and of
+//! what came to nothing long ago.
 //!
 //! Everything that is kept is kept in one transaction, under the lock of the writing's row: whoever comes second, by a second
 //! taking of the same job or after its owner deleted the avatar, finds it ended and does nothing. A hold that has ended
@@ -11,6 +12,7 @@ use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{CharacterId, Purpose, UserId};
 use greenroom_actors::ports::Side;
 use greenroom_actors::protocol::{Notification, NotificationLevel, Refusal, RefusalCode};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::profile::{NoProfile, Profile};
@@ -34,6 +36,8 @@ const ASKED_MAX: usize = 3;
 const LOST_AFTER: Duration = Duration::from_secs(120);
 /// In one look.
 const LOST_MAX: i64 = 500;
+/// Taken away at a time.
+const PURGED_MAX: i64 = 200;
 
 /// Why a writing comes to nothing, for its owner.
 struct Fault {
@@ -248,6 +252,17 @@ impl Avatars {
         }
         Ok(lost.len() as u64)
     }
+
+    /// Takes away for good what was not written so long ago that it is kept no more, as of `now`; answers how many.
+    pub async fn purge(&self, now: Timestamp) -> Result<u64, Refusal> {
+        let before = now.checked_sub(self.0.settings.failed_keep()).unwrap_or(Timestamp::MIN);
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
+        let gone = owned::purge(&transaction, before, PURGED_MAX).await.map_err(|error| refusal(&error))?;
+        transaction.commit().await.map_err(|error| refusal(&error))?;
+        gone.iter().for_each(|avatar| self.0.characters.taken_away(*avatar));
+        Ok(gone.len() as u64)
+    }
 }
 
 /// Whether a job is tried again when this try fails.
@@ -293,6 +308,10 @@ impl Handler for Sweeper {
             let lost = self.0.sweep().await.map_err(again)?;
             if lost > 0 {
                 tracing::warn!(lost, "writings of avatars were lost, and paid back");
+            }
+            let purged = self.0.purge(Timestamp::now()).await.map_err(again)?;
+            if purged > 0 {
+                tracing::info!(purged, "avatars that were never written are gone");
             }
             Ok(())
         }

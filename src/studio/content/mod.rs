@@ -59,6 +59,7 @@ pub use news::{Change, OnChanged};
 pub use outside::by_artist;
 pub use records::{ContentRecord, forget, records};
 pub use routes::routes;
+pub use store::open;
 pub use sweep::SWEEP;
 pub use view::{AnswerView, ContentView, FaultView, MonthView, StatsView};
 

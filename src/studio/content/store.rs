@@ -169,6 +169,19 @@ pub async fn unfinished(
     Ok(query(client, UNFINISHED, &[&still, &asked_before, &limit]).await?.iter().map(content).collect())
 }
 
+const OVER: &str = "select user_id, id from content where state in ('failed', 'canceled') and ended_at < $1
+    order by ended_at limit $2";
+
+/// Those that failed or were cancelled before this moment, with whose they are.
+pub async fn over(
+    client: &impl GenericClient,
+    before: jiff::Timestamp,
+    limit: i64,
+) -> Stored<Vec<(UserId, Uuid)>> {
+    let rows = query(client, OVER, &[&before, &limit]).await?;
+    Ok(rows.iter().map(|row| (UserId::from_uuid(row.get(0)), row.get(1))).collect())
+}
+
 fn small(number: u32) -> i16 {
     i16::try_from(number).unwrap_or(i16::MAX)
 }

@@ -1,4 +1,5 @@
-//! What nobody brings to an end: contents whose job died, whose time is over, or that wait for a turn that is free.
+//! What nobody brings to an end: contents whose job died, whose time is over, or that wait for a turn that is free. And the end
+//! of those that came to nothing, days later.
 
 use std::time::Duration;
 
@@ -9,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Happened;
 use super::kinds::{Fault, State};
-use super::moves::key;
+use super::moves::{key, tidy};
 use super::work::MAKE;
-use super::{Content, Contents, store};
-use crate::jobs::{self, Handler, Job, JobError, QueueName, Recurring};
+use super::{Change, Content, Contents, store};
+use crate::jobs::{self, Handler, Job, JobError, QueueName, Recurring, enqueue};
 use crate::postgres::refusal;
 
 /// Once a minute on one of the nodes.
@@ -28,14 +29,16 @@ pub(super) struct Sweeper(pub Contents);
 impl Handler for Sweeper {
     fn handle<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Result<(), JobError>> {
         async move {
-            match self.0.sweep(Timestamp::now()).await {
-                Ok(0) => Ok(()),
-                Ok(ended) => {
-                    tracing::warn!(ended, "contents that nobody brought to an end have failed");
-                    Ok(())
-                }
-                Err(error) => Err(JobError::Again(error.message)),
+            let again = |error: Refusal| JobError::Again(error.message);
+            let ended = self.0.sweep(Timestamp::now()).await.map_err(again)?;
+            if ended > 0 {
+                tracing::warn!(ended, "contents that nobody brought to an end have failed");
             }
+            let purged = self.0.purge(Timestamp::now()).await.map_err(again)?;
+            if purged > 0 {
+                tracing::info!(purged, "contents that came to nothing long ago are gone");
+            }
+            Ok(())
         }
         .boxed()
     }
@@ -62,6 +65,33 @@ impl Contents {
             }
         }
         Ok(failed)
+    }
+
+    /// Deletes what failed or was cancelled so long ago that it is kept no more, as of `now`; answers how many.
+    pub async fn purge(&self, now: Timestamp) -> Result<u64, Refusal> {
+        let before = now.checked_sub(self.settings().failed_keep()).unwrap_or(Timestamp::MIN);
+        let client = self.client().await?;
+        let over = store::over(&client, before, AT_A_TIME).await;
+        drop(client);
+        let mut purged = 0;
+        for (user, id) in over.map_err(|error| refusal(&error))? {
+            let mut client = self.client().await?;
+            let Some(moving) = self.moving(&mut client, user, id).await? else { continue };
+            // It may have been asked for again meanwhile.
+            let content = &moving.content;
+            let came_to_nothing = matches!(content.state, State::Failed | State::Canceled);
+            if !came_to_nothing || content.ended_at.is_none_or(|ended| ended >= before) {
+                continue;
+            }
+            if let Some(job) = tidy(user, id, content.file, content.ticket.as_ref()) {
+                enqueue(&moving.transaction, &job).await.map_err(|error| refusal(&error))?;
+            }
+            store::delete(&moving.transaction, id).await.map_err(|error| refusal(&error))?;
+            moving.commit().await?;
+            self.tell(user, &Change::Deleted(id));
+            purged += 1;
+        }
+        Ok(purged)
     }
 
     async fn abandoned(&self, content: &Content) -> Result<Option<Fault>, Refusal> {

@@ -2,7 +2,7 @@
 /** What happened lately, the latest first. */
 import { deviceName, pages } from "../account/parts.js";
 import { h, icon } from "../dom.js";
-import { money } from "../money.js";
+import { paidWords } from "../money.js";
 import { ago, fullMoment } from "../time.js";
 import { panel } from "./parts.js";
 
@@ -16,10 +16,9 @@ export function activityLine(item) {
     const at = detail.lastIndexOf(", from ");
     detail = at > 0 ? `${deviceName(detail.slice(0, at))}${detail.slice(at)}` : deviceName(detail);
   }
-  const amount = item.currency && item.amount !== null ? money(item.amount, item.currency) : null;
   return h("li.line", { data: { testid: "activity-item", kind: item.kind } }, h("span.activity-icon", {}, icon(ICONS[about] ?? "info")),
     h("div.line-words", {}, h("p.line-head", {}, item.link ? h("a.link", { href: `#${item.link}` }, item.title) : item.title),
-      h("p.line-detail", {}, ...[detail, amount].filter(Boolean).flatMap((part) => [part, " · "]), h("time", { datetime: item.at, title: fullMoment(item.at) }, ago(item.at)))));
+      h("p.line-detail", { dir: "auto" }, ...[detail, paidWords(item)].filter(Boolean).flatMap((part) => [part, " · "]), h("time", { datetime: item.at, title: fullMoment(item.at) }, ago(item.at)))));
 }
 
 /** @param {import("./dashboard.js").Place} place */
