@@ -13,7 +13,7 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -35,6 +35,13 @@ fn choose_id(headers: &HeaderMap) -> Arc<str> {
     given.map_or_else(|| Arc::from(Uuid::now_v7().to_string()), Arc::from)
 }
 
+struct CameAsHead;
+
+/// Whether a request came as HEAD: routes see it as GET.
+pub fn asks_for_head(request: &HttpRequest) -> bool {
+    request.extensions().get::<CameAsHead>().is_some()
+}
+
 /// The outermost middleware.
 pub(super) async fn envelope<B: MessageBody + 'static>(
     mut request: ServiceRequest,
@@ -53,6 +60,7 @@ pub(super) async fn envelope<B: MessageBody + 'static>(
     if method == Method::HEAD {
         // Routes know GET; the connection itself leaves the body out of an answer to HEAD.
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(CameAsHead);
     }
     let span = tracing::info_span!("request", id = %id);
     let form = ErrorForm::of(&path);

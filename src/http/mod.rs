@@ -27,6 +27,7 @@ pub use caller::{AdminCaller, Caller, OptionalCaller};
 pub(crate) use caller::{bearer, is_admin};
 pub use console::console_page;
 pub use days::Days;
+pub use envelope::asks_for_head;
 pub use deprecation::older_face;
 pub use health::{DependencyState, Finding, Health, Probe};
 pub use json::{BodyLimit, Json, MaybeJson};

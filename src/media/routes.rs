@@ -14,6 +14,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{FileType, Links, Media, ObjectError, ObjectKey, Shut};
 use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::http::asks_for_head;
 
 /// Nothing that lies here is a page: should a browser ever take it for one, it may do nothing.
 const POLICY: &str = "default-src 'none'; sandbox";
@@ -59,7 +60,7 @@ async fn object(
     known: web::Header<IfNoneMatch>,
     media: web::Data<Media>,
 ) -> ApiResult<HttpResponse> {
-    answer(&request, &key, &known.0, &media, Wanted::Bytes).await
+    answer(&request, &key, &known.0, &media).await
 }
 
 /// Ask about a file
@@ -85,7 +86,7 @@ async fn object_head(
     known: web::Header<IfNoneMatch>,
     media: web::Data<Media>,
 ) -> ApiResult<HttpResponse> {
-    answer(&request, &key, &known.0, &media, Wanted::Head).await
+    answer(&request, &key, &known.0, &media).await
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,8 +100,8 @@ async fn answer(
     key: &str,
     known: &IfNoneMatch,
     media: &Media,
-    wanted: Wanted,
 ) -> ApiResult<HttpResponse> {
+    let wanted = if asks_for_head(request) { Wanted::Head } else { Wanted::Bytes };
     let shut = |shut: Shut| ApiError::forbidden(shut.to_string());
     let Ok(opens) = web::Query::<Opens>::from_query(request.query_string()) else {
         return Err(shut(Shut::Forged));

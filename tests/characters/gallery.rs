@@ -120,7 +120,6 @@ async fn entries_are_checked_bounded_paged_and_deleted_by_admins() {
         (json!({ "type": "image" }), "url"),
         (json!({ "type": "image", "url": "javascript:alert(1)" }), "url"),
         (json!({ "type": "image", "url": "http://example.com/a.png" }), "url"),
-        (json!({ "type": "image", "mediaId": made }), "mediaId"),
         (json!({ "type": "image", "url": "https://e.com/", "thumbnailUrl": "data:x" }), "thumbnailUrl"),
         (json!({ "type": "image", "url": "https://e.com/", "caption": "x".repeat(501) }), "caption"),
         (json!({ "type": "image", "url": "https://e.com/", "tags": [""] }), "tags"),
@@ -128,6 +127,8 @@ async fn entries_are_checked_bounded_paged_and_deleted_by_admins() {
         let (status, refused) = add(&app, &admin, &made, body.clone()).await;
         assert_eq!((status, fields(&refused)), (400, vec![field]), "{body}");
     }
+    let none = json!({ "type": "image", "mediaId": made });
+    assert_eq!(add(&app, &admin, &made, none).await.0, 404, "there is no such file");
     assert_eq!(add(&app, &admin, &made, json!({ "type": "script", "url": "https://e.com/" })).await.0, 400);
     let mut items = Vec::new();
     for kind in ["image", "video", "audio"] {

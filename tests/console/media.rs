@@ -30,7 +30,7 @@ async fn until_there(tab: &Tab, selector: &str) {
     tab.until(selector, &format!("document.querySelector(`{selector}`) !== null")).await;
 }
 
-async fn choose(tab: &Tab, id: &str, files: &[&Path]) {
+pub(super) async fn choose(tab: &Tab, id: &str, files: &[&Path]) {
     tab.choose(id, files).await;
 }
 

@@ -1,7 +1,9 @@
 //! The studio: avatars that are written, and pictures that are made, with the built-in offline providers.
 
 use serde_json::json;
+use tempfile::TempDir;
 
+use super::media::{choose, picture};
 use super::support::app::{TestApp, TestUser};
 use super::support::browser::Tab;
 use super::{REPLY, as_user, fits, until_text};
@@ -46,6 +48,39 @@ async fn an_avatar_is_written_for_its_price_changed_and_talked_with() {
     tab.click("send-button").await;
     tab.until("an answer", &format!("document.querySelectorAll('{REPLY}[data-state=complete]').length >= 2"))
         .await;
+    assert_eq!(tab.errors(), Vec::<String>::new());
+    tab.close().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_shows_files_in_the_gallery_of_an_avatar() {
+    let app = TestApp::start().await;
+    let user = with_credits(&app, 10).await;
+    let wish = json!({ "name": "Nadia", "description": "A dry retired pilot who grows tea." });
+    let (status, made) = app.post("/api/avatars", Some(&user.token), wish).await;
+    assert_eq!(status, 201, "{made}");
+    let folder = TempDir::new().expect("a folder");
+    let tab = as_user(&app, &user, &format!("#/avatars/{}", made["avatar"]["id"].as_str().unwrap())).await;
+    until_there(&tab, "[data-testid=avatar-gallery]").await;
+    tab.fill("own-gallery-caption", "The harbour").await;
+    choose(&tab, "own-gallery-files", &[&picture(&folder, "one.png", 300, 200)]).await;
+    until_text(&tab, "[data-testid=admin-gallery-item][data-state=ready]", "The harbour").await;
+    // What is in the library already, without its caption.
+    tab.script("document.querySelector('[data-testid=own-gallery-caption]').value = ''").await;
+    tab.click("own-gallery-library").await;
+    until_there(&tab, "[data-testid=choose-file]").await;
+    tab.click("choose-file").await;
+    let shown = |count: usize| {
+        format!("document.querySelectorAll('[data-testid=admin-gallery-item]').length === {count}")
+    };
+    tab.until("both are there", &shown(2)).await;
+    assert!(fits(&tab).await);
+    tab.click("admin-gallery-remove").await;
+    tab.click("confirm-accept").await;
+    tab.until("one is gone", &shown(1)).await;
+    let (_, files) = app.get("/api/media/list?purpose=upload", Some(&user.token)).await;
+    assert_eq!(files["items"].as_array().unwrap().len(), 1, "the file stays: {files}");
     assert_eq!(tab.errors(), Vec::<String>::new());
     tab.close().await;
     app.stop().await;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::decide::Happened;
 use super::kinds::State;
 use super::moves::tidy;
-use super::{AnswerView, Change, Contents, no_content, store};
+use super::{AnswerView, Contents, no_content, store};
 use crate::jobs::enqueue;
 use crate::postgres::refusal;
 
@@ -65,7 +65,7 @@ impl Contents {
         store::delete(&moving.transaction, id).await.map_err(|error| refusal(&error))?;
         moving.commit().await?;
         drop(client);
-        self.tell(user, &Change::Deleted(id));
+        self.announce_deleted(user, id);
         Ok(())
     }
 }

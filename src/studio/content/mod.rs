@@ -45,7 +45,6 @@ use greenroom_actors::moderation::Moderation;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use ask::Wanted;
@@ -151,8 +150,8 @@ pub struct Contents(Arc<Inner>);
 struct Inner {
     parts: Parts,
     on_changed: Mutex<Vec<OnChanged>>,
-    /// When of a content that is under way was last told.
-    told: Mutex<HashMap<Uuid, Instant>>,
+    /// What was told last, of those of which something was told lately.
+    told: Mutex<HashMap<Uuid, news::Told>>,
 }
 
 impl Contents {

@@ -14,11 +14,19 @@ use super::{Content, ContentView, Contents};
 
 /// Between two tellings of mere progress.
 const EVERY: Duration = Duration::from_secs(1);
+/// For so long it is known what was told last of a content: longer than anybody is late.
+const KEPT: Duration = Duration::from_secs(60);
 
 const ENDED: &str = "greenroom_content_ended_total";
 const SECONDS: &str = "greenroom_content_seconds";
 const CREDITS: &str = "greenroom_content_credits_total";
 const FAULTS: &str = "greenroom_content_faults_total";
+
+/// What was told last of a content.
+pub(super) struct Told {
+    at: Instant,
+    step: i32,
+}
 
 /// What became of a content.
 #[derive(Clone, Debug)]
@@ -69,32 +77,34 @@ impl Contents {
 
     /// Tells how it stands.
     pub(super) async fn announce(&self, content: &Content) {
-        self.noted(content);
         match self.view(content).await {
-            Ok(view) => self.tell(content.user, &Change::Updated(Box::new(view))),
+            Ok(view) => {
+                self.tell(content.user, content.id, content.step, &Change::Updated(Box::new(view)));
+            }
             Err(error) => tracing::debug!(%error, content = %content.id, "a change is not told"),
         }
     }
 
+    /// After its deletion has committed.
+    pub(super) fn announce_deleted(&self, user: UserId, id: Uuid) {
+        self.tell(user, id, i32::MAX, &Change::Deleted(id));
+    }
+
     fn is_due(&self, id: Uuid) -> bool {
         let told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.get(&id).is_none_or(|last| last.elapsed() >= EVERY)
+        told.get(&id).is_none_or(|last| last.at.elapsed() >= EVERY)
     }
 
-    /// It is told now. Only of those under way is it kept when.
-    fn noted(&self, content: &Content) {
+    /// Whoever is late with an older step than was told already says nothing: a job may be quicker than the request that it is for.
+    fn tell(&self, user: UserId, id: Uuid, step: i32, change: &Change) {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if content.ended_at.is_some() {
-            told.remove(&content.id);
-        } else {
-            // Those that ended on another node.
-            told.retain(|_, last| last.elapsed() < EVERY);
-            told.insert(content.id, Instant::now());
+        if told.get(&id).is_some_and(|last| last.step > step) {
+            return;
         }
-    }
-
-    pub(super) fn tell(&self, user: UserId, change: &Change) {
+        told.retain(|_, last| last.at.elapsed() < KEPT);
+        told.insert(id, Told { at: Instant::now(), step });
         let listeners = self.0.on_changed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Under the lock, so that what is told one after the other is heard so.
         listeners.iter().for_each(|tell| tell(user, change));
     }
 }

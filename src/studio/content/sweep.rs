@@ -12,7 +12,7 @@ use super::decide::Happened;
 use super::kinds::{Fault, State};
 use super::moves::{key, tidy};
 use super::work::MAKE;
-use super::{Change, Content, Contents, store};
+use super::{Content, Contents, store};
 use crate::jobs::{self, Handler, Job, JobError, QueueName, Recurring, enqueue};
 use crate::postgres::refusal;
 
@@ -88,7 +88,7 @@ impl Contents {
             }
             store::delete(&moving.transaction, id).await.map_err(|error| refusal(&error))?;
             moving.commit().await?;
-            self.tell(user, &Change::Deleted(id));
+            self.announce_deleted(user, id);
             purged += 1;
         }
         Ok(purged)

@@ -7,7 +7,7 @@ import { toast, toastError } from "../overlays.js";
 import { emptyPlace, studioHead } from "../studio/head.js";
 import { shortMoment } from "../time.js";
 import { tileFace } from "./tile.js";
-import { limitsChanged, limitsOf, uploader, uploadLine } from "./uploading.js";
+import { limitsChanged, limitsOf, uploadLines } from "./uploading.js";
 import { KINDS, PURPOSES, sizeWords, typeWords } from "./words.js";
 
 const PAGE = 48;
@@ -22,7 +22,6 @@ export class LibraryView {
   #stamp = 0;
   #files = /** @type {any[]} */ ([]);
   #cursor = /** @type {string|null} */ (null);
-  #lines = new Map();         // job -> its line
 
   /** @param {any} context see app.js */
   constructor(context) {
@@ -36,15 +35,14 @@ export class LibraryView {
     } });
     this.hint = h("p.muted", {}, "Pictures, videos and sounds");
     this.drop = h("div.drop", { data: { testid: "library-drop" } }, icon("upload"), h("p", {}, h("label.link", { for: "library-file" }, "Choose files"), h("span", {}, " or drop them here")), this.hint, this.chooser);
-    this.lines = h("ul.upload-lines", { "aria-label": "Uploads" });
+    this.uploads = uploadLines(api, { done: ({ file }) => this.#came(file) });
     this.used = h("div.room-used", { data: { testid: "library-used" } });
     this.grid = h("ul.library", { "aria-label": "Files", data: { testid: "library" } });
     this.none = h("div", { role: "status" }, h("p.muted", {}, "Loading"));
     this.more = h("button.button.quiet", { type: "button", hidden: true, data: { testid: "library-more" }, onclick: () => this.#load() }, "Show more");
     this.element = h("section.page", { "aria-labelledby": "studio-title" }, ...studioHead(context, "#/media", { title: "Library", lead: "What you have sent, uploaded and had made." }),
-      h("div.admin-body", {}, this.drop, this.lines, this.used, h("div.filters", {}, this.kind, this.purpose), this.grid, this.none, this.more));
+      h("div.admin-body", {}, this.drop, this.uploads.element, this.used, h("div.filters", {}, this.kind, this.purpose), this.grid, this.none, this.more));
     dropPlace(this.element, (files) => this.#take(files));
-    this.files = uploader(api, { done: ({ file }, job) => this.#came(file, job), changed: () => this.#drawLines() });
     this.stop = client.on("media:update", ({ file }) => this.#changed(file));
     this.timer = setInterval(() => document.hidden || !this.#files.some(({ state }) => state === "processing") || this.#find(), LOOK_MS);
     this.#find();
@@ -60,27 +58,12 @@ export class LibraryView {
   }
 
   #take(files) {
-    for (const file of files) this.files.add(file);
+    for (const file of files) this.uploads.add(file);
   }
 
-  #came(file, job) {
-    this.files.remove(job);
+  #came(file) {
     this.#changed(file);
     this.#drawUsed();
-  }
-
-  #drawLines() {
-    for (const job of this.files.jobs) {
-      if (this.#lines.has(job)) continue;
-      const line = uploadLine(job, { again: () => this.files.again(job), remove: () => this.files.remove(job) });
-      this.#lines.set(job, line);
-      this.lines.append(line);
-    }
-    for (const [job, line] of this.#lines) {
-      if (this.files.jobs.includes(job)) continue;
-      line.remove();
-      this.#lines.delete(job);
-    }
   }
 
   async #drawUsed() {
@@ -170,6 +153,6 @@ export class LibraryView {
     this.#stamp += 1;
     clearInterval(this.timer);
     this.stop();
-    for (const job of [...this.files.jobs]) this.files.remove(job);
+    this.uploads.clear();
   }
 }

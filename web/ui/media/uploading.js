@@ -63,7 +63,7 @@ export function uploader(api, { target = (kind) => UPLOADS[kind], done, changed 
     get isOpen() { return jobs.some(({ upload }) => upload?.isOpen); },
     get isBroken() { return jobs.some(({ problem }) => problem); },
 
-    /** @param {File|Blob} file @param {{name?: string, texts?: Record<string, string>, peaks?: number[], durationMs?: number}} [as] */
+    /** @param {File|Blob} file @param {{name?: string, texts?: Record<string, string>, words?: string, peaks?: number[], durationMs?: number}} [as] */
     async add(file, { name = /** @type {any} */ (file).name || "file", ...told } = {}) {
       const job = Object.assign(new Job(file, name, kindOf({ type: file.type, name })), told);
       jobs.push(job);
@@ -104,6 +104,8 @@ export class Job {
   draw = () => {};
   /** What is said of it in the same form. @type {Record<string, string>|undefined} */
   texts;
+  /** What is to be said of it where it goes on to. @type {string|undefined} */
+  words;
   /** Of a recording: loudness over time, 0 to 255. @type {number[]|undefined} */
   peaks;
   /** @type {number|undefined} */
@@ -138,4 +140,41 @@ export function uploadLine(job, { again, remove }) {
   };
   job.draw();
   return element;
+}
+
+/**
+ * Uploads with their lines, of which each goes when its file is there.
+ * @param {import("../../api.js").Api} api @param {{target?: (kind: string) => {path: string, field: string}, done: (answer: any, job: Job) => void}} options
+ */
+export function uploadLines(api, { target, done }) {
+  const element = h("ul.upload-lines", { "aria-label": "Uploads" });
+  const shown = new Map();
+  const files = uploader(api, {
+    target,
+    done: (answer, job) => {
+      files.remove(job);
+      done(answer, job);
+    },
+    changed: () => {
+      for (const job of files.jobs) {
+        if (shown.has(job)) continue;
+        const line = uploadLine(job, { again: () => files.again(job), remove: () => files.remove(job) });
+        shown.set(job, line);
+        element.append(line);
+      }
+      for (const [job, line] of shown) {
+        if (files.jobs.includes(job)) continue;
+        line.remove();
+        shown.delete(job);
+      }
+    },
+  });
+  return {
+    element,
+    get isOpen() { return files.isOpen; },
+    add: files.add,
+    clear() {
+      for (const job of [...files.jobs]) files.remove(job);
+    },
+  };
 }

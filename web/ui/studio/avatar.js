@@ -3,6 +3,7 @@
 import { binder } from "../admin/characters/fields.js";
 import { traitList } from "../admin/characters/parts.js";
 import { h, icon, setText } from "../dom.js";
+import { ownGallery } from "../gallery/own.js";
 import { openViewer } from "../media/viewer.js";
 import { own } from "../media/file.js";
 import { confirmed, toast, toastError } from "../overlays.js";
@@ -152,6 +153,7 @@ export class AvatarPage {
     return [h("div.character-columns", {},
       h("section.panel.avatar-edit", { "aria-label": "What it is" }, h("div.panel-head", {}, h("h2", {}, "What it is"), told), h("div.editor-body", {}, ...this.#bound.map(({ element }) => element)), problem, h("div.editor-foot", {}, button)),
       h("div.character-side", {}, h("section.panel", { "aria-label": "How it does" }, h("h2", {}, "How it does"), h("dl.facts", { data: { testid: "avatar-numbers" } }, ...rows.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value))))),
+        h("section.panel", { "aria-label": "Gallery", data: { testid: "avatar-gallery" } }, h("h2", {}, "Gallery"), h("p.muted", {}, "Whoever may talk with it sees these, and its replies may show them."), ownGallery(this.context, this.avatar)),
         h("section.panel", { "aria-label": "Take it along" }, h("h2", {}, "Take it along"), h("p.muted", {}, "A card is a file that other programs read too."), h("div.line-actions", {}, ...FORMATS.map(([format, text]) => h("button.button.quiet.small", { type: "button", data: { testid: `avatar-export-${format}` }, onclick: () => this.#export(format) }, icon("save"), text)))),
         h("section.panel", { "aria-label": "Delete" }, h("h2", {}, "Delete"), h("p.muted", {}, "Nobody can begin with it any more. What was said stays readable."), this.#removeButton("Delete it"))))];
   }
