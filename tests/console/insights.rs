@@ -98,7 +98,7 @@ async fn who_has_done_nothing_is_told_so_and_what_fails_can_be_tried_again() {
     until_text(&tab, "[data-testid=limit][data-level=reached]", "Used up").await;
     until_text(&tab, "[data-testid=dashboard-recent]", "You reached a limit of your plan").await;
     tab.script("location.hash = '#/dashboard/limits'").await;
-    until_text(&tab, "[data-testid=limits-warning]", "1 used up").await;
+    until_text(&tab, "[data-testid=limits-warning]", "1 limit is used up").await;
     tab.close().await;
     app.stop().await;
 }

@@ -9,9 +9,10 @@ export function limits({ api, state }) {
   const draw = (/** @type {any} */ { plan, items }) => {
     const reached = items.filter((/** @type {any} */ item) => item.level === "reached").length;
     const close = items.filter((/** @type {any} */ item) => item.level === "warning").length;
-    const words = [reached ? `${reached} used up` : "", close ? `${close} nearly used up` : ""].filter(Boolean).join(", ");
+    const limits = (/** @type {number} */ count) => `${count} ${count === 1 ? "limit is" : "limits are"}`;
+    const words = [reached ? `${limits(reached)} used up` : "", close ? `${limits(close)} nearly used up` : ""].filter(Boolean).join(", ");
     return [
-      words ? h("p.notice.warn", { role: "status", data: { testid: "limits-warning" } }, icon("warning"), `${words}. `, h("a.link", { href: "#/plans" }, "Plans with more")) : null,
+      words ? h("p.notice.warn", { role: "status", data: { testid: "limits-warning" } }, icon("warning"), h("span", {}, `${words}. `, h("a.link", { href: "#/plans" }, "Plans with more"))) : null,
       panel("Limits", h("p", {}, `You have ${planName(plan)}. `, h("a.link", { href: "#/plans" }, "See all plans")),
         h("ul.lines", { data: { testid: "limits" } }, ...(items.length ? items.map((/** @type {any} */ item) => limitLine(item, state.user?.timeZone)) : [h("li.muted", {}, "Nothing is limited.")]))),
     ].filter(Boolean);

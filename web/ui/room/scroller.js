@@ -75,6 +75,8 @@ export class Scroller {
 
   #end() {
     this.view.scrollTop = this.view.scrollHeight;
+    // From here a step up is counted: what became shorter before was nobody's step.
+    this.lastTop = this.view.scrollTop;
   }
 
   #scrolled() {
@@ -82,7 +84,8 @@ export class Scroller {
     const distance = scrollHeight - scrollTop - clientHeight;
     const upward = scrollTop < this.lastTop;          // a reader who leaves is let go at once, one who comes near is caught
     this.lastTop = scrollTop;
-    const pinned = distance < AT_END_PX || (distance < NEAR_END_PX && !upward);
+    // Without a step up it is what came below, a picture that took its place, that made the way to the end longer.
+    const pinned = distance < AT_END_PX || (!upward && (this.pinned || distance < NEAR_END_PX));
     if (this.past) {
       if (distance < NEAR_TOP_PX) this.onBottom();
     } else if (pinned !== this.pinned) {
