@@ -51,7 +51,13 @@ async fn pictures_are_sent_with_a_caption_and_looked_at_one_by_one() {
     until_text(&tab, OWN, "Two places I like").await;
     // Whatever takes its place meanwhile, one's own message stays in view.
     let end = "(() => { const view = document.querySelector('.chat-scroll'); return view.scrollHeight - view.scrollTop - view.clientHeight < 9 && document.querySelector('[data-testid=jump-to-latest]').hidden })()";
-    tab.until("the end", &format!("document.querySelectorAll('[data-testid=message][data-state=complete]').length >= 2 && {end}")).await;
+    tab.until(
+        "the end",
+        &format!(
+            "document.querySelectorAll('[data-testid=message][data-state=complete]').length >= 2 && {end}"
+        ),
+    )
+    .await;
     let loads = "(() => { for (const img of document.querySelectorAll('[data-testid=file] img')) img.scrollIntoView(); return [...document.querySelectorAll('[data-testid=file] img')].every((img) => img.complete && img.naturalWidth > 0) })()";
     tab.until("both loaded", loads).await;
     assert_eq!(tab.script("document.querySelectorAll('[data-testid=tray-item]').length").await, 0);

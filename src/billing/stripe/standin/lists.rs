@@ -75,11 +75,10 @@ fn page(state: &State, path: &str, kind: &str, filters: &[&str], params: &Params
     let limit = usize::try_from(limit).unwrap_or(1);
     let is_first = !params.has("starting_after") && !params.has("ending_before");
     let enough = if is_first { limit + 1 } else { usize::MAX };
-    let all: Vec<&Value> = match params.text("payment_intent").filter(|_| kind == "checkout.session") {
-        Some(intent) if state.session_of(intent).is_some() => {
-            state.session_of(intent).into_iter().filter(fits).collect()
-        }
-        _ => state.all(kind).rev().filter(fits).take(enough).collect(),
+    let intent = params.text("payment_intent").filter(|_| kind == "checkout.session");
+    let all: Vec<&Value> = match intent.and_then(|intent| state.session_of(intent)) {
+        Some(session) => Some(session).into_iter().filter(fits).collect(),
+        None => state.all(kind).rev().filter(fits).take(enough).collect(),
     };
     let place = |name: &str| -> Result<Option<usize>, ApiError> {
         let Some(id) = params.text(name) else { return Ok(None) };
