@@ -7,6 +7,8 @@ use actix_web::http::header::{
     self, ByteRangeSpec, ContentDisposition, DispositionType, EntityTag, IfNoneMatch,
 };
 use actix_web::{HttpRequest, HttpResponse, get, head, web};
+use bytes::Bytes;
+use futures_util::stream;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::Deserialize;
@@ -161,7 +163,8 @@ async fn answer(
     };
     let length = range.as_ref().map_or(stat.size, |range| range.end - range.start);
     if wanted == Wanted::Head {
-        return Ok(head.no_chunking(length).finish());
+        // As long as the object is, though nothing of it is read: the connection sends no body.
+        return Ok(head.no_chunking(length).streaming(stream::empty::<Result<Bytes, ObjectError>>()));
     }
     let bytes = media.objects().get(&key, range).await.map_err(|error| refused(&error))?;
     Ok(head.no_chunking(length).streaming(bytes))
