@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::decide::Happened;
 use super::kinds::State;
-use super::moves::tidy;
+use super::moves::{Moving, tidy};
 use super::{AnswerView, Contents, no_content, store};
 use crate::jobs::enqueue;
 use crate::postgres::refusal;
@@ -57,14 +57,19 @@ impl Contents {
     pub async fn delete(&self, user: UserId, id: Uuid) -> Result<(), Refusal> {
         let mut client = self.client().await?;
         let mut moving = self.moving(&mut client, user, id).await?.ok_or_else(no_content)?;
-        if !self.step(&mut moving, Happened::Canceled, |_| {}).await?
-            && let Some(job) = tidy(user, id, moving.content.file, None)
-        {
+        // Which takes away what there is of it; of what has ended the file is left.
+        self.step(&mut moving, Happened::Canceled, |_| {}).await?;
+        self.erase(moving).await
+    }
+
+    /// Takes away one that has ended, with its file.
+    pub(super) async fn erase(&self, moving: Moving<'_>) -> Result<(), Refusal> {
+        let (user, id) = (moving.content.user, moving.content.id);
+        if let Some(job) = tidy(user, id, moving.content.file, None) {
             enqueue(&moving.transaction, &job).await.map_err(|error| refusal(&error))?;
         }
         store::delete(&moving.transaction, id).await.map_err(|error| refusal(&error))?;
         moving.commit().await?;
-        drop(client);
         self.announce_deleted(user, id);
         Ok(())
     }

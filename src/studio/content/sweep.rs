@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Happened;
 use super::kinds::{Fault, State};
-use super::moves::{key, tidy};
+use super::moves::key;
 use super::work::MAKE;
 use super::{Content, Contents, store};
-use crate::jobs::{self, Handler, Job, JobError, QueueName, Recurring, enqueue};
+use crate::jobs::{self, Handler, Job, JobError, QueueName, Recurring};
 use crate::postgres::refusal;
 
 /// Once a minute on one of the nodes.
@@ -83,12 +83,7 @@ impl Contents {
             if !came_to_nothing || content.ended_at.is_none_or(|ended| ended >= before) {
                 continue;
             }
-            if let Some(job) = tidy(user, id, content.file, content.ticket.as_ref()) {
-                enqueue(&moving.transaction, &job).await.map_err(|error| refusal(&error))?;
-            }
-            store::delete(&moving.transaction, id).await.map_err(|error| refusal(&error))?;
-            moving.commit().await?;
-            self.announce_deleted(user, id);
+            self.erase(moving).await?;
             purged += 1;
         }
         Ok(purged)
