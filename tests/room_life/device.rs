@@ -309,6 +309,23 @@ impl Device {
         assert_eq!(self.held.at, offset, "no further than that");
     }
 
+    /// The same, for a user who may have been removed in what comes, and brought in again behind it: that is joined anew.
+    /// False: it is in the conversation no more.
+    pub async fn catch_up(&mut self, offset: i64) -> bool {
+        while self.held.at < offset {
+            if self.held.gone {
+                if !self.resume().await {
+                    return false;
+                }
+                continue;
+            }
+            let frame = self.read().await;
+            self.take(&frame);
+        }
+        assert_eq!(self.held.at, offset, "no further than that");
+        !self.held.gone
+    }
+
     /// The next event of that name: its data. Those before it were taken in, and are passed over.
     pub async fn event(&mut self, name: &str) -> Value {
         loop {

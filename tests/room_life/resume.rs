@@ -159,13 +159,10 @@ impl Play {
             if !device.is_connected() {
                 device.reconnect(&self.app).await;
                 device.resume().await;
-            } else if device.held.gone {
-                device.resume().await;
             }
-            if device.held.gone {
+            if !device.catch_up(fresh.at).await {
                 continue;
             }
-            device.until(fresh.at).await;
             // One that had to begin again holds the latest messages only.
             let first = device.held.messages.first_key_value().map_or(0, |(offset, _)| *offset);
             let all = fresh.messages.clone();

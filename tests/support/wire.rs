@@ -48,11 +48,14 @@ impl Wire {
         let _ = self.stream.send(message).await;
     }
 
-    /// The next text frame.
+    /// The next text frame. A server's pings do not make the patience any longer.
     pub async fn read(&mut self) -> Result<Value, Closed> {
+        tokio::time::timeout(PATIENCE, self.frame()).await.expect("a frame in time")
+    }
+
+    async fn frame(&mut self) -> Result<Value, Closed> {
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a frame in time");
-            match message {
+            match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),
                 Some(Ok(Message::Close(frame))) => return Err(Closed(frame.map(|frame| frame.code.into()))),
                 Some(Ok(_)) => {}
