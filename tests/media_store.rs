@@ -1,5 +1,7 @@
 //! The store of files at a cloud: against a real S3-compatible server over HTTP, with signatures checked.
 
+#[path = "media_store/google.rs"]
+mod google;
 #[allow(dead_code)]
 #[path = "uploads/stage.rs"]
 mod stage;
@@ -7,12 +9,17 @@ mod support;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use greenroom::config::{StoreKind, StoreSettings};
 use greenroom::media::{ObjectError, ObjectKey, Objects};
+use http::Request;
+use http::header::AUTHORIZATION;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use reqwest::Method;
@@ -37,11 +44,22 @@ struct Cloud {
 
 impl Cloud {
     async fn start() -> Self {
+        Self::behind(Some(SimpleAuth::from_single(ACCESS, SECRET)), |_| true).await
+    }
+
+    /// With a door of another kind, which lets requests in or does not; who is let in shows no further papers.
+    async fn behind(
+        auth: Option<SimpleAuth>,
+        door: impl Fn(&Request<Incoming>) -> bool + Send + Sync + 'static,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
-        service.set_auth(SimpleAuth::from_single(ACCESS, SECRET));
-        let service = service.build();
+        let papers_are_read = auth.is_some();
+        if let Some(auth) = auth {
+            service.set_auth(auth);
+        }
+        let (service, door) = (service.build(), Arc::new(door));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
@@ -49,10 +67,23 @@ impl Cloud {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let Ok((socket, _)) = listener.accept().await else { return };
-                let service = service.clone();
+                let (service, door) = (service.clone(), door.clone());
+                let behind = service_fn(move |mut request| {
+                    let (service, admitted) = (service.clone(), door(&request));
+                    if !papers_are_read {
+                        request.headers_mut().remove(AUTHORIZATION);
+                    }
+                    async move {
+                        if admitted {
+                            return service.call(request.map(s3s::Body::from)).await;
+                        }
+                        let refused = http::Response::builder().status(403);
+                        Ok(refused.body(s3s::Body::from("AccessDenied".to_owned())).unwrap())
+                    }
+                });
                 connections.spawn(async move {
                     let builder = Builder::new(TokioExecutor::new());
-                    let _ = builder.serve_connection(TokioIo::new(socket), service).await;
+                    let _ = builder.serve_connection(TokioIo::new(socket), behind).await;
                 });
             }
         });
