@@ -284,12 +284,13 @@ mod tests {
 
     #[test]
     fn a_hostile_answer_is_cut_to_its_bounds() {
-        let long = "ä\u{0}\u{1b}\n".repeat(50_000);
+        let long = "ä\u{0}\u{1b}\n".repeat(20_000);
+        let said = json!({ "from": "user", "text": &long[..10_000] });
         let many: Vec<String> = (0..10_000).map(|n| format!("{n}")).collect();
         let value = json!({
             "tagline": long, "description": long, "personality": long, "scenario": long, "greeting": long, "tone": long,
             "appearance": long, "tags": many, "knowledge": many, "alternateGreetings": many, "category": long,
-            "traits": vec!["warm"; 1_000], "examples": vec![json!({ "from": "user", "text": long }); 1_000],
+            "traits": vec!["warm"; 1_000], "examples": vec![said; 1_000],
         });
         let Profile { draft, appearance } = read(&wish(), &value.to_string()).unwrap();
         assert!(appearance.chars().count() <= APPEARANCE_MAX && !appearance.contains('\0'));
