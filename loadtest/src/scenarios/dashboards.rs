@@ -75,6 +75,8 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     for round in 0..options.rounds + WARM_UP {
         if round == WARM_UP {
             std::thread::sleep(Duration::from_secs(options.settle));
+            // A server does not keep one open on which nobody speaks for so long.
+            connection = Connection::open(options.server.address()?, WAIT)?;
         }
         for ((_, path), latencies) in PATHS.into_iter().zip(&mut latencies) {
             // Who comes first changes with each round.
