@@ -55,15 +55,25 @@ impl Play {
         &list[random.usize(..list.len())]
     }
 
-    /// A message that this device knows, most likely a late one.
+    /// A message that this device knows, of the latest ones.
     fn message(&mut self, device: usize) -> Value {
-        let known = &self.devices[device].held.messages;
-        let back = self.random.usize(..known.len().clamp(1, 6));
-        known.values().rev().nth(back).map_or(Value::Null, |message| message["id"].clone())
+        self.known(device, |_| true)
+    }
+
+    /// The same, most often of a character: what is asked of replies is refused for others.
+    fn reply(&mut self, device: usize) -> Value {
+        let any = self.chance(4);
+        self.known(device, |message| any || message["sender"]["kind"] == "character")
+    }
+
+    fn known(&mut self, device: usize, fits: impl Fn(&Value) -> bool) -> Value {
+        let known = self.devices[device].held.messages.values().rev();
+        let latest: Vec<&Value> = known.filter(|message| fits(message)).take(6).collect();
+        self.random.choice(latest).map_or(Value::Null, |message| message["id"].clone())
     }
 
     fn command(&mut self, device: usize) -> (&'static str, Value) {
-        let message = self.message(device);
+        let (message, reply) = (self.message(device), self.reply(device));
         let emoji = *Self::of(&mut self.random, &["👍", "🎉", "❤️", "😀"]);
         let user = Self::of(&mut self.random, &self.users).id.clone();
         let character = Self::of(&mut self.random, &self.characters).clone();
@@ -80,9 +90,9 @@ impl Play {
                 ("message:react", json!({"messageId": message, "emoji": emoji, "remove": remove}))
             }
             23 => ("reply:request", json!({"characterId": self.random.bool().then_some(character)})),
-            24 | 25 => ("reply:regenerate", json!({"messageId": message})),
-            26 => ("reply:continue", json!({"messageId": message})),
-            27..29 => ("reply:select", json!({"messageId": message, "variant": self.random.u8(..3)})),
+            24 | 25 => ("reply:regenerate", json!({"messageId": reply})),
+            26 => ("reply:continue", json!({"messageId": reply})),
+            27..29 => ("reply:select", json!({"messageId": reply, "variant": self.random.u8(..3)})),
             29 => ("reply:stop", json!({})),
             30..33 => {
                 let at = self.devices[device].held.at;
@@ -100,6 +110,12 @@ impl Play {
             38 => ("character:add", json!({"characterId": character})),
             _ => ("character:remove", json!({"characterId": character})),
         }
+    }
+
+    /// One that can speak, and whose user owns the conversation as far as it knows.
+    fn owners_device(&self) -> Option<usize> {
+        let owns = |device: &Device| device.held.conversation["ownerId"] == json!(device.user.id);
+        self.devices.iter().position(|device| device.is_connected() && !device.held.gone && owns(device))
     }
 
     async fn step(&mut self) {
@@ -122,6 +138,9 @@ impl Play {
             return;
         }
         let (event, data) = self.command(which);
+        // What only an owner may do is done by one most of the time, or it is hardly ever done.
+        let owners = event.starts_with("character:") || event.starts_with("member:");
+        let which = if owners && !self.chance(4) { self.owners_device().unwrap_or(which) } else { which };
         let ack = self.devices[which].ask(event, data.clone()).await;
         let counts = self.done.entry(event.to_owned()).or_default();
         if ack["success"] == true {

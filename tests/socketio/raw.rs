@@ -115,10 +115,14 @@ impl Frames {
         let _ = self.0.send(message).await;
     }
 
-    /// The next text; `Err` is the close code.
+    /// The next text; `Err` is the close code. Pings below it do not make the patience any longer.
     pub async fn next(&mut self) -> Result<String, Option<u16>> {
+        tokio::time::timeout(PATIENCE, self.text()).await.expect("a frame in time")
+    }
+
+    async fn text(&mut self) -> Result<String, Option<u16>> {
         loop {
-            match tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a frame in time") {
+            match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
                 Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
                 Some(Ok(_)) => {}
