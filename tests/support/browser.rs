@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use super::socket::PATIENCE;
 
-const FILL_TRIES: u32 = 3;
 const POLL: Duration = Duration::from_millis(25);
 
 pub struct Tab {
@@ -88,7 +87,8 @@ impl Tab {
         if tokio::time::timeout(PATIENCE, wait).await.is_err() {
             let shot = std::env::temp_dir().join("greenroom-console.png");
             let _ = self.page.save_screenshot(ScreenshotParams::builder().build(), &shot).await;
-            panic!("{what}: never; see {} and {:?}", shot.display(), self.errors());
+            let focused = self.script("document.activeElement?.outerHTML.slice(0, 200)").await;
+            panic!("{what}: never; see {}; the focus is in {focused}; {:?}", shot.display(), self.errors());
         }
     }
 
@@ -99,35 +99,34 @@ impl Tab {
         self.script(&format!("{found}.click()")).await;
     }
 
-    /// Types into what has this `data-testid`.
+    /// Types into what has this `data-testid`. A page whose styles still come does not give the focus yet, and what is typed then
+    /// goes elsewhere: so it is asked for until it is given.
     pub async fn fill(&self, id: &str, text: &str) {
-        let selector = format!("[data-testid=\"{id}\"]");
-        self.until(id, &format!("document.querySelector('{selector}') !== null")).await;
-        let element = self.page.find_element(&selector).await.expect("it is there");
-        // What draws itself anew may take the focus back before the first key.
-        let lost = format!("document.querySelector('{selector}')?.value === ''");
-        for _ in 0..FILL_TRIES {
-            element.focus().await.expect("it takes the focus").type_str(text).await.expect("it takes text");
-            if text.is_empty() || !truthy(&self.script(&lost).await) {
-                return;
-            }
-        }
+        let found = format!("document.querySelector('[data-testid=\"{id}\"]')");
+        let focused = format!("{found}?.focus(), {found} !== null && document.activeElement === {found}");
+        self.until(&format!("the focus in {id}"), &focused).await;
+        self.element(id).await.type_str(text).await.expect("it takes text");
     }
 
     /// Chooses files in the file input that has this `data-testid`.
     pub async fn choose(&self, id: &str, files: &[&std::path::Path]) {
-        let selector = format!("[data-testid=\"{id}\"]");
-        self.until(id, &format!("document.querySelector('{selector}') !== null")).await;
-        let element = self.page.find_element(&selector).await.expect("it is there");
+        self.until(id, &format!("document.querySelector('[data-testid=\"{id}\"]') !== null")).await;
+        let element = self.element(id).await;
         let names = files.iter().map(|file| file.display().to_string());
         let mut chosen = SetFileInputFilesParams::new(names.collect::<Vec<_>>());
         chosen.backend_node_id = Some(element.backend_node_id);
         self.page.execute(chosen).await.expect("it takes files");
     }
 
+    /// Presses a key in what has this `data-testid`, as soon as it has the focus: the page or what was done before gives it.
     pub async fn press(&self, id: &str, key: &str) {
-        let element = self.page.find_element(format!("[data-testid=\"{id}\"]")).await.expect("it is there");
-        element.press_key(key).await.expect("a key");
+        let focused = format!("document.activeElement?.matches('[data-testid=\"{id}\"]')");
+        self.until(&format!("the focus in {id}"), &focused).await;
+        self.element(id).await.press_key(key).await.expect("a key");
+    }
+
+    async fn element(&self, id: &str) -> chromiumoxide::Element {
+        self.page.find_element(format!("[data-testid=\"{id}\"]")).await.expect("it is there")
     }
 
     pub async fn go(&self, url: &str) {
