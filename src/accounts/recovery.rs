@@ -3,10 +3,10 @@
 //! Asking for a link does the same for every address, known or not: it queues a job. The job looks whose address it is;
 //! of one that nobody has, or whose account is blocked or deactivated, nothing comes.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use greenroom_actors::domain::{SessionId, UserId};
@@ -170,11 +170,7 @@ impl Accounts {
 
 /// Names an address among the jobs without telling it.
 fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    HEXLOWER.encode(&Sha256::digest(text))
 }
 
 struct SendResetLink(Accounts);

@@ -1,8 +1,7 @@
 //! The cursor of the list of characters: what the last page ended with in the order that it was sorted by, and the id,
 //! in hexadecimal, so that any name stays one opaque word. One that was not made here for the same order is refused.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -26,19 +25,12 @@ pub struct Position {
 
 #[must_use]
 pub fn write(sort: Sort, position: &Position) -> String {
-    let mut text = format!("{}{}.", letter(sort), position.id.simple());
-    let mut push = |bytes: &[u8]| {
-        for byte in bytes {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
+    let key = match &position.key {
+        Key::Name(name) => HEXLOWER.encode(name.as_bytes()),
+        Key::Time(at) => HEXLOWER.encode(&at.as_microsecond().to_be_bytes()),
+        Key::Number(number) => HEXLOWER.encode(&number.to_bits().to_be_bytes()),
     };
-    match &position.key {
-        Key::Name(name) => push(name.as_bytes()),
-        Key::Time(at) => push(&at.as_microsecond().to_be_bytes()),
-        Key::Number(number) => push(&number.to_bits().to_be_bytes()),
-    }
-    text
+    format!("{}{}.{key}", letter(sort), position.id.simple())
 }
 
 /// Where a page begins; `None` for the first one and when going by page number.
@@ -59,20 +51,9 @@ fn letter(sort: Sort) -> char {
 
 /// `None`: not a cursor of this list.
 fn read(sort: Sort, text: &str) -> Option<Position> {
-    if !text.is_ascii() {
-        return None;
-    }
     let (id, key) = text.strip_prefix(letter(sort))?.split_once('.')?;
     let id = Uuid::try_parse(id).ok()?;
-    let bytes: Option<Vec<u8>> = key
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-            _ => None,
-        })
-        .collect();
-    let bytes = bytes?;
+    let bytes = HEXLOWER.decode(key.as_bytes()).ok()?;
     let key = match sort {
         // Postgres takes no NUL; no name holds one.
         Sort::Name => Key::Name(String::from_utf8(bytes).ok().filter(|name| !name.contains('\0'))?),
@@ -85,10 +66,6 @@ fn read(sort: Sort, text: &str) -> Option<Position> {
         }
     };
     Some(Position { key, id })
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

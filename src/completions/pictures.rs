@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use greenroom_actors::completion::Line;
 use greenroom_actors::ports::{InlinePicture, PromptImage};
 use sha2::{Digest, Sha256};
@@ -51,7 +52,7 @@ impl Completions {
         let made = self.media.shown(bytes, size).await.map_err(|error| not_shown(&error, &field))?;
         // As good as a name: the same picture has the same.
         let digest = Sha256::digest(&made.bytes);
-        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = HEXLOWER.encode(&digest);
         Ok(PromptImage {
             object: Arc::from(format!("inline/{name}.webp")),
             width: made.width,

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use greenroom_actors::domain::{
     CharacterId, ClientId, FailureCode, Finish, Message, MessageId, MessageKind, ReplyState, RoomId,
     TokenUsage, UserId, utf16_len,
@@ -306,8 +307,7 @@ pub(super) fn client_id(given: Option<&str>, header: Option<&str>) -> ApiResult<
     }
     let Some(key) = header else { return Ok(None) };
     let long = key.chars().count() > 64;
-    let digest = || Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    let key: String = if long { digest() } else { key.to_owned() };
+    let key = if long { HEXLOWER.encode(&Sha256::digest(key)) } else { key.to_owned() };
     Ok(Some(ClientId::parse(&key).map_err(|_| wrong("Idempotency-Key"))?))
 }
 

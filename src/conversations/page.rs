@@ -14,6 +14,7 @@ use actix_web::http::{StatusCode, Uri};
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use data_encoding::HEXLOWER;
 use greenroom_actors::domain::Revision;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use minijinja::{AutoEscape, Environment, context};
@@ -153,7 +154,7 @@ fn respond(
 ) -> HttpResponse {
     let Some(html) = render(values) else { return HttpResponse::InternalServerError().finish() };
     let hash = Sha256::digest(html.as_bytes());
-    let tag = EntityTag::new_weak(hash[..16].iter().map(|byte| format!("{byte:02x}")).collect());
+    let tag = EntityTag::new_weak(HEXLOWER.encode(&hash[..16]));
     let cache = match (readable.listed, readable.readership) {
         (Listed::Yes, Readership::Reader) => PUBLIC_CACHE,
         _ => "private, no-cache",

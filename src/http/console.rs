@@ -2,6 +2,7 @@
 
 use actix_web::http::header::{self, ETag, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, get, web};
+use data_encoding::HEXLOWER;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::error::{ApiError, ApiResult};
@@ -43,7 +44,7 @@ fn serve(request: &HttpRequest, path: &str) -> ApiResult<HttpResponse> {
 
 fn answer(request: &HttpRequest, file: EmbeddedFile) -> HttpResponse {
     let hash = file.metadata.sha256_hash();
-    let tag = EntityTag::new_strong(hash[..16].iter().map(|byte| format!("{byte:02x}")).collect());
+    let tag = EntityTag::new_strong(HEXLOWER.encode(&hash[..16]));
     // Names do not change with their content, so browsers ask each time; mostly they hear "not modified".
     let cached = (header::CACHE_CONTROL, "no-cache");
     if is_known(request, &tag) {

@@ -137,7 +137,7 @@ pub(super) async fn fallback(request: HttpRequest, known: web::Data<KnownPaths>)
         return Err(ApiError::new(StatusCode::NOT_FOUND, "route_not_found", message));
     };
     let allowed_value = HeaderValue::from_str(allowed).map_err(|_| ApiError::internal())?;
-    let message = format!("{} does not go here; {allowed} does", request.method());
+    let message = format!("{} does not go here: this path takes {allowed}", request.method());
     Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
         .with_header(header::ALLOW, allowed_value))
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::HEXLOWER;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
@@ -217,8 +218,7 @@ impl<'a> Sender<'a> {
         let signed =
             jsonwebtoken::crypto::sign(format!("{at}.{body}").as_bytes(), &self.key, Algorithm::HS256)?;
         let bytes = URL_SAFE_NO_PAD.decode(signed)?;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(format!("t={at},v1={hex}"))
+        Ok(format!("t={at},v1={}", HEXLOWER.encode(&bytes)))
     }
 }
 

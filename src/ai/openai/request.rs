@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_openai::error::OpenAIError;
+use data_encoding::HEXLOWER;
 use greenroom_actors::domain::UserId;
 use greenroom_actors::ports::GenerateRequest;
 use serde_json::{Map, Value, json};
@@ -190,7 +191,7 @@ pub(super) fn body(
 /// Lets the provider tell one abuser from another, and nothing more.
 pub(in crate::ai) fn pseudonym(user: UserId) -> String {
     let digest = Sha256::digest(format!("greenroom:{user}"));
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&digest[..16])
 }
 
 #[cfg(test)]

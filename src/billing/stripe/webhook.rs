@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
@@ -68,7 +69,7 @@ pub(super) fn sign(secret: &SecretString, at: &str, body: &[u8]) -> String {
     context.update(at.as_bytes());
     context.update(b".");
     context.update(body);
-    context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(context.sign().as_ref())
 }
 
 struct Signed<'a> {

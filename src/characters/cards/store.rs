@@ -1,5 +1,6 @@
 //! The SQL of characters' pictures.
 
+use data_encoding::HEXLOWER;
 use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::CharacterId;
 use sha2::{Digest, Sha256};
@@ -19,7 +20,7 @@ const PUT: &str = "insert into character_pictures (character_id, bytes, hash) va
     on conflict (character_id) do update set bytes = excluded.bytes, hash = excluded.hash, created_at = now()";
 
 pub async fn put_picture(client: &impl GenericClient, character: CharacterId, png: &[u8]) -> Stored<()> {
-    let hash: String = Sha256::digest(png).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = HEXLOWER.encode(&Sha256::digest(png));
     execute(client, PUT, &[&character.uuid(), &png, &hash]).await?;
     Ok(())
 }
