@@ -87,7 +87,8 @@ import { LibraryView } from "./ui/media/library.js";
 import { showDoor } from "./ui/door/door.js";
 import { returned } from "./ui/door/providers.js";
 import { h, icon } from "./ui/dom.js";
-import { toast, toastError } from "./ui/overlays.js";
+import { forgetKept } from "./ui/kept.js";
+import { closeDialogs, toast, toastError } from "./ui/overlays.js";
 import { openPalette } from "./ui/palette.js";
 import { PaidView } from "./ui/plans/paid.js";
 import { PlansView } from "./ui/plans/plans.js";
@@ -217,6 +218,7 @@ class Session {
     const [, name, id, more, last] = location.hash.split("/").map(decoded);
     this.view?.destroy();
     this.view = null;
+    closeDialogs();
     this.view = this.#view(name, id, more, last);
     this.shell.show(this.view.element, name === "c" ? id : null);
     this.shell.close();
@@ -289,6 +291,8 @@ class Session {
     this.client.close();
     this.state.end();
     signBy(null);
+    forgetKept();
+    closeDialogs();
     this.shell.destroy();
   }
 }

@@ -13,6 +13,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 export class State extends Emitter {
   #resetTimer = /** @type {any} */ (0);
+  #starting = /** @type {Map<string, Promise<any>>} */ (new Map());
   #traits = /** @type {Promise<any[]>|null} */ (null);
 
   /** @param {import("./api.js").Api} api */
@@ -201,7 +202,10 @@ export class State extends Emitter {
     const latest = this.latestWith(characterId);
     const last = latest?.lastMessage;
     if (latest && (!last || (last.sender.kind === "character" && !last.replyTo))) return latest; // no more than its greeting
-    return this.start({ characterId });
+    // Pressed twice, it is one.
+    const under = this.#starting.get(characterId) ?? this.start({ characterId }).finally(() => this.#starting.delete(characterId));
+    this.#starting.set(characterId, under);
+    return under;
   }
 
   /** Opens a new conversation. @param {{characterId?: string, characterIds?: string[], title?: string, greeting?: number}} fields */

@@ -3,6 +3,7 @@
  * Messages on their way: each is sent until it is acked or refused for good, over any number of reconnects, always under
  * the same `clientId`, so that it is stored once. One message per room is in flight at a time, which keeps their order.
  */
+import { randomId } from "./random.js";
 import { GreenroomError } from "./wire.js";
 
 /**
@@ -22,11 +23,6 @@ const SEND_AGAIN = new Set(["rate_limited", "room_busy", "overloaded", "dependen
 const MAX_TRIES = 6;
 const MAX_WAIT_MS = 65000;
 const MAX_MESSAGES = 100;
-
-/** 32 hex digits. `crypto.randomUUID` exists on https pages only. */
-function randomId() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 export class Outbox {
   /** @type {Map<string, any>} by clientId, oldest first */

@@ -67,7 +67,7 @@ export function avatar(who, size = "medium") {
   const color = /^#[0-9a-f]{6}$/i.test(who.color ?? "") ? /** @type {string} */ (who.color) : colorOf(who.name);
   circle.style.setProperty("--avatar", color);
   circle.style.setProperty("--avatar-ink", luminance(color) > 0.3 ? "#16211b" : "#fffaf0");
-  if (who.avatarUrl && new URL(who.avatarUrl, location.href).origin === location.origin) {
+  if (who.avatarUrl && URL.canParse(who.avatarUrl, location.href) && new URL(who.avatarUrl, location.href).origin === location.origin) {
     circle.append(h("img", { src: who.avatarUrl, alt: "", loading: "lazy" }));
   } else {
     circle.append([...who.name.trim()][0]?.toUpperCase() ?? "?");

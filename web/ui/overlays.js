@@ -24,6 +24,11 @@ export function toast({ title, body, level = "info", link }) {
   if (level !== "critical") setTimeout(close, level === "success" ? SUCCESS_MS : SHOWN_MS);
 }
 
+/** What lies over a page goes with it. */
+export function closeDialogs() {
+  for (const dialog of document.querySelectorAll("dialog[open]")) /** @type {HTMLDialogElement} */ (dialog).close();
+}
+
 /** Tells of a refused request. @param {any} error @param {string} title */
 export function toastError(error, title) {
   toast({ title, body: error?.message, level: "warning" });

@@ -17,6 +17,7 @@ export function pages(api, path, draw, { empty, testid }) {
   const more = h("button.button.quiet.small", { type: "button", hidden: true, onclick: () => load() }, "Show more");
   let cursor = /** @type {string|null} */ (null);
   async function load() {
+    const pressed = document.activeElement === more;
     more.disabled = true;
     try {
       const at = cursor ? `${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}` : "";
@@ -25,12 +26,12 @@ export function pages(api, path, draw, { empty, testid }) {
       if (!list.children.length) list.append(h("li.muted", {}, empty));
       cursor = nextCursor ?? null;
       more.hidden = !cursor;
-      more.focus({ preventScroll: true });
     } catch (error) {
       more.hidden = false;
       toastError(error, "The list could not be loaded");
     } finally {
       more.disabled = false;
+      if (pressed) more.focus({ preventScroll: true });
     }
   }
   load();

@@ -3,6 +3,7 @@
 import { h, icon } from "../dom.js";
 import { facts, label, rowsOf, table, tree } from "../facts.js";
 import { confirmed, toast, toastError } from "../overlays.js";
+import { busily } from "../plans/checkout.js";
 import { formatNumber } from "../time.js";
 import { audit } from "./audit.js";
 import { outbox } from "./outbox.js";
@@ -71,6 +72,7 @@ export class AdminView {
 
   async #load() {
     clearTimeout(this.#timer);
+    if (this.gone) return;
     const { path, draw } = this.sections[/** @type {"overview"} */ (this.#section)];
     const stamp = ++this.#stamp;
     if (path && !document.hidden) {
@@ -151,14 +153,18 @@ export class AdminView {
     const body = h("textarea", { id: "broadcast-body", rows: "3", maxLength: 1000, data: { testid: "broadcast-body" } });
     const level = h("select", { id: "broadcast-level" }, ...["info", "warning", "critical"].map((name) => h("option", { value: name }, label(name))));
     const log = h("select", { id: "log-level" }, ...LEVELS.map((name) => h("option", { value: name, selected: name === "info" }, label(name))));
-    const broadcast = h("form.panel", { "aria-labelledby": "broadcast-head", onsubmit: async (event) => {
+    const send = h("button.button.primary", { type: "submit", data: { testid: "broadcast-send" } }, "Send to all connections");
+    const broadcast = h("form.panel", { "aria-labelledby": "broadcast-head", onsubmit: (event) => {
       event.preventDefault();
-      if (await this.#act(() => this.api.post("/api/admin/broadcast", { title: title.value.trim(), body: body.value.trim(), level: level.value }), "Notice sent")) title.value = body.value = "";
+      busily(send, () => this.api.post("/api/admin/broadcast", { title: title.value.trim(), body: body.value.trim(), level: level.value }).then(() => {
+        title.value = body.value = "";
+        toast({ title: "Notice sent", level: "success" });
+      }), "That was refused");
     } }, h("h2", { id: "broadcast-head" }, "Tell everybody"),
     h("div.field", {}, h("label", { for: "broadcast-title" }, "Title"), title),
     h("div.field", {}, h("label", { for: "broadcast-body" }, "Text"), body),
     h("div.field", {}, h("label", { for: "broadcast-level" }, "Weight"), level),
-    h("button.button.primary", { type: "submit", data: { testid: "broadcast-send" } }, "Send to all connections"));
+    send);
     const logging = h("form.panel", { "aria-labelledby": "log-head", onsubmit: (event) => {
       event.preventDefault();
       this.#act(() => this.api.put("/api/admin/log-level", { level: log.value }), `The log level is now ${log.value}`);
@@ -187,6 +193,7 @@ export class AdminView {
   }
 
   destroy() {
+    this.gone = true;
     this.#stamp += 1;
     clearTimeout(this.#timer);
   }

@@ -2,8 +2,9 @@
 /** Backstage, for admins: the figures of all people together. */
 import { bars, lines, shares } from "../chart.js";
 import { shareOf } from "../dashboard/overview.js";
-import { bytes, dayWord, loaded, panel, spanChoice, tile } from "../dashboard/parts.js";
+import { dayWord, loaded, panel, spanChoice, tile } from "../dashboard/parts.js";
 import { h, icon } from "../dom.js";
+import { sizeWords } from "../media/words.js";
 import { money } from "../money.js";
 import { compactNumber, formatNumber } from "../time.js";
 import { dollars, millis } from "./ai/units.js";
@@ -36,7 +37,7 @@ function drawn({ now, users, days, totals, revenue, providers, characters, stora
   return [
     h("div.tiles", { data: { testid: "admin-dashboard-now" } }, tile(formatNumber(now.users), "Connected now", `${formatNumber(now.sockets)} ${now.sockets === 1 ? "socket" : "sockets"}`), tile(formatNumber(now.replies), "Replies being written", `${formatNumber(now.repliesWaiting)} wait`),
       tile(compactNumber(users), "Accounts ever made", `${formatNumber(totals.newUsers)} in this time`), tile(formatNumber(totals.activeUsersAverage), "Active a day", `${formatNumber(totals.activeUsersMost)} at most`),
-      tile(bytes(storage.bytes), "In the store", `${formatNumber(storage.objects)} objects`)),
+      tile(sizeWords(storage.bytes), "In the store", `${formatNumber(storage.objects)} objects`)),
     h("div.tiles", { data: { testid: "admin-dashboard-totals" } }, tile(compactNumber(totals.messages), "Messages"), tile(compactNumber(totals.replies), "Replies"), tile(compactNumber(tokens(totals)), "Tokens"), tile(dollars(totals.costMicros), "What the AI cost"),
       tile(cents(revenue.netCents), "Came in", revenue.refundedCents ? `${cents(revenue.refundedCents)} given back` : undefined), tile(cents(revenue.mrrCents), "A month by subscriptions", `${formatNumber(revenue.activeSubscriptions)} run`)),
     chart(lines({ title: "Active and new people", unit: "people a day", whole: true, labels, format: compactNumber, empty: "Nobody was here in this time.",

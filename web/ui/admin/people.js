@@ -1,5 +1,6 @@
 // @ts-check
 /** The people of this server: find one, see how they stand, change it. */
+import { randomId } from "../../client/random.js";
 import { line, pages, panel } from "../account/parts.js";
 import { h } from "../dom.js";
 import { facts } from "../facts.js";
@@ -19,6 +20,7 @@ export function people(api, shown) {
   const list = h("div.account-body", {});
   const one = h("div.account-body", {});
   let timer = /** @type {any} */ (0);
+  let stamp = 0;
 
   function find() {
     const query = new URLSearchParams({ limit: "20" });
@@ -32,12 +34,15 @@ export function people(api, shown) {
   }
 
   async function open(/** @type {string} */ id) {
+    const mine = ++stamp;
     try {
-      one.replaceChildren(...person(api, await api.get(`/api/users/${encodeURIComponent(id)}`), () => open(id)));
+      const answer = await api.get(`/api/users/${encodeURIComponent(id)}`);
+      if (mine !== stamp) return;                       // somebody else was opened meanwhile
+      one.replaceChildren(...person(api, answer, () => mine === stamp && open(id)));
       // Below the list, as on a phone, it would not be seen; beside it, it is.
       if (one.getBoundingClientRect().top > innerHeight / 2) one.scrollIntoView({ block: "start" });
     } catch (error) {
-      toastError(error, "They could not be loaded");
+      if (mine === stamp) toastError(error, "They could not be loaded");
     }
   }
 
@@ -88,12 +93,16 @@ function person(api, answer, redraw) {
     send: (values) => act({ isPremium: true, days: Number(values.days) }, `/api/users/${user.id}/premium`) }).element;
   const amount = field("person-credits", "Credits", { type: "number", min: "-1000000", max: "1000000", step: "1" }, { key: "amount", hint: "Below zero takes them, as far as there are any." });
   const why = field("person-credits-why", "Why", { maxLength: 500 }, { key: "reason", hint: "They see it in their history." });
+  // The same wish again is the same transfer: its answer may have been lost.
+  let idempotencyKey = randomId();
   const giving = form({ id: "person-credits-form", fields: [amount, why], submit: "Give credits", look: "quiet",
-    send: (values) => api.post(`/api/admin/users/${user.id}/credits`, { ...values, amount: Number(values.amount) }),
+    send: (values) => api.post(`/api/admin/users/${user.id}/credits`, { ...values, amount: Number(values.amount), idempotencyKey }),
     done: (answer) => {
+      idempotencyKey = randomId();
       toast({ title: `${answer.amount} credits; ${answer.balance.available} can be spent now`, level: "success" });
       redraw();
     } });
+  giving.element.addEventListener("input", () => { idempotencyKey = randomId(); });
   return [panel(user.displayName, h("p.muted", {}, `@${user.username}`), facts(told({ ...user, ...rest })),
     h("div.line-actions", {},
       quick(user.role === "admin" ? "Make a user" : "Make an admin", () => act({ role: user.role === "admin" ? "user" : "admin" }), "person-role"),

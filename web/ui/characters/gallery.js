@@ -2,6 +2,7 @@
 /** The cast: a card for each character, with search, filters and orders. A card begins a conversation. */
 import { characterCard } from "./card.js";
 import { h, icon } from "../dom.js";
+import { kept } from "../kept.js";
 import { openNewRoom } from "./new-room.js";
 import { toastError } from "../overlays.js";
 
@@ -10,7 +11,7 @@ const SEARCH_AFTER_MS = 220;
 const MAX_TAGS = 14;
 const SORTS = [["popular", "Most spoken with"], ["rating", "Best rated"], ["newest", "Newest"], ["name", "By name"]];
 /** How one looked last; kept while the page lives. */
-const last = { q: "", category: "", tag: "", trait: "", sort: "popular" };
+const last = kept({ q: "", category: "", tag: "", trait: "", sort: "popular" });
 
 export class CharactersView {
   title = "Characters";

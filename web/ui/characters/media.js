@@ -24,6 +24,7 @@ export function gallery(context, character) {
   const section = h("section.panel", { "aria-label": "Gallery", hidden: true, data: { testid: "gallery" } }, h("div.panel-head", {}, h("h2", {}, "Gallery"), manage), place, list, more);
   let items = /** @type {any[]} */ ([]);
   let cursor = /** @type {string|null} */ (null);
+  let editor = /** @type {ReturnType<typeof galleryEditor>|null} */ (null);
 
   async function load(anew = false) {
     try {
@@ -46,7 +47,9 @@ export function gallery(context, character) {
   function toggle() {
     const open = !place.children.length;
     manage?.setAttribute("aria-expanded", String(open));
-    place.replaceChildren(...(open ? [galleryEditor({ api, client }, character, () => load(true))] : []));
+    editor?.end();
+    editor = open ? galleryEditor({ api, client }, character, () => load(true)) : null;
+    place.replaceChildren(...(editor ? [editor.element] : []));
     list.hidden = open;
     if (!open) load(true);
   }
@@ -78,5 +81,5 @@ export function gallery(context, character) {
   }
 
   load();
-  return section;
+  return { element: section, end: () => editor?.end() };
 }

@@ -54,6 +54,8 @@ export class CharacterPage {
     showText(description, character.description ?? "");
     const admin = this.context.state.user.role === "admin";
     const facts = h("div", {}, ...this.#facts(character));
+    this.gallery?.end();
+    this.gallery = gallery(this.context, character);
     this.body.replaceChildren(
       tint(h("div.character-head", {}, avatar(character, "portrait"),
         h("div.character-words", {}, h("h1", {}, character.name), h("p.lead", {}, character.tagline ?? ""),
@@ -63,7 +65,7 @@ export class CharacterPage {
         h("div.character-main", {},
           character.description ? h("section.panel", { "aria-label": "About" }, h("h2", {}, "About"), description) : null,
           this.#manner(character), this.#greetings(character),
-          gallery(this.context, character)),
+          this.gallery.element),
         h("div.character-side", {},
           h("section.panel", { "aria-label": "Liked" }, h("h2", {}, "Liked"), facts, ratingForm(this.context.api, character, ({ average, ratings }) => {
             character.statistics = { ...character.statistics, rating: average, ratings };
@@ -125,6 +127,7 @@ export class CharacterPage {
 
   destroy() {
     this.gone = true;
+    this.gallery?.end();
     this.stop();
     if (this.character) this.context.client.tell("character:unsubscribe", { characterId: this.character.id });
   }

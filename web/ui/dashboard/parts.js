@@ -1,6 +1,8 @@
 // @ts-check
 /** What the dashboards share: how a part is loaded, tiles, spans of days, limits. */
-import { h, icon } from "../dom.js";
+import { h } from "../dom.js";
+import { failed } from "../failed.js";
+import { sizeWords } from "../media/words.js";
 import { formatNumber, momentIn } from "../time.js";
 
 export const SPANS = /** @type {[string, string][]} */ ([["7d", "7 days"], ["30d", "30 days"], ["90d", "90 days"]]);
@@ -39,8 +41,7 @@ export function loaded({ ask, draw, testid }) {
       body.replaceChildren(...draw(answer));
     } catch (error) {
       if (mine !== stamp) return;
-      body.replaceChildren(h("div.panel", { role: "alert", data: { testid: "dashboard-error" } }, h("p", {}, icon("warning"), ` ${/** @type {any} */ (error).message}`),
-        h("button.button.quiet.small", { type: "button", data: { testid: "dashboard-again" }, onclick: load }, "Try again")));
+      body.replaceChildren(failed(error, load, "dashboard"));
     } finally {
       if (mine === stamp) body.setAttribute("aria-busy", "false");
     }
@@ -51,16 +52,9 @@ export function loaded({ ask, draw, testid }) {
 
 const LEVELS = /** @type {Record<string, string>} */ ({ warning: "Nearly used up", reached: "Used up" });
 
-/** "1.5 GB". @param {number} count */
-export function bytes(count) {
-  const units = ["bytes", "KB", "MB", "GB", "TB"];
-  const at = Math.min(units.length - 1, count > 0 ? Math.floor(Math.log10(count) / 3) : 0);
-  return `${formatNumber(count / 1000 ** at)} ${units[at]}`;
-}
-
 /** One limit. @param {any} limit @param {string} [zone] */
 export function limitLine(limit, zone) {
-  const format = limit.name === "storage" ? bytes : formatNumber;
+  const format = limit.name === "storage" ? sizeWords : formatNumber;
   const numbers = limit.limit === null ? `${format(limit.used)}, no limit` : `${format(limit.used)} of ${format(limit.limit)}`;
   return h("li.limit", { data: { level: limit.level, name: limit.name, testid: "limit" } },
     h("div.limit-head", {}, h("b", {}, limit.title), h("span", {}, numbers, limit.level === "ok" ? null : h("span.tag", { data: { tone: "warn" } }, LEVELS[limit.level]))),

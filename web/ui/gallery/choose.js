@@ -20,7 +20,11 @@ export function chosenFile(api, { title }) {
     const more = h("button.button.quiet.small", { type: "button", hidden: true, onclick: () => load() }, "Show more");
     let cursor = /** @type {string|null} */ (null);
 
+    let loading = false;
+
     async function load() {
+      if (loading) return;
+      loading = true;
       try {
         const { items, nextCursor } = await api.get(`/api/media/list?limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
         const first = grid.children.length;
@@ -36,6 +40,7 @@ export function chosenFile(api, { title }) {
         toastError(error, "Your files could not be loaded");
         dialog.close();
       }
+      loading = false;
     }
 
     const dialog = h("dialog.confirm.choose", { "aria-labelledby": "choose-title", data: { testid: "choose" }, onclose: () => { resolve(null); dialog.remove(); }, onclick: (event) => event.target === dialog && dialog.close() },

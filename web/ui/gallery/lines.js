@@ -20,10 +20,13 @@ export function galleryLines({ api, client }, { characterId, removeAt, taken, ch
   const files = new Set();
   let cursor = /** @type {string|null} */ (null);
   let stamp = 0;
-  let again = 0;
+  let again = /** @type {any} */ (0);
+  let preparing = false;
+  let ended = false;
 
   async function load(anew = false) {
     const mine = ++stamp;
+    clearTimeout(again);
     try {
       const { items, nextCursor } = await api.get(`/api/characters/${characterId}/gallery?limit=${PAGE}${!anew && cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
       if (mine !== stamp) return;
@@ -38,11 +41,12 @@ export function galleryLines({ api, client }, { characterId, removeAt, taken, ch
         if (item.mediaId) files.add(item.mediaId);
       }
       if (!list.children.length) list.append(h("li.muted", {}, "Nothing in it yet."));
-      clearTimeout(again);
-      if (items.some(({ state }) => state === "processing")) again = setTimeout(() => element.isConnected && load(true), LOOK_MS);
+      preparing = items.some(({ state }) => state === "processing");
     } catch (error) {
+      if (mine !== stamp) return;
       toastError(error, "The gallery could not be loaded");
     }
+    if (preparing && !ended) again = setTimeout(() => load(true), LOOK_MS);
   }
 
   function line(item) {
@@ -63,13 +67,19 @@ export function galleryLines({ api, client }, { characterId, removeAt, taken, ch
   }
 
   const stop = client?.on("media:update", ({ file }) => {
-    if (!element.isConnected) return stop?.();
     if (file.characterId === characterId || files.has(file.id)) load(true);
   });
   const element = h("div.gallery-list", {}, list, more);
   load(true);
   return {
     element,
+    /** Whoever shows it is gone. */
+    end() {
+      ended = true;
+      stamp += 1;
+      clearTimeout(again);
+      stop?.();
+    },
     /** Something was added. */
     again() {
       load(true);

@@ -41,5 +41,5 @@ export function ownGallery(context, avatar) {
     if (file) show(file.id, caption.value());
     fromLibrary.focus();
   } }, icon("picture"), "From your library");
-  return h("div.gallery-editor", {}, caption.element, drop, uploads.element, h("div.line-actions", {}, fromLibrary), list.element);
+  return { element: h("div.gallery-editor", {}, caption.element, drop, uploads.element, h("div.line-actions", {}, fromLibrary), list.element), end: list.end };
 }

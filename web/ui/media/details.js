@@ -1,7 +1,7 @@
 // @ts-check
 /** One file of one's own: what it is, and what can be done with it. */
 import { h, icon, iconButton } from "../dom.js";
-import { own } from "./file.js";
+import { own, saving } from "./file.js";
 import { attachment } from "../room/attachment.js";
 import { confirmed, toast, toastError } from "../overlays.js";
 import { duration, fullMoment } from "../time.js";
@@ -68,7 +68,7 @@ export function openDetails({ api, client }, file, { all = [file], deleted = () 
     const rows = [["Kind", `${KINDS[file.kind]}, ${typeName(file.mime)}`], ["Size", sizeWords(file.bytes)], file.width ? ["Pixels", `${file.width} × ${file.height}`] : null,
       file.durationMs ? ["Length", duration(file.durationMs / 1000)] : null, ["From", PURPOSES[file.purpose] ?? file.purpose], ["Since", fullMoment(file.createdAt)], file.state === "failed" ? ["State", faultWords(file)] : null].filter(Boolean);
     const face = attachment({ ...file, type: file.kind, mediaId: file.id }, fileName(file), { open: look });
-    const buttons = url ? [h("a.button.quiet", { href: url, download: file.name || nameOf(url), data: { testid: "details-download" } }, icon("save"), "Download"),
+    const buttons = url ? [h("a.button.quiet", { ...saving(url, file.name || nameOf(url)), data: { testid: "details-download" } }, icon("save"), "Download"),
       h("button.button.quiet", { type: "button", data: { testid: "details-link" }, onclick: () => copyLink(api, file) }, icon("link"), "Copy a link")] : [];
     inner.replaceChildren(
       h("header.details-head", {}, h("h2", { id: "details-title" }, fileName(file)), iconButton("close", "Close", { onclick: () => dialog.close() })),

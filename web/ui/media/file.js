@@ -4,9 +4,12 @@
  * and what to do when that address has expired. Addresses are signed and open for an hour or so.
  */
 
+import { toastError } from "../overlays.js";
+
 const SIZES = ["small", "medium", "large"];
 /** Local copies that are kept: what one has just sent is shown from here until the server has made its pictures. */
 const MAX_LOCAL = 40;
+const EXPIRY_MARGIN_MS = 5000;
 
 /** @type {((key: string) => Promise<string>)|null} */
 let sign = null;
@@ -54,6 +57,27 @@ export async function renewed(url) {
   const key = decodeURIComponent(new URL(url, location.href).pathname.replace(/^\/media\//, ""));
   if (!sign) throw new Error("nobody signs");
   return sign(key);
+}
+
+/** Whether an address opens no more, or not long enough to be sure. @param {string} url */
+const expired = (url) => Number(new URL(url, location.href).searchParams.get("expires") ?? Infinity) * 1000 < Date.now() + EXPIRY_MARGIN_MS;
+
+/**
+ * What makes a link save a file: a page may be open for longer than its addresses.
+ * @param {string} url @param {string} name what it is called on the disk
+ */
+export function saving(url, name) {
+  return { href: url, download: name, onclick: async (/** @type {any} */ event) => {
+    const link = event.currentTarget;
+    if (!expired(link.href)) return;
+    event.preventDefault();
+    try {
+      link.href = await renewed(link.href);
+      link.click();
+    } catch (error) {
+      toastError(error, "It could not be saved");
+    }
+  } };
 }
 
 /** The sizes of a picture as an `img` takes them. @param {any} file */

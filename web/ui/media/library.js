@@ -3,6 +3,8 @@
 import { deleteFile, fileName, openDetails } from "./details.js";
 import { dropPlace } from "./drop.js";
 import { h, icon } from "../dom.js";
+import { failed } from "../failed.js";
+import { kept } from "../kept.js";
 import { toast, toastError } from "../overlays.js";
 import { emptyPlace, studioHead } from "../studio/head.js";
 import { shortMoment } from "../time.js";
@@ -15,7 +17,7 @@ const NEAR = 0.85;
 /** A file that is being prepared is asked for now and then: another node may tell nobody here. */
 const LOOK_MS = 4000;
 /** How one looked last; kept while the page lives. */
-const last = { kind: "", purpose: "" };
+const last = kept({ kind: "", purpose: "" });
 
 export class LibraryView {
   title = "Library";
@@ -44,7 +46,7 @@ export class LibraryView {
       h("div.admin-body", {}, this.drop, this.uploads.element, this.used, h("div.filters", {}, this.kind, this.purpose), this.grid, this.none, this.more));
     dropPlace(this.element, (files) => this.#take(files));
     this.stop = client.on("media:update", ({ file }) => this.#changed(file));
-    this.timer = setInterval(() => document.hidden || !this.#files.some(({ state }) => state === "processing") || this.#find(), LOOK_MS);
+    this.timer = setInterval(() => document.hidden || this.#look(), LOOK_MS);
     this.#find();
     this.#drawUsed();
   }
@@ -96,8 +98,21 @@ export class LibraryView {
       this.#draw();
       if (focusAt !== null) this.grid.children[focusAt]?.querySelector("button")?.focus();
     } catch (error) {
-      if (stamp === this.#stamp) toastError(error, "Your files could not be loaded");
+      if (stamp !== this.#stamp) return;
+      if (this.#files.length) toastError(error, "Your files could not be loaded");
+      else this.none.replaceChildren(failed(error, () => this.#find()));
     }
+  }
+
+  /** How those are that are being prepared: what is new is among the first, and what else was loaded stays. */
+  async #look() {
+    const preparing = new Set(this.#files.filter(({ state }) => state === "processing").map(({ id }) => id));
+    if (!preparing.size) return;
+    try {
+      const { items } = await this.context.api.get(`/api/media/list?limit=${PAGE}`);
+      if (this.gone) return;
+      for (const file of items) if (preparing.has(file.id) && file.state !== "processing") this.#changed(file);
+    } catch { /* the next look may go better */ }
   }
 
   /** @param {any} file */

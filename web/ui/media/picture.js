@@ -14,10 +14,12 @@ export function orRenewed(element, gone) {
     const url = element.currentSrc || element.src;
     if (tried || !url || url.startsWith("blob:")) return gone();
     tried = true;
+    const wasPlaying = element.paused === false;
     try {
       const fresh = await renewed(url);
       element.removeAttribute("srcset");
       element.src = fresh;
+      if (wasPlaying) element.play().catch(() => {});
     } catch {
       gone();
     }

@@ -107,7 +107,7 @@ export function soundPlayer(file, label) {
   }
 
   for (const name of ["timeupdate", "durationchange", "seeked"]) audio.addEventListener(name, say);
-  for (const name of ["play", "pause"]) audio.addEventListener(name, shown);
+  for (const name of ["play", "pause", "emptied"]) audio.addEventListener(name, shown);
   audio.addEventListener("ended", () => {
     audio.currentTime = 0;
     shown();

@@ -1,7 +1,7 @@
 // @ts-check
 /** Pictures and videos one by one, as large as there is room: arrow keys turn, Z looks closer, Escape goes back. */
 import { blurred } from "./blurhash.js";
-import { own } from "./file.js";
+import { own, saving } from "./file.js";
 import { h, icon, iconButton, setText } from "../dom.js";
 import { orRenewed } from "./picture.js";
 import { soundPlayer } from "./sound.js";
@@ -22,11 +22,11 @@ export function openViewer(all, at = 0) {
   const back = iconButton("left", "The one before", { class: "icon-button viewer-turn turn-back", data: { testid: "viewer-back" }, onclick: () => turn(-1) });
   const on = iconButton("right", "The next one", { class: "icon-button viewer-turn turn-on", data: { testid: "viewer-on" }, onclick: () => turn(1) });
   const closer = iconButton("zoom", "Look closer (Z)", { data: { testid: "viewer-zoom" }, onclick: () => look((zoom + 1) % ZOOMS.length) });
-  const download = h("a.icon-button", { "aria-label": "Download", title: "Download", data: { testid: "viewer-download" } }, icon("save"));
+  const save = h("a.icon-button", { "aria-label": "Download", title: "Download", data: { testid: "viewer-download" } }, icon("save"));
   const dialog = h("dialog.viewer", { "aria-label": "Viewer", data: { testid: "viewer" }, onclose: () => dialog.remove(), onkeydown: (event) => steer(event),
     onclick: (event) => (event.target === dialog || event.target === stage) && dialog.close() },
   h("div.viewer-inner", {},
-    h("header.viewer-head", {}, h("div.viewer-words", {}, name, place), closer, download, iconButton("close", "Close", { data: { testid: "viewer-close" }, onclick: () => dialog.close() })),
+    h("header.viewer-head", {}, h("div.viewer-words", {}, name, place), closer, save, iconButton("close", "Close", { data: { testid: "viewer-close" }, onclick: () => dialog.close() })),
     h("div.viewer-middle", {}, back, stage, on)));
 
   function show() {
@@ -37,8 +37,8 @@ export function openViewer(all, at = 0) {
     setText(place, [all.length > 1 ? `${at + 1} of ${all.length}` : "", detail ?? ""].filter(Boolean).join(" · "));
     back.hidden = on.hidden = all.length < 2;
     closer.hidden = kind !== "image";
-    download.hidden = !url;
-    if (url) Object.assign(download, { href: url, download: file.name || nameOf(url) });
+    save.hidden = !url;
+    if (url) Object.assign(save, saving(url, file.name || nameOf(url)));
     stage.replaceChildren(content(kind, file, url, title));
     look(0);
   }
@@ -120,5 +120,5 @@ export function nameOf(url) {
 export function download(file) {
   const url = own(file.url);
   if (!url) return toastError(null, "There is nothing to download");
-  h("a", { href: url, download: file.name || nameOf(url) }).click();
+  h("a", saving(url, file.name || nameOf(url))).click();
 }

@@ -4,6 +4,7 @@
  * Files are chosen, pasted or dropped, and a recording takes its place: each goes as a message of its own, the text with the last.
  */
 import { h, icon, iconButton, setText } from "../dom.js";
+import { keptMap } from "../kept.js";
 import { dropPlace, filesOf } from "../media/drop.js";
 import { toast } from "../overlays.js";
 import { Mentions } from "./mentions.js";
@@ -16,7 +17,7 @@ const TYPING_PAUSE_MS = 5000;
 /** What kind of message the answer is to be; the first is what the character usually gives. */
 const KINDS = [["", "As usual"], ["text", "Written"], ["audio", "Spoken"], ["media", "Picture"]];
 /** What was begun in a conversation and not sent, kept while the page lives. @type {Map<string, string>} */
-const drafts = new Map();
+const drafts = keptMap();
 
 export class Composer {
   replyTo = /** @type {string|null} */ (null);

@@ -4,6 +4,7 @@ import { binder } from "../admin/characters/fields.js";
 import { traitList } from "../admin/characters/parts.js";
 import { h, icon, setText } from "../dom.js";
 import { ownGallery } from "../gallery/own.js";
+import { keptMap } from "../kept.js";
 import { openViewer } from "../media/viewer.js";
 import { own } from "../media/file.js";
 import { confirmed, toast, toastError } from "../overlays.js";
@@ -18,8 +19,9 @@ const APPEARANCE = 2000;
 const FORMATS = [["png", "Picture (PNG)"], ["v3", "Card V3"], ["v2", "Card V2"], ["charx", "CHARX"]];
 const KEYS = ["visibility", "appearance", "name", "tagline", "description", "category", "tags", "color", "greeting", "alternateGreetings", "tone", "dials", "traits", "talkativeness"];
 const SETTINGS = ["personality", "scenario", "knowledge", "restrictedTopics"];
+const ELSEWHERE = "It was changed elsewhere meanwhile. What you wrote is still here; open it again to see it as it is.";
 /** What was changed and not saved, by id. @type {Map<string, any>} */
-const drafts = new Map();
+const drafts = keptMap();
 
 export class AvatarPage {
   title = "Avatar";
@@ -81,6 +83,7 @@ export class AvatarPage {
     this.#drawHead();
     // What is being changed stays where somebody else has not changed the same.
     if (before?.version === avatar.version && before?.state === avatar.state && this.form) return;
+    if (before?.state === avatar.state && this.form && drafts.has(avatar.id)) return this.#changedElsewhere();
     this.body.replaceChildren(...(avatar.state === "writing" ? [this.#writing()] : avatar.state === "failed" ? [this.#failed()] : this.#ready()));
   }
 
@@ -148,12 +151,14 @@ export class AvatarPage {
       bind.text("settings.knowledge", "What it knows", {}, { as: "lines", rows: 4, hint: "One fact a line" }), bind.text("settings.restrictedTopics", "What it keeps from", {}, { as: "lines", rows: 3, hint: "One topic a line" }),
       traitList(bind, this.traits ?? [])];
     if (kept === this.draft) touched();
+    this.gallery?.end();
+    this.gallery = ownGallery(this.context, this.avatar);
     const { conversations = 0, messages = 0, ratings = 0, rating, views = 0, lastActiveAt } = this.avatar.stats ?? {};
     const rows = [["Conversations", formatNumber(conversations)], ["Messages", formatNumber(messages)], ["Looks at its page", formatNumber(views)], ["Rating", rating ? `${formatNumber(rating)} by ${formatNumber(ratings)}` : "Nobody has rated yet"], ["Last spoken with", lastActiveAt ? ago(lastActiveAt) : "Not yet"]];
     return [h("div.character-columns", {},
       h("section.panel.avatar-edit", { "aria-label": "What it is" }, h("div.panel-head", {}, h("h2", {}, "What it is"), told), h("div.editor-body", {}, ...this.#bound.map(({ element }) => element)), problem, h("div.editor-foot", {}, button)),
       h("div.character-side", {}, h("section.panel", { "aria-label": "How it does" }, h("h2", {}, "How it does"), h("dl.facts", { data: { testid: "avatar-numbers" } }, ...rows.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value))))),
-        h("section.panel", { "aria-label": "Gallery", data: { testid: "avatar-gallery" } }, h("h2", {}, "Gallery"), h("p.muted", {}, "Whoever may talk with it sees these, and its replies may show them."), ownGallery(this.context, this.avatar)),
+        h("section.panel", { "aria-label": "Gallery", data: { testid: "avatar-gallery" } }, h("h2", {}, "Gallery"), h("p.muted", {}, "Whoever may talk with it sees these, and its replies may show them."), this.gallery.element),
         h("section.panel", { "aria-label": "Take it along" }, h("h2", {}, "Take it along"), h("p.muted", {}, "A card is a file that other programs read too."), h("div.line-actions", {}, ...FORMATS.map(([format, text]) => h("button.button.quiet.small", { type: "button", data: { testid: `avatar-export-${format}` }, onclick: () => this.#export(format) }, icon("save"), text)))),
         h("section.panel", { "aria-label": "Delete" }, h("h2", {}, "Delete"), h("p.muted", {}, "Nobody can begin with it any more. What was said stays readable."), this.#removeButton("Delete it"))))];
   }
@@ -167,6 +172,19 @@ export class AvatarPage {
     }, element: h("div.field", {}, h("label", { for: select.id }, "Who may talk with it"), select, h("p.field-hint", {}, "“Everybody” finds it among the characters."), problem) };
   }
 
+  #changedElsewhere() {
+    const { problem } = this.form;
+    problem.textContent = ELSEWHERE;
+    problem.hidden = false;
+  }
+
+  /** What is sent of it. */
+  #changes() {
+    const { draft } = this;
+    const given = (/** @type {string[]} */ keys, /** @type {any} */ from) => Object.fromEntries(keys.map((key) => [key, from?.[key]]).filter(([, value]) => value !== undefined));
+    return { ...given(KEYS, draft), version: draft.version, settings: given(SETTINGS, draft.settings) };
+  }
+
   async #save() {
     const { button, problem, told } = this.form ?? {};
     if (!button || button.disabled) return;
@@ -176,12 +194,19 @@ export class AvatarPage {
     button.disabled = true;
     button.classList.add("busy");
     try {
-      const body = { ...Object.fromEntries(KEYS.map((key) => [key, this.draft[key]]).filter(([, value]) => value !== undefined)), version: this.avatar.version, settings: Object.fromEntries(SETTINGS.map((key) => [key, this.draft.settings?.[key]]).filter(([, value]) => value !== undefined)) };
+      const body = this.#changes();
+      const sent = JSON.stringify(body);
       const answer = await api.put(`/api/avatars/${this.avatar.id}`, body);
-      drafts.delete(this.avatar.id);
       toast({ title: "Saved", level: "success" });
       const avatar = answer.avatar ?? answer;
+      const wroteOn = JSON.stringify(this.#changes()) !== sent;
       if (state.characters.has(avatar.id)) state.noteCharacter({ character: { id: avatar.id, name: avatar.name, tagline: avatar.tagline, color: avatar.color } });
+      if (wroteOn) {                                    // what came while it was saved stays, on what is saved now
+        this.draft.version = avatar.version;
+        this.avatar = avatar;
+        return this.#drawHead();
+      }
+      drafts.delete(avatar.id);
       this.form = null;
       this.#show(avatar);
       this.form?.button.focus();
@@ -191,7 +216,7 @@ export class AvatarPage {
       const named = details.map((/** @type {any} */ detail) => ({ detail, one: this.#bound.find(({ path }) => path === detail.field) }));
       for (const { detail, one } of named) one?.setProblem(`It ${detail.message}.`);
       const rest = named.filter(({ one }) => !one).map(({ detail }) => `${detail.field} ${detail.message}`).join("; ");
-      problem.textContent = error.status === 409 ? "It was changed elsewhere meanwhile. Open it again to see it as it is." : rest || (named.length ? "" : error.message);
+      problem.textContent = error.status === 409 ? ELSEWHERE : rest || (named.length ? "" : error.message);
       problem.hidden = !problem.textContent;
       named.find(({ one }) => one)?.one.focus();
     } finally {
@@ -255,6 +280,7 @@ export class AvatarPage {
     this.gone = true;
     clearInterval(this.timer);
     clearTimeout(this.redrawing?.until);
+    this.gallery?.end();
     for (const stop of this.stops) stop();
   }
 }

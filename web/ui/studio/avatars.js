@@ -1,6 +1,7 @@
 // @ts-check
 /** One's avatars: characters of one's own, as many as the plan has room for. Addresses: `#/avatars`, `#/avatars/new` opens the form. */
 import { avatar as face, h, icon } from "../dom.js";
+import { failed } from "../failed.js";
 import { dropPlace } from "../media/drop.js";
 import { own, thumbnail } from "../media/file.js";
 import { toast, toastError } from "../overlays.js";
@@ -115,7 +116,9 @@ export class AvatarsView {
       this.loaded = true;
       this.#draw();
     } catch (error) {
-      if (stamp === this.#stamp) toastError(error, "Your avatars could not be loaded");
+      if (stamp !== this.#stamp) return;
+      if (this.#avatars.length) toastError(error, "Your avatars could not be loaded");
+      else this.none.replaceChildren(failed(error, () => this.#load(true)));
     }
   }
 
@@ -125,12 +128,13 @@ export class AvatarsView {
 
   /** @param {string|undefined} id */
   async #again(id) {
-    const at = this.#avatars.findIndex((one) => one.id === id);
-    if (at < 0) return;
+    if (!this.#avatars.some((one) => one.id === id)) return;
     try {
-      const before = this.#avatars[at];
       const now = await this.context.api.get(`/api/avatars/${id}`);
-      if (this.gone) return;
+      // Meanwhile others may have come, and another look may have told of it.
+      const at = this.#avatars.findIndex((one) => one.id === id);
+      if (this.gone || at < 0) return;
+      const before = this.#avatars[at];
       this.#avatars[at] = now;
       if (before.state === "writing" && now.state !== "writing") this.#ended(now);
       this.#draw();

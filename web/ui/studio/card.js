@@ -2,7 +2,7 @@
 /** One of the pictures and videos that one has had made: how far it is, what it shows, and what can be done with it. */
 import { h, icon, iconButton, setText } from "../dom.js";
 import { tileFace } from "../media/tile.js";
-import { own } from "../media/file.js";
+import { own, saving } from "../media/file.js";
 import { nameOf } from "../media/viewer.js";
 import { shortMoment, fullMoment } from "../time.js";
 import { creditWords, isMaking, isPlaceholder, QUALITIES, sizeName, STATES } from "./words.js";
@@ -72,7 +72,7 @@ export class ContentCard {
     this.actions.replaceChildren(...[
       making ? button("Cancel", "content-cancel", deeds.cancel) : null,
       ["failed", "canceled"].includes(content.state) ? button(`Try again for ${creditWords(content.credits)}`, "content-retry", deeds.retry) : null,
-      url ? h("a.icon-button", { href: url, download: content.file.name || nameOf(url), "aria-label": "Download", title: "Download", data: { testid: "content-download" } }, icon("save")) : null,
+      url ? h("a.icon-button", { ...saving(url, content.file.name || nameOf(url)), "aria-label": "Download", title: "Download", data: { testid: "content-download" } }, icon("save")) : null,
       making ? null : small("again", "Use the prompt again", "content-reuse", deeds.reuse),
       content.kind === "image" && content.state === "done" ? small("film", "Make a video of it", "content-film", deeds.film) : null,
       making ? null : small("trash", "Delete", "content-delete", deeds.remove)].filter(Boolean));

@@ -1,11 +1,11 @@
 // @ts-check
 /** A new avatar from a few words. What it costs and what there is stand before the button. */
+import { randomId } from "../../client/random.js";
 import { h, icon, iconButton } from "../dom.js";
 import { field, form } from "../form.js";
 import { creditWords, VISIBILITIES } from "./words.js";
 
 const IDEAS = ["A retired pilot who grows tea and has a dry sense of humour", "A lighthouse keeper who collects other people's stories", "A detective of the year 2190 who is afraid of cats"];
-const randomId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** @param {any} context see app.js @param {{made: (answer: any) => void, cancel: () => void}} options */
 export function newAvatar({ api, state }, { made, cancel }) {

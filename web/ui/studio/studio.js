@@ -5,6 +5,8 @@
  */
 import { ContentCard } from "./card.js";
 import { h, icon } from "../dom.js";
+import { failed } from "../failed.js";
+import { kept } from "../kept.js";
 import { openViewer } from "../media/viewer.js";
 import { own } from "../media/file.js";
 import { confirmed, toast, toastError } from "../overlays.js";
@@ -18,7 +20,7 @@ const PAGE = 24;
 const LOOK_MS = 3000;
 const QUIET_MS = 2500;
 /** How one looked last; kept while the page lives. */
-const last = { kind: "", state: "", avatarId: "" };
+const last = kept({ kind: "", state: "", avatarId: "" });
 
 export class StudioView {
   title = "Studio";
@@ -79,6 +81,10 @@ export class StudioView {
       this.#avatars = new Map(items.map((/** @type {any} */ avatar) => [avatar.id, avatar]));
       if (this.way === "of") this.form.fill({ avatarId: this.given });
       this.form.setAvatars(items);
+      if (last.avatarId && !this.#avatars.has(last.avatarId)) {
+        last.avatarId = "";
+        this.#load(true);
+      }
       this.avatar.replaceChildren(h("option", { value: "" }, "With anybody"), ...items.map(({ id, name }) => h("option", { value: id, selected: id === last.avatarId }, name)));
       this.avatar.hidden = !items.length;
       this.#draw();
@@ -91,6 +97,7 @@ export class StudioView {
       const { items } = await this.context.api.get("/api/content?kind=image&state=done&limit=50");
       this.form.setPictures(items.filter((/** @type {any} */ { file }) => file?.state === "ready"));
       if (this.way === "film") this.form.fill({ kind: "video", imageId: this.given });
+      this.way = "";                                    // it is asked for once, and then changed as one likes
     } catch { /* it goes without them */ }
   }
 
@@ -107,7 +114,9 @@ export class StudioView {
       this.loaded = true;
       this.#draw();
     } catch (error) {
-      if (stamp === this.#stamp) toastError(error, "What was made could not be loaded");
+      if (stamp !== this.#stamp) return;
+      if (this.#contents.length) toastError(error, "What was made could not be loaded");
+      else this.none.replaceChildren(failed(error, () => this.#load(true)));
     }
   }
 
@@ -125,12 +134,17 @@ export class StudioView {
 
   #asked({ content, credits }) {
     if (this.form.costs && credits) this.form.setCosts({ ...this.form.costs, balance: credits, open: (this.form.costs.open ?? 0) + 1 });
-    if ((last.kind && last.kind !== content.kind) || last.state) {
-      last.kind = last.state = this.kind.value = this.state.value = "";
+    if (!this.#fits(content)) {
+      last.kind = last.state = last.avatarId = this.kind.value = this.state.value = this.avatar.value = "";
       this.#load(true);
     }
     this.#changed(content);
     this.#cards.get(content.id)?.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Whether the filters let it be seen. @param {any} content */
+  #fits(content) {
+    return (!last.kind || last.kind === content.kind) && (!last.state || last.state === content.state) && (!last.avatarId || last.avatarId === content.avatarId);
   }
 
   /** @param {any} content */
@@ -140,7 +154,7 @@ export class StudioView {
     const before = this.#contents[at];
     if (before && !isMaking(before) && isMaking(content) && before.tries >= content.tries) return; // an older answer that came late
     if (at >= 0) this.#contents[at] = content;
-    else if ((!last.kind || last.kind === content.kind) && (!last.state || last.state === content.state) && (!last.avatarId || last.avatarId === content.avatarId)) this.#contents.unshift(content);
+    else if (this.#fits(content)) this.#contents.unshift(content);
     if (before && isMaking(before) && !isMaking(content)) {
       this.#loadCosts();
       if (content.state === "done" && content.kind === "image") this.#loadPictures();

@@ -1,21 +1,22 @@
 // @ts-check
 /** What is to be made: the form, with its price shown before anything is paid. */
+import { randomId } from "../../client/random.js";
 import { h, icon, setText } from "../dom.js";
 import { problemOf } from "../form.js";
+import { kept } from "../kept.js";
 import { thumbnail } from "../media/file.js";
 import { creditWords, QUALITIES, sizeName, whyNot } from "./words.js";
 
 const KINDS = [["image", "Picture"], ["video", "Video"]];
 const PROMPT_MAX = 2000;
 /** What was begun; kept while the page lives. */
-const draft = { kind: "image", prompt: "", told: /** @type {string|null} */ (null), quality: "standard", avatarId: "", optimize: true, imageId: "" };
-
-/** 32 hex digits: the same wish twice is one picture, and one payment. */
-const randomId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const draft = kept({ kind: "image", prompt: "", told: /** @type {string|null} */ (null), quality: "standard", avatarId: "", optimize: true, imageId: "" });
 
 export class WishForm {
+  #pictures = /** @type {any[]} */ ([]);
+  #older = /** @type {any} */ (null);   // the chosen picture, where it is not among those
   costs = /** @type {any} */ (null);
-  #clientId = randomId();
+  #clientId = randomId();       // the same wish twice is one picture, and one payment
 
   /** @param {{api: import("../../api.js").Api, asked: (answer: any) => void}} options */
   constructor({ api, asked }) {
@@ -54,8 +55,8 @@ export class WishForm {
       this.kinds, row("wish-prompt", "What is to be seen", this.prompt), h("div.wish-words", {}, this.better, this.optimizePart), this.toldPart,
       h("div.wish-row", {}, row("wish-avatar", "Who is in it", this.avatar), row("wish-size", "Shape", this.size), this.secondsPart, this.fromPart),
       h("div.field", {}, h("span.field-name", { "aria-hidden": "true" }, "Quality"), this.qualities), this.cost, this.problem, this.button);
-    this.setAvatars([]);
-    this.setPictures([]);
+    this.#drawAvatars([]);
+    this.#drawPictures();
     this.#tell(draft.told);
   }
 
@@ -70,18 +71,44 @@ export class WishForm {
     this.draw();
   }
 
-  /** @param {any[]} avatars */
+  /** All that there are: what was chosen and is gone is chosen no more. @param {any[]} avatars */
   setAvatars(avatars) {
     const ready = avatars.filter(({ state }) => state === "ready" || !state);
-    this.avatar.replaceChildren(h("option", { value: "" }, "Nobody in particular"), ...ready.map(({ id, name }) => h("option", { value: id, selected: id === draft.avatarId }, name)));
-    if (avatars.length && !ready.some(({ id }) => id === draft.avatarId)) draft.avatarId = "";
+    if (!ready.some(({ id }) => id === draft.avatarId)) draft.avatarId = "";
+    this.#drawAvatars(ready);
   }
 
-  /** What a video may begin with. @param {any[]} contents */
+  /** @param {any[]} ready */
+  #drawAvatars(ready) {
+    this.avatar.replaceChildren(h("option", { value: "" }, "Nobody in particular"), ...ready.map(({ id, name }) => h("option", { value: id, selected: id === draft.avatarId }, name)));
+  }
+
+  /** What a video may begin with: the newest. @param {any[]} contents */
   setPictures(contents) {
-    this.pictures = contents;
-    this.from.replaceChildren(h("option", { value: "" }, "Words alone"), ...contents.map(({ id, prompt }) => h("option", { value: id, selected: id === draft.imageId }, prompt.slice(0, 60))));
+    this.#pictures = contents;
+    this.#drawPictures();
+    this.#findPicture();
+  }
+
+  #drawPictures() {
+    const older = this.#older && !this.#pictures.some(({ id }) => id === this.#older.id) ? [this.#older] : [];
+    this.from.replaceChildren(h("option", { value: "" }, "Words alone"), ...[...this.#pictures, ...older].map(({ id, prompt }) => h("option", { value: id, selected: id === draft.imageId }, prompt.slice(0, 60))));
     this.#showFrom();
+  }
+
+  /** The chosen picture may be older than those that are listed; or gone, and then it is chosen no more. */
+  async #findPicture() {
+    const id = draft.imageId;
+    if (!id || [...this.#pictures, this.#older].some((one) => one?.id === id)) return;
+    try {
+      const content = await this.api.get(`/api/content/${id}`);
+      this.#older = content.file?.state === "ready" ? content : null;
+    } catch (error) {
+      if (error.status !== 404) return;
+      this.#older = null;
+    }
+    if (draft.imageId === id && !this.#older) draft.imageId = "";
+    this.#drawPictures();
   }
 
   /** @param {{kind?: string, prompt?: string, told?: string|null, avatarId?: string|null, imageId?: string, quality?: string}} wish */
@@ -91,8 +118,9 @@ export class WishForm {
     if (prompt !== undefined) draft.prompt = this.prompt.value = prompt;
     if (avatarId !== undefined) draft.avatarId = this.avatar.value = avatarId ?? "";
     if (imageId !== undefined) {
-      draft.imageId = this.from.value = imageId;
-      this.#showFrom();
+      draft.imageId = imageId;
+      this.#drawPictures();
+      this.#findPicture();
     }
     for (const input of this.kinds.querySelectorAll("input")) /** @type {any} */ (input).checked = /** @type {any} */ (input).value === draft.kind;
     this.#tell(told);
@@ -103,7 +131,7 @@ export class WishForm {
   }
 
   #showFrom() {
-    const shown = this.pictures?.find(({ id }) => id === draft.imageId);
+    const shown = [...this.#pictures, this.#older].find((one) => one?.id === draft.imageId);
     const at = shown && thumbnail(shown.file);
     this.fromFace.hidden = !at;
     this.fromFace.replaceChildren(...(at ? [h("img", { src: at, alt: "" })] : []));

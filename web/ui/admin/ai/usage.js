@@ -59,7 +59,7 @@ export function usage({ api }) {
     const value = (/** @type {any} */ row) => (by === "tokens" ? tokens(row) : row[by]);
     const format = by === "costMicros" ? dollars : formatNumber;
     const detail = (/** @type {any} */ row) => `${formatNumber(row.calls)} calls, ${formatNumber(tokens(row))} tokens, ${dollars(row.costMicros)}`;
-    chart.replaceChildren(bars({ title: `${measure.selectedOptions[0].textContent} a day`, format, points: days.map((row) => ({ label: day(row.key), value: value(row), detail: detail(row) })), empty: "No model was asked in this time." }));
+    chart.replaceChildren(bars({ title: `${measure.selectedOptions[0].textContent} a day`, format, whole: by !== "costMicros", points: days.map((row) => ({ label: day(row.key), value: value(row), detail: detail(row) })), empty: "No model was asked in this time." }));
   }
 
   load();

@@ -18,6 +18,7 @@ export function books({ api, onEnd }) {
   const report = h("div.admin-body", { data: { testid: "books-report" } });
   let timer = /** @type {any} */ (0);
   let ended = false;
+  let underWay = false;
 
   async function load() {
     clearTimeout(timer);
@@ -29,6 +30,7 @@ export function books({ api, onEnd }) {
       if (ended) return;
       fresh.textContent = `The report could not be loaded: ${error.message}`;
       fresh.dataset.tone = "warn";
+      if (underWay) timer = setTimeout(load, EVERY_MS);
     }
   }
 
@@ -38,6 +40,7 @@ export function books({ api, onEnd }) {
   }
 
   function show(/** @type {any} */ { running, finishedAt, report: last }) {
+    underWay = Boolean(running);
     fresh.dataset.tone = "";
     fresh.textContent = running ? "A comparison is under way" : finishedAt ? `The last comparison ended ${ago(finishedAt)}` : "There was no comparison yet";
     setText(run, running ? "Comparing" : "Compare now");

@@ -67,7 +67,7 @@ export function revenue({ api, onEnd }) {
     const detail = (/** @type {any} */ row) => `${formatNumber(row.payments)} ${row.payments === 1 ? "payment" : "payments"}, ${money(row.grossCents, currency)} paid, ${money(row.refundedCents, currency)} given back`;
     const months = rows[0]?.key.length === 7;
     const label = (/** @type {any} */ row) => named(row.key, months ? { month: "short", year: "2-digit" } : { day: "numeric", month: "short" });
-    chart.replaceChildren(bars({ title: `${measure.selectedOptions[0].textContent} ${months ? "a month" : "a day"}`, format, points: rows.map((row) => ({ label: label(row), value: row[by], detail: detail(row) })), empty: "Nothing was paid in this time." }));
+    chart.replaceChildren(bars({ title: `${measure.selectedOptions[0].textContent} ${months ? "a month" : "a day"}`, format, whole: by === "payments", points: rows.map((row) => ({ label: label(row), value: row[by], detail: detail(row) })), empty: "Nothing was paid in this time." }));
   }
 
   function table(/** @type {string} */ title, /** @type {any[]} */ items, /** @type {(key: string) => string} */ words) {

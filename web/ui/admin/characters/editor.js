@@ -3,6 +3,7 @@
 import { avatar, h, icon } from "../../dom.js";
 import { binder } from "./fields.js";
 import { galleryEditor } from "./gallery.js";
+import { keptMap } from "../../kept.js";
 import { confirmed, toast, toastError } from "../../overlays.js";
 import { ai, knowledge, lore, personality, texts } from "./parts.js";
 import { save } from "../../save.js";
@@ -15,7 +16,7 @@ const NEW = { name: "", slug: "", tagline: "", description: "", category: "gener
   settings: { personality: "", scenario: "", examples: [], knowledge: [], restrictedTopics: [], lorebook: { scanDepth: null, tokenBudget: null, recursive: false, entries: [] }, systemPrompt: null, postHistory: null,
     ai: { provider: null, model: null, temperature: 0.8, maxTokens: 600, contextTokens: 8000, responseCache: "off" } } };
 /** What was changed and not saved, by address. @type {Map<string, any>} */
-const drafts = new Map();
+const drafts = keptMap();
 
 export class EditorView {
   title = "Character · Backstage";
@@ -61,6 +62,7 @@ export class EditorView {
   #bind() {
     const bind = binder({ draft: this.draft, touched: () => this.#touched() });
     this.#bound = { texts: texts(bind), personality: personality(bind, this.traits), ai: ai(bind), knowledge: knowledge(bind), lore: lore(bind), gallery: [] };
+    this.gallery?.end();
     this.gallery = galleryEditor(this.context, this.draft);
     this.exports.hidden = this.remove.hidden = this.isNew;
     this.#name();
@@ -88,7 +90,7 @@ export class EditorView {
     }
     this.body.setAttribute("aria-labelledby", `editor-tab-${name}`);
     this.body.dataset.part = name;
-    this.body.replaceChildren(...(name === "gallery" ? [this.gallery] : this.#bound[name].map(({ element }) => element)));
+    this.body.replaceChildren(...(name === "gallery" ? [this.gallery.element] : this.#bound[name].map(({ element }) => element)));
   }
 
   #steer(event) {
@@ -100,6 +102,11 @@ export class EditorView {
     next.focus();
   }
 
+  /** What is sent of it. */
+  #body() {
+    return Object.fromEntries(KEYS.map((key) => [key, this.draft[key]]).filter(([key, value]) => value !== undefined && !(key === "slug" && !value)));
+  }
+
   async #save() {
     if (this.button.disabled || !this.draft) return;
     const { api, state, navigate } = this.context;
@@ -107,12 +114,18 @@ export class EditorView {
     this.button.disabled = true;
     this.button.classList.add("busy");
     try {
-      const body = Object.fromEntries(KEYS.map((key) => [key, this.draft[key]]).filter(([key, value]) => value !== undefined && !(key === "slug" && !value)));
+      const body = this.#body();
+      const sent = JSON.stringify(body);
       const made = this.isNew ? await api.post("/api/characters", body) : await api.put(`/api/characters/${this.draft.id}`, { ...body, version: this.draft.version });
       drafts.delete(this.slug);
       toast({ title: "Saved", level: "success" });
       state.noteCharacter({ character: made });
       const { slug } = made;
+      if (JSON.stringify(this.#body()) !== sent) {      // one wrote on while it was saved
+        Object.assign(this.draft, { id: made.id, version: made.version, slug });
+        drafts.set(slug, this.draft);
+        if (slug === this.slug) return;
+      }
       if (slug !== this.slug) return navigate(`#/admin/characters/${slug}`);
       this.stored = made;
       this.draft = structuredClone(this.stored);
@@ -164,5 +177,7 @@ export class EditorView {
     }
   }
 
-  destroy() {}
+  destroy() {
+    this.gallery?.end();
+  }
 }

@@ -12,11 +12,12 @@ import { toast } from "../../overlays.js";
  * @param {() => void} [changed]
  */
 export function galleryEditor({ api, client }, character, changed = () => {}) {
-  if (!character.id) return h("p.muted", {}, "Save the character first; then pictures, videos and sounds can be added.");
+  if (!character.id) return { element: h("p.muted", {}, "Save the character first; then pictures, videos and sounds can be added."), end() {} };
   const path = `/api/characters/${character.id}/gallery`;
   const list = galleryLines({ api, client }, { characterId: character.id, removeAt: path, taken: "it cannot be brought back.", changed });
-  return h("div.gallery-editor", {}, uploadForm(api, character, list.again), list.element,
+  const element = h("div.gallery-editor", {}, uploadForm(api, character, list.again), list.element,
     h("details.by-address", {}, h("summary", {}, "Add something that lies elsewhere"), addressForm(api, path, list.again)));
+  return { element, end: list.end };
 }
 
 /** Several files at once, with a caption and tags for all of them. @param {import("../../../api.js").Api} api @param {any} character @param {() => void} done */
