@@ -10,6 +10,8 @@ mod days;
 mod feed;
 #[path = "insights/limits.rs"]
 mod limits;
+#[path = "insights/made.rs"]
+mod made;
 #[path = "insights/recount.rs"]
 mod recount;
 mod support;

@@ -73,6 +73,8 @@ const ROLL_UP: Recurring =
 const BATCH: i64 = 5_000;
 /// Transactions of one run; what is left waits for the next.
 const BATCHES_MAX: usize = 1_000;
+/// Transactions within one request.
+const REQUEST_BATCHES: usize = 20;
 /// Where more than this waits (the queue was paused, say), who reads adds it to the sums first.
 pub const WAITING_MAX: i64 = 2_000;
 /// Characters whose shares are told.
@@ -224,7 +226,8 @@ impl Insights {
             return Ok(client);
         }
         drop(client);
-        self.roll_up().await?;
+        // What is left is read as it waits: exact too, and whoever asks does not wait for what all others did.
+        roll_up_some(&self.0.pool, REQUEST_BATCHES).await?;
         self.client().await
     }
 
@@ -257,9 +260,13 @@ pub async fn analytics(
 
 /// See [`Insights::roll_up`].
 pub async fn roll_up(pool: &Pool) -> Result<i64, Refusal> {
+    roll_up_some(pool, BATCHES_MAX).await
+}
+
+async fn roll_up_some(pool: &Pool, batches: usize) -> Result<i64, Refusal> {
     let mut client = pool.get().await.map_err(|error| refusal(&error))?;
     let mut counted = 0;
-    for _ in 0..BATCHES_MAX {
+    for _ in 0..batches {
         let taken = store::roll_up(&mut client, BATCH).await.map_err(|error| refusal(&error))?;
         counted += taken;
         if taken < BATCH {

@@ -30,12 +30,21 @@ const DEVICE_DAYS: &str = "60 days";
 // What each is sorted by, and itself. Each takes a page of its own at most, so a page costs the same however much there is: $2, $3
 // is where to go on, $4 how many. Of avatars one has so few that all are looked at; that one was shared is a thing of its own beside
 // its making, so it has an id of its own.
-const SOURCES: [(&str, &str); 7] = [
+const SOURCES: [(&str, &str); 8] = [
     (
         "r.created_at",
         "select r.id, r.created_at as at, 'conversation' as source, null::text as what, r.title as name, r.id::text as more,
             null::bigint as amount, null::bigint as other
-        from rooms r where r.owner_id = $1 and r.deleted_at is null and {after}",
+        from rooms r where r.owner_id = $1 and r.handed_over_at is null and r.deleted_at is null and {after}",
+    ),
+    // It may have been handed over to somebody who did not begin it.
+    (
+        "r.created_at",
+        "select r.id, r.created_at as at, 'conversation' as source, null::text as what, r.title as name,
+            case when exists (select from room_members m where m.room_id = r.id and m.user_id = $1 and m.left_at is null)
+                then r.id::text end as more,
+            null::bigint as amount, null::bigint as other
+        from rooms r where r.founder_id = $1 and r.deleted_at is null and {after}",
     ),
     (
         "r.created_at",

@@ -15,9 +15,11 @@ const ADD_MEMBER: &str = "INSERT INTO room_members (room_id, user_id, joined_at)
 const FORGET_MARK: &str = "DELETE FROM reads WHERE room_id = $1 AND user_id = $2";
 const REMOVE_MEMBER: &str = "UPDATE room_members SET left_at = $3
     WHERE room_id = $1 AND user_id = $2 AND left_at IS NULL";
-/// A room that was handed over is no longer anybody's own one with its character.
-const OWNER: &str =
-    "UPDATE rooms SET owner_id = $2, default_character_id = NULL, updated_at = $3 WHERE id = $1";
+/// A room that was handed over is no longer anybody's own one with its character; who began it stays known.
+const OWNER: &str = "UPDATE rooms SET owner_id = $2, default_character_id = NULL, updated_at = $3,
+    founder_id = CASE WHEN handed_over_at IS NULL THEN owner_id ELSE founder_id END,
+    handed_over_at = coalesce(handed_over_at, $3)
+    WHERE id = $1";
 const ADD_CHARACTER: &str = "INSERT INTO room_characters (room_id, character_id, position, since_revision)
     SELECT $1, $2, coalesce(max(position), -1) + 1, $3 FROM room_characters WHERE room_id = $1
     ON CONFLICT (room_id, character_id) DO UPDATE SET left_at = NULL, position = excluded.position,
