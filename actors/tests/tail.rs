@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use greenroom_actors::domain::{CharacterId, MessageId, RoomId, UserId};
 use greenroom_actors::ports::{PromptMessage, PromptRole, Summary};
-use greenroom_actors::protocol::{Amendment, ReplyWish, RoomChange, Wanted};
+use greenroom_actors::protocol::{Amendment, ReplyWish, Responder, RoomChange, Wanted};
 use greenroom_actors::settings::Settings;
 use greenroom_actors::testsuite::{Script, TestEngine, character, content, member};
 
@@ -235,6 +235,25 @@ async fn what_was_told_and_who_told_it_is_known_from_the_next_reply_on() {
     test.change(other_room, user, RoomChange::AddMember(ben)).await.unwrap();
     talk_in(test, other_room, user, "hello both").await;
     assert!(!notes().contains("bird"), "told elsewhere, and not for others to hear: {}", notes());
+}
+
+/// Seen at the very moment of the answer: whoever has it may ask in another room at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_was_taken_back_is_held_when_that_is_answered() {
+    let scene = Scene::start(|_| {}).await;
+    let (test, user) = (&scene.test, scene.user);
+    test.generator.script(Script::Say(vec!["Noted.\n[[remember: I have a dog]]"]));
+    let (message, _) = scene.talk("I have a dog").await;
+    scene.talk("you see?").await;
+    let held = test.engine.snapshot().memories.held;
+    assert_eq!(held, 1, "what was told is held");
+    let (answered, at) = tokio::sync::oneshot::channel();
+    let engine = test.engine.clone();
+    let responder = Responder::new(move |result| {
+        let _ = answered.send((result.is_ok(), engine.snapshot().memories.held));
+    });
+    test.engine.amend(scene.room, user, message, Amendment::Delete, responder);
+    assert_eq!(at.await.unwrap(), (true, 0));
 }
 
 async fn talk_in(test: &TestEngine, room: RoomId, user: UserId, text: &str) {

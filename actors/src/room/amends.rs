@@ -9,7 +9,7 @@ use ractor::ActorRef;
 use uuid::Uuid;
 
 use super::checks::Command;
-use super::commits::{Aftermath, not_written};
+use super::commits::{Aftermath, Answer, not_written};
 use super::waiting::Waiting;
 use super::{Room, RoomMsg, State, Ticket};
 use crate::domain::{Message, MessageId, UserId};
@@ -75,7 +75,7 @@ impl Room {
                 let message: Arc<Message> = Arc::from(message);
                 after.events.push(RoomEvent::Updated { message: message.clone(), reply: None });
                 if let Some((_, responder)) = waits {
-                    responder.answer(Ok(message));
+                    after.answers.push(Answer::Amended(responder, message));
                 }
             }
             other => {

@@ -9,7 +9,7 @@ use ractor::ActorRef;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::commits::{Aftermath, not_written};
+use super::commits::{Aftermath, Answer, not_written};
 use super::{Room, RoomMsg, State, Ticket, no_room, overloaded};
 use crate::domain::{Revision, UserId};
 use crate::ports::{Change, EntryKind, Outcome, RoomRecord};
@@ -130,7 +130,7 @@ impl Room {
     ) {
         let committing = state.changes.committing.take_if(|one| one.ticket == ticket);
         let responder = committing.and_then(|one| one.responder);
-        let answer = match outcome {
+        match outcome {
             Outcome::Stored { revision } => {
                 if let RoomChange::RemoveCharacter(character) = &change.what {
                     after.left.push(*character);
@@ -138,12 +138,14 @@ impl Room {
                 if let Ok(record) = &mut state.record {
                     after.events.push(apply(record, change, *revision));
                 }
-                Ok(*revision)
+                after.answers.extend(responder.map(|responder| Answer::Changed(responder, *revision)));
             }
-            other => Err(self.not_stored(state, change.by, other)),
-        };
-        if let Some(responder) = responder {
-            responder.answer(answer);
+            other => {
+                let refusal = self.not_stored(state, change.by, other);
+                if let Some(responder) = responder {
+                    responder.refuse(refusal);
+                }
+            }
         }
         self.next_change(myself, state);
     }

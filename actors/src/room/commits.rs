@@ -1,14 +1,15 @@
 //! What goes to the journal, and what comes back: acks and events in the order of the log.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::ActorRef;
 
 use super::{Room, RoomMsg, State, Ticket, no_room, promised};
-use crate::domain::{CharacterId, Revision, UserId};
+use crate::domain::{CharacterId, Message, Revision, UserId};
 use crate::journal::{Committed, Envelope, NotWritten};
 use crate::ports::{Entry, EntryKind, OpenTurn, Outcome, Refused};
-use crate::protocol::{Refusal, RefusalCode, RoomEvent};
+use crate::protocol::{Refusal, RefusalCode, Responder, RoomEvent};
 use crate::user::{Reservation, UserMsg};
 
 pub(super) const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -17,6 +18,7 @@ pub(super) const RETRY_SOON: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Aftermath {
     pub events: Vec<RoomEvent>,
+    pub answers: Vec<Answer>,
     pub begin: Vec<OpenTurn>,
     /// Characters that left: their replies are stopped.
     pub left: Vec<CharacterId>,
@@ -24,6 +26,22 @@ pub(super) struct Aftermath {
     pub stopped: Vec<OpenTurn>,
     /// Kept until the replies have begun and count for themselves.
     pub promises: Vec<promised::Promised>,
+}
+
+/// To whoever changed something, once what is kept for prompts has followed: what they ask for next knows of it, also in
+/// another room.
+pub(super) enum Answer {
+    Amended(Responder<Arc<Message>>, Arc<Message>),
+    Changed(Responder<Revision>, Revision),
+}
+
+impl Answer {
+    fn give(self) {
+        match self {
+            Self::Amended(responder, message) => responder.answer(Ok(message)),
+            Self::Changed(responder, revision) => responder.answer(Ok(revision)),
+        }
+    }
 }
 
 impl Room {
@@ -58,6 +76,7 @@ impl Room {
             let kept = (&self.context.settings.turn, &*self.context.copies);
             state.follow_for_prompts(stood, &new, learned_of, kept);
             after.events.extend(new);
+            after.answers.drain(..).for_each(Answer::give);
         }
         if !after.events.is_empty() {
             self.context.ports.fanout.to_room(state.id, after.events);
