@@ -16,6 +16,8 @@ mod client;
 mod hostile;
 #[path = "console/insights.rs"]
 mod insights;
+#[path = "console/late.rs"]
+mod late;
 #[path = "console/media.rs"]
 mod media;
 #[path = "console/messages.rs"]

@@ -59,3 +59,13 @@ test("a limit that one's own message moved takes its place among the others", ()
   assert.equal(state.usage.limits.length, 1, "limits of the plan before count no more");
   state.end();
 });
+
+test("a conversation that is begun twice at once is one", async () => {
+  const asked = [];
+  state.api = { post: async (path, fields) => { asked.push(fields); return { conversation: conversation({ id: "new", characters: [{ id: "d" }], lastMessage: null }) }; } };
+  const [one, other] = await Promise.all([state.startWith("d"), state.startWith("d")]);
+  assert.deepEqual([one.id, other.id, asked.length], ["new", "new", 1]);
+  state.dropConversation("new");
+  await state.startWith("d");
+  assert.equal(asked.length, 2);
+});

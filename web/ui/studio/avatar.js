@@ -50,6 +50,8 @@ export class AvatarPage {
       if (this.gone) return;
       this.traits = traits;
       this.#show(avatar);
+      // It may be changed on another device while one looks at it here.
+      this.context.client.command("character:subscribe", { characterId: avatar.id }).catch(() => {});
     } catch (error) {
       if (this.gone) return;
       this.head.replaceChildren();
@@ -281,6 +283,7 @@ export class AvatarPage {
     clearInterval(this.timer);
     clearTimeout(this.redrawing?.until);
     this.gallery?.end();
+    if (this.avatar) this.context.client.tell("character:unsubscribe", { characterId: this.avatar.id });
     for (const stop of this.stops) stop();
   }
 }
