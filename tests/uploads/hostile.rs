@@ -4,6 +4,7 @@ use image::ImageFormat;
 use serde_json::Value;
 
 use super::stage::{BOUNDARY, Part, Stage, file, form, picture, text};
+use super::support::app::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_picture_is_refused_whatever_it_is_called() {
@@ -60,6 +61,34 @@ async fn a_picture_of_too_many_pixels_is_refused_by_its_header() {
             stage.upload("image", Some(&user.token), form(&[file("image", "a.png", &bytes)])).await;
         assert_eq!(got, status, "{width} by {height}: {answer}");
     }
+    stage.app.stop().await;
+}
+
+/// A JPEG that says it is 10,001 pixels wide, behind so many segments of 60,000 bytes.
+fn wide_behind(segments: usize) -> Vec<u8> {
+    let mut small = picture(ImageFormat::Jpeg, 10, 10);
+    let frame = small.windows(2).position(|at| at == [0xff, 0xc0]).unwrap();
+    small[frame + 7..frame + 9].copy_from_slice(&10_001_u16.to_be_bytes());
+    let comment = [&[0xff, 0xfe], &60_002_u16.to_be_bytes()[..], &[b' '; 60_000]].concat();
+    [&small[..2], &comment.repeat(segments), &small[2..]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_size_far_behind_the_beginning_is_found_by_the_job_at_the_latest() {
+    let stage = Stage::start().await;
+    let user = stage.app.user().await;
+    for (segments, status) in [(0, 413), (2, 413), (10, 202)] {
+        let bytes = wide_behind(segments);
+        let (got, answer) =
+            stage.upload("image", Some(&user.token), form(&[file("image", "a.jpg", &bytes)])).await;
+        assert_eq!(got, status, "{segments}: {answer}");
+    }
+    eventually("the last one is refused", async || {
+        let failed = "select count(*) from media_files where state = 'failed'";
+        stage.count(failed).await == 1
+    })
+    .await;
+    assert_eq!(stage.count("select count(*) from media_files").await, 1);
     stage.app.stop().await;
 }
 

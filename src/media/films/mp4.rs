@@ -17,6 +17,10 @@ const OF_MEDIA: [&[u8; 4]; 4] = [b"mdhd", b"hdlr", b"elng", b"minf"];
 const HANDLERS: [&[u8; 4]; 6] = [b"vide", b"soun", b"subt", b"sbtl", b"text", b"clcp"];
 /// Boxes side by side: a film has a few, or two for each second that was recorded.
 const BOXES_MAX: usize = 100_000;
+/// A film has a few, or some dozens where it is written and dubbed in many languages.
+const TRACKS_MAX: usize = 100;
+
+const PIECES: Fault = Fault::Broken("it is in too many pieces");
 
 #[derive(Clone)]
 struct Box4 {
@@ -52,7 +56,7 @@ fn boxes(bytes: &[u8], within: Range<usize>) -> Result<Vec<Box4>, Fault> {
             return Err(Fault::Truncated);
         }
         if found.len() == BOXES_MAX {
-            return Err(Fault::Broken("it is in too many pieces"));
+            return Err(PIECES);
         }
         found.push(Box4 { kind: [a, b, c, d], start: at, body: at + head..at + size });
         at += size;
@@ -115,9 +119,18 @@ fn handler(bytes: &[u8], track: &Box4) -> Result<[u8; 4], Fault> {
     kind.ok_or(Fault::Broken("it has a track that is none"))
 }
 
+/// What is in the movie: each of its tracks is read on its own, and looked up for each fragment.
+fn in_movie(bytes: &[u8], movie: &Box4) -> Result<Vec<Box4>, Fault> {
+    let found = inside(bytes, movie)?;
+    if found.iter().filter(|found| &found.kind == b"trak").count() > TRACKS_MAX {
+        return Err(Fault::Broken("it has too many tracks"));
+    }
+    Ok(found)
+}
+
 pub(super) fn look(bytes: &[u8]) -> Result<Found, Fault> {
     let file = boxes(bytes, 0..bytes.len())?;
-    let movie = inside(bytes, child(&file, b"moov").ok_or(Fault::Truncated)?)?;
+    let movie = in_movie(bytes, child(&file, b"moov").ok_or(Fault::Truncated)?)?;
     let said = child(&movie, b"mvhd").and_then(|head| clock(&bytes[head.body.clone()]));
     let (scale, length) = said.ok_or(Fault::Broken("it has no head"))?;
     let millis = |ticks: u64, scale: u32| ticks.saturating_mul(1_000).checked_div(scale.into()).unwrap_or(0);
@@ -153,12 +166,14 @@ pub(super) fn clean(bytes: &mut [u8]) -> Result<(), Fault> {
     let file = boxes(bytes, 0..bytes.len())?;
     let movie = child(&file, b"moov").ok_or(Fault::Truncated)?.clone();
     blank_others(bytes, &file, &OF_FILE);
-    let inner = inside(bytes, &movie)?;
+    let inner = in_movie(bytes, &movie)?;
     blank_others(bytes, &inner, &OF_MOVIE);
+    // Samples lie side by side, those of all tracks together, so they fit into the file once.
+    let mut room = bytes.len();
     for found in &inner {
         match &found.kind {
             b"mvhd" => forget_times(&mut bytes[found.body.clone()]),
-            b"trak" => track(bytes, found)?,
+            b"trak" => track(bytes, found, &mut room)?,
             _ => {}
         }
     }
@@ -169,9 +184,10 @@ pub(super) fn clean(bytes: &mut [u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-fn track(bytes: &mut [u8], track: &Box4) -> Result<(), Fault> {
+/// `room`: bytes of samples that may still be taken out of the file.
+fn track(bytes: &mut [u8], track: &Box4, room: &mut usize) -> Result<(), Fault> {
     if !HANDLERS.contains(&&handler(bytes, track)?) {
-        for range in samples::of(bytes, track)? {
+        for range in samples::of(bytes, track, room)? {
             bytes[range].fill(0);
         }
         blank(bytes, track);

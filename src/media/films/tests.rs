@@ -20,6 +20,17 @@ fn words(words: &[u32]) -> Vec<u8> {
 const MADE: u32 = 0xe2a1_b3c4;
 
 fn track(id: u32, handler: &[u8; 4], turned: bool, chunk: (u32, usize)) -> Vec<u8> {
+    let sizes = words(&[0, 0, 1, chunk.1 as u32]);
+    track_of(id, handler, turned, &[&put(b"stsz", &[&sizes]), &chunks(1, &[chunk.0])])
+}
+
+/// So many samples in each chunk, and where these are.
+fn chunks(samples: u32, offsets: &[u32]) -> Vec<u8> {
+    let stco = put(b"stco", &[&words(&[0, offsets.len() as u32]), &words(offsets)]);
+    [put(b"stsc", &[&words(&[0, 1, 1, samples, 1])]), stco].concat()
+}
+
+fn track_of(id: u32, handler: &[u8; 4], turned: bool, tables: &[&[u8]]) -> Vec<u8> {
     let matrix: [u32; 9] = if turned {
         [0, 0x10000, 0, 0xffff_0000, 0, 0, 0, 0, 0x4000_0000]
     } else {
@@ -27,15 +38,7 @@ fn track(id: u32, handler: &[u8; 4], turned: bool, chunk: (u32, usize)) -> Vec<u
     };
     let tkhd =
         words(&[&[7, MADE, MADE, id, 0, 2_000, 0, 0, 0, 0], &matrix[..], &[640 << 16, 360 << 16]].concat());
-    let stbl = put(
-        b"stbl",
-        &[
-            &put(b"stsd", &[&words(&[0, 0])]),
-            &put(b"stsc", &[&words(&[0, 1, 1, 1, 1])]),
-            &put(b"stsz", &[&words(&[0, 0, 1, chunk.1 as u32])]),
-            &put(b"stco", &[&words(&[0, 1, chunk.0])]),
-        ],
-    );
+    let stbl = put(b"stbl", &[&put(b"stsd", &[&words(&[0, 0])]), &tables.concat()]);
     let hdlr = put(b"hdlr", &[&words(&[0, 0]), handler, &[0; 12], SECRET, &[0]]);
     let mdhd = put(b"mdhd", &[&words(&[0, MADE, MADE, 1_000, 2_000, 0])]);
     let mdia = put(b"mdia", &[&mdhd, &hdlr, &put(b"minf", &[&stbl])]);
@@ -185,6 +188,56 @@ fn what_is_no_film_or_cut_off_is_refused() {
     // An archive behind the film is no box.
     let polyglot = [mp4(false).as_slice(), b"PK\x03\x04\x14\0\0\0\x08\0", SECRET].concat();
     assert!(clean(polyglot).is_err());
+}
+
+/// A film with these tracks beside that of its picture.
+fn with_tracks(tracks: &[Vec<u8>]) -> Vec<u8> {
+    let ftyp = put(b"ftyp", &[b"mp42\0\0\0\0isom"]);
+    let mvhd = put(b"mvhd", &[&words(&[0, MADE, MADE, 1_000, 2_500]), &[0; 80]]);
+    let picture = track(1, b"vide", false, (0, 0));
+    [ftyp, put(b"moov", &[&mvhd, &picture, &tracks.concat()]), put(b"mdat", &[&[1; 10_000]])].concat()
+}
+
+#[test]
+fn samples_that_take_more_than_the_file_are_refused() {
+    // As many times the whole file as its table has lines.
+    let all = put(b"stsz", &[&words(&[0, u32::MAX, 0])]);
+    let data = |offsets: &[u32]| track_of(2, b"meta", false, &[&all, &chunks(u32::MAX, offsets)]);
+    let overlap = Err(Fault::Broken("its samples overlap"));
+    assert_eq!(clean(with_tracks(&[data(&[0, 0])])), overlap);
+    assert_eq!(clean(with_tracks(&[data(&[0; 1_000])])), overlap);
+    // Each track fits, all of them do not: most of the file, behind its head.
+    assert!(clean(with_tracks(&[data(&[3_000])])).is_ok());
+    assert_eq!(clean(with_tracks(&[data(&[3_000]), data(&[3_000])])), overlap);
+    // Chunks without samples take nothing.
+    let none = put(b"stsz", &[&words(&[0, 0, 0])]);
+    let empty = track_of(2, b"meta", false, &[&none, &chunks(1, &[0; 1_000])]);
+    assert!(clean(with_tracks(&[empty])).is_ok());
+}
+
+#[test]
+fn what_is_in_too_many_pieces_is_refused() {
+    let pieces = Fault::Broken("it is in too many pieces");
+    let one = put(b"stsz", &[&words(&[0, 1, 0])]);
+    let scattered = |chunk_count| {
+        let offsets: Vec<u32> = (0..chunk_count).collect();
+        with_tracks(&[track_of(2, b"meta", false, &[&one, &chunks(1, &offsets)])])
+    };
+    assert!(clean(scattered(100_000)).is_ok());
+    assert_eq!(clean(scattered(100_001)), Err(pieces.clone()));
+
+    let voids = |count| [webm(&Lengths::Unknown), [0xec, 0x80].repeat(count)].concat();
+    // Beside those that are in it.
+    assert!(clean(voids(99_000)).is_ok());
+    assert_eq!(clean(voids(100_001)), Err(pieces));
+
+    let tracks =
+        |count: u32| -> Vec<Vec<u8>> { (2..=count).map(|id| track(id, b"soun", false, (0, 0))).collect() };
+    let most = with_tracks(&tracks(100));
+    assert!(look(&most).is_ok() && clean(most).is_ok());
+    let more = with_tracks(&tracks(101));
+    let many = Fault::Broken("it has too many tracks");
+    assert_eq!((look(&more), clean(more)), (Err(many.clone()), Err(many)));
 }
 
 proptest! {

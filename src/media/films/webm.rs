@@ -43,6 +43,8 @@ const TOLD: [u32; 12] = [
     0xbf,
     0xec,
 ];
+/// Elements of these that are listed: a film has a few, or a sum and a blank for each cluster of some seconds.
+const TOLD_MAX: usize = 100_000;
 /// Texts that have to be there: which programs made it.
 const MAKERS: [u32; 2] = [0x4d80, 0x5741];
 
@@ -164,14 +166,25 @@ pub(super) fn look(bytes: &[u8]) -> Result<Found, Fault> {
 pub(super) fn clean(bytes: &mut Vec<u8>) -> Result<(), Fault> {
     let mut told = Vec::new();
     let mut makers = Vec::new();
+    let mut too_many = false;
     let end = walk(bytes, |element, body| {
         let whole = element.start..element.body + body.len();
-        if TOLD.contains(&element.id) {
-            told.push(whole);
+        let (list, range) = if TOLD.contains(&element.id) {
+            (&mut told, whole)
         } else if MAKERS.contains(&element.id) {
-            makers.push(element.body..whole.end);
+            (&mut makers, element.body..whole.end)
+        } else {
+            return;
+        };
+        if list.len() == TOLD_MAX {
+            too_many = true;
+        } else {
+            list.push(range);
         }
     })?;
+    if too_many {
+        return Err(Fault::Broken("it is in too many pieces"));
+    }
     bytes.truncate(end);
     for range in makers {
         // A text may end with zeros.

@@ -75,8 +75,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Head, Fault> {
                 width: u16::from_le_bytes([w0, w1]).into(),
                 height: u16::from_le_bytes([h0, h1]).into(),
                 orientation: Orientation::NoTransforms,
-                // The screen, and a frame on its way to it.
-                quarter_bytes: 8 * 4,
+                // The screen, and a frame on its way to it: as large at most, its pixels and their places in the palette.
+                quarter_bytes: 9 * 4,
             })
         }
     }

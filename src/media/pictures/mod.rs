@@ -3,7 +3,7 @@
 //!
 //! Pure and blocking; for threads that may block. Hostile files are the usual case: sizes are read and bounded before
 //! anything is decoded, the original is built anew from the parts of its format that are known and needed ([`clean`]), so
-//! that what was put between or behind them is gone, and a decoder's panic is the file's fault.
+//! that what was put between or behind them is gone, also for the decoder, and a decoder's panic is the file's fault.
 //!
 //! The original's pixels stay as they are, to the bit: its way up is told by an EXIF block that holds nothing else, its colours
 //! by its ICC profile. The versions are turned, in sRGB, and never larger than the original: of a smaller one each
@@ -100,10 +100,7 @@ pub fn make(bytes: &[u8], bounds: &Bounds) -> Result<Made, Fault> {
         let head = header::read(bytes)?;
         head.within(bounds)?;
         let parts = clean::clean(bytes, head.file_type, bounds)?;
-        let picture = decode::decode(bytes, head.file_type, bounds)?;
-        if (picture.width(), picture.height()) != (head.width, head.height) {
-            return Err(Fault::Broken("it is of another size than it says"));
-        }
+        let picture = decode::decode(&parts.original, &head, bounds)?;
         let (width, height) = exif::shown(parts.orientation, head.width, head.height);
         let (variants, blurhash) = sizes::make(picture, parts.orientation, parts.icc.as_deref())?;
         let original = parts.original.into();
@@ -132,7 +129,7 @@ fn taken_apart(bytes: &[u8], bounds: &Bounds) -> Result<(DynamicImage, clean::Pa
     let head = header::read(bytes)?;
     head.within(bounds)?;
     let parts = clean::clean(bytes, head.file_type, bounds)?;
-    Ok((decode::decode(bytes, head.file_type, bounds)?, parts))
+    Ok((decode::decode(&parts.original, &head, bounds)?, parts))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use super::FileType;
 use crate::media::fault::Fault;
 use crate::media::films;
 
+const OTHER_STREAM: Fault = Fault::Broken("it holds a stream that is neither Opus nor Vorbis");
+
 /// The file without it; its sound stays as it is, to the bit.
 pub fn clean(bytes: Vec<u8>, file_type: FileType) -> Result<Vec<u8>, Fault> {
     match file_type {
@@ -121,9 +123,9 @@ fn ogg(mut bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
             return if at == 0 { Err(Fault::Truncated) } else { Ok(bytes) };
         };
         if page.begins {
-            if let Some(codec) = Codec::of(&bytes[page.body.clone()]) {
-                expected.push((page.serial, codec));
-            }
+            // What another codec's streams tell, and where, is not known here: FLAC has blocks of pictures.
+            let codec = Codec::of(&bytes[page.body.clone()]).ok_or(OTHER_STREAM)?;
+            expected.push((page.serial, codec));
         } else if comments.is_none()
             && let Some(found) = expected.iter().position(|(serial, _)| *serial == page.serial)
         {

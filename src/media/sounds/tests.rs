@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+const OTHER: &str = "it holds a stream that is neither Opus nor Vorbis";
 const SECRET: &[u8] = b"51.4779N 0.0015W by Ada";
 
 /// PCM of 8 bits, 8,000 a second: half of it silence, half as loud as can be.
@@ -138,6 +139,21 @@ fn nothing_of_what_a_sound_told_is_left() {
         );
     }
     assert!(holds(&clean(opus(3), FileType::Ogg).unwrap(), b"OpusTags"));
+}
+
+#[test]
+fn a_stream_of_ogg_that_is_not_known_is_refused_with_all_that_it_tells() {
+    let mut head = b"\x7fFLAC\x01\0\0\x01fLaC\0\0\0\x22".to_vec();
+    // Blocks of 4,096 samples; 44.1 kHz, two channels, 16 bits.
+    head.extend_from_slice(&[0x10, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x0a, 0xc4, 0x42, 0xf0, 0, 0, 0, 0]);
+    head.resize(51, 0);
+    let comment = [b"\x84\0\0\x1f\0\0\0\0\x01\0\0\0".as_slice(), &[23, 0, 0, 0], SECRET].concat();
+    let flac = [page(8, 0, 2, 0, &head), page(8, 1, 0, 0, &comment)].concat();
+    assert_eq!(clean(flac.clone(), FileType::Ogg), Err(Fault::Broken(OTHER)));
+    // Beside one that is known, too.
+    assert_eq!(clean([flac, opus(3)].concat(), FileType::Ogg), Err(Fault::Broken(OTHER)));
+    let unknown = page(9, 0, 2, 0, b"Speex   1.2");
+    assert_eq!(clean(unknown, FileType::Ogg), Err(Fault::Broken(OTHER)));
 }
 
 proptest! {

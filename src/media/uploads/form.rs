@@ -4,9 +4,9 @@ use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
-use actix_web::web::{BytesMut, Payload};
-use futures_util::StreamExt;
+use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::stream::Fuse;
+use futures_util::{StreamExt, TryStreamExt};
 use greenroom_actors::domain::AttachmentKind;
 
 use super::Uploads;
@@ -25,6 +25,9 @@ const TEXT_MAX_BYTES: usize = 8 * 1024;
 /// Bytes that tell what a file is, and bytes that most pictures tell their size in.
 const TYPE_BYTES: usize = 4 * 1024;
 const HEAD_BYTES: usize = 64 * 1024;
+/// Bytes in which a size is looked for that stands behind pages of camera data, or a profile. Counted by nobody, so not many:
+/// where it stands further behind, the job finds it.
+const FURTHER_BYTES: u64 = 512 * 1024;
 
 /// What a form is to hold.
 #[derive(Clone, Copy)]
@@ -208,14 +211,25 @@ impl Uploads {
         }
         let temp =
             incoming.finish().await.map_err(|error| keep::store_away(&error)).map_err(ApiError::from)?;
-        if matches!(looked, Looked::Unknown) {
-            let bytes = self.media.objects().read(&ObjectKey::temp(temp.id()), max).await;
-            let bytes = bytes.map_err(|error| keep::store_away(&error)).map_err(ApiError::from)?;
-            if let Looked::Refused(error) = kind::look(&bytes, settings, Whole::Yes) {
-                return Err(Unfit::File(error));
-            }
+        if matches!(looked, Looked::Unknown)
+            && let Looked::Refused(error) = self.look_further(&temp, read).await?
+        {
+            return Err(Unfit::File(error));
         }
         Ok((temp, kind, file_type))
+    }
+
+    /// Looks into a longer beginning of what came, of so many bytes.
+    async fn look_further(&self, temp: &Temp, bytes: u64) -> ApiResult<Looked> {
+        let (want, whole) =
+            if bytes > FURTHER_BYTES { (FURTHER_BYTES, Whole::No) } else { (bytes, Whole::Yes) };
+        let parts = self.media.objects().get(&ObjectKey::temp(temp.id()), Some(0..want)).await;
+        let parts: Result<Vec<Bytes>, _> = match parts {
+            Ok(parts) => parts.try_collect().await,
+            Err(error) => Err(error),
+        };
+        let head = parts.map_err(|error| keep::store_away(&error))?.concat();
+        Ok(kind::look(&head, self.media.settings(), whole))
     }
 }
 

@@ -2,46 +2,41 @@
 
 use std::ops::Range;
 
-use super::{Box4, down, inside, u32_at, u64_at};
+use super::{Box4, PIECES, down, inside, u32_at, u64_at};
 use crate::media::fault::Fault;
 
-/// The stretches of the file in which a track's samples lie, chunk by chunk.
-pub(super) fn of(bytes: &[u8], track: &Box4) -> Result<Vec<Range<usize>>, Fault> {
+/// Stretches of one track: recorders write a chunk of data for each second or each picture.
+const CHUNKS_MAX: usize = 100_000;
+
+/// The stretches of the file in which a track's samples lie, chunk by chunk. What they take goes off `room`: tables of a few
+/// bytes may name the whole file in each of their lines.
+pub(super) fn of(bytes: &[u8], track: &Box4, room: &mut usize) -> Result<Vec<Range<usize>>, Fault> {
     let Some(table) = down(bytes, track, &[b"mdia", b"minf", b"stbl"])? else { return Ok(Vec::new()) };
     let table = inside(bytes, &table)?;
     let body = |kind: &[u8; 4]| {
         table.iter().find(|found| &found.kind == kind).map(|found| &bytes[found.body.clone()])
     };
-    let offsets: Vec<u64> = match (body(b"stco"), body(b"co64")) {
-        (Some(short), _) => short
-            .get(8..)
-            .unwrap_or_default()
-            .chunks_exact(4)
-            .filter_map(|at| u32_at(at, 0))
-            .map(u64::from)
-            .collect(),
-        (None, Some(long)) => {
-            long.get(8..).unwrap_or_default().chunks_exact(8).filter_map(|at| u64_at(at, 0)).collect()
-        }
+    // Behind their version and count.
+    let (offsets, width) = match (body(b"stco"), body(b"co64")) {
+        (Some(short), _) => (short.get(8..).unwrap_or_default(), 4),
+        (None, Some(long)) => (long.get(8..).unwrap_or_default(), 8),
         (None, None) => return Ok(Vec::new()),
     };
+    let offsets = offsets.chunks_exact(width).filter_map(|at| u64_at(at, 0).or(u32_at(at, 0).map(u64::from)));
     // First chunk, samples in a chunk, and what they are.
-    let runs: Vec<(u32, u32)> = body(b"stsc")
-        .and_then(|body| body.get(8..))
-        .unwrap_or_default()
-        .chunks_exact(12)
-        .filter_map(|run| Some((u32_at(run, 0)?, u32_at(run, 4)?)))
-        .collect();
+    let runs = body(b"stsc").and_then(|body| body.get(8..)).unwrap_or_default();
+    let mut runs =
+        runs.chunks_exact(12).filter_map(|run| Some((u32_at(run, 0)?, u32_at(run, 4)?))).peekable();
     let sizes = body(b"stsz").unwrap_or_default();
     let each = u32_at(sizes, 4).unwrap_or(0);
     let mut listed = sizes.get(12..).unwrap_or_default().chunks_exact(4).filter_map(|size| u32_at(size, 0));
-    let mut run = 0;
-    let mut found = Vec::with_capacity(offsets.len());
+    // The first run is that of the first chunk, whatever it says.
+    let mut count = runs.next().map_or(0, |(_, count)| count);
+    let mut found = Vec::new();
     for (chunk, offset) in (1_u32..).zip(offsets) {
-        while runs.get(run + 1).is_some_and(|(first, _)| *first <= chunk) {
-            run += 1;
+        while let Some((_, next)) = runs.next_if(|(first, _)| *first <= chunk) {
+            count = next;
         }
-        let count = runs.get(run).map_or(0, |(_, count)| *count);
         let length = if each > 0 {
             u64::from(each) * u64::from(count)
         } else {
@@ -50,7 +45,15 @@ pub(super) fn of(bytes: &[u8], track: &Box4) -> Result<Vec<Range<usize>>, Fault>
         };
         let end = offset.saturating_add(length).min(bytes.len() as u64);
         let start = offset.min(end);
-        found.push(start as usize..end as usize);
+        let range = start as usize..end as usize;
+        if range.is_empty() {
+            continue;
+        }
+        *room = room.checked_sub(range.len()).ok_or(Fault::Broken("its samples overlap"))?;
+        if found.len() == CHUNKS_MAX {
+            return Err(PIECES);
+        }
+        found.push(range);
     }
     Ok(found)
 }

@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use super::{Frames, Parts};
+use super::{Frames, Parts, UNFIT_FRAME};
 use crate::media::fault::Fault;
 use crate::media::pictures::Bounds;
 
@@ -51,6 +51,7 @@ pub(super) fn clean(bytes: &[u8], bounds: &Bounds) -> Result<Parts, Fault> {
     let mut frames = Frames::new(bounds);
     let mut out = Vec::with_capacity(bytes.len());
     let screen = reader.take(13)?;
+    let side = |of: &[u8], at: usize| u32::from(u16::from_le_bytes([of[at], of[at + 1]]));
     out.extend_from_slice(screen);
     out.extend_from_slice(reader.take(table(screen[10]))?);
     loop {
@@ -79,8 +80,12 @@ pub(super) fn clean(bytes: &[u8], bounds: &Bounds) -> Result<Parts, Fault> {
             },
             FRAME => {
                 let frame = reader.take(9)?;
-                let side = |at: usize| u32::from(u16::from_le_bytes([frame[at], frame[at + 1]]));
-                frames.add(side(4), side(6))?;
+                let (width, height) = (side(frame, 4), side(frame, 6));
+                frames.add(width, height)?;
+                // Some stick out by where they lie, and are cut off there.
+                if width > side(screen, 6) || height > side(screen, 8) {
+                    return Err(UNFIT_FRAME);
+                }
                 out.push(FRAME);
                 out.extend_from_slice(frame);
                 out.extend_from_slice(reader.take(table(frame[8]))?);

@@ -34,6 +34,9 @@ pub(super) fn clean(bytes: &[u8], file_type: FileType, bounds: &Bounds) -> Resul
     }
 }
 
+/// Of a frame that a decoder would make room for beyond what was claimed by the picture's own size.
+const UNFIT_FRAME: Fault = Fault::Broken("a frame does not fit into the picture");
+
 /// A profile is kept if it is one by its header, and nothing but it.
 fn sane_icc(profile: Vec<u8>) -> Option<Vec<u8>> {
     let said = u32::from_be_bytes(*profile.first_chunk()?) as usize;

@@ -45,12 +45,10 @@ pub(in crate::media::pictures) fn head(bytes: &[u8]) -> Result<Head, Fault> {
     if &first.kind != b"IHDR" {
         return Err(Fault::Broken("it does not begin with its size"));
     }
+    // With transparency, which may be told further behind: `tRNS`.
     let channels = match colour {
-        0 => 1,
-        2 => 3,
-        4 => 2,
-        // A palette may have transparency.
-        3 | 6 => 4,
+        0 | 4 => 2,
+        2 | 3 | 6 => 4,
         _ => return Err(Fault::Broken("it has no colours that are known")),
     };
     // An orientation before the pixels is told too.
@@ -67,8 +65,7 @@ pub(in crate::media::pictures) fn head(bytes: &[u8]) -> Result<Head, Fault> {
         width: u32::from_be_bytes([w0, w1, w2, w3]),
         height: u32::from_be_bytes([h0, h1, h2, h3]),
         orientation,
-        // Grey with `tRNS` becomes grey with alpha.
-        quarter_bytes: 4 * channels.max(2) * if depth == 16 { 2 } else { 1 },
+        quarter_bytes: 4 * channels * if depth == 16 { 2 } else { 1 },
     })
 }
 

@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use super::{Frames, Parts, sane_icc};
+use super::{Frames, Parts, UNFIT_FRAME, sane_icc};
 use crate::media::FileType;
 use crate::media::fault::Fault;
 use crate::media::pictures::header::Head;
@@ -13,6 +13,9 @@ const ICC: u8 = 0x20;
 const ALPHA: u8 = 0x10;
 const EXIF: u8 = 0x08;
 const ANIMATION: u8 = 0x02;
+
+const NO_PICTURE: Fault = Fault::Broken("its first chunk is none");
+const OTHER_SIZE: Fault = Fault::Broken("it is of another size than it says");
 
 struct Chunk<'a> {
     kind: [u8; 4],
@@ -46,21 +49,38 @@ fn whole24(bytes: &[u8], at: usize) -> Result<u32, Fault> {
     Ok(u32::from_le_bytes([a, b, c, 0]))
 }
 
+/// Width and height of a picture's data by its own head, which a decoder goes by.
+fn sides(kind: [u8; 4], body: &[u8]) -> Result<(u32, u32), Fault> {
+    match &kind {
+        b"VP8L" => {
+            let &[0x2f, b0, b1, b2, b3] = body.first_chunk().ok_or(Fault::Truncated)? else {
+                return Err(NO_PICTURE);
+            };
+            let bits = u32::from_le_bytes([b0, b1, b2, b3]);
+            Ok(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1))
+        }
+        _ => {
+            let &[_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1] = body.first_chunk().ok_or(Fault::Truncated)?
+            else {
+                return Err(NO_PICTURE);
+            };
+            let side = |bytes| u32::from(u16::from_le_bytes(bytes) & 0x3fff);
+            Ok((side([w0, w1]), side([h0, h1])))
+        }
+    }
+}
+
 pub(in crate::media::pictures) fn head(bytes: &[u8]) -> Result<Head, Fault> {
     // The beginning of a file is enough, and the rest may be missing here.
-    let kind = bytes.get(12..16).ok_or(Fault::Truncated)?;
-    let body = bytes.get(20..30).ok_or(Fault::Truncated)?;
-    let (width, height) = match kind {
-        b"VP8X" => (whole24(body, 4)? + 1, whole24(body, 7)? + 1),
-        b"VP8L" => {
-            let bits = u32::from_le_bytes([body[1], body[2], body[3], body[4]]);
-            ((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1)
+    let kind = *bytes.get(12..).and_then(|bytes| bytes.first_chunk()).ok_or(Fault::Truncated)?;
+    let body = bytes.get(20..).ok_or(Fault::Truncated)?;
+    let ((width, height), flags) = match &kind {
+        b"VP8X" => {
+            let sides = (whole24(body, 4)? + 1, whole24(body, 7)? + 1);
+            (sides, body[0])
         }
-        b"VP8 " if body[3..6] == [0x9d, 0x01, 0x2a] => {
-            let side = |at: usize| u32::from(u16::from_le_bytes([body[at], body[at + 1]]) & 0x3fff);
-            (side(6), side(8))
-        }
-        _ => return Err(Fault::Broken("its first chunk is none")),
+        b"VP8 " | b"VP8L" => (sides(kind, body)?, 0),
+        _ => return Err(NO_PICTURE),
     };
     let mut orientation = Orientation::NoTransforms;
     let mut rest = &bytes[12..];
@@ -69,31 +89,46 @@ pub(in crate::media::pictures) fn head(bytes: &[u8]) -> Result<Head, Fault> {
             orientation = exif::orientation(next.body);
         }
     }
-    // Four bytes of a pixel, and as much again while it is decoded.
-    Ok(Head { file_type: FileType::Webp, width, height, orientation, quarter_bytes: 8 * 4 })
+    // Four bytes of a pixel; while it is decoded as much again, for an animation's screen once more, and beside them the alpha
+    // and the colours that they are put together from.
+    let quarter_bytes = match flags {
+        flags if flags & ANIMATION != 0 => 12 * 4,
+        flags if flags & ALPHA != 0 => 10 * 4 + 2,
+        _ => 8 * 4,
+    };
+    Ok(Head { file_type: FileType::Webp, width, height, orientation, quarter_bytes })
 }
 
 pub(super) fn clean(bytes: &[u8], bounds: &Bounds) -> Result<Parts, Fault> {
     let mut rest = within(bytes)?;
+    let Head { width, height, .. } = head(bytes)?;
     let mut orientation = Orientation::NoTransforms;
     let mut icc = None;
+    let mut is_first = true;
     let mut frames = Frames::new(bounds);
     let mut extended = None;
     let mut picture = Vec::with_capacity(bytes.len());
     let mut animation = Vec::new();
     while let Some(Chunk { kind, body }) = chunk(&mut rest)? {
         match &kind {
-            b"VP8X" => extended = Some(*body.first_chunk::<10>().ok_or(Fault::Truncated)?),
+            // By the first the size was told; another one is none.
+            b"VP8X" if is_first => extended = Some(*body.first_chunk::<10>().ok_or(Fault::Truncated)?),
             b"EXIF" => orientation = exif::orientation(body),
             b"ICCP" if icc.is_none() => icc = sane_icc(body.to_vec()),
             b"ANIM" => put(&mut animation, *b"ANIM", body.get(..6).ok_or(Fault::Truncated)?),
             b"ANMF" => {
-                frames.add(whole24(body, 6)? + 1, whole24(body, 9)? + 1)?;
-                put(&mut picture, *b"ANMF", &frame(body)?);
+                let (x, y) = (whole24(body, 0)? * 2, whole24(body, 3)? * 2);
+                let (across, down) = (whole24(body, 6)? + 1, whole24(body, 9)? + 1);
+                frames.add(across, down)?;
+                if x + across > width || y + down > height {
+                    return Err(UNFIT_FRAME);
+                }
+                put(&mut picture, *b"ANMF", &frame(body, (across, down))?);
             }
-            b"VP8 " | b"VP8L" | b"ALPH" => put(&mut picture, kind, body),
+            b"VP8 " | b"VP8L" | b"ALPH" => put_picture(&mut picture, kind, body, (width, height))?,
             _ => {}
         }
+        is_first = false;
     }
     if picture.is_empty() {
         return Err(Fault::Truncated);
@@ -124,15 +159,24 @@ pub(super) fn clean(bytes: &[u8], bounds: &Bounds) -> Result<Parts, Fault> {
 }
 
 /// A frame of an animation without chunks that are not its picture.
-fn frame(body: &[u8]) -> Result<Vec<u8>, Fault> {
+fn frame(body: &[u8], size: (u32, u32)) -> Result<Vec<u8>, Fault> {
     let (head, mut rest) = body.split_at_checked(16).ok_or(Fault::Truncated)?;
     let mut out = head.to_vec();
     while let Some(Chunk { kind, body }) = chunk(&mut rest)? {
         if matches!(&kind, b"VP8 " | b"VP8L" | b"ALPH") {
-            put(&mut out, kind, body);
+            put_picture(&mut out, kind, body, size)?;
         }
     }
     Ok(out)
+}
+
+/// A decoder makes room for what the picture's data says of itself, before it compares that with what stands around it.
+fn put_picture(out: &mut Vec<u8>, kind: [u8; 4], body: &[u8], size: (u32, u32)) -> Result<(), Fault> {
+    if &kind != b"ALPH" && sides(kind, body)? != size {
+        return Err(OTHER_SIZE);
+    }
+    put(out, kind, body);
+    Ok(())
 }
 
 fn put(out: &mut Vec<u8>, kind: [u8; 4], body: &[u8]) {

@@ -44,8 +44,110 @@ fn a_bomb_bursts_nothing() {
     let zeros = miniz_oxide::deflate::compress_to_vec_zlib(&vec![0; 30_000_000], 9);
     png.chunks_mut().insert(1, PngChunk::new(*b"zTXt", [b"a\0\0", zeros.as_slice()].concat().into()));
     png.chunks_mut().insert(1, PngChunk::new(*b"iCCP", [b"a\0\0", zeros.as_slice()].concat().into()));
-    let made = make(&png.encoder().bytes(), &bounds());
-    assert!(made.is_err() || made.unwrap().original.len() < 10_000);
+    // One that takes more than the picture may is not even read.
+    png.chunks_mut()
+        .insert(1, PngChunk::new(*b"tEXt", [b"a\0".as_slice(), &[b'a'; 2_000_000]].concat().into()));
+    let poor = Bounds { memory: 1_000_000, ..bounds() };
+    let made = make(&png.encoder().bytes(), &poor).unwrap();
+    assert!(made.original.len() < 10_000);
+}
+
+/// Where a frame of it stands: its left, top, width and height follow.
+fn frame_at(gif: &[u8]) -> usize {
+    memchr::memmem::find(gif, &[0x2c, 0, 0, 0, 0, 64, 0, 48, 0]).unwrap() + 1
+}
+
+#[test]
+fn a_frame_of_a_gif_is_no_larger_than_its_screen() {
+    let mut file = gif(2);
+    let at = frame_at(&file);
+    // It sticks out, and is cut off there.
+    file[at] = 10;
+    assert_eq!(make(&file, &bounds()).unwrap().width, 64);
+    for (side, larger) in [(4, 65), (6, 49)] {
+        let mut file = gif(2);
+        file[at + side] = larger;
+        assert_eq!(make(&file, &bounds()).unwrap_err(), UNFIT);
+    }
+    // A screen of one pixel, and a hundred million behind it: they are not even begun.
+    file[6..10].copy_from_slice(&[1, 0, 1, 0]);
+    file[at + 4..at + 8].copy_from_slice(&[0x10, 0x27, 0x10, 0x27]);
+    assert_eq!(make(&file, &bounds()).unwrap_err(), UNFIT);
+    let head = header::read(&file).unwrap();
+    assert!(matches!(decode::decode(&file, &head, &bounds()), Err(Fault::TooHeavy { .. })));
+}
+
+const UNFIT: Fault = Fault::Broken("a frame does not fit into the picture");
+const OTHER_SIZE: Fault = Fault::Broken("it is of another size than it says");
+
+fn riff(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let mut file = b"RIFF\0\0\0\0WEBP".to_vec();
+    for (kind, body) in chunks {
+        file.extend_from_slice(*kind);
+        file.extend_from_slice(&(body.len() as u32).to_le_bytes());
+        file.extend_from_slice(body);
+        file.resize(file.len() + body.len() % 2, 0);
+    }
+    let size = (file.len() as u32 - 8).to_le_bytes();
+    file[4..8].copy_from_slice(&size);
+    file
+}
+
+fn whole24(value: u32) -> [u8; 3] {
+    let [a, b, c, _] = value.to_le_bytes();
+    [a, b, c]
+}
+
+/// The head of a file of this size.
+fn extended(flags: u8, width: u32, height: u32) -> Vec<u8> {
+    [&[flags, 0, 0, 0][..], &whole24(width - 1), &whole24(height - 1)].concat()
+}
+
+#[test]
+fn a_webp_is_of_the_size_that_it_says() {
+    let picture = marked(60, 40);
+    let plain = |file: Vec<u8>| (<[u8; 4]>::try_from(&file[12..16]).unwrap(), file[20..].to_vec());
+    let lossless = webp::Encoder::from_rgb(&picture, 60, 40).encode_lossless().to_vec();
+    for file in [webp_of(&picture), lossless] {
+        let (kind, data) = plain(file);
+        let of = |width, height| riff(&[(b"VP8X", &extended(0, width, height)), (&kind, &data)]);
+        assert_eq!(make(&of(60, 40), &bounds()).unwrap().width, 60);
+        for (width, height) in [(1, 1), (60, 39), (61, 40)] {
+            assert_eq!(make(&of(width, height), &bounds()).unwrap_err(), OTHER_SIZE, "{width} {height}");
+        }
+        // Of a frame in an animation.
+        let animated = |(x, y): (u32, u32), (width, height): (u32, u32)| {
+            let place = [x / 2, y / 2, width - 1, height - 1].map(whole24).concat();
+            let frame = [&place[..], &[100, 0, 0, 0], &riff(&[(&kind, &data)])[12..]].concat();
+            riff(&[(b"VP8X", &extended(2, 80, 50)), (b"ANIM", &[0; 6]), (b"ANMF", &frame)])
+        };
+        assert_eq!(make(&animated((20, 10), (60, 40)), &bounds()).unwrap().width, 80);
+        for (place, size, fault) in [
+            ((0, 0), (1, 1), OTHER_SIZE),
+            ((0, 0), (60, 41), OTHER_SIZE),
+            ((22, 0), (60, 40), UNFIT),
+            ((0, 12), (60, 40), UNFIT),
+        ] {
+            assert_eq!(make(&animated(place, size), &bounds()).unwrap_err(), fault, "{place:?} {size:?}");
+        }
+        // A second head is none.
+        let (first, second) = (extended(0, 60, 40), extended(0, 9_000, 5_000));
+        let twice = riff(&[(b"VP8X", &first), (b"VP8X", &second), (&kind, &data)]);
+        assert_eq!(make(&twice, &bounds()).unwrap().width, 60);
+    }
+}
+
+#[test]
+fn what_is_claimed_by_the_header_is_enough() {
+    // Its transparency, of one colour, is told behind its size.
+    let mut png = Png::from_bytes(png(marked(2_500, 2_000)).into()).unwrap();
+    png.chunks_mut().insert(1, PngChunk::new(*b"tRNS", vec![0, 250, 0, 10, 0, 10].into()));
+    assert_eq!(make(&png.encoder().bytes(), &bounds()).unwrap().width, 2_500);
+    let memory = |flags| {
+        let file = riff(&[(b"VP8X", &extended(flags, 100, 100))]);
+        look(&file, &bounds()).unwrap().memory
+    };
+    assert!(memory(0) < memory(0x10) && memory(0x10) < memory(0x02), "alpha, and an animation's screen");
 }
 
 #[test]
