@@ -48,6 +48,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 pub use ask::Wanted;
+pub use decide::RETRY_MAX;
 pub use kinds::{Fault, Kind, Quality, State, Wording};
 pub use list::Filter;
 pub use maker::{
