@@ -11,6 +11,8 @@ mod owning;
 mod provider;
 #[path = "avatars/pictures.rs"]
 mod pictures;
+#[path = "avatars/providers.rs"]
+mod providers;
 #[path = "avatars/seeing.rs"]
 mod seeing;
 #[allow(dead_code)]
