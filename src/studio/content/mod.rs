@@ -35,7 +35,6 @@ mod view;
 mod words;
 mod work;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -151,8 +150,7 @@ pub struct Contents(Arc<Inner>);
 struct Inner {
     parts: Parts,
     on_changed: Mutex<Vec<OnChanged>>,
-    /// What was told last, of those of which something was told lately.
-    told: Mutex<HashMap<Uuid, news::Told>>,
+    told: Mutex<news::Told>,
 }
 
 impl Contents {
