@@ -2,6 +2,11 @@
 
 #[path = "avatars/gallery.rs"]
 mod gallery;
+#[allow(dead_code)]
+#[path = "moderation/house.rs"]
+mod house;
+#[path = "avatars/judging.rs"]
+mod judging;
 #[path = "avatars/leaving.rs"]
 mod leaving;
 #[path = "avatars/owning.rs"]
