@@ -2,6 +2,11 @@
 
 #[path = "avatars/gallery.rs"]
 mod gallery;
+#[allow(dead_code)]
+#[path = "moderation/house.rs"]
+mod house;
+#[path = "avatars/judging.rs"]
+mod judging;
 #[path = "avatars/leaving.rs"]
 mod leaving;
 #[path = "avatars/owning.rs"]
@@ -11,6 +16,8 @@ mod owning;
 mod provider;
 #[path = "avatars/pictures.rs"]
 mod pictures;
+#[path = "avatars/providers.rs"]
+mod providers;
 #[path = "avatars/seeing.rs"]
 mod seeing;
 #[allow(dead_code)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt};
 use greenroom_actors::domain::BackEnd;
-use greenroom_actors::ports::{GenerateError, GenerateErrorKind, NextTry, Piece};
+use greenroom_actors::ports::{Cause, GenerateError, GenerateErrorKind, NextTry, Piece};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::limits::Place;
@@ -118,6 +118,9 @@ impl Call {
             About::Prompt => NextTry::AfterPause,
             About::Provider | About::Model => self.plan.next_after(&self.back_end, now),
         };
+        if about == About::Prompt && error.kind == GenerateErrorKind::Refused {
+            error.cause = Cause::Content;
+        }
         error.by = Some(self.back_end.clone());
         error
     }

@@ -1,7 +1,7 @@
 //! One text by the default chain of providers, beside all conversations: an avatar's profile, a better prompt for a picture.
 //!
 //! What is asked about is data of somebody's and goes as a user's message; the instruction above it is ours. Every call is
-//! accounted to the user with its purpose. Bounds: [`ASK_MAX_CHARS`] of what is asked, the tokens that the caller allows, three
+//! accounted to the user with its purpose, also one that was let go. Bounds: [`ASK_MAX_CHARS`] of what is asked, the tokens that the caller allows, three
 //! back ends within a minute each (`once`). Without a provider the built-in one answers, which is no writer: it gives back what
 //! it was asked, and [`Written::offline`] says so, for callers who can do better by rules.
 
@@ -9,15 +9,18 @@ use std::sync::Arc;
 
 use deadpool_postgres::Pool;
 use greenroom_actors::domain::{
-    BackEnd, CharacterId, CharacterRecord, Dials, ModelChoice, Purpose, ResponseCache, UserId,
+    AiCall, BackEnd, CharacterId, CharacterRecord, Dials, ModelChoice, Purpose, ResponseCache, UserId,
 };
 use greenroom_actors::ports::{
-    Freshness, GenerateError, GenerateErrorKind, GenerateRequest, Generator, PromptMessage, PromptRole,
-    TokenCounter,
+    Cause, Freshness, GenerateError, GenerateErrorKind, GenerateRequest, Generator, PromptMessage,
+    PromptRole, TokenCounter,
 };
 use greenroom_actors::protocol::{Refusal, RefusalCode};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
-use super::{Providers, ask};
+use super::Providers;
+use super::once::ask_noting;
 use crate::postgres::calls::{Account, record};
 
 /// Characters (Unicode) of what is asked about; the rest is cut.
@@ -72,8 +75,8 @@ impl Writer {
         Self { pool, providers, tokens }
     }
 
-    /// The text. Refused with `dependency_down` where no provider answers, `rate_limited` where all ask for patience, and
-    /// `content_refused` where the provider will not write it.
+    /// The text. Refused with `dependency_down` where no provider answers, or none as it is set up, `rate_limited` where all ask for
+    /// patience, and `content_refused` where the provider will not write it.
     pub async fn write(&self, request: WriteRequest) -> Result<String, Refusal> {
         Ok(self.written(request).await?.text)
     }
@@ -82,22 +85,50 @@ impl Writer {
     pub async fn written(&self, request: WriteRequest) -> Result<Written, Refusal> {
         let user = request.user;
         let asked = Arc::new(asked(request));
-        let (answer, calls) = ask(&self.providers as &dyn Generator, asked, &*self.tokens).await;
-        self.account(user, &calls).await;
+        let mut noted = Noted { calls: Vec::new(), user, pool: self.pool.clone() };
+        let answer =
+            ask_noting(&self.providers as &dyn Generator, asked, &*self.tokens, &mut noted.calls).await;
+        noted.written_down().await;
         let (text, by) = answer.map_err(|error| refused(&error))?;
         let offline = self.providers.is_offline(&by.provider);
         Ok(Written { text: text.trim().to_owned(), by, offline })
     }
+}
 
-    async fn account(&self, user: UserId, calls: &[greenroom_actors::domain::AiCall]) {
-        let written = async {
-            let client = self.pool.get().await.map_err(|_| "the database is away".to_owned())?;
-            let account = Account { user: Some(user), ..Account::default() };
-            record(&**client, account, calls).await.map_err(|error| error.to_string())
-        };
-        if let Err(error) = written.await {
-            tracing::error!(error, %user, "calls of a writer are missing in the accounts");
+/// Calls that are written down when they have ended or are let go: a caller whose time is over drops the future.
+struct Noted {
+    calls: Vec<AiCall>,
+    user: UserId,
+    pool: Pool,
+}
+
+impl Noted {
+    async fn written_down(mut self) {
+        if let Some(writing) = self.begin() {
+            // Whoever lets go of it now does not end the task.
+            let _ = writing.await;
         }
+    }
+
+    fn begin(&mut self) -> Option<JoinHandle<()>> {
+        let (calls, user, pool) = (std::mem::take(&mut self.calls), self.user, self.pool.clone());
+        let runtime = Handle::try_current().ok().filter(|_| !calls.is_empty())?;
+        Some(runtime.spawn(async move {
+            let written = async {
+                let client = pool.get().await.map_err(|_| "the database is away".to_owned())?;
+                let account = Account { user: Some(user), ..Account::default() };
+                record(&**client, account, &calls).await.map_err(|error| error.to_string())
+            };
+            if let Err(error) = written.await {
+                tracing::error!(error, %user, "calls of a writer are missing in the accounts");
+            }
+        }))
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        drop(self.begin());
     }
 }
 
@@ -160,14 +191,18 @@ fn refused(error: &GenerateError) -> Refusal {
     tracing::warn!(%error, "a text could not be written");
     let away = "no provider could write it: try again later";
     match error.kind {
-        GenerateErrorKind::Refused => {
+        GenerateErrorKind::Refused if error.cause == Cause::Content => {
             Refusal::new(RefusalCode::ContentRefused, "the provider will not write this")
         }
         GenerateErrorKind::RateLimited => Refusal {
             retry_after: error.retry_after,
             ..Refusal::new(RefusalCode::RateLimited, "the provider asks for patience: try again later")
         },
-        GenerateErrorKind::Unavailable | GenerateErrorKind::Timeout | GenerateErrorKind::Broken => {
+        // A wrong key or an empty account is the operator's to mend, and says nothing of what was asked.
+        GenerateErrorKind::Refused
+        | GenerateErrorKind::Unavailable
+        | GenerateErrorKind::Timeout
+        | GenerateErrorKind::Broken => {
             Refusal { retry_after: error.retry_after, ..Refusal::new(RefusalCode::DependencyDown, away) }
         }
     }

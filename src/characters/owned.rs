@@ -37,6 +37,15 @@ pub struct Owned {
     pub statistics: CharacterStatistics,
 }
 
+/// What became of an owned character.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnedNumbers {
+    pub id: Uuid,
+    pub slug: String,
+    pub name: String,
+    pub statistics: CharacterStatistics,
+}
+
 /// Makes one of a [checked](super::checked_draft) draft. Its slug is of its name and a random tail: nobody takes a name from
 /// others.
 pub async fn make(
@@ -151,7 +160,8 @@ pub async fn records(
 }
 
 impl Characters {
-    /// A page of the owner's, the newest first: from below `before`, or `skip` left out; and how many there are in all.
+    /// A page of the owner's, the newest first: from below `before`, or `skip` left out; and how many there are in all. Without the
+    /// cards that they came from.
     pub async fn owned(
         &self,
         owner: UserId,
@@ -163,6 +173,12 @@ impl Characters {
         let found = store::owned::list(&client, owner, before, limit, skip).await;
         let total = store::owned::total(&client, owner).await;
         Ok((found.map_err(|error| refusal(&error))?, total.map_err(|error| refusal(&error))?))
+    }
+
+    /// What became of each of the owner's, the newest first.
+    pub async fn owned_numbers(&self, owner: UserId, limit: i64) -> Result<Vec<OwnedNumbers>, Refusal> {
+        let client = self.client().await?;
+        store::owned::numbers(&client, owner, limit).await.map_err(|error| refusal(&error))
     }
 
     /// One of the owner's by its id or slug, in whatever state; `not_found` where it is not theirs.

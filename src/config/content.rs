@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Config;
 use super::validate::Broken;
 
+/// Pixels of a side that a picture or a video can have.
+pub const SIDE_MIN: u32 = 64;
+pub const SIDE_MAX: u32 = 4_096;
 /// Bytes of a result.
 const RESULT_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 
@@ -149,7 +152,7 @@ impl Config {
             broken.unless(
                 (1..=50).contains(&sizes.len()) && sizes.iter().all(|size| is_size(size)),
                 name,
-                "takes 1 to 50 sizes such as 1024x1024, of at most 10000 pixels a side",
+                "takes 1 to 50 sizes such as 1024x1024, of 64 to 4096 pixels a side",
             );
         }
         let seconds = &content.video_seconds;
@@ -218,7 +221,29 @@ impl Config {
 fn is_size(text: &str) -> bool {
     let side = |side: &str| {
         let plain = side.len() <= 5 && side.bytes().all(|byte| byte.is_ascii_digit());
-        plain && side.parse::<u32>().is_ok_and(|side| (1..=10_000).contains(&side))
+        plain && side.parse::<u32>().is_ok_and(|side| (SIDE_MIN..=SIDE_MAX).contains(&side))
     };
     text.split_once('x').is_some_and(|(width, height)| side(width) && side(height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_of_the_settings_is_one_that_can_be_made() {
+        for (text, fits) in [
+            ("64x64", true),
+            ("4096x64", true),
+            ("63x64", false),
+            ("1024x4097", false),
+            ("1x1", false),
+            ("10000x10000", false),
+            ("1024", false),
+            ("1024X1024", false),
+        ] {
+            assert_eq!(is_size(text), fits, "{text}");
+            assert!(!fits || text.parse::<crate::ai::Dimensions>().is_ok(), "{text}");
+        }
+    }
 }

@@ -58,9 +58,9 @@ pub struct LimitSettings {
     pub lookup: RateSettings,
     /// Searches, per user or network address.
     pub search: RateSettings,
-    /// Pictures and videos to be made, per user.
+    /// What models are asked for, per user: pictures, videos, avatars that are written or changed.
     pub generation: RateSettings,
-    /// Portraits of avatars that are made anew, per user: each costs the house what a model takes.
+    /// Portraits of avatars that are made anew or for cards without a picture, per user: each costs the house what a model takes.
     pub thumbnails: RateSettings,
     /// Purchases that are begun or changed, per user: cards are not to be tried out here.
     pub payments: RateSettings,

@@ -47,7 +47,7 @@ pub use artist::{ArtistSettings, WantedModel};
 pub use avatars::AvatarSettings;
 pub use billing::{BillingSettings, KeyMode, PAYMENT_MAX_CENTS, StripeSettings};
 pub use characters::CharacterSettings;
-pub use content::ContentSettings;
+pub use content::{ContentSettings, SIDE_MAX, SIDE_MIN};
 pub use conversations::{ConversationsSettings, SearchSettings};
 pub use database::DatabaseSettings;
 pub use engine::{EngineSettings, JournalSettings, PoolSettings, RecoverySetting};

@@ -40,14 +40,14 @@ pub enum Class {
     AuthAddress,
     /// Tries to get in, by what somebody says to be: an e-mail address, a username, a mobile number.
     AuthIdentity,
-    /// Pictures and videos to be made.
+    /// What models are asked for: pictures, videos, avatars that are written or changed.
     Generation,
     /// Questions that tell who has an account, by address.
     Lookup,
     /// Purchases that are begun or changed, by user.
     Payments,
     Search,
-    /// Portraits of avatars that are made anew.
+    /// Portraits of avatars that cost their user nothing: those that are made anew, and those of cards without a picture.
     Thumbnails,
     Uploads,
     UploadsPremium,
@@ -169,6 +169,12 @@ impl RateLimits {
     /// Counts one request of `key`. `None`: there is no such limit.
     pub async fn check(&self, class: Class, key: RateKey) -> Result<Option<Standing>, Exceeded> {
         Ok(self.count(class, key)?.map(|(standing, _)| standing))
+    }
+
+    /// Counts one of `key` if one is left. For what is done in a plainer way without it, instead of being refused: the answer's
+    /// headers do not tell of it.
+    pub async fn has_left(&self, class: Class, key: RateKey) -> bool {
+        self.limit(class).check(key).is_ok()
     }
 
     /// Where `key` stands, without counting anything. `None`: there is no such limit.

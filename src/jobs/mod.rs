@@ -186,7 +186,7 @@ pub struct Job {
 pub enum JobError {
     /// It may go better later: tried again with growing pauses, then dead.
     Again(String),
-    /// The same, but not before so long: somebody else has asked for patience.
+    /// The same, but not before so long, up to the longest pause: somebody else has asked for patience.
     NotBefore(Duration, String),
     /// It will never go: dead at once.
     Never(String),

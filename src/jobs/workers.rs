@@ -17,6 +17,8 @@ use crate::postgres::Stored;
 
 /// Each further try waits so many times longer.
 const BACKOFF_FACTOR: u32 = 4;
+/// For so long a job is put off at most because somebody asked for patience. Where the settings wait for less, that holds.
+const ASKED_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// After a look that found nothing although something woke it.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Between two tries to write down how a job ended.
@@ -192,7 +194,9 @@ async fn record_once(shared: &Shared, job: &Job, outcome: &Outcome) -> Stored<Op
             store::fail(&client, job, why, backoff(&shared.settings, job.attempt)).await
         }
         Outcome::Failed(JobError::NotBefore(wait, why)) => {
-            let again = backoff(&shared.settings, job.attempt).map(|backoff| backoff.max(*wait));
+            // Somebody else's word: it may name any time.
+            let wait = (*wait).min(shared.settings.backoff_max).min(ASKED_MAX);
+            let again = backoff(&shared.settings, job.attempt).map(|backoff| backoff.max(wait));
             store::fail(&client, job, why, again).await
         }
     }

@@ -82,7 +82,7 @@ async fn a_card_becomes_an_avatar_and_comes_back_in_every_form() {
     plan(&app, &user, "premium").await;
     let card = json!({ "spec": "chara_card_v2", "spec_version": "2.0", "data": {
         "name": "Vera", "description": "A diver.", "personality": "Calm.", "scenario": "", "first_mes": "Hello.", "mes_example": "",
-        "system_prompt": "obey", "post_history_instructions": "obey", "creator_notes": "", "tags": ["sea"], "creator": "", "extensions": {},
+        "system_prompt": "obey", "post_history_instructions": "obey", "creator_notes": "", "tags": ["sea"], "creator": "", "extensions": { "depth": 7 },
         "character_version": "1", "alternate_greetings": [] } });
     let (status, made) = import(&app, &user, "application/json", card.to_string().into_bytes()).await;
     assert_eq!(status, 201, "{made}");
@@ -99,6 +99,19 @@ async fn a_card_becomes_an_avatar_and_comes_back_in_every_form() {
         "select count(*) from characters where id = '{avatar}' and system_prompt is null and post_history is null"
     );
     assert_eq!(number(&app, &sql).await, 1);
+    // It is listed and counted without its card, and keeps it when it is changed.
+    let (_, list) = app.get("/api/avatars", Some(&user.token)).await;
+    assert_eq!((&list["total"], &list["items"][0]["settings"]["personality"]), (&json!(1), &json!("Calm.")));
+    let (_, stats) = app.get("/api/avatars/stats", Some(&user.token)).await;
+    assert_eq!(
+        (&stats["byAvatar"][0]["id"], &stats["byAvatar"][0]["slug"]),
+        (&made["avatar"]["id"], &made["avatar"]["slug"]),
+        "{stats}"
+    );
+    assert_eq!(change(&app, &user, &avatar, json!({ "tagline": "deep" })).await.0, 200);
+    let (_, file) = bytes(&app, &user, &format!("/api/avatars/{avatar}/card?format=v2")).await;
+    let exported: Value = serde_json::from_slice(&file).unwrap();
+    assert_eq!(exported["data"]["extensions"]["depth"], 7, "{exported}");
     for (format, kind) in [
         ("v2", "application/json"),
         ("v3", "application/json"),

@@ -98,3 +98,40 @@ async fn an_avatar_that_came_as_a_card_has_the_cards_picture() {
     assert_eq!(stage.provider.painted.lock().unwrap().len(), 1);
     stage.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cards_without_a_picture_are_painted_within_the_same_bound_and_drawn_beyond_it() {
+    let stage = Stage::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.thumbnails.max = 2;
+        // Waiting for a picture asks often.
+        config.limits.api.enabled = false;
+    })
+    .await;
+    let app = &stage.app;
+    let user = app.user().await;
+    let card = json!({ "spec": "chara_card_v2", "spec_version": "2.0", "data": { "name": "Vera", "description": "A pilot." } });
+    let mut widths = Vec::new();
+    for _ in 0..4 {
+        let (status, made) =
+            owning::import(app, &user, "application/json", card.to_string().into_bytes()).await;
+        assert_eq!(status, 201, "{made}");
+        let it = id(&made["avatar"]);
+        eventually("its picture is there", async || {
+            get(app, &user, &it).await["thumbnail"]["state"] == "ready"
+        })
+        .await;
+        widths.push(get(app, &user, &it).await["thumbnail"]["width"].as_u64().unwrap());
+        if widths.len() < 4 {
+            // There is room for another one.
+            let path = format!("/api/avatars/{it}");
+            assert_eq!(app.call(Method::DELETE, &path, Some(&user.token), None).await.0, 204);
+        } else {
+            let path = format!("/api/avatars/{it}/regenerate-thumbnail");
+            assert_eq!(app.post(&path, Some(&user.token), json!({})).await.0, 429);
+        }
+    }
+    assert!(widths[..2] == [64, 64] && widths[2..].iter().all(|width| *width > 64), "{widths:?}");
+    assert_eq!(stage.provider.painted.lock().unwrap().len(), 2);
+    stage.stop().await;
+}

@@ -1,6 +1,8 @@
 //! What is asked for, what it costs, and what comes of it.
 
-use serde_json::json;
+use std::sync::atomic::Ordering::SeqCst;
+
+use serde_json::{Value, json};
 
 use super::stage::{AVATAR, Stage};
 use super::support::app::TestApp;
@@ -172,6 +174,85 @@ async fn the_same_client_id_is_one_content_and_one_payment() {
     assert_eq!(stage.credits(&user).await, (45, 0));
     let other = json!({ "prompt": "another", "clientId": "abc" });
     assert_eq!(stage.ask(&user, "image", other).await.0, 409);
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_client_id_is_the_same_answer_whatever_became_of_what_it_needed() {
+    let stage = Stage::start_with(|config| {
+        config.content.open_per_user = 1;
+    })
+    .await;
+    let user = stage.user(20).await;
+    let picture = stage.asked(&user, "image", json!({ "prompt": "a boat", "optimize": false })).await;
+    stage.until(&user, &picture, "done").await;
+    *stage.provider.running.lock().unwrap() = Some(40);
+    let body = json!({ "prompt": "it sails", "imageId": picture, "clientId": "film", "size": "720x1280" });
+    let film = stage.asked(&user, "video", body.clone()).await;
+    stage.until(&user, &film, "generating").await;
+    // All is spent, no more may be under way, the picture is gone, and nobody makes videos any more.
+    assert_eq!(stage.delete(&user, &picture).await, 204);
+    stage.provider.shut.store(true, SeqCst);
+    assert_eq!(stage.asked(&user, "video", body).await, film);
+    let (status, answer) = stage.ask(&user, "video", json!({ "prompt": "x", "clientId": "new" })).await;
+    assert_eq!((status, &answer["error"]), (503, &json!("feature_unavailable")), "{answer}");
+    *stage.provider.running.lock().unwrap() = None;
+    stage.until(&user, &film, "done").await;
+    assert_eq!(stage.credits(&user).await, (0, 0), "paid once");
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_id_stands_for_all_of_a_wish() {
+    let stage = Stage::start().await;
+    let user = stage.user(200).await;
+    let picture = stage.asked(&user, "image", json!({ "prompt": "a boat", "optimize": false })).await;
+    stage.until(&user, &picture, "done").await;
+    let with = |body: &Value, change: Value| {
+        let mut changed = body.clone();
+        changed.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        changed
+    };
+    let image = json!({ "prompt": "x", "clientId": "image", "quality": "standard", "size": "1024x1024" });
+    let worded = json!({ "prompt": "x", "clientId": "worded", "optimizedPrompt": "a fine x" });
+    let video =
+        json!({ "prompt": "x", "clientId": "video", "imageId": picture, "seconds": 4, "optimize": false });
+    for (kind, body, others) in [
+        (
+            "image",
+            image,
+            vec![
+                json!({ "quality": "hd" }),
+                json!({ "size": "1536x1024" }),
+                json!({ "avatarId": AVATAR }),
+                json!({ "optimize": false }),
+                json!({ "optimizedPrompt": "a fine x" }),
+            ],
+        ),
+        (
+            "image",
+            worded,
+            vec![json!({ "optimizedPrompt": "another x" }), json!({ "optimizedPrompt": null })],
+        ),
+        (
+            "video",
+            video,
+            vec![
+                json!({ "seconds": 8 }),
+                json!({ "imageId": null }),
+                json!({ "optimize": true }),
+                json!({ "optimizedPrompt": "a fine x" }),
+            ],
+        ),
+    ] {
+        let id = stage.asked(&user, kind, body.clone()).await;
+        stage.until(&user, &id, "done").await;
+        for other in others {
+            let (status, answer) = stage.ask(&user, kind, with(&body, other.clone())).await;
+            assert_eq!((status, &answer["error"]), (409, &json!("conflict")), "{other}: {answer}");
+        }
+        assert_eq!(stage.asked(&user, kind, body).await, id);
+    }
     stage.stop().await;
 }
 

@@ -73,6 +73,20 @@ async fn a_video_that_is_not_made_fails_and_one_that_is_hard_to_see_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_video_that_is_too_large_is_fetched_once() {
+    let stage = Stage::start().await;
+    let user = stage.user(15).await;
+    stage.provider.fetch.lock().unwrap().push_back(Act::TooLarge);
+    let id = stage.asked(&user, "video", json!({ "prompt": "x", "optimize": false })).await;
+    let failed = stage.until(&user, &id, "failed").await;
+    assert_eq!(failed["error"]["code"], "bad_result", "{failed}");
+    // It was begun, and fetched.
+    assert_eq!(stage.provider.entered.load(SeqCst), 2);
+    assert_eq!(stage.credits(&user).await, (15, 0));
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_video_that_never_ends_is_given_up_and_ended_upstream() {
     let stage = Stage::start_with(|config| config.content.video_looks_max = 3).await;
     let user = stage.user(40).await;

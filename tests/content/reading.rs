@@ -117,6 +117,9 @@ async fn one_has_so_many_under_way_and_no_more() {
     let second = stage.asked(&user, "image", body()).await;
     let (status, answer) = stage.ask(&user, "image", body()).await;
     assert_eq!((status, &answer["error"]), (429, &json!("rate_limited")), "{answer}");
+    let path = "/api/content/generate/image";
+    let refused = stage.app.send(Method::POST, path, Some(&user.token), Some(json!({ "prompt": "x" }))).await;
+    assert_eq!(refused.headers()["retry-after"], "10");
     assert_eq!(stage.credits(&user).await, (40, 10));
     stage.provider.on.notify_one();
     stage.until(&user, &first, "done").await;

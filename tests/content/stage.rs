@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Cursor;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -33,6 +33,8 @@ pub enum Act {
     Fail(GenerateErrorKind),
     /// Its policy is against it.
     Forbid,
+    /// It made more than is taken.
+    TooLarge,
     /// It never answers; whoever lets go of it is counted.
     Hang,
     /// It answers when it is let on.
@@ -52,6 +54,8 @@ pub struct Provider {
     pub filmed: Mutex<Vec<FilmOrder>>,
     pub looked: AtomicUsize,
     pub canceled: Mutex<Vec<Ticket>>,
+    /// Nobody makes anything while this is set.
+    pub shut: AtomicBool,
     /// Calls that were dropped before they ended.
     pub dropped: Arc<AtomicUsize>,
     /// Calls that are under way.
@@ -115,6 +119,10 @@ impl Provider {
                 let error = GenerateError::new(GenerateErrorKind::Refused, "as the script says");
                 Err(GenerateError { cause: Cause::Content, ..error })
             }
+            Some(Act::TooLarge) => {
+                let error = GenerateError::new(GenerateErrorKind::Broken, "as the script says");
+                Err(GenerateError { cause: Cause::TooLarge, ..error })
+            }
             Some(Act::Wait) => {
                 self.on.notified().await;
                 Ok(or)
@@ -136,7 +144,7 @@ pub struct Scripted(pub Arc<Provider>);
 
 impl Maker for Scripted {
     fn offer(&self, _: Kind) -> Option<Offer> {
-        Some(Offer::default())
+        (!self.0.shut.load(SeqCst)).then(Offer::default)
     }
 
     fn paint(&self, order: PaintOrder) -> BoxFuture<'static, Result<Painted, GenerateError>> {

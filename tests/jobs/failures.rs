@@ -45,6 +45,35 @@ async fn a_job_that_can_never_go_is_dead_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_put_off_as_long_as_somebody_asks_and_not_for_ever() {
+    let world = World::new().await;
+    let handlers = does(|job| async move {
+        let seconds = job.payload.as_u64().unwrap();
+        Err(JobError::NotBefore(Duration::from_secs(seconds), "patience".into()))
+    });
+    let (day, forever) = (86_400, 1_000_000_000_000_000_000_u64);
+    let waits = async |settings: Settings, asked: u64| {
+        let node = world.node(settings, handlers.clone()).await;
+        let job = world.put_payload(json!(asked)).await;
+        eventually("a try", async || world.row(job).await["error"] == "patience").await;
+        node.stop(Duration::from_secs(10)).await;
+        world.row(job).await["waits"].as_f64().unwrap()
+    };
+    let short =
+        Settings { backoff: Duration::from_millis(1), backoff_max: Duration::from_secs(600), ..settings() };
+    for (asked, settings, expected) in [
+        (300, short.clone(), 300.0),
+        (day, short.clone(), 600.0),
+        (forever, short, 600.0),
+        (50_000, settings(), 50_000.0),
+        (forever, settings(), f64::from(86_400)),
+    ] {
+        let waits = waits(settings, asked).await;
+        assert!((expected - 60.0..=expected).contains(&waits), "{asked}: {waits} s");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_panic_is_a_failure_and_the_worker_lives_on() {
     let world = World::new().await;
     let handlers = does(|job| {

@@ -235,6 +235,8 @@ pub enum Cause {
     Call,
     /// What was asked for: its policy forbids that, and would forbid it again.
     Content,
+    /// What came of it is larger than whoever asked takes, and would be again.
+    TooLarge,
 }
 
 /// When another try may be worth it.

@@ -143,7 +143,7 @@ impl Artist {
         Ok(state)
     }
 
-    /// A video that is done, of at most `max` bytes.
+    /// A video that is done, of at most `max` bytes; one that is larger is an error of [`Cause::TooLarge`].
     pub async fn fetch_film(&self, ticket: &FilmTicket, max: u64) -> Result<Film, GenerateError> {
         if ticket.provider == OFFLINE {
             let (id, takes) = (ticket.id.clone(), self.settings.offline_video());
@@ -153,7 +153,8 @@ impl Artist {
             }
             let bytes = beside(move || offline::film(&id)).await?;
             if bytes.len() as u64 > max {
-                return Err(GenerateError::new(GenerateErrorKind::Broken, "it is larger than allowed"));
+                let error = GenerateError::new(GenerateErrorKind::Broken, "it is larger than allowed");
+                return Err(GenerateError { cause: Cause::TooLarge, ..error });
             }
             return Ok(Film { bytes, mime: "video/webm", drawn_offline: true });
         }
@@ -163,7 +164,7 @@ impl Artist {
         let bytes = match Filmer::of(&ticket.model) {
             Filmer::Sora(_) => {
                 let client = model.client_within(timeout, usize::try_from(max).unwrap_or(usize::MAX));
-                asking.hear(content(&client, &ticket.id)).await?
+                asking.hear_file(content(&client, &ticket.id)).await?
             }
             // Its addresses do not live long: the present one.
             Filmer::Grok => {

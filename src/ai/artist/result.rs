@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use greenroom_actors::ports::{GenerateError, GenerateErrorKind};
+use greenroom_actors::ports::{Cause, GenerateError, GenerateErrorKind};
 
 use crate::media::{FileType, films, pictures};
 use crate::outbound::fetch::{FetchError, Fetcher};
@@ -42,6 +42,9 @@ pub async fn fetched(fetcher: &Fetcher, url: &str, kinds: &[&str], max: u64) -> 
     };
     match fetcher.get_within(url, kinds, max).await {
         Ok(fetched) => Ok(fetched.bytes),
+        Err(large @ FetchError::TooLarge(_)) => {
+            Err(GenerateError { cause: Cause::TooLarge, ..error(GenerateErrorKind::Broken, &large) })
+        }
         Err(again @ FetchError::Again(_)) => Err(error(GenerateErrorKind::Unavailable, &again)),
         Err(other) => Err(error(GenerateErrorKind::Broken, &other)),
     }

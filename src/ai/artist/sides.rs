@@ -6,10 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Shape;
-
-/// Pixels of a side.
-pub const SIDE_MIN: u32 = 64;
-pub const SIDE_MAX: u32 = 4_096;
+pub use crate::config::{SIDE_MAX, SIDE_MIN};
 
 /// Width and height in pixels, 64 to 4096 each; written `1024x1536`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

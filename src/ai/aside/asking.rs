@@ -14,7 +14,7 @@ use crate::ai::breaker::Pass;
 use crate::ai::call::{Call, SURELY_LATE, pause_of};
 use crate::ai::capable::Capable;
 use crate::ai::limits::Place;
-use crate::ai::openai::{About, Fault};
+use crate::ai::openai::{About, Fault, is_too_long};
 use crate::ai::provider::NotNow;
 
 /// A call that may go out.
@@ -81,6 +81,23 @@ impl Asking<'_> {
         Err(self.failed(fault))
     }
 
+    /// The same for a file: one that is larger than is taken is [`Cause::TooLarge`].
+    pub async fn hear_file<T>(
+        &mut self,
+        asking: impl Future<Output = Result<T, OpenAIError>>,
+    ) -> Result<T, GenerateError> {
+        let fault = match timeout_at(self.asked + self.patience, asking).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) if is_too_long(&error) => {
+                let error = GenerateError::new(GenerateErrorKind::Broken, "the file is larger than is taken");
+                Fault { error: GenerateError { cause: Cause::TooLarge, ..error }, about: About::Model }
+            }
+            Ok(Err(error)) => self.capable.fault(&error),
+            Err(_) => Call::late(),
+        };
+        Err(self.failed(fault))
+    }
+
     /// The answer is what was asked for.
     pub fn done(mut self) {
         if let Some(pass) = self.pass.take() {
@@ -106,8 +123,9 @@ impl Asking<'_> {
         if let Some(pass) = self.pass.take() {
             provider.statistics.failed_aside(error.kind, &format!("{}: {}", back_end.model, error.detail));
             let how = match (about, error.kind) {
-                // It answered: what was said is to blame.
+                // It answered: what was said is to blame, or that too much came of it.
                 (About::Prompt, _) => How::Well,
+                _ if error.cause == Cause::TooLarge => How::Well,
                 (_, GenerateErrorKind::RateLimited | GenerateErrorKind::Refused) => How::Refused,
                 _ => How::Failed(now),
             };

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 const DETAIL_MAX_CHARS: usize = 400;
+/// What a provider asks for beyond this is not counted with.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// What a failure is about: it decides who else is worth asking, and what is left alone for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +83,7 @@ impl Refusal {
         let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         Self {
             status,
-            retry_after: retry_after(headers, Timestamp::now()),
+            retry_after: retry_after(headers, Timestamp::now()).map(|wait| wait.min(RETRY_AFTER_MAX)),
             message: told.message,
             param: told.param,
             code: told.code.or(told.kind).map(text),
@@ -275,6 +277,15 @@ mod tests {
         assert_eq!(after("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(after("retry-after", "soon"), None);
         assert_eq!(after("retry-after", "-1"), None);
+    }
+
+    #[test]
+    fn what_a_provider_asks_for_is_bounded() {
+        for (told, seconds) in [("7", 7), ("864000", 86_400), ("1e18", 86_400)] {
+            let headers = [(RETRY_AFTER, told.parse().unwrap())].into_iter().collect();
+            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, &headers, b"");
+            assert_eq!(refusal.retry_after, Some(Duration::from_secs(seconds)), "{told}");
+        }
     }
 
     #[test]

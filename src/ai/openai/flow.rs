@@ -32,6 +32,26 @@ impl Tray {
     }
 }
 
+/// An answer of more bytes than are taken.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the answer is too long")]
+struct TooLong;
+
+/// Whether the answer was longer than is taken.
+pub(in crate::ai) fn is_too_long(error: &OpenAIError) -> bool {
+    let OpenAIError::Reqwest(error) = error else { return false };
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        // An error of reading hides what it was made of.
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if inner.is_some_and(|inner| inner.is::<TooLong>()) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
 /// What a client sends requests with whose answer is taken whole.
 pub(super) fn plain(
     http: reqwest::Client,
@@ -53,9 +73,8 @@ pub(super) fn plain(
                 let chunk = chunk.map_err(|error| io::Error::other(error.without_url()));
                 *taken += chunk.as_ref().map_or(0, Bytes::len);
                 let fits = *taken <= max_bytes;
-                let chunk = chunk.and_then(|chunk| {
-                    if fits { Ok(chunk) } else { Err(io::Error::other("the answer is too long")) }
-                });
+                let chunk =
+                    chunk.and_then(|chunk| if fits { Ok(chunk) } else { Err(io::Error::other(TooLong)) });
                 std::future::ready(Some(chunk))
             });
             let mut response = http::Response::new(reqwest::Body::wrap_stream(whole));

@@ -26,6 +26,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 
 pub(super) use self::error::{About, Fault, Redact, is_not_there, is_of_content, mapped};
+pub(super) use self::flow::is_too_long;
 use self::flow::{Tray, plain, service};
 use self::messages::Continuing;
 use self::reader::{Chunk, Reader, Reading};

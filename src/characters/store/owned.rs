@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::rows::{self, FULL_COLUMNS, FULL_COUNT, STATISTICS_COLUMNS};
+use super::rows::{self, CARDLESS_COLUMNS, FULL_COLUMNS, FULL_COUNT, STATISTICS_COLUMNS};
 use crate::characters::CharacterKey;
-use crate::characters::owned::{Owned, Ownership};
+use crate::characters::owned::{Owned, OwnedNumbers, Ownership};
 use crate::postgres::{Stored, execute, query, query_opt};
 
 // It is shared when it is opened to others, or to more of them.
@@ -26,11 +26,10 @@ pub async fn set(client: &impl GenericClient, id: CharacterId, ownership: &Owner
     execute(client, SET, &[&id.uuid(), &owner.uuid(), &visibility, &making, appearance]).await.map(drop)
 }
 
-fn of(condition: &str) -> String {
+fn of(columns: &str, condition: &str) -> String {
     format!(
-        "select {}, {STATISTICS_COLUMNS} from characters c left join character_stats s on s.character_id = c.id
-        where c.owner_id = $1 and c.deleted_at is null and {condition}",
-        *FULL_COLUMNS
+        "select {columns}, {STATISTICS_COLUMNS} from characters c left join character_stats s on s.character_id = c.id
+        where c.owner_id = $1 and c.deleted_at is null and {condition}"
     )
 }
 
@@ -38,9 +37,11 @@ fn owned(row: &Row) -> Owned {
     Owned { character: rows::full(row), statistics: rows::statistics(row, FULL_COUNT) }
 }
 
-static LIST: LazyLock<String> =
-    LazyLock::new(|| of("($2::uuid is null or c.id < $2) order by c.id desc limit $3 offset $4"));
+static LIST: LazyLock<String> = LazyLock::new(|| {
+    of(&CARDLESS_COLUMNS, "($2::uuid is null or c.id < $2) order by c.id desc limit $3 offset $4")
+});
 
+/// Without their cards.
 pub async fn list(
     client: &impl GenericClient,
     owner: UserId,
@@ -51,7 +52,21 @@ pub async fn list(
     Ok(query(client, &LIST, &[&owner.uuid(), &before, &limit, &skip]).await?.iter().map(owned).collect())
 }
 
-static RECORDS: LazyLock<String> = LazyLock::new(|| of("c.id > $2 order by c.id limit $3"));
+static NUMBERS: LazyLock<String> =
+    LazyLock::new(|| of("c.id, c.slug, c.name", "true order by c.id desc limit $2"));
+
+/// What became of each, the newest first.
+pub async fn numbers(client: &impl GenericClient, owner: UserId, limit: i64) -> Stored<Vec<OwnedNumbers>> {
+    let numbers = |row: &Row| OwnedNumbers {
+        id: row.get(0),
+        slug: row.get(1),
+        name: row.get(2),
+        statistics: rows::statistics(row, 3),
+    };
+    Ok(query(client, &NUMBERS, &[&owner.uuid(), &limit]).await?.iter().map(numbers).collect())
+}
+
+static RECORDS: LazyLock<String> = LazyLock::new(|| of(&FULL_COLUMNS, "c.id > $2 order by c.id limit $3"));
 
 pub async fn records(
     client: &impl GenericClient,
@@ -62,8 +77,8 @@ pub async fn records(
     Ok(query(client, &RECORDS, &[&owner.uuid(), &after, &limit]).await?.iter().map(owned).collect())
 }
 
-static BY_ID: LazyLock<String> = LazyLock::new(|| of("c.id = $2"));
-static BY_SLUG: LazyLock<String> = LazyLock::new(|| of("c.slug = $2"));
+static BY_ID: LazyLock<String> = LazyLock::new(|| of(&FULL_COLUMNS, "c.id = $2"));
+static BY_SLUG: LazyLock<String> = LazyLock::new(|| of(&FULL_COLUMNS, "c.slug = $2"));
 
 pub async fn one(client: &impl GenericClient, owner: UserId, key: &CharacterKey) -> Stored<Option<Owned>> {
     let row = match key {
@@ -133,4 +148,15 @@ pub async fn forget(client: &impl GenericClient, owner: UserId) -> Stored<Vec<Ch
     }
     let gone = query(client, FORGET, &[&owner.uuid()]).await?;
     Ok(gone.iter().map(|row| CharacterId::from_uuid(row.get(0))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_and_numbers_leave_cards_where_they_are() {
+        assert!(BY_ID.contains("c.card") && RECORDS.contains("c.card"));
+        assert!(!LIST.contains("c.card") && !NUMBERS.contains("c.card"));
+    }
 }

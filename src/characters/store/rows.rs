@@ -116,6 +116,10 @@ pub static FULL_COLUMNS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// The same without the card that it came from: that is as large as all else together, many times over.
+pub static CARDLESS_COLUMNS: LazyLock<String> =
+    LazyLock::new(|| FULL_COLUMNS.replacen(" c.card,", " null::jsonb,", 1));
+
 /// Who may see it, of [`access::COLUMNS`].
 pub fn access(row: &Row, first: usize) -> Access {
     Access {

@@ -50,7 +50,10 @@ const TABLE: &[(Method, &str, Counts)] = &[
     (Method::POST, "/subscriptions/payment-intent", Also(Class::Payments)),
     (Method::POST, "/characters/import", Also(Class::Uploads)),
     (Method::POST, "/avatars", Also(Class::Generation)),
+    // What is written into one is judged, by a provider where one is set up.
+    (Method::PUT, "/avatars/{}", Also(Class::Generation)),
     (Method::POST, "/avatars/{}/regenerate-thumbnail", Also(Class::Thumbnails)),
+    // The handler counts the portrait of a card without a picture: which one it is only the file tells.
     (Method::POST, "/avatars/import", Also(Class::Uploads)),
     (Method::POST, "/content/generate/*", Also(Class::Generation)),
     (Method::POST, "/content/optimize", Also(Class::Generation)),
@@ -119,6 +122,9 @@ mod tests {
             assert_eq!(post("/media/upload/gallery/7"), Some(Also(Class::Uploads)));
             assert_eq!(post("/media/upload"), Some(Counts::Api));
             assert_eq!(post("/content/generate/image"), Some(Also(Class::Generation)));
+            let put = |path: &str| of(&Method::PUT, &format!("{prefix}{path}"), "");
+            assert_eq!(put("/avatars/nadia-k7m3x"), Some(Also(Class::Generation)), "it is judged");
+            assert_eq!(get("/avatars/nadia-k7m3x", ""), Some(Counts::Api));
             assert_eq!(post("/webhooks/stripe"), Some(Exempt));
             assert_eq!(post("/webhook/test"), Some(Counts::Api), "an admin's");
             assert_eq!(post("/subscriptions"), Some(Also(Class::Payments)));

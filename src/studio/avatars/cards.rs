@@ -11,6 +11,7 @@ use super::{Avatars, judge, store, thumbnail};
 use crate::characters::owned::{self, Ownership};
 use crate::characters::{AiChoice, CharacterDraft, FullCharacter, Making, Visibility, checked_draft};
 use crate::error::{ApiError, ApiResult, FieldError};
+use crate::http::{Class, RateKey, RateLimits};
 use crate::jobs::enqueue;
 use crate::postgres::refusal;
 
@@ -21,8 +22,9 @@ pub(super) struct Imported {
 }
 
 impl Avatars {
-    /// Makes an avatar of a card's file, private until its owner shares it.
-    pub(super) async fn import(&self, user: UserId, file: Bytes) -> ApiResult<Imported> {
+    /// Makes an avatar of a card's file, private until its owner shares it. A card without a picture has one painted for as long as
+    /// `limits` leave the user portraits.
+    pub(super) async fn import(&self, user: UserId, file: Bytes, limits: &RateLimits) -> ApiResult<Imported> {
         let read = self.0.characters.read_card(file).await?;
         let mut warnings = read.warnings.clone().into_list();
         let mut draft: CharacterDraft = read.draft.clone().into();
@@ -53,7 +55,9 @@ impl Avatars {
         if let Some(picture) = &read.picture {
             owned::keep_picture(&transaction, id, picture).await?;
         }
-        let job = thumbnail::job(user, id);
+        // Imports are free and deleted ones leave room for more, so without this a model would paint for nothing without end.
+        let painted = read.picture.is_some() || limits.has_left(Class::Thumbnails, RateKey::User(user)).await;
+        let job = if painted { thumbnail::job(user, id) } else { thumbnail::job_plain(user, id) };
         enqueue(&transaction, &job).await.map(drop).map_err(|error| refusal(&error))?;
         transaction.commit().await.map_err(|error| refusal(&error))?;
         drop(client);

@@ -1,6 +1,8 @@
 //! What owners do with their avatars: change them, share them, take them away. What a user may set is said by [`AvatarChange`]: its
 //! provider and model, its system prompt, its slug, and whether it is for premium plans are an admin's, and have no field here.
 
+use std::collections::HashSet;
+
 use greenroom_actors::domain::UserId;
 use greenroom_actors::ports::Side;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
@@ -137,9 +139,12 @@ impl Avatars {
         body.clone().apply(&mut wanted);
         let wanted = checked_draft(wanted).map_err(ApiError::bad_request)?;
         let looks = appearance.clone().unwrap_or_else(|| known.appearance.clone());
-        let text = judge::texts(&wanted, &looks);
-        if text != judge::texts(&known.draft, &known.appearance) {
-            self.judge(user, &text, Side::Message).await?;
+        let texts = judge::texts(&wanted, &looks);
+        let before = judge::texts(&known.draft, &known.appearance);
+        if texts != before {
+            let before: HashSet<&str> = before.into_iter().collect();
+            let new: Vec<&str> = texts.iter().copied().filter(|text| !before.contains(text)).collect();
+            self.judge_new(user, &texts, &new, Side::Message).await?;
         }
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;

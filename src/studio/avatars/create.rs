@@ -116,7 +116,7 @@ impl Avatars {
             }
         }
         let said = [wish.name.as_str(), &wish.description, wish.category.as_deref().unwrap_or_default()];
-        let said = [said.join("\n"), wish.tags.join("\n")].join("\n");
+        let said: Vec<&str> = said.into_iter().chain(wish.tags.iter().map(String::as_str)).collect();
         self.judge(user, &said, Side::Message).await?;
         let id = CharacterId::new();
         let mut client = self.client().await?;

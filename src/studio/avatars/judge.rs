@@ -12,23 +12,39 @@ const PART_MAX: usize = 16_000;
 
 impl Avatars {
     /// Refused with `content_refused`, or `dependency_down` where it cannot be judged and nothing unjudged may pass.
-    pub(super) async fn judge(&self, user: UserId, text: &str, side: Side) -> Result<(), Refusal> {
+    pub(super) async fn judge(&self, user: UserId, texts: &[&str], side: Side) -> Result<(), Refusal> {
+        self.judge_new(user, texts, texts, side).await
+    }
+
+    /// The same where not all of it is new. The rules cost nothing and look at the whole, so that nothing hides where it is cut; the
+    /// provider is asked about the new texts alone.
+    pub(super) async fn judge_new(
+        &self,
+        user: UserId,
+        all: &[&str],
+        new: &[&str],
+        side: Side,
+    ) -> Result<(), Refusal> {
+        allowed(&self.0.moderation.by_rules(&all.join("\n"), side))?;
         let who = Who { user: Some(user), ..Who::default() };
-        for part in parts(text) {
-            match self.0.moderation.check(part, side, who).await {
-                Verdict::Fine => {}
-                Verdict::Refused { .. } => {
-                    let message =
-                        "this is not something that an avatar may be here: please put it differently";
-                    return Err(Refusal::new(RefusalCode::ContentRefused, message));
-                }
-                Verdict::Unavailable => {
-                    let message = "it cannot be checked at the moment: try again soon";
-                    return Err(Refusal::new(RefusalCode::DependencyDown, message));
-                }
-            }
+        for part in parts(&new.join("\n")) {
+            allowed(&self.0.moderation.check(part, side, who).await)?;
         }
         Ok(())
+    }
+}
+
+fn allowed(verdict: &Verdict) -> Result<(), Refusal> {
+    match verdict {
+        Verdict::Fine => Ok(()),
+        Verdict::Refused { .. } => {
+            let message = "this is not something that an avatar may be here: please put it differently";
+            Err(Refusal::new(RefusalCode::ContentRefused, message))
+        }
+        Verdict::Unavailable => {
+            let message = "it cannot be checked at the moment: try again soon";
+            Err(Refusal::new(RefusalCode::DependencyDown, message))
+        }
     }
 }
 
@@ -48,8 +64,8 @@ fn parts(text: &str) -> Vec<&str> {
     parts
 }
 
-/// All that somebody or a model wrote into it, line by line.
-pub(super) fn texts(draft: &CharacterDraft, appearance: &str) -> String {
+/// All that somebody or a model wrote into it.
+pub(super) fn texts<'a>(draft: &'a CharacterDraft, appearance: &'a str) -> Vec<&'a str> {
     let one = [
         &draft.name,
         &draft.tagline,
@@ -65,8 +81,7 @@ pub(super) fn texts(draft: &CharacterDraft, appearance: &str) -> String {
     let lore = draft.lorebook.entries.iter().map(|entry| entry.content.as_str());
     let all = one.iter().map(|text| text.as_str());
     let all = all.chain(many.iter().flat_map(|list| list.iter()).map(String::as_str));
-    let all = all.chain(examples).chain(lore).chain([appearance]).filter(|text| !text.trim().is_empty());
-    all.collect::<Vec<_>>().join("\n")
+    all.chain(examples).chain(lore).chain([appearance]).filter(|text| !text.trim().is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -92,7 +107,7 @@ mod tests {
         };
         let all = texts(&draft, "red hair");
         for part in ["Mira", "a fact", "calm", "red hair"] {
-            assert!(all.contains(part), "{all}");
+            assert!(all.contains(&part), "{all:?}");
         }
     }
 }

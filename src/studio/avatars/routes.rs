@@ -16,7 +16,7 @@ use crate::characters::Characters;
 use crate::characters::cards::routes::{CardForm, CardParams, exported};
 use crate::characters::cards::upload;
 use crate::error::{ApiResult, ErrorBody, FieldError};
-use crate::http::{Caller, Json, Page, PageParams, PageQuery};
+use crate::http::{Caller, Json, Page, PageParams, PageQuery, RateLimits};
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     // What has a name of its own comes before `{id}`.
@@ -183,6 +183,7 @@ async fn show(
         (status = 404, description = "There is none of yours", body = ErrorBody),
         (status = 409, description = "It is being written, or it has another version by now", body = ErrorBody),
         (status = 413, description = "The body is larger than 2 MB", body = ErrorBody),
+        (status = 429, description = "Too many requests", body = ErrorBody),
         (status = 503, description = "The database is away, or nobody can judge the text", body = ErrorBody),
     ),
 )]
@@ -251,7 +252,8 @@ async fn redraw(
 /// Make an avatar of a character card
 ///
 /// A card of version 1, 2 or 3, as JSON, in a PNG picture or as CHARX, as the part `card` of a form or as the body. It costs no
-/// credits, takes a place of the plan's, and is private.
+/// credits, takes a place of the plan's, and is private. One without a picture has a portrait painted, as often as portraits are
+/// made anew; beyond that it is drawn.
 #[utoipa::path(
     operation_id = "importAvatar",
     tag = "avatars",
@@ -281,9 +283,10 @@ async fn import(
     payload: web::Payload,
     characters: web::Data<Characters>,
     avatars: web::Data<Avatars>,
+    limits: web::Data<RateLimits>,
 ) -> ApiResult<HttpResponse> {
     let file = upload::file(&request, payload, characters.card_max_bytes()).await?;
-    let cards::Imported { avatar, warnings } = avatars.import(caller.user, file).await?;
+    let cards::Imported { avatar, warnings } = avatars.import(caller.user, file, &limits).await?;
     let location = format!("/api/avatars/{}", avatar.id);
     let view = ImportedAvatarView { avatar, warnings };
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(view))

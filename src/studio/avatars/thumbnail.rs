@@ -3,7 +3,7 @@
 //! the first lies under the plain name, a later one tells when it was made.
 //!
 //! A portrait costs its user nothing and the house what the model takes, so how often one may be had is bounded
-//! (`limits.thumbnails`).
+//! (`limits.thumbnails`): whoever has had so many is refused another one, and has new avatars of cards without a picture drawn.
 //!
 //! The one before is shown until the new one is ready, and then taken away.
 
@@ -24,9 +24,10 @@ use crate::jobs::{Handler, Job, JobError, NewJob, QueueName, enqueue};
 use crate::media::files::{self, FileId, Purpose};
 use crate::media::{NewFile, ObjectKey, Source};
 use crate::postgres::refusal;
-use crate::studio::content::{Kind, PaintOrder, Quality};
+use crate::studio::content::{Kind, PaintOrder, Quality, RETRY_MAX};
 
-/// The job that makes one: its payload is `{"owner": <id>, "avatar": <id>, "again": <bool>}`, its key the avatar's id.
+/// The job that makes one: its payload is `{"owner": <id>, "avatar": <id>, "again": <bool>, "plain": <bool>}`, its key the avatar's
+/// id.
 pub(super) const DRAW: &str = "avatar.thumbnail";
 
 /// Behind the replies' own jobs: painting takes a while.
@@ -39,6 +40,8 @@ const SIZE: &str = "1024x1024";
 enum Asked {
     /// That of a new avatar.
     First,
+    /// The same, by no model.
+    Plain,
     /// Another one, by a job of this time.
     Again(Timestamp),
 }
@@ -46,6 +49,11 @@ enum Asked {
 /// The job for a new avatar.
 pub(super) fn job(owner: UserId, avatar: CharacterId) -> NewJob {
     of(avatar, json!({ "owner": owner.uuid(), "avatar": avatar.uuid() }))
+}
+
+/// The job for a new avatar that no model paints.
+pub(super) fn job_plain(owner: UserId, avatar: CharacterId) -> NewJob {
+    of(avatar, json!({ "owner": owner.uuid(), "avatar": avatar.uuid(), "plain": true }))
 }
 
 /// The job for another picture.
@@ -82,7 +90,7 @@ impl Avatars {
         last: Last,
     ) -> Result<(), JobError> {
         let key = match asked {
-            Asked::First => ObjectKey::of_thumbnail(owner, avatar, None),
+            Asked::First | Asked::Plain => ObjectKey::of_thumbnail(owner, avatar, None),
             Asked::Again(at) => ObjectKey::of_thumbnail(owner, avatar, Some(at)),
         };
         let client = self.client().await.map_err(again)?;
@@ -100,10 +108,16 @@ impl Avatars {
         let (draft, appearance) = (owned.character.draft, owned.character.appearance);
         let picture = match self.came_with(avatar, asked).await? {
             Some(picture) => picture,
-            None => match self.portrait(owner, &draft, &appearance, last).await? {
-                Some(picture) => picture,
-                None => drawing(draft.name, draft.color).await.map_err(again)?,
-            },
+            None => {
+                let painted = match asked {
+                    Asked::Plain => None,
+                    Asked::First | Asked::Again(_) => self.portrait(owner, &draft, &appearance, last).await?,
+                };
+                match painted {
+                    Some(picture) => picture,
+                    None => drawing(draft.name, draft.color).await.map_err(again)?,
+                }
+            }
         };
         self.take_as(owner, avatar, picture, key).await.map_err(again)
     }
@@ -112,7 +126,7 @@ impl Avatars {
     async fn came_with(&self, avatar: CharacterId, asked: Asked) -> Result<Option<Bytes>, JobError> {
         match asked {
             Asked::Again(_) => Ok(None),
-            Asked::First => {
+            Asked::First | Asked::Plain => {
                 let client = self.client().await.map_err(again)?;
                 owned::picture(&client, avatar).await.map(|picture| picture.map(Bytes::from)).map_err(again)
             }
@@ -147,7 +161,7 @@ impl Avatars {
         if passes && last == Last::No {
             let why = format!("the painter: {error}");
             return Err(match error.retry_after {
-                Some(pause) => JobError::NotBefore(pause, why),
+                Some(pause) => JobError::NotBefore(pause.min(RETRY_MAX), why),
                 None => JobError::Again(why),
             });
         }
@@ -236,8 +250,12 @@ impl Handler for Drawing {
             let avatar = avatar_of(job)?;
             let owner = job.payload.get("owner").and_then(|id| Uuid::try_parse(id.as_str()?).ok());
             let owner = owner.ok_or_else(|| JobError::Never(not_found().message))?;
-            let is_again = job.payload.get("again").and_then(Value::as_bool).unwrap_or_default();
-            let asked = if is_again { Asked::Again(job.created_at) } else { Asked::First };
+            let says = |name: &str| job.payload.get(name).and_then(Value::as_bool).unwrap_or_default();
+            let asked = match (says("again"), says("plain")) {
+                (true, _) => Asked::Again(job.created_at),
+                (false, true) => Asked::Plain,
+                (false, false) => Asked::First,
+            };
             let last = Last::of(job, self.0.0.job_retries);
             self.0.draw(UserId::from_uuid(owner), avatar, asked, last).await
         }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::store::WritingRow;
 use super::{Avatars, store};
 use crate::billing::ledger::{self, BalanceView};
-use crate::characters::owned::{Owned, count};
+use crate::characters::owned::{Owned, OwnedNumbers, count};
 use crate::characters::{CharacterStatistics, Dials, ExampleLine, Lorebook, Making, Visibility};
 use crate::conversations::view::{MessageType, wire_time};
 use crate::http::{Page, PageQuery};
@@ -207,12 +207,12 @@ impl Avatars {
         let numbers = store::numbers(&client, user).await.map_err(|error| refusal(&error))?;
         drop(client);
         let [avatars, conversations, messages, ratings, sum, views] = numbers;
-        let (found, _) = self.0.characters.owned(user, None, BY_AVATAR_MAX, 0).await?;
-        let one = |owned: Owned| OneAvatarStats {
-            id: owned.character.id.uuid(),
-            slug: owned.character.draft.slug.unwrap_or_default(),
-            name: owned.character.draft.name,
-            stats: owned.statistics,
+        let found = self.0.characters.owned_numbers(user, BY_AVATAR_MAX).await?;
+        let one = |OwnedNumbers { id, slug, name, statistics }| OneAvatarStats {
+            id,
+            slug,
+            name,
+            stats: statistics,
         };
         Ok(AvatarStatsView {
             avatars,

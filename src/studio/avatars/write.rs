@@ -24,6 +24,7 @@ use crate::characters::owned::{self, Ownership};
 use crate::characters::{Making, checked_draft};
 use crate::jobs::{Handler, Job, JobError, QueueName, Recurring, enqueue, is_open};
 use crate::postgres::refusal;
+use crate::studio::content::RETRY_MAX;
 
 /// The job that writes one: its payload is `{"avatar": <id>}`, its key the id.
 pub const WRITE: &str = "avatar.write";
@@ -75,7 +76,8 @@ impl Avatars {
                 self.fail(avatar, &fault).await.map_err(again)
             }
             Told::Later(refusal) => Err(match refusal.retry_after {
-                Some(pause) => JobError::NotBefore(pause, refusal.message),
+                // Its owner waits for it: not for longer than for a picture.
+                Some(pause) => JobError::NotBefore(pause.min(RETRY_MAX), refusal.message),
                 None => JobError::Again(refusal.message),
             }),
         }

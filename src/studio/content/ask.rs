@@ -1,5 +1,9 @@
-//! Asking for something: judged, priced, held for and put into the queue, all at once or not at all.
+//! Asking for something: judged, priced, held for and put into the queue, all at once or not at all. What was asked for before under
+//! the same id of the client's is answered as it stands, whatever has become of offers, avatars and credits since.
 
+use std::time::Duration;
+
+use deadpool_postgres::GenericClient;
 use greenroom_actors::domain::{AttachmentKind, UserId};
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use jiff::Timestamp;
@@ -10,6 +14,7 @@ use super::decide::Charge;
 use super::kinds::{Kind, Quality, State, Wording};
 use super::{AnswerView, Content, Contents, Offer, prompt, store};
 use crate::billing::ledger;
+use crate::error::{ApiError, ApiResult, FieldError};
 use crate::media::files::{self, FileId};
 use crate::postgres::refusal;
 
@@ -17,7 +22,10 @@ use crate::postgres::refusal;
 const ROOM_IMAGE: u64 = 2 * 1024 * 1024;
 const ROOM_VIDEO: u64 = 10 * 1024 * 1024;
 
-/// What is wanted, checked in itself.
+/// When it may be worth asking again where too many are under way.
+const OPEN_RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// What is wanted, checked in itself; whether there is such a size or length is seen when it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     pub kind: Kind,
@@ -31,9 +39,28 @@ pub struct Wanted {
     /// What a video begins with: a file, or a content.
     pub image: Option<Uuid>,
     pub quality: Quality,
-    pub size: String,
-    /// Of a video.
+    /// `None`: the first that is offered.
+    pub size: Option<String>,
+    /// Of a video; the same.
     pub seconds: Option<u32>,
+}
+
+impl Wanted {
+    /// Whether a content is what was wanted. What is not named here was chosen for its user, and may be chosen otherwise by now.
+    fn is(&self, content: &Content) -> bool {
+        let worded = match (&self.optimized, self.wording) {
+            (Some(optimized), _) => content.optimized_prompt.as_ref() == Some(optimized),
+            // The avatar's looks were put beside it.
+            (None, Wording::AsWritten) => self.avatar.is_some() || content.optimized_prompt.is_none(),
+            (None, Wording::Improved) => true,
+        };
+        worded
+            && (content.kind, &content.prompt) == (self.kind, &self.prompt)
+            && (content.wording, content.quality) == (self.wording, self.quality)
+            && (content.avatar, content.image) == (self.avatar, self.image)
+            && self.size.as_ref().is_none_or(|size| *size == content.size)
+            && (self.seconds.is_none() || self.seconds == content.seconds)
+    }
 }
 
 impl Contents {
@@ -94,8 +121,14 @@ impl Contents {
     }
 
     /// Takes it on: it is held for, and its work is in the queue.
-    pub async fn ask(&self, user: UserId, wanted: Wanted) -> Result<AnswerView, Refusal> {
-        self.offer(wanted.kind)?;
+    pub async fn ask(&self, user: UserId, wanted: Wanted) -> ApiResult<AnswerView> {
+        let client = self.client().await?;
+        let before = before(&client, user, &wanted).await?;
+        drop(client);
+        if let Some(before) = before {
+            return Ok(self.answer(&before).await?);
+        }
+        let (size, seconds) = self.fitting(&wanted)?;
         let sheet = self.sheet(user, wanted.avatar).await?;
         let source = match wanted.image {
             Some(image) => Some(self.source(user, image).await?),
@@ -103,10 +136,10 @@ impl Contents {
         };
         self.check_room(user, wanted.kind).await?;
         self.judged(user, wanted.avatar, &wanted.prompt).await?;
-        let optimized = match (wanted.optimized, wanted.wording) {
+        let optimized = match (&wanted.optimized, wanted.wording) {
             (Some(optimized), _) => {
-                self.judged(user, wanted.avatar, &optimized).await?;
-                Some(optimized)
+                self.judged(user, wanted.avatar, optimized).await?;
+                Some(optimized.clone())
             }
             // Its looks are told all the same.
             (None, Wording::AsWritten) if sheet.is_some() => {
@@ -120,19 +153,19 @@ impl Contents {
         let content = Content {
             id: Uuid::now_v7(),
             user,
-            client_id: wanted.client_id,
+            client_id: wanted.client_id.clone(),
             kind: wanted.kind,
             state: State::Queued,
             progress: 0,
-            prompt: wanted.prompt,
+            prompt: wanted.prompt.clone(),
             optimized_prompt: optimized,
             wording: wanted.wording,
             avatar: wanted.avatar,
             image: wanted.image,
             source: source.map(FileId::uuid),
             quality: wanted.quality,
-            size: wanted.size,
-            seconds: wanted.seconds,
+            size,
+            seconds,
             credits: costs::price(self.settings(), wanted.kind, wanted.quality),
             hold: None,
             provider: None,
@@ -150,26 +183,19 @@ impl Contents {
             started_at: None,
             ended_at: None,
         };
-        self.take_on(content).await
+        Ok(self.take_on(&wanted, content).await?)
     }
 
-    async fn take_on(&self, mut content: Content) -> Result<AnswerView, Refusal> {
+    async fn take_on(&self, wanted: &Wanted, mut content: Content) -> Result<AnswerView, Refusal> {
         let user = content.user;
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(|error| refusal(&error))?;
         store::lock(&transaction, user).await.map_err(|error| refusal(&error))?;
-        if let Some(client_id) = &content.client_id {
-            let before =
-                store::by_client_id(&transaction, user, client_id).await.map_err(|error| refusal(&error))?;
-            if let Some(before) = before {
-                drop(transaction);
-                drop(client);
-                if before.kind != content.kind || before.prompt != content.prompt {
-                    let message = "this clientId stands for another content";
-                    return Err(Refusal::new(RefusalCode::Conflict, message));
-                }
-                return self.answer(&before).await;
-            }
+        // Once more: the same may have been asked for at the same moment.
+        if let Some(before) = before(&transaction, user, wanted).await? {
+            drop(transaction);
+            drop(client);
+            return self.answer(&before).await;
         }
         self.check_open(&transaction, user).await?;
         self.charge(&transaction, &mut content, Charge::Hold).await?;
@@ -181,19 +207,42 @@ impl Contents {
         self.answer(&content).await
     }
 
+    /// Size and length of those that are offered.
+    fn fitting(&self, wanted: &Wanted) -> ApiResult<(String, Option<u32>)> {
+        let offer = self.offer(wanted.kind)?;
+        let mut wrong = Vec::new();
+        let size = match &wanted.size {
+            None => offer.sizes.first().cloned().unwrap_or_default(),
+            Some(size) => {
+                if !offer.sizes.contains(size) {
+                    wrong.push(FieldError::new("size", format!("takes {}", offer.sizes.join(", "))));
+                }
+                size.clone()
+            }
+        };
+        let seconds = match (wanted.kind, wanted.seconds) {
+            (Kind::Image, _) => None,
+            (Kind::Video, None) => offer.seconds.first().copied(),
+            (Kind::Video, Some(seconds)) => {
+                if !offer.seconds.contains(&seconds) {
+                    let all: Vec<String> = offer.seconds.iter().map(u32::to_string).collect();
+                    wrong.push(FieldError::new("seconds", format!("takes {}", all.join(", "))));
+                }
+                Some(seconds)
+            }
+        };
+        if wrong.is_empty() { Ok((size, seconds)) } else { Err(ApiError::bad_request(wrong)) }
+    }
+
     /// Whether the user may have one more under way.
-    pub(super) async fn check_open(
-        &self,
-        client: &impl deadpool_postgres::GenericClient,
-        user: UserId,
-    ) -> Result<(), Refusal> {
+    pub(super) async fn check_open(&self, client: &impl GenericClient, user: UserId) -> Result<(), Refusal> {
         let most = self.settings().open_per_user;
         let open = store::open(client, user).await.map_err(|error| refusal(&error))?;
         if open < u64::from(most) {
             return Ok(());
         }
         let message = format!("{most} are under way already: wait for one, or cancel it");
-        Err(Refusal::new(RefusalCode::RateLimited, message))
+        Err(Refusal::temporary(RefusalCode::RateLimited, message, OPEN_RETRY_AFTER))
     }
 
     /// Whether the user has room for a result.
@@ -232,4 +281,18 @@ impl Contents {
         }
         Ok(file.id)
     }
+}
+
+/// What was asked for before under the id that the client gave; refused where it stands for something else.
+async fn before(
+    client: &impl GenericClient,
+    user: UserId,
+    wanted: &Wanted,
+) -> Result<Option<Content>, Refusal> {
+    let Some(client_id) = &wanted.client_id else { return Ok(None) };
+    let before = store::by_client_id(client, user, client_id).await.map_err(|error| refusal(&error))?;
+    if before.as_ref().is_some_and(|before| !wanted.is(before)) {
+        return Err(Refusal::new(RefusalCode::Conflict, "this clientId stands for another content"));
+    }
+    Ok(before)
 }

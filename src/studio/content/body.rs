@@ -176,29 +176,6 @@ impl Contents {
         if !wrong.is_empty() {
             return Err(ApiError::bad_request(wrong));
         }
-        let offer = self.offer(kind)?;
-        let size = body.size.as_deref().filter(|size| !size.is_empty());
-        let size = match size {
-            None => offer.sizes.first().cloned().unwrap_or_default(),
-            Some(size) if offer.sizes.iter().any(|one| one == size) => size.to_owned(),
-            Some(_) => {
-                wrong.push(FieldError::new("size", format!("takes {}", offer.sizes.join(", "))));
-                String::new()
-            }
-        };
-        let seconds = match (kind, seconds) {
-            (Kind::Image, _) => None,
-            (Kind::Video, None) => offer.seconds.first().copied(),
-            (Kind::Video, Some(seconds)) if offer.seconds.contains(&seconds) => Some(seconds),
-            (Kind::Video, Some(_)) => {
-                let all: Vec<String> = offer.seconds.iter().map(u32::to_string).collect();
-                wrong.push(FieldError::new("seconds", format!("takes {}", all.join(", "))));
-                None
-            }
-        };
-        if !wrong.is_empty() {
-            return Err(ApiError::bad_request(wrong));
-        }
         let improved = body.optimize.unwrap_or(true) && optimized.is_none();
         Ok(Wanted {
             kind,
@@ -209,7 +186,7 @@ impl Contents {
             avatar: body.avatar_id,
             image,
             quality: quality.unwrap_or(Quality::Standard),
-            size,
+            size: body.size.clone().filter(|size| !size.is_empty()),
             seconds,
         })
     }

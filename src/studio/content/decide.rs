@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::kinds::{Fault, Kind, State, Wording};
 
-/// Between two tries at most.
-const RETRY_MAX: Duration = Duration::from_secs(300);
+/// Between two tries at most, however long somebody asks for patience.
+pub const RETRY_MAX: Duration = Duration::from_secs(300);
 /// Looks at a video that may fail one after the other: it is being made meanwhile, and what was begun is paid for upstream.
 const LOOKS_FAILED_MAX: u16 = 10;
 

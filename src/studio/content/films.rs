@@ -1,7 +1,7 @@
 //! Videos: begun once, then looked at by one job after the other until they are done, and fetched as they come.
 
 use futures_util::StreamExt;
-use greenroom_actors::ports::GenerateError;
+use greenroom_actors::ports::{Cause, GenerateError};
 use tokio::time::timeout;
 
 use super::decide::Happened;
@@ -23,6 +23,12 @@ enum Unfetched {
     Store(ObjectError),
     TooLarge,
     Empty,
+}
+
+impl From<GenerateError> for Unfetched {
+    fn from(error: GenerateError) -> Self {
+        if error.cause == Cause::TooLarge { Self::TooLarge } else { Self::Provider(error) }
+    }
 }
 
 impl Contents {
@@ -129,10 +135,10 @@ impl Contents {
             error => Unfetched::Store(error),
         };
         let max = self.settings().video_max_bytes;
-        let mut film = self.0.parts.maker.fetch_film(ticket, max).await.map_err(Unfetched::Provider)?;
+        let mut film = self.0.parts.maker.fetch_film(ticket, max).await?;
         let mut incoming = self.media().incoming(max);
         while let Some(piece) = film.bytes.next().await {
-            let piece = piece.map_err(Unfetched::Provider)?;
+            let piece = piece?;
             if !piece.is_empty() {
                 incoming.push(piece).await.map_err(stored)?;
             }

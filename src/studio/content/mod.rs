@@ -35,7 +35,6 @@ mod view;
 mod words;
 mod work;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -48,6 +47,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 pub use ask::Wanted;
+pub use decide::RETRY_MAX;
 pub use kinds::{Fault, Kind, Quality, State, Wording};
 pub use list::Filter;
 pub use maker::{
@@ -150,8 +150,7 @@ pub struct Contents(Arc<Inner>);
 struct Inner {
     parts: Parts,
     on_changed: Mutex<Vec<OnChanged>>,
-    /// What was told last, of those of which something was told lately.
-    told: Mutex<HashMap<Uuid, news::Told>>,
+    told: Mutex<news::Told>,
 }
 
 impl Contents {

@@ -1,5 +1,6 @@
 //! What people hear of their contents, and Prometheus of all: each change at once, mere progress once a second at most.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -22,10 +23,27 @@ const SECONDS: &str = "greenroom_content_seconds";
 const CREDITS: &str = "greenroom_content_credits_total";
 const FAULTS: &str = "greenroom_content_faults_total";
 
-/// What was told last of a content.
-pub(super) struct Told {
-    at: Instant,
-    step: i32,
+/// How far a content is: its step, and within one the progress, since a worker that begins stays in its step.
+type Stand = (i32, u8);
+
+/// What was told last, of those contents of which something was told lately.
+#[derive(Default)]
+pub(super) struct Told(HashMap<Uuid, (Instant, Stand)>);
+
+impl Told {
+    fn is_due(&self, id: Uuid) -> bool {
+        self.0.get(&id).is_none_or(|(at, _)| at.elapsed() >= EVERY)
+    }
+
+    /// False for whoever is late with less than was told already: a job may be quicker than the request that it is for.
+    fn takes(&mut self, id: Uuid, stand: Stand) -> bool {
+        if self.0.get(&id).is_some_and(|(_, last)| *last > stand) {
+            return false;
+        }
+        self.0.retain(|_, (at, _)| at.elapsed() < KEPT);
+        self.0.insert(id, (Instant::now(), stand));
+        true
+    }
 }
 
 /// What became of a content.
@@ -79,7 +97,8 @@ impl Contents {
     pub(super) async fn announce(&self, content: &Content) {
         match self.view(content).await {
             Ok(view) => {
-                self.tell(content.user, content.id, content.step, &Change::Updated(Box::new(view)));
+                let stand = (content.step, content.progress);
+                self.tell(content.user, content.id, stand, &Change::Updated(Box::new(view)));
             }
             Err(error) => tracing::debug!(%error, content = %content.id, "a change is not told"),
         }
@@ -87,24 +106,38 @@ impl Contents {
 
     /// After its deletion has committed.
     pub(super) fn announce_deleted(&self, user: UserId, id: Uuid) {
-        self.tell(user, id, i32::MAX, &Change::Deleted(id));
+        self.tell(user, id, (i32::MAX, u8::MAX), &Change::Deleted(id));
     }
 
     fn is_due(&self, id: Uuid) -> bool {
-        let told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.get(&id).is_none_or(|last| last.at.elapsed() >= EVERY)
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner).is_due(id)
     }
 
-    /// Whoever is late with an older step than was told already says nothing: a job may be quicker than the request that it is for.
-    fn tell(&self, user: UserId, id: Uuid, step: i32, change: &Change) {
+    fn tell(&self, user: UserId, id: Uuid, stand: Stand, change: &Change) {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.get(&id).is_some_and(|last| last.step > step) {
+        if !told.takes(id, stand) {
             return;
         }
-        told.retain(|_, last| last.at.elapsed() < KEPT);
-        told.insert(id, Told { at: Instant::now(), step });
         let listeners = self.0.on_changed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Under the lock, so that what is told one after the other is heard so.
         listeners.iter().for_each(|tell| tell(user, change));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_late_with_less_than_was_told_says_nothing() {
+        let (mut told, id) = (Told::default(), Uuid::now_v7());
+        assert!(told.is_due(id));
+        // A worker has begun with it before the request that asked for it could tell that it waits.
+        assert!(told.takes(id, (0, 10)));
+        assert!(!told.takes(id, (0, 0)), "queued");
+        assert!(told.takes(id, (0, 10)), "of its file, say");
+        assert!(told.takes(id, (1, 92)) && !told.takes(id, (0, 10)));
+        assert!(told.takes(id, (2, 0)), "asked for once more");
+        assert!(told.takes(Uuid::now_v7(), (0, 0)) && !told.is_due(id));
     }
 }

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
-use greenroom_actors::protocol::{Refusal, RefusalCode};
+use greenroom_actors::protocol::RefusalCode;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -22,10 +22,9 @@ fn content_of(text: &str) -> ApiResult<Uuid> {
 }
 
 /// What may not be said is said in the prompt.
-fn refused(refusal: Refusal) -> ApiError {
-    let of_prompt = refusal.code == RefusalCode::ContentRefused;
-    let error = ApiError::from(refusal);
-    if of_prompt { error.at("prompt") } else { error }
+fn refused(error: impl Into<ApiError>) -> ApiError {
+    let error = error.into();
+    if error.code == RefusalCode::ContentRefused.as_str() { error.at("prompt") } else { error }
 }
 
 /// See what pictures and videos cost

@@ -29,7 +29,7 @@ impl Avatars {
         new.check().map_err(ApiError::bad_request)?;
         let words = [std::slice::from_ref(&new.caption), new.tags.as_slice()].concat().join("\n");
         if !words.trim().is_empty() {
-            self.judge(user, &words, Side::Message).await?;
+            self.judge(user, &[&words], Side::Message).await?;
         }
         self.0.characters.add_to_own_gallery(user, avatar.id, new).await
     }
