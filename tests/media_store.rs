@@ -239,6 +239,7 @@ async fn who_asks_for_an_address_gets_the_clouds_own_where_readers_are_sent_ther
         let app = TestApp::start_with(|config| {
             config.media.store = cloud.settings();
             config.media.redirect = redirect;
+            config.server.cors_origins = vec!["https://chat.example".to_owned()];
         })
         .await;
         let user = app.user().await;
@@ -269,6 +270,7 @@ async fn who_asks_for_an_address_gets_the_clouds_own_where_readers_are_sent_ther
             for method in [Method::HEAD, Method::GET] {
                 let sent = app.http.request(method.clone(), &ours).send().await.unwrap();
                 assert_eq!(sent.status(), 302);
+                assert_eq!(sent.headers()["cross-origin-resource-policy"], "cross-origin");
                 let on = sent.headers()["location"].to_str().unwrap().to_owned();
                 let there = app.http.request(method, on).send().await.unwrap();
                 assert_eq!(

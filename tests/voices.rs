@@ -121,7 +121,8 @@ async fn a_reply_is_spoken_and_its_file_opens_for_those_who_were_given_it() {
     assert!(url.starts_with(&format!("/media/content/{}/audio_", user.id)), "{url}");
     let (status, headers, bytes) = stage.file(url, &[]).await;
     assert_eq!((status, bytes.len()), (200, frames * 417));
-    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let first = headers.clone();
+    let header = |name: &str| first[name].to_str().unwrap().to_owned();
     assert_eq!(
         (header("content-type"), header("x-content-type-options")),
         ("audio/mpeg".into(), "nosniff".into())
@@ -143,6 +144,23 @@ async fn a_reply_is_spoken_and_its_file_opens_for_those_who_were_given_it() {
         (head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()),
         (200, &*bytes.len().to_string())
     );
+
+    // A range is of GET alone.
+    for range in ["bytes=10-19", "bytes=99999999-"] {
+        let head = stage.app.http.head(stage.app.url(url)).header("range", range).send().await.unwrap();
+        assert_eq!(
+            (head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()),
+            (200, &*bytes.len().to_string()),
+            "{range}"
+        );
+    }
+    // Whole or in part, it is the same bytes under one tag: what broke off goes on.
+    let (status, headers, whole) = stage.file(url, &[("accept-encoding", "br, gzip")]).await;
+    assert_eq!((status, headers["content-length"].to_str().unwrap()), (200, &*bytes.len().to_string()));
+    assert_eq!((&headers["etag"].to_str().unwrap(), &whole), (&&*header("etag"), &bytes));
+    let rest = [("accept-encoding", "br, gzip"), ("range", "bytes=100-"), ("if-range", &*header("etag"))];
+    let (status, _, rest) = stage.file(url, &rest).await;
+    assert_eq!((status, [&whole[..100], &rest[..]].concat()), (206, bytes.clone()));
 
     let (path, query) = url.split_once('?').unwrap();
     let other = path.replace("audio_", "audio-");
