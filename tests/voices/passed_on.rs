@@ -40,3 +40,25 @@ async fn a_file_goes_with_the_last_message_that_carries_it() {
     assert_eq!(stage.file(own, &[]).await.0, 404);
     stage.app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_voice_any_more_or_is_called_something_else_is_not_passed_on() {
+    let stage = Stage::start().await;
+    let user = stage.app.premium().await;
+    let room = stage.app.conversation(&user).await;
+    let reply = stage.spoken(&user, &room).await;
+    let refused = async |kind: &str, of: &str| {
+        let attachment = json!({ "url": reply["attachment"]["url"], "type": of, "durationMs": 1_000 });
+        let body = json!({ "type": kind, "attachment": attachment, "reply": "none" });
+        let path = format!("/api/conversations/{room}/messages");
+        let (status, answer) = stage.app.post(&path, Some(&user.token), body).await;
+        assert_eq!(status, 400, "{answer}");
+        answer["message"].clone()
+    };
+    assert_eq!(refused("media", "image").await, "attachment.type: is not what this file is");
+    remove(&stage, &user, &room, &reply["id"]).await;
+    assert_eq!(stage.sweep().await, 1);
+    // Its address would open it for an hour still.
+    assert_eq!(refused("audio", "audio").await, "attachment.url: is of a file that was deleted");
+    stage.app.stop().await;
+}
