@@ -2,6 +2,8 @@
 
 #[path = "media_store/google.rs"]
 mod google;
+#[path = "media_store/hanging.rs"]
+mod hanging;
 #[allow(dead_code)]
 #[path = "uploads/stage.rs"]
 mod stage;
@@ -30,6 +32,7 @@ use s3s_fs::FileSystem;
 use serde_json::{Value, json};
 use support::app::{TestApp, eventually};
 use tokio::net::TcpListener;
+use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 
 const ACCESS: &str = "greenroom-access";
@@ -41,6 +44,8 @@ struct Cloud {
     folder: tempfile::TempDir,
     address: SocketAddr,
     server: JoinHandle<()>,
+    /// Whoever has it to write keeps all answers back.
+    gate: Arc<RwLock<()>>,
 }
 
 impl Cloud {
@@ -59,18 +64,20 @@ impl Cloud {
         if let Some(auth) = auth {
             service.set_auth(auth);
         }
-        let (service, door) = (service.build(), Arc::new(door));
+        let (service, door, gate) = (service.build(), Arc::new(door), Arc::<RwLock<()>>::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let shut = gate.clone();
         let server = tokio::spawn(async move {
             // Dropped with this task: a server that dies takes its connections along.
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let Ok((socket, _)) = listener.accept().await else { return };
-                let (service, door) = (service.clone(), door.clone());
+                let (service, door, gate) = (service.clone(), door.clone(), shut.clone());
                 let behind = service_fn(move |mut request| {
-                    let (service, admitted) = (service.clone(), door(&mut request));
+                    let (service, admitted, gate) = (service.clone(), door(&mut request), gate.clone());
                     async move {
+                        drop(gate.read().await);
                         if admitted {
                             return service.call(request.map(s3s::Body::from)).await;
                         }
@@ -84,7 +91,7 @@ impl Cloud {
                 });
             }
         });
-        Self { folder, address, server }
+        Self { folder, address, server, gate }
     }
 
     fn settings(&self) -> StoreSettings {
@@ -232,6 +239,7 @@ async fn who_asks_for_an_address_gets_the_clouds_own_where_readers_are_sent_ther
         let app = TestApp::start_with(|config| {
             config.media.store = cloud.settings();
             config.media.redirect = redirect;
+            config.server.cors_origins = vec!["https://chat.example".to_owned()];
         })
         .await;
         let user = app.user().await;
@@ -262,6 +270,7 @@ async fn who_asks_for_an_address_gets_the_clouds_own_where_readers_are_sent_ther
             for method in [Method::HEAD, Method::GET] {
                 let sent = app.http.request(method.clone(), &ours).send().await.unwrap();
                 assert_eq!(sent.status(), 302);
+                assert_eq!(sent.headers()["cross-origin-resource-policy"], "cross-origin");
                 let on = sent.headers()["location"].to_str().unwrap().to_owned();
                 let there = app.http.request(method, on).send().await.unwrap();
                 assert_eq!(

@@ -2,6 +2,8 @@
 //! them: against a stand-in that speaks the real wire format.
 
 mod support;
+#[path = "voices/passed_on.rs"]
+mod passed_on;
 #[path = "voices/provider.rs"]
 mod provider;
 
@@ -121,7 +123,8 @@ async fn a_reply_is_spoken_and_its_file_opens_for_those_who_were_given_it() {
     assert!(url.starts_with(&format!("/media/content/{}/audio_", user.id)), "{url}");
     let (status, headers, bytes) = stage.file(url, &[]).await;
     assert_eq!((status, bytes.len()), (200, frames * 417));
-    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let first = headers.clone();
+    let header = |name: &str| first[name].to_str().unwrap().to_owned();
     assert_eq!(
         (header("content-type"), header("x-content-type-options")),
         ("audio/mpeg".into(), "nosniff".into())
@@ -143,6 +146,23 @@ async fn a_reply_is_spoken_and_its_file_opens_for_those_who_were_given_it() {
         (head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()),
         (200, &*bytes.len().to_string())
     );
+
+    // A range is of GET alone.
+    for range in ["bytes=10-19", "bytes=99999999-"] {
+        let head = stage.app.http.head(stage.app.url(url)).header("range", range).send().await.unwrap();
+        assert_eq!(
+            (head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()),
+            (200, &*bytes.len().to_string()),
+            "{range}"
+        );
+    }
+    // Whole or in part, it is the same bytes under one tag: what broke off goes on.
+    let (status, headers, whole) = stage.file(url, &[("accept-encoding", "br, gzip")]).await;
+    assert_eq!((status, headers["content-length"].to_str().unwrap()), (200, &*bytes.len().to_string()));
+    assert_eq!((&headers["etag"].to_str().unwrap(), &whole), (&&*header("etag"), &bytes));
+    let rest = [("accept-encoding", "br, gzip"), ("range", "bytes=100-"), ("if-range", &*header("etag"))];
+    let (status, _, rest) = stage.file(url, &rest).await;
+    assert_eq!((status, [&whole[..100], &rest[..]].concat()), (206, bytes.clone()));
 
     let (path, query) = url.split_once('?').unwrap();
     let other = path.replace("audio_", "audio-");
@@ -244,36 +264,6 @@ async fn an_older_client_may_ask_for_a_voice_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_goes_with_the_last_message_that_carries_it() {
-    let stage = Stage::start().await;
-    let user = stage.app.premium().await;
-    let room = stage.app.conversation(&user).await;
-    let reply = stage.spoken(&user, &room).await;
-    let url = reply["attachment"]["url"].as_str().unwrap();
-    // Sent on by somebody who was given it, it is theirs too.
-    let attachment = json!({ "url": url, "type": "audio", "durationMs": 1_000 });
-    let body = json!({ "type": "audio", "content": "Listen", "attachment": attachment, "reply": "none" });
-    let path = format!("/api/conversations/{room}/messages");
-    let (status, sent) = stage.app.post(&path, Some(&user.token), body).await;
-    assert_eq!(status, 201, "{sent}");
-    let own = sent["message"]["attachment"]["url"].as_str().unwrap();
-    assert_eq!(own.split('?').next(), url.split('?').next());
-    let remove = async |id: &Value| {
-        let path = format!("{path}/{}", id.as_str().unwrap());
-        assert_eq!(stage.app.call(Method::DELETE, &path, Some(&user.token), None).await.0, 200);
-    };
-    remove(&reply["id"]).await;
-    assert_eq!(stage.sweep().await, 0, "another message carries it");
-    assert_eq!(stage.file(own, &[]).await.0, 200);
-    remove(&sent["message"]["id"]).await;
-    let client = stage.app.database.pool().get().await.unwrap();
-    client.execute("update media_objects set check_at = now()", &[]).await.unwrap();
-    assert_eq!(stage.sweep().await, 1);
-    assert_eq!(stage.file(own, &[]).await.0, 404);
-    stage.app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_server_spoke_and_no_message_carries_does_not_stay() {
     let stage = Stage::start().await;
     let user = stage.app.premium().await;
@@ -294,6 +284,11 @@ async fn what_a_killed_server_spoke_and_no_message_carries_does_not_stay() {
     assert_eq!(stage.sweep().await, 1);
     assert!(!stage.files.join(&orphan).exists());
     assert_eq!(stage.file(url, &[]).await.0, 200, "what is carried stays");
+    let client = stage.app.database.pool().get().await.unwrap();
+    let due = "select count(*) from media_objects where check_at is not null";
+    let due: i64 = client.query_one(due, &[]).await.unwrap().get(0);
+    assert_eq!(due, 0, "until its message goes");
+    drop(client);
     stage.app.stop().await;
 }
 

@@ -290,6 +290,11 @@ impl Config {
             );
         }
         broken.unless((100..=100_000).contains(&speech.max_chars), "speech.max_chars", "takes 100 to 100000");
+        broken.unless(
+            media.ended_keep_days >= self.conversations.restore_days,
+            "media.ended_keep_days",
+            "takes at least conversations.restore_days: what is brought back asks for the files that were deleted meanwhile",
+        );
         for (name, span) in
             [("media.fetch_timeout_ms", media.fetch_timeout_ms), ("speech.timeout_ms", speech.timeout_ms)]
         {

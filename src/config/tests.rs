@@ -336,12 +336,15 @@ fn settings_that_contradict_are_refused() {
         ("[database]\nurl = \"mysql://x\"\n", "database.url"),
         ("[log]\nlevel = \"loud\"\n", "log.level"),
         ("[admin]\nemail = \"a@example.com\"\n", "admin"),
+        ("[conversations]\nrestore_days = 31\n", "media.ended_keep_days"),
         ("[ai.providers.mine]\nmodel = \"m\"\n", "ai.providers.mine.base_url"),
     ] {
         let error = from_file(text, &[]).unwrap_err();
         assert!(error.contains(name), "{text}{error}");
     }
     assert!(from_file("[limits.api]\nenabled = false\nmax = 0\n", &[]).is_ok());
+    let both = "[conversations]\nrestore_days = 31\n[media]\nended_keep_days = 31\n";
+    assert!(from_file(both, &[]).is_ok());
 }
 
 #[test]

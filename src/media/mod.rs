@@ -21,6 +21,7 @@ mod library;
 mod links;
 mod objects;
 pub mod pictures;
+mod probe;
 mod process;
 mod routes;
 mod shown;
@@ -31,8 +32,7 @@ mod temp;
 pub mod uploads;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use deadpool_postgres::{Client, Pool};
@@ -57,6 +57,7 @@ use crate::postgres::refusal;
 use decoding::Decoding;
 use files::MediaFile;
 use pictures::Bounds;
+use probe::Probes;
 
 /// Why something was not kept.
 #[derive(Debug, thiserror::Error)]
@@ -77,8 +78,7 @@ pub struct Media {
     gates: Option<Gates>,
     on_changed: Arc<RwLock<Vec<OnChanged>>>,
     decoding: Decoding,
-    /// How the store did when it was last tried.
-    probed: Arc<Mutex<Option<(Instant, bool)>>>,
+    probes: Probes,
 }
 
 impl Media {
@@ -93,7 +93,7 @@ impl Media {
             settings,
             gates: None,
             on_changed: Arc::default(),
-            probed: Arc::default(),
+            probes: Probes::default(),
         }
     }
 

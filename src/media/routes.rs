@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    self, ByteRangeSpec, ContentDisposition, DispositionType, EntityTag, IfNoneMatch,
+    self, ByteRangeSpec, ContentDisposition, DispositionType, EntityTag, HeaderName, HeaderValue, IfNoneMatch,
 };
 use actix_web::{HttpRequest, HttpResponse, get, head, web};
 use bytes::Bytes;
@@ -15,11 +15,16 @@ use serde::Deserialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{FileType, Links, Media, ObjectError, ObjectKey, Shut};
+use crate::config::Config;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::http::asks_for_head;
 
 /// Nothing that lies here is a page: should a browser ever take it for one, it may do nothing.
 const POLICY: &str = "default-src 'none'; sandbox";
+
+/// Whose pages may show it.
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
 
 /// Seconds that an address at a cloud store is good for: who is sent there goes at once, and players ask for more of it.
 const SENT_ON_MAX_S: u64 = 900;
@@ -113,9 +118,14 @@ async fn answer(
     let key = ObjectKey::parse(key).map_err(|_| shut(Shut::Forged))?;
     let links = Links::installed().ok_or_else(|| shut(Shut::Forged))?;
     links.open(key.as_str(), opens.expires, &opens.signature, now).map_err(shut)?;
+    // Pages of other origins show it, this server's where a CDN stands before it: what opens it is the signature, not the page.
+    let crosses = links.has_cdn() || serves_other_pages(request);
     if media.settings().redirect
-        && let Some(elsewhere) = sent_on(media, &key, wanted, opens.expires, now).await?
+        && let Some(mut elsewhere) = sent_on(media, &key, wanted, opens.expires, now).await?
     {
+        if crosses {
+            elsewhere.headers_mut().insert(RESOURCE_POLICY, CROSS_ORIGIN);
+        }
         return Ok(elsewhere);
     }
     let stat = media.objects().stat(&key).await.map_err(|error| refused(&error))?;
@@ -129,13 +139,14 @@ async fn answer(
     let left = opens.expires.saturating_sub(now.as_second());
     head.insert_header(header::ETag(tag.clone()))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
+        // A compressor would make other bytes under the same tag, and a download that is taken up again joins both.
+        .insert_header(header::ContentEncoding::Identity)
         // What was signed for one is for nobody's shared cache but the operator's own. The object of a key never changes.
         .insert_header((header::CACHE_CONTROL, format!("{whose}, max-age={left}, immutable")))
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    if links.has_cdn() {
-        // Pages of this server show it from the CDN.
-        head.insert_header(("cross-origin-resource-policy", "cross-origin"));
+    if crosses {
+        head.insert_header((RESOURCE_POLICY, CROSS_ORIGIN));
     }
     if same {
         return Ok(head.status(StatusCode::NOT_MODIFIED).finish());
@@ -146,7 +157,12 @@ async fn answer(
         let disposition = DispositionType::Attachment;
         head.insert_header(ContentDisposition { disposition, parameters: Vec::new() });
     }
-    let range = match part(request, &tag, stat.size) {
+    let asked = match wanted {
+        Wanted::Bytes => part(request, &tag, stat.size),
+        // RFC 9110, 14.2: a range is of what GET answers, and of nothing else.
+        Wanted::Head => Part::Whole,
+    };
+    let range = match asked {
         Part::Whole => None,
         Part::Range(from, to) => {
             head.status(StatusCode::PARTIAL_CONTENT);
@@ -157,7 +173,7 @@ async fn answer(
             let size = format!("bytes */{}", stat.size);
             let error =
                 ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "no_such_part", "the file has no such part");
-            let value = header::HeaderValue::from_str(&size).map_err(|_| ApiError::internal())?;
+            let value = HeaderValue::from_str(&size).map_err(|_| ApiError::internal())?;
             return Err(error.with_header(header::CONTENT_RANGE, value));
         }
     };
@@ -168,6 +184,11 @@ async fn answer(
     }
     let bytes = media.objects().get(&key, range).await.map_err(|error| refused(&error))?;
     Ok(head.no_chunking(length).streaming(bytes))
+}
+
+/// Whether pages of other origins are let in.
+fn serves_other_pages(request: &HttpRequest) -> bool {
+    request.app_data::<web::Data<Config>>().is_some_and(|config| !config.server.cors_origins.is_empty())
 }
 
 /// The way to the object at the store itself, for a while that is no longer than its own; `None` where there is none.

@@ -25,25 +25,46 @@ pub(super) async fn insert(client: &impl GenericClient, key: &str, owner: Owner,
 
 // What is in no use is put off by an hour, for the case that it cannot be deleted, and no lock is held meanwhile: the
 // journal moves these rows too. An object of a file stays while the file is ready, whoever carries it; while the file is
-// looked at, it is put off.
+// looked at, it is put off. The journal tells of the end of the message that an object was made for, and of no other: what
+// is carried by others alone is looked at every day.
 const SWEEP: &str = "with due as (
-        select key, file_id from media_objects where check_at <= now() order by check_at limit $1 for update skip locked),
+        select key, file_id, message_id from media_objects where check_at <= now()
+        order by check_at limit $1 for update skip locked),
     judged as (
         select key, case when file_id is not null then
             (select case f.state when 'ready' then 'kept' when 'processing' then 'later' end
              from media_files f where f.id = due.file_id)
+        when exists (select from messages m where m.id = due.message_id and m.attachment ? 'key'
+                and m.attachment ->> 'key' = due.key)
+            or exists (select from variants v where v.message_id = due.message_id and v.attachment ? 'key'
+                and v.attachment ->> 'key' = due.key)
+        then 'kept'
         when exists (select from messages m where m.attachment ? 'key' and m.attachment ->> 'key' = due.key)
             or exists (select from variants v where v.attachment ? 'key' and v.attachment ->> 'key' = due.key)
-        then 'kept' end as use
+        then 'passed on' end as use
         from due),
-    judged_all as (
-        update media_objects o set check_at = case when j.use is distinct from 'kept' then now() + interval '1 hour' end
+    put_off as (
+        update media_objects o set check_at = case
+            when j.use = 'kept' then null
+            when j.use = 'passed on' then now() + interval '1 day'
+            else now() + interval '1 hour' end
         from judged j where o.key = j.key returning o.key, j.use)
-    select key from judged_all where use is null";
+    select key, use is null from put_off";
 
-/// Looks at the objects that are due, at most so many: those that some message carries stay, the others are answered.
-pub(super) async fn unused(client: &impl GenericClient, limit: i64) -> Stored<Vec<String>> {
-    Ok(query(client, SWEEP, &[&limit]).await?.iter().map(|row| row.get(0)).collect())
+/// What a look at objects found.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// How many there were to look at.
+    pub at: usize,
+    /// The keys of those that nothing carries.
+    pub unused: Vec<String>,
+}
+
+/// Looks at the objects that are due, at most so many.
+pub(super) async fn look(client: &impl GenericClient, limit: i64) -> Stored<Looked> {
+    let rows = query(client, SWEEP, &[&limit]).await?;
+    let unused = rows.iter().filter(|row| row.get(1)).map(|row| row.get(0)).collect();
+    Ok(Looked { at: rows.len(), unused })
 }
 
 const FORGET: &str = "delete from media_objects where key = any($1)";

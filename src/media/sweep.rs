@@ -47,10 +47,10 @@ impl Media {
         let mut taken = 0;
         loop {
             let client = self.client().await?;
-            let unused = store::unused(&client, AT_A_TIME).await.map_err(|error| refusal(&error))?;
+            let looked = store::look(&client, AT_A_TIME).await.map_err(|error| refusal(&error))?;
             drop(client);
-            let mut gone = Vec::with_capacity(unused.len());
-            for key in unused {
+            let mut gone = Vec::with_capacity(looked.unused.len());
+            for key in looked.unused {
                 // A row whose key is none leads to nothing.
                 let done = match ObjectKey::parse(&key) {
                     Ok(object) => self.objects().delete(&object).await,
@@ -61,10 +61,12 @@ impl Media {
                     Err(error) => tracing::warn!(%error, key, "an object was not deleted; it is tried again"),
                 }
             }
-            let client = self.client().await?;
-            let forgotten = store::forget(&client, &gone).await.map_err(|error| refusal(&error))?;
-            taken += forgotten;
-            if forgotten < AT_A_TIME.unsigned_abs() {
+            if !gone.is_empty() {
+                let client = self.client().await?;
+                taken += store::forget(&client, &gone).await.map_err(|error| refusal(&error))?;
+            }
+            // All that was looked at is due no more, what stays too.
+            if looked.at < usize::try_from(AT_A_TIME).unwrap_or(usize::MAX) {
                 return Ok(taken);
             }
         }

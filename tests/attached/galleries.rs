@@ -33,7 +33,7 @@ async fn an_entry_shows_its_file_and_a_premium_one_only_its_colours() {
     for token in [&admin.token, &premium.token] {
         let entry = seen(Some(token)).await;
         assert_eq!((&entry["state"], &entry["locked"]), (&json!("ready"), &json!(false)), "{entry}");
-        assert!(entry["thumbnailUrl"].as_str().unwrap().contains("_150.webp"), "{entry}");
+        assert!(entry["thumbnailUrl"].as_str().unwrap().contains("_thumbnail.webp"), "{entry}");
         let url = entry["variants"]["medium"]["url"].as_str().unwrap();
         let answer = stage.app.http.get(stage.app.url(url)).send().await.unwrap();
         assert_eq!(answer.status(), 200);

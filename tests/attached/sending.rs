@@ -61,6 +61,32 @@ async fn a_file_is_sent_by_its_id_alone_by_each_way_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_a_smaller_picture_is_the_files_and_ends_with_it() {
+    let stage = Stage::start().await;
+    let user = stage.app.user().await;
+    let room = stage.app.conversation(&user).await;
+    let picture = stage.picture(&user).await;
+    let attachment = stage.sent(&user, &room, &picture).await["attachment"].clone();
+    let medium = &attachment["variants"]["medium"]["url"];
+    let send = async |of: &str| {
+        let carried = json!({"url": medium, "type": of});
+        stage.send(&user, &room, json!({"type": "media", "attachment": carried, "reply": "none"})).await
+    };
+    let (status, sent) = send("image").await;
+    assert_eq!((status, &sent["message"]["attachment"]), (201, &attachment), "{sent}");
+    let (status, refused) = send("video").await;
+    let other = "attachment.type: is not what this file is";
+    assert_eq!((status, &refused["message"]), (400, &json!(other)), "{refused}");
+    stage.deleted(&picture).await;
+    let told = stage.becomes(&user, &room, &sent["message"]["id"], "deleted").await;
+    assert_eq!(told["attachment"]["url"], Value::Null, "{told}");
+    let (status, refused) = send("image").await;
+    let gone = "attachment.url: is of a file that was deleted";
+    assert_eq!((status, &refused["message"]), (400, &json!(gone)), "{refused}");
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recording_and_a_film_tell_what_they_are() {
     let stage = Stage::start().await;
     let user = stage.app.user().await;

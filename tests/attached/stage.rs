@@ -102,16 +102,19 @@ impl Stage {
     /// It was looked at: its objects lie where they belong.
     pub async fn ready(&self, file: &MediaFile) {
         let objects = self.media.objects();
+        let client = self.app.database.pool().get().await.unwrap();
         let mut made = Made { mime: file.mime.clone(), bytes: 9_000, ..Made::default() };
+        files::note_objects(&client, file, &[(&file.key, 9_000)]).await.unwrap();
         objects.put(&file.key, Bytes::from_static(b"the original")).await.unwrap();
         match file.kind {
             AttachmentKind::Image => {
                 (made.width, made.height) = (Some(2_000), Some(1_500));
                 made.blurhash = Some("LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned());
                 for (size, width, height) in [(Size::Thumbnail, 150, 150), (Size::Medium, 800, 600)] {
-                    let key = file.key.as_str().replace(".webp", &format!("_{width}.webp"));
-                    objects.put(&ObjectKey::parse(&key).unwrap(), Bytes::from_static(PICTURE)).await.unwrap();
-                    made.variants.push(Variant { size, key, width, height, bytes: PICTURE.len() as u64 });
+                    let (key, bytes) = (file.key.variant(size), PICTURE.len() as u64);
+                    files::note_objects(&client, file, &[(&key, bytes)]).await.unwrap();
+                    objects.put(&key, Bytes::from_static(PICTURE)).await.unwrap();
+                    made.variants.push(Variant { size, key: key.to_string(), width, height, bytes });
                 }
             }
             AttachmentKind::Audio => {

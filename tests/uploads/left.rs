@@ -10,6 +10,7 @@ use greenroom::media::ObjectKey;
 use greenroom::media::files::FileId;
 use greenroom::outbound::Outbound;
 use greenroom_actors::domain::UserId;
+use image::ImageFormat;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use zip::ZipArchive;
 
-use super::stage::{BOUNDARY, Stage, file, form, uuid, wav};
+use super::stage::{BOUNDARY, Stage, file, form, picture, uuid, wav};
 use super::support::app::{PASSWORD, TestUser, eventually};
 
 /// The part that erases, on the server's database and engine.
@@ -228,6 +229,45 @@ async fn objects_of_a_ready_file_stay_though_no_message_carries_them() {
         stage.count("select count(*) from media_objects where check_at > now()").await,
         stage.count("select count(*) from media_objects").await
     );
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_much_stays_what_is_in_no_use_goes_in_one_sweep() {
+    let stage = Stage::start().await;
+    let user = stage.app.user().await;
+    let view = stage.image(&user).await;
+    stage.ready(&user, &view).await;
+    let due = "select count(*) from media_objects where check_at is not null";
+    assert_eq!(stage.count(due).await, 0, "nothing of a ready file has to be looked at");
+    let kept = "insert into media_objects (key, bytes, file_id, check_at)
+        select 'kept/' || n, 1, f.id, now() - interval '1 hour' from media_files f, generate_series(1, 450) n";
+    assert_eq!(stage.execute(kept).await, 450);
+    let unused = "insert into media_objects (key, bytes, check_at) values ('unused/1', 1, now())";
+    assert_eq!(stage.execute(unused).await, 1);
+    stage.media().sweep().await.unwrap();
+    assert_eq!(stage.count("select count(*) from media_objects where key = 'unused/1'").await, 0);
+    assert_eq!(stage.count(due).await, 0, "and all that stays was looked at");
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gallerys_file_that_failed_says_why_for_its_time() {
+    let stage = Stage::start().await;
+    let admin = stage.app.admin().await;
+    let character = stage.app.character().await;
+    let whole = picture(ImageFormat::Png, 300, 200);
+    let body = form(&[file("gallery", "a.png", &whole[..whole.len() / 2])]);
+    let (status, taken) = stage.upload(&format!("gallery/{character}"), Some(&admin.token), body).await;
+    assert_eq!(status, 202, "{taken}");
+    let listed = async || stage.app.get("/api/media/list", Some(&admin.token)).await.1["items"][0].clone();
+    eventually("it fails", async || listed().await["state"] == "failed").await;
+    let entries = "select count(*) from character_gallery where media_id is not null";
+    assert_eq!(stage.count(entries).await, 0);
+    stage.execute("update media_files set created_at = created_at - interval '1 day'").await;
+    stage.media().sweep_all(Timestamp::now()).await.unwrap();
+    let told = listed().await;
+    assert!(told["fault"].as_str().is_some_and(|fault| fault.contains("cut off")), "{told}");
     stage.app.stop().await;
 }
 

@@ -82,6 +82,7 @@ async fn a_signed_address_opens_the_file_and_parts_of_it_until_its_end() {
     let headers = answer.headers().clone();
     assert_eq!((answer.status().as_u16(), &headers["content-type"]), (200, &"image/png".parse().unwrap()));
     assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["cross-origin-resource-policy"], "same-origin");
     let whole = answer.bytes().await.unwrap();
     let part = stage.app.http.get(&url).header("range", "bytes=1-3").send().await.unwrap();
     let range = part.headers()["content-range"].to_str().unwrap().to_owned();
@@ -101,6 +102,24 @@ async fn a_signed_address_opens_the_file_and_parts_of_it_until_its_end() {
     }
     assert_eq!(stage.delete(&user, json!({ "id": view["id"] })).await.0, 200);
     assert_eq!(stage.app.http.get(&url).send().await.unwrap().status().as_u16(), 404, "gone at once");
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_other_origins_that_are_let_in_may_show_files() {
+    let stage = Stage::start_with(|config| {
+        config.server.cors_origins = vec!["https://chat.example".to_owned()];
+    })
+    .await;
+    let user = stage.app.user().await;
+    let view = stage.image(&user).await;
+    let view = stage.ready(&user, &view).await;
+    let url = stage.app.url(view["url"].as_str().unwrap());
+    let answer = stage.app.http.get(&url).send().await.unwrap();
+    assert_eq!(answer.headers()["cross-origin-resource-policy"], "cross-origin");
+    // What is no file is for none.
+    let list = stage.app.http.get(stage.app.url("/api/media/list")).bearer_auth(&user.token).send().await;
+    assert_eq!(list.unwrap().headers()["cross-origin-resource-policy"], "same-origin");
     stage.app.stop().await;
 }
 

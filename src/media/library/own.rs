@@ -1,8 +1,5 @@
 //! What one has, how much that is, and how the files of all do.
 
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
-
 use greenroom_actors::domain::UserId;
 use greenroom_actors::protocol::{Refusal, RefusalCode};
 use serde_json::json;
@@ -15,11 +12,6 @@ use crate::jobs;
 use crate::media::files::{self, FileId, FileView, MediaFile, Wanted};
 use crate::media::{Media, ObjectKey, PROCESS};
 use crate::postgres::refusal;
-
-/// How long what was found of the store is told again: anybody may ask.
-const PROBED: Duration = Duration::from_secs(5);
-/// A store that takes longer to answer is down.
-const PROBE_DEADLINE: Duration = Duration::from_secs(3);
 
 /// How much a user has and may have.
 pub(super) struct Room {
@@ -108,15 +100,6 @@ impl Media {
 
     /// Whether the store takes objects and gives them away, as was found a few seconds ago at most.
     pub(super) async fn answers(&self) -> bool {
-        let known = *self.probed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, answers)) = known
-            && at.elapsed() < PROBED
-        {
-            return answers;
-        }
-        let probed = tokio::time::timeout(PROBE_DEADLINE, self.objects().probe()).await;
-        let answers = matches!(probed, Ok(Ok(())));
-        *self.probed.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), answers));
-        answers
+        self.probes.answers(self.objects()).await
     }
 }

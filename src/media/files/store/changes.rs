@@ -74,7 +74,13 @@ pub async fn ready(client: &impl GenericClient, id: FileId, made: &Made) -> Stor
         ],
     )
     .await?;
-    release(client, id).await?;
+    // What lies of a ready file stays: the sweep has nothing to find out.
+    if row.is_some() {
+        let sql = "update media_objects set check_at = null where file_id = $1";
+        execute(client, sql, &[&id.uuid()]).await?;
+    } else {
+        release(client, id).await?;
+    }
     Ok(row.as_ref().and_then(file))
 }
 
@@ -93,7 +99,7 @@ pub async fn failed(client: &impl GenericClient, id: FileId, fault: &str) -> Sto
     Ok(row.as_ref().and_then(file))
 }
 
-/// The sweep looks at the objects of the file at once: those of a ready one stay.
+/// The sweep looks at the objects of the file at once: those of one that is ready by another try stay.
 async fn release(client: &impl GenericClient, id: FileId) -> Stored<()> {
     let sql = "update media_objects set check_at = now() where file_id = $1";
     execute(client, sql, &[&id.uuid()]).await.map(drop)
@@ -152,11 +158,11 @@ pub async fn overdue(client: &impl GenericClient, seconds: f64, limit: i64) -> S
 }
 
 /// Files that nothing shows any more: of galleries whose entry is gone, thumbnails that a newer one has taken the place of, and
-/// those of avatars that were deleted.
+/// those of avatars that were deleted. One that failed has lost its entry by that, and its owner is still to read why.
 pub async fn unlisted(client: &impl GenericClient, limit: i64) -> Stored<Vec<FileId>> {
     let sql = "select f.id from media_files f
         where f.state <> 'deleted' and f.created_at < now() - interval '1 minute' and (
-            f.purpose = 'gallery' and not exists (select from character_gallery g where g.media_id = f.id)
+            f.purpose = 'gallery' and f.state <> 'failed' and not exists (select from character_gallery g where g.media_id = f.id)
             or f.purpose = 'avatar' and exists (
                 select from media_files n where n.character_id = f.character_id and n.owner_id = f.owner_id
                     and n.purpose = 'avatar' and n.state = 'ready' and n.id > f.id)
