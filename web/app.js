@@ -41,15 +41,13 @@
  *                   ask-character, add-character, remove-character, reply-mode, room-search, search-hit (data-offset),
  *                   room-title, room-visibility, room-slug, room-category, room-tags, room-submit, published, public-page,
  *                   featured-badge, feature, room-stats, export-markdown, export-json, delete-conversation
- *   conversations   public-link, public-search, public-sort, public-category, public-conversation (data-slug), search-link,
- *                   search, search-scope, search-sort, deleted-link, deleted-conversation, restore
- *   overlays        toast (data-level), confirm, confirm-accept, confirm-cancel
+ *   conversations   public-link, public-search, public-sort, public-category, public-conversation (data-slug), search-link, search, search-scope, search-sort, deleted-link, deleted-conversation, restore
+ *   everywhere      toast (data-level), confirm, confirm-accept, confirm-cancel, load-error, load-again
  *   plans           plans-link, plans, plan (data-plan, data-present), plan-present, plan-buy, plan-subscribe, plan-change,
  *                   plan-reactivate, standing (data-plan, data-source), standing-words, subscription (data-status, data-ending),
  *                   cancel, reactivate, portal, payments-link, payments-off, payments-test, checkout-left, paid (data-status: asking, paid, open, pending, expired, unknown), paid-plans
  *   dashboard       dashboard-link, dashboard-tab-<part>, dashboard-overview, dashboard-tiles, dashboard-spans, dashboard-characters,
- *                   dashboard-recent, dashboard-analytics, dashboard-span, analytics-totals, analytics-characters, activity,
- *                   activity-item (data-kind), dashboard-limits, limits, limits-warning, limit (data-name, data-level), dashboard-error,
+ *                   dashboard-recent, dashboard-analytics, dashboard-span, analytics-totals, analytics-characters, activity, activity-item (data-kind), dashboard-limits, limits, limits-warning, limit (data-name, data-level), dashboard-error,
  *                   dashboard-again; for admins figures-link, admin-dashboard, admin-dashboard-<span|now|totals|characters|providers>
  *   account         account-tab-<part>, account-usage, usage-plan, usage-plans, credits, credits-count, credits-price,
  *                   credits-buy-submit, credit-history, payment-history, payment (data-status), plan-link, profile-<field>, profile-submit, email-verified, email-unverified,
