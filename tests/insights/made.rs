@@ -1,7 +1,7 @@
 //! What was made for somebody, avatars and generated content, as the feed and the figures tell it.
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::feed::{get, kinds, moment};
