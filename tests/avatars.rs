@@ -29,10 +29,29 @@ mod writing;
 
 use greenroom::billing::Ledger;
 use greenroom::billing::ledger::{Note, Order};
+use greenroom::config::{Config, ProviderSettings};
 use greenroom_actors::domain::UserId;
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::app::{TestApp, TestUser, eventually};
+
+/// A server whose models are a stand-in's.
+async fn with_provider(house: &provider::Provider, change: impl FnOnce(&mut Config)) -> TestApp {
+    let settings = ProviderSettings {
+        base_url: house.base_url(),
+        api_key: "sk-of-the-house".to_owned().into(),
+        model: "house-model".to_owned(),
+        ..ProviderSettings::default()
+    };
+    TestApp::start_with(|config| {
+        config.ai.providers.insert("house".into(), settings);
+        config.ai.default_provider = "house".into();
+        config.jobs.backoff_ms = 1;
+        config.server.drain_timeout_ms = 500;
+        change(config);
+    })
+    .await
+}
 
 async fn number(app: &TestApp, sql: &str) -> i64 {
     app.database

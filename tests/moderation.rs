@@ -5,7 +5,7 @@ mod house;
 
 mod support;
 
-use greenroom::config::{Capability, Config, ModelSettings, OnOutage, ProviderSettings, RefusedReplySetting};
+use greenroom::config::{Config, OnOutage, RefusedReplySetting};
 use house::{House, Judge};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,14 +16,7 @@ const LONG: &str = "All of this is quite harmless, and it goes on for about a hu
 
 /// A server whose characters speak through the house, which judges too.
 async fn open(house: &House, change: impl FnOnce(&mut Config)) -> (TestApp, TestUser, String) {
-    let judge = ModelSettings { capabilities: vec![Capability::Moderation], ..ModelSettings::default() };
-    let provider = ProviderSettings {
-        base_url: house.base_url(),
-        api_key: "sk-of-the-house".to_owned().into(),
-        model: "house-model".to_owned(),
-        models: [("house-judge".to_owned(), judge)].into(),
-        ..ProviderSettings::default()
-    };
+    let provider = house.settings();
     let app = TestApp::start_with(|config| {
         config.ai.providers.insert("house".to_owned(), provider);
         config.ai.default_provider = "house".to_owned();

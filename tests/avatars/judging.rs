@@ -1,6 +1,5 @@
 //! What may stand in an avatar: all of it by the rules, and what is new by a provider.
 
-use greenroom::config::{Capability, ModelSettings, ProviderSettings};
 use serde_json::{Value, json};
 
 use super::house::House;
@@ -41,14 +40,7 @@ async fn a_forbidden_word_is_found_wherever_a_long_text_is_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_is_asked_about_what_is_new_alone() {
     let house = House::open().await;
-    let judge = ModelSettings { capabilities: vec![Capability::Moderation], ..ModelSettings::default() };
-    let provider = ProviderSettings {
-        base_url: house.base_url(),
-        api_key: "sk-of-the-house".to_owned().into(),
-        model: "house-model".to_owned(),
-        models: [("house-judge".to_owned(), judge)].into(),
-        ..ProviderSettings::default()
-    };
+    let provider = house.settings();
     let app = TestApp::start_with(|config| {
         config.ai.providers.insert("house".to_owned(), provider);
         config.ai.default_provider = "house".to_owned();

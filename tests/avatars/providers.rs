@@ -1,27 +1,16 @@
 //! Providers that ask for patience, refuse, or are let go while an avatar or a prompt is written.
 
-use greenroom::config::ProviderSettings;
 use serde_json::json;
 
 use super::provider::{Act, Provider};
 use super::support::app::{TestApp, eventually};
-use super::{ask, credits, ended, grant, id, number, plan, wish};
+use super::{ask, credits, ended, grant, id, number, plan, wish, with_provider};
 
 /// A server that asks a stand-in twice at most, without a pause.
 async fn with(house: &Provider) -> TestApp {
-    let settings = ProviderSettings {
-        base_url: house.base_url(),
-        api_key: "sk-of-the-house".to_owned().into(),
-        model: "house-model".to_owned(),
-        ..ProviderSettings::default()
-    };
-    TestApp::start_with(|config| {
-        config.ai.providers.insert("house".into(), settings);
-        config.ai.default_provider = "house".into();
-        config.jobs.backoff_ms = 1;
+    with_provider(house, |config| {
         config.jobs.retries = 1;
         config.content.optimize_timeout_ms = 300;
-        config.server.drain_timeout_ms = 500;
     })
     .await
 }

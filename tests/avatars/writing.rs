@@ -1,30 +1,12 @@
 //! From a few words to a character: what it costs, and what happens when something is in the way.
 
 use greenroom::billing::Ledger;
-use greenroom::config::ProviderSettings;
 use greenroom::jobs::{NewJob, QueueName, enqueue};
 use serde_json::{Value, json};
 
 use super::provider::{Act, Provider};
 use super::support::app::{TestApp, TestUser, eventually};
-use super::{ask, credits, ended, execute, grant, id, number, plan, uuid, wish};
-
-/// A server whose models are a stand-in's.
-async fn with(house: &Provider) -> TestApp {
-    let settings = ProviderSettings {
-        base_url: house.base_url(),
-        api_key: "sk-of-the-house".to_owned().into(),
-        model: "house-model".to_owned(),
-        ..ProviderSettings::default()
-    };
-    TestApp::start_with(|config| {
-        config.ai.providers.insert("house".into(), settings);
-        config.ai.default_provider = "house".into();
-        config.jobs.backoff_ms = 1;
-        config.server.drain_timeout_ms = 500;
-    })
-    .await
-}
+use super::{ask, credits, ended, execute, grant, id, number, plan, uuid, wish, with_provider};
 
 fn profile() -> String {
     let profile = json!({
@@ -146,7 +128,7 @@ async fn credits_are_never_spent_twice_and_the_same_client_id_is_one_avatar() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_writes_no_profile_is_asked_again_and_then_it_is_paid_back() {
     let house = Provider::start().await;
-    let app = with(&house).await;
+    let app = with_provider(&house, |_| {}).await;
     let user = app.user().await;
     plan(&app, &user, "enterprise").await;
     grant(&app, &user, 20).await;
@@ -185,16 +167,7 @@ async fn a_model_that_writes_no_profile_is_asked_again_and_then_it_is_paid_back(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_model_writes_is_judged_too_and_a_provider_that_is_away_costs_nothing() {
     let house = Provider::start().await;
-    let settings = ProviderSettings {
-        base_url: house.base_url(),
-        api_key: "sk".to_owned().into(),
-        model: "house-model".to_owned(),
-        ..ProviderSettings::default()
-    };
-    let app = TestApp::start_with(|config| {
-        config.ai.providers.insert("house".into(), settings);
-        config.ai.default_provider = "house".into();
-        config.jobs.backoff_ms = 1;
+    let app = with_provider(&house, |config| {
         config.jobs.backoff_max_ms = 1;
         config.jobs.retries = 1;
         config.moderation.patterns = [("weapons".to_owned(), vec!["napalm".to_owned()])].into();
@@ -219,7 +192,7 @@ async fn what_a_model_writes_is_judged_too_and_a_provider_that_is_away_costs_not
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_ends_in_mid_writing_writes_it_after_its_start_and_is_paid_once() {
     let house = Provider::start().await;
-    let mut app = with(&house).await;
+    let mut app = with_provider(&house, |_| {}).await;
     let user = app.user().await;
     grant(&app, &user, 10).await;
     house.script([Act::Hang]);
@@ -248,7 +221,7 @@ async fn a_server_that_ends_in_mid_writing_writes_it_after_its_start_and_is_paid
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writing_whose_job_is_lost_or_whose_hold_has_ended_is_paid_back_once() {
     let house = Provider::start().await;
-    let app = with(&house).await;
+    let app = with_provider(&house, |_| {}).await;
     let user = app.user().await;
     plan(&app, &user, "enterprise").await;
     grant(&app, &user, 20).await;

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
+use super::studio::with_credits;
 use super::support::app::TestApp;
 use super::support::browser::Tab;
 use super::{as_admin, as_user, until_text};
@@ -52,9 +53,7 @@ async fn credits_whose_answer_was_lost_are_given_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_typed_stays_when_somebody_else_changes_the_same_avatar() {
     let app = TestApp::start().await;
-    let (admin, user) = (app.admin().await, app.user().await);
-    let gift = json!({ "amount": 10, "reason": "to try it" });
-    app.post(&format!("/api/admin/users/{}/credits", user.id), Some(&admin.token), gift).await;
+    let user = with_credits(&app, 10).await;
     let wish = json!({ "name": "Nadia", "description": "A dry retired pilot who grows tea." });
     let (status, made) = app.post("/api/avatars", Some(&user.token), wish).await;
     assert_eq!(status, 201, "{made}");

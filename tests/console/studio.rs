@@ -8,7 +8,7 @@ use super::support::app::{TestApp, TestUser};
 use super::support::browser::Tab;
 use super::{REPLY, as_user, fits, until_text};
 
-async fn with_credits(app: &TestApp, amount: i64) -> TestUser {
+pub async fn with_credits(app: &TestApp, amount: i64) -> TestUser {
     let (admin, user) = (app.admin().await, app.user().await);
     let path = format!("/api/admin/users/{}/credits", user.id);
     let (status, answer) =

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use greenroom::config::{Capability, ModelSettings, ProviderSettings};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -52,6 +53,18 @@ impl House {
 
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}/v1", self.port)
+    }
+
+    /// As a provider of the settings: a model that speaks, and one that judges.
+    pub fn settings(&self) -> ProviderSettings {
+        let judge = ModelSettings { capabilities: vec![Capability::Moderation], ..ModelSettings::default() };
+        ProviderSettings {
+            base_url: self.base_url(),
+            api_key: "sk-of-the-house".to_owned().into(),
+            model: "house-model".to_owned(),
+            models: [("house-judge".to_owned(), judge)].into(),
+            ..ProviderSettings::default()
+        }
     }
 
     pub fn set(&self, judge: Judge) {

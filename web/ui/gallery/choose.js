@@ -19,7 +19,6 @@ export function chosenFile(api, { title }) {
     const none = h("p.muted", { role: "status" }, "Loading");
     const more = h("button.button.quiet.small", { type: "button", hidden: true, onclick: () => load() }, "Show more");
     let cursor = /** @type {string|null} */ (null);
-
     let loading = false;
 
     async function load() {

@@ -1,6 +1,6 @@
 // @ts-check
 /** One avatar: talk with it, share it, change it, take it along as a card. Address: `#/avatars/<id>`. */
-import { binder } from "../admin/characters/fields.js";
+import { binder, given } from "../admin/characters/fields.js";
 import { traitList } from "../admin/characters/parts.js";
 import { h, icon, setText } from "../dom.js";
 import { ownGallery } from "../gallery/own.js";
@@ -183,7 +183,6 @@ export class AvatarPage {
   /** What is sent of it. */
   #changes() {
     const { draft } = this;
-    const given = (/** @type {string[]} */ keys, /** @type {any} */ from) => Object.fromEntries(keys.map((key) => [key, from?.[key]]).filter(([, value]) => value !== undefined));
     return { ...given(KEYS, draft), version: draft.version, settings: given(SETTINGS, draft.settings) };
   }
 

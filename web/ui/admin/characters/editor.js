@@ -1,7 +1,7 @@
 // @ts-check
 /** The editor of a character: all that it is, in parts. What is not saved is kept while the page lives. */
 import { avatar, h, icon } from "../../dom.js";
-import { binder } from "./fields.js";
+import { binder, given } from "./fields.js";
 import { galleryEditor } from "./gallery.js";
 import { keptMap } from "../../kept.js";
 import { confirmed, toast, toastError } from "../../overlays.js";
@@ -104,7 +104,8 @@ export class EditorView {
 
   /** What is sent of it. */
   #body() {
-    return Object.fromEntries(KEYS.map((key) => [key, this.draft[key]]).filter(([key, value]) => value !== undefined && !(key === "slug" && !value)));
+    const { slug, ...body } = given(KEYS, this.draft);
+    return slug ? { slug, ...body } : body;
   }
 
   async #save() {

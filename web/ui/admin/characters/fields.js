@@ -11,6 +11,9 @@ import { field } from "../../form.js";
 /** @param {any} from @param {string} path */
 export const at = (from, path) => path.split(".").reduce((value, key) => value?.[key], from);
 
+/** What is set of these. @param {string[]} keys @param {any} from */
+export const given = (keys, from) => Object.fromEntries(keys.map((key) => [key, from?.[key]]).filter(([, value]) => value !== undefined));
+
 /** @param {any} into @param {string} path @param {any} value */
 export function put(into, path, value) {
   const keys = path.split(".");
