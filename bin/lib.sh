@@ -56,6 +56,24 @@ install_missing() {
   fi
 }
 
+# room_to_build FOLDER MEGABYTES : what a build grows to may be had. A full disk ends a linker with a bus error that says nothing.
+room_to_build() {
+  local folder=$1 whole=$2 here=0 free
+  [ ! -d "$folder" ] || here=$(du -sm "$folder" | cut -f1)
+  # Twice of that is what earlier versions of the dependencies left: nothing reads it any more.
+  if [ "${CI:-}" = true ] && [ "$here" -gt $((2 * whole)) ]; then
+    say "Beginning the build folder anew: it had grown to $here MB"
+    rm -rf "$folder"
+    here=0
+  fi
+  mkdir -p "$folder"
+  free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
+  if [ $((here + free)) -lt "$whole" ]; then
+    echo "The build in $folder grows to about $whole MB: $here are there, and the disk has only $free left." >&2
+    return 1
+  fi
+}
+
 # Installs the official clients that the tests drive, into tests/clients, each at its pinned version.
 install_clients() {
   local folder=tests/clients wanted

@@ -1,5 +1,5 @@
 //! Who may see a character: the one place that says so, for what is in memory ([`Access::opens_to`]) and for SQL ([`seen`],
-//! [`LISTED`], [`plays`]). `tests/avatars/seeing.rs` walks both, by every way to a character.
+//! [`LISTED`], [`plays`]). `tests/media/avatars/seeing.rs` walks both, by every way to a character.
 //!
 //! The house's characters are everybody's. An avatar belongs to a user: a private one is seen, used and found by its owner
 //! alone, an unlisted one by whoever knows its id or slug, a public one by all and in lists. One that is being written, or whose

@@ -1,8 +1,8 @@
 //! The door and one's account, in a real browser.
 
-use super::support::app::TestApp;
-use super::support::browser::Tab;
 use super::{shown, text};
+use crate::support::app::TestApp;
+use crate::support::browser::Tab;
 
 /// The latest letter in the outbox that has an address with `part` in it: that address, without the server's own.
 async fn linked(app: &TestApp, part: &str) -> String {

@@ -1,7 +1,7 @@
 //! Backstage: the providers, a rehearsal, what it cost, and replies that failed.
 
-use super::support::app::TestApp;
 use super::{as_admin, fits, shown, until_text};
+use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_character_is_tried_and_what_it_took_is_shown() {

@@ -1,7 +1,7 @@
 //! Backstage: making, changing, importing, exporting and deleting characters.
 
-use super::support::app::TestApp;
 use super::{as_admin, fits, shown, until_text};
+use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_character_is_made_changed_and_deleted() {

@@ -3,10 +3,10 @@
 use greenroom::billing::stripe::standin::{Options, StandIn};
 use serde_json::json;
 
-use super::support::app::{TestApp, TestUser};
-use super::support::browser::Tab;
-use super::support::stripe::{SECRET, sells};
 use super::{as_admin, as_user, fits, shown, text, until_text};
+use crate::support::app::{TestApp, TestUser};
+use crate::support::browser::Tab;
+use crate::support::stripe::{SECRET, sells};
 
 /// A server that sells.
 struct Shop {

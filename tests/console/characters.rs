@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::support::app::TestApp;
 use super::{as_user, fits, shown, until_text};
+use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn characters_are_found_by_words_tags_and_traits() {
@@ -91,7 +91,7 @@ async fn what_a_character_remembers_is_changed_and_erased() {
     }
     let path = format!("/api/characters/{character}/memory");
     // Of both messages: what is learned after the erasing would stay.
-    super::support::app::eventually("all of it is remembered", async || {
+    crate::support::app::eventually("all of it is remembered", async || {
         let told = app.get(&path, Some(&user.token)).await.1.to_string();
         ["Mira", "Bergen", "Fram"].iter().all(|word| told.contains(word))
     })

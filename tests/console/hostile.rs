@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::support::app::TestApp;
 use super::{OWN, as_user, said, until_text};
+use crate::support::app::TestApp;
 
 /// Each would set `window.owned`, load something from elsewhere or draw over the page, if it were markup.
 const ATTACKS: [&str; 14] = [

@@ -3,9 +3,9 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::support::app::{TestApp, TestUser, eventually};
-use super::support::browser::Tab;
 use super::{as_admin, as_user, fits, said, shown, text, until_text};
+use crate::support::app::{TestApp, TestUser, eventually};
+use crate::support::browser::Tab;
 
 /// Somebody who said something and was answered.
 async fn answered(app: &TestApp) -> TestUser {

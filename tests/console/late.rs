@@ -4,9 +4,9 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::studio::with_credits;
-use super::support::app::TestApp;
-use super::support::browser::Tab;
 use super::{as_admin, as_user, until_text};
+use crate::support::app::TestApp;
+use crate::support::browser::Tab;
 
 /// From here on the page never gets the first answer of this kind: the server has acted, and the line broke.
 async fn lose_one(tab: &Tab, method: &str, path: &str) {

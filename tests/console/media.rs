@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
 
-use super::support::app::{TestApp, TestUser};
-use super::support::browser::Tab;
 use super::{OWN, as_admin, as_user, fits, until_text};
+use crate::support::app::{TestApp, TestUser};
+use crate::support::browser::Tab;
 
 /// A picture on this machine: a few colours that run into each other.
 pub(super) fn picture(folder: &TempDir, name: &str, width: u32, height: u32) -> PathBuf {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::support::app::TestApp;
-use super::support::browser::Tab;
 use super::{OWN, REPLY, as_user, demo, said, until_text};
+use crate::support::app::TestApp;
+use crate::support::browser::Tab;
 
 /// Gives the focus to a message, so that its toolbar is there; `found` is a script.
 async fn focus(tab: &Tab, found: &str) {

@@ -1,7 +1,7 @@
 //! Finding what was said, publishing, taking along, deleting and bringing back.
 
-use super::support::app::TestApp;
 use super::{as_user, fits, said, shown, signed_in, until_text};
+use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_word_far_above_is_found_and_its_place_is_shown() {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::support::app::{PASSWORD, TestApp};
-use super::support::browser::Tab;
 use super::{REPLY, as_user, fits, said, shown, until_text};
+use crate::support::app::{PASSWORD, TestApp};
+use crate::support::browser::Tab;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_characters_are_gathered_and_one_is_named() {

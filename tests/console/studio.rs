@@ -4,9 +4,9 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::media::{choose, picture};
-use super::support::app::{TestApp, TestUser};
-use super::support::browser::Tab;
 use super::{REPLY, as_user, fits, until_text};
+use crate::support::app::{TestApp, TestUser};
+use crate::support::browser::Tab;
 
 pub async fn with_credits(app: &TestApp, amount: i64) -> TestUser {
     let (admin, user) = (app.admin().await, app.user().await);

@@ -1,7 +1,7 @@
 //! Talking with a character: choose, send, see the stream, stop, reload.
 
-use super::support::app::TestApp;
 use super::{REPLY, demo};
+use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_signs_in_talks_and_finds_all_again_after_a_reload() {

@@ -2,8 +2,7 @@
 //!
 //! The first process that needs a cluster starts a keeper: its own test binary, detached, which runs a private cluster
 //! without fsync, migrates a template once, and ends when no test process has been there for some seconds. Each test
-//! then copies the template (some 20 ms) and drops its copy. Include with `#[path]` or `mod`; the keeper is the ignored
-//! test at the end.
+//! then copies the template (some 20 ms) and drops its copy. The keeper is the ignored test at the end.
 
 use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -34,7 +33,6 @@ pub struct TestDatabase {
     database: Database,
 }
 
-#[allow(dead_code)] // Each test binary uses its part.
 impl TestDatabase {
     pub async fn create() -> Self {
         let sockets = tokio::task::spawn_blocking(cluster).await.expect("the test cluster");

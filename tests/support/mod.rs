@@ -5,7 +5,13 @@
 pub mod app;
 pub mod browser;
 pub mod chaos;
+pub mod clients;
 pub mod database;
+pub mod forms;
+pub mod house;
+pub mod provider;
+pub mod raw;
+pub mod schema;
 pub mod socket;
 pub mod stripe;
 pub mod wire;
