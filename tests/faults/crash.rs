@@ -10,8 +10,6 @@ mod uploads;
 
 use stage::{Crowd, Stage};
 
-use crate::support::forms;
-
 #[test]
 fn what_was_acked_survives_kill_9_in_the_middle_of_everything() {
     let crowd = Crowd { users: 40, rooms: 10, members: 4 };

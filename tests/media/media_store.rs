@@ -29,7 +29,7 @@ use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 
 use crate::support::app::{TestApp, eventually};
-use crate::support::forms as stage;
+use crate::support::forms;
 
 const ACCESS: &str = "greenroom-access";
 const SECRET: &str = "greenroom-secret";
@@ -239,9 +239,9 @@ async fn who_asks_for_an_address_gets_the_clouds_own_where_readers_are_sent_ther
         })
         .await;
         let user = app.user().await;
-        let picture = stage::picture(image::ImageFormat::Png, 300, 200);
-        let form = stage::form(&[stage::file("image", "a.png", &picture)]);
-        let kind = format!("multipart/form-data; boundary={}", stage::BOUNDARY);
+        let picture = forms::picture(image::ImageFormat::Png, 300, 200);
+        let form = forms::form(&[forms::file("image", "a.png", &picture)]);
+        let kind = format!("multipart/form-data; boundary={}", forms::BOUNDARY);
         let upload = app.http.post(app.url("/api/media/upload/image")).bearer_auth(&user.token);
         let taken = upload.header("content-type", kind).body(form).send().await.unwrap();
         assert_eq!(taken.status(), 202);

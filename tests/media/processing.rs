@@ -7,7 +7,7 @@ use image::ImageFormat;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestUser, eventually};
-use crate::support::forms as stage;
+use crate::support::forms;
 use crate::support::forms::{Part, Stage, file, form, picture, uuid, wav};
 
 const SECRET: &[u8] = b"51.4779N 0.0015W by Ada";
@@ -205,7 +205,7 @@ async fn fifty_uploads_of_12_megapixels_at_once_stay_under_400_mb() {
     }
     let one = async |user: &TestUser| {
         let request = stage.app.http.post(stage.app.url("/api/media/upload/image")).bearer_auth(&user.token);
-        let content_type = format!("multipart/form-data; boundary={}", stage::BOUNDARY);
+        let content_type = format!("multipart/form-data; boundary={}", forms::BOUNDARY);
         let answer = request.header("content-type", content_type).body(body.clone()).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 202, "{}", answer.text().await.unwrap());
     };

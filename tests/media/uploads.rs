@@ -6,5 +6,3 @@ mod left;
 mod own;
 mod room;
 mod taken;
-
-use crate::support::forms as stage;

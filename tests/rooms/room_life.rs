@@ -34,6 +34,6 @@ async fn room_of(app: &TestApp, owner: &TestUser, members: &[&TestUser]) -> Stri
     text(&made["conversation"]["id"])
 }
 
-pub fn text(value: &Value) -> String {
+fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }

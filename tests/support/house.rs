@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use greenroom::config::{Capability, ModelSettings, ProviderSettings};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+
+use super::request::Request;
 
 /// How the judge is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,35 +101,11 @@ impl Drop for House {
 async fn serve(socket: TcpStream, state: Arc<State>) {
     let (reader, mut writer) = socket.into_split();
     let mut reader = BufReader::new(reader);
-    loop {
-        let (mut path, mut key, mut length) = (String::new(), String::new(), 0);
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).await.unwrap_or(0) == 0 {
-                return;
-            }
-            let line = line.trim_end();
-            if line.is_empty() {
-                break;
-            }
-            if path.is_empty() {
-                path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-            } else if let Some((name, value)) = line.split_once(": ") {
-                match name.to_lowercase().as_str() {
-                    "authorization" => key = value.replace("Bearer ", ""),
-                    "content-length" => length = value.parse().unwrap(),
-                    _ => {}
-                }
-            }
-        }
-        let mut body = vec![0; length];
-        if reader.read_exact(&mut body).await.is_err() {
-            return;
-        }
-        let body: Value = serde_json::from_slice(&body).unwrap();
-        let answer = if path.ends_with("/moderations") {
+    while let Some(request) = Request::read(&mut reader).await {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let answer = if request.path.ends_with("/moderations") {
             state.judged.lock().unwrap().push(body.clone());
-            state.keys.lock().unwrap().push(key);
+            state.keys.lock().unwrap().push(request.bearer().to_owned());
             let judge = *state.judge.lock().unwrap();
             match judge {
                 Judge::Well => plain(200, &verdict(body["input"].as_str().unwrap())),

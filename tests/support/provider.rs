@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+
+use super::request::Request;
 
 /// How one request is answered.
 #[derive(Clone, Debug)]
@@ -154,8 +156,10 @@ impl Drop for Open {
 async fn serve(socket: TcpStream, state: Arc<State>) {
     let (reader, mut writer) = socket.into_split();
     let mut reader = BufReader::new(reader);
-    while let Some(asked) = read(&mut reader).await {
-        let key = asked.header("authorization").unwrap_or_default().replace("Bearer ", "");
+    while let Some(request) = Request::read(&mut reader).await {
+        let key = request.bearer().to_owned();
+        let Ok(body) = serde_json::from_slice(&request.body) else { return };
+        let asked = Asked { path: request.path, headers: request.headers, body };
         state.asked.lock().unwrap().push(asked);
         let act = state.script.lock().unwrap().pop_front().unwrap_or_else(|| Act::say(["Hello."]));
         state.open.fetch_add(1, SeqCst);
@@ -171,30 +175,6 @@ async fn serve(socket: TcpStream, state: Arc<State>) {
             return;
         }
     }
-}
-
-async fn read(reader: &mut BufReader<OwnedReadHalf>) -> Option<Asked> {
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).await.ok()? == 0 {
-            return None;
-        }
-        match line.trim_end() {
-            "" => break,
-            text => lines.push(text.to_owned()),
-        }
-    }
-    let path = lines.first()?.split(' ').nth(1)?.to_owned();
-    let headers: Vec<(String, String)> = lines[1..]
-        .iter()
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-        .collect();
-    let length = headers.iter().find(|(name, _)| name == "content-length")?.1.parse().ok()?;
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).await.ok()?;
-    Some(Asked { path, headers, body: serde_json::from_slice(&body).ok()? })
 }
 
 /// Answers, and tells whether the connection may be used again.

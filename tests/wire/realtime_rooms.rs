@@ -14,6 +14,17 @@ fn server() -> Server {
     Server::start(Settings::default())
 }
 
+/// The next that this client hears is what all are told now: nothing else was on its way.
+async fn heard_all(server: &Server, client: &mut Client) {
+    server.hub.broadcast(&Notification {
+        kind: "last".to_owned(),
+        title: "Last".to_owned(),
+        body: "Nothing before this.".to_owned(),
+        level: NotificationLevel::Info,
+    });
+    assert_eq!(client.next().await.unwrap()["event"], "system:notification");
+}
+
 #[actix_web::test]
 async fn all_devices_of_a_user_but_the_sending_one_hear_of_its_usage() {
     let server = server();
@@ -125,13 +136,7 @@ async fn messages_replies_and_members_change_by_command_and_a_removed_members_so
     client.event("message:receive").await;
     friend.ask("ping", json!({})).await;
     // Whatever were on its way would have come before that answer.
-    server.hub.broadcast(&Notification {
-        kind: "maintenance".to_owned(),
-        title: "Soon".to_owned(),
-        body: "We restart at noon.".to_owned(),
-        level: NotificationLevel::Info,
-    });
-    assert_eq!(friend.next().await.unwrap()["event"], "system:notification");
+    heard_all(&server, &mut friend).await;
     server.stop().await;
 }
 
@@ -252,13 +257,7 @@ async fn one_whose_status_or_connection_flaps_is_told_of_once_a_span() {
     assert!(statuses.iter().all(|frame| frame["data"]["status"] != "offline"), "{statuses:?}");
     // Who shares no room hears nothing: what there were would come before the answer to a ping.
     assert_eq!(stranger.ask("ping", json!({})).await["success"], true);
-    server.hub.broadcast(&Notification {
-        kind: "last".to_owned(),
-        title: "Last".to_owned(),
-        body: "Nothing before this.".to_owned(),
-        level: NotificationLevel::Info,
-    });
-    assert_eq!(stranger.next().await.unwrap()["event"], "system:notification");
+    heard_all(&server, &mut stranger).await;
     server.stop().await;
 }
 

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::request::Request;
 
 /// How one request is answered.
 #[derive(Clone, Debug)]
@@ -81,7 +83,10 @@ impl Provider {
 async fn serve(socket: TcpStream, state: Arc<State>) -> Option<()> {
     let mut reader = BufReader::new(socket);
     loop {
-        let asked = read(&mut reader).await?;
+        let request = Request::read(&mut reader).await?;
+        let authorization = request.header("authorization").unwrap_or_default().to_owned();
+        let Request { path, body, .. } = request;
+        let asked = Asked { path, authorization, body, gone: Arc::default() };
         state.asked.lock().unwrap().push(asked.clone());
         let act = state.script.lock().unwrap().pop_front();
         let (status, kind, body) = match act {
@@ -107,36 +112,6 @@ async fn serve(socket: TcpStream, state: Arc<State>) -> Option<()> {
         reader.get_mut().write_all(head.as_bytes()).await.ok()?;
         reader.get_mut().write_all(&body).await.ok()?;
     }
-}
-
-async fn read(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
-    let mut line = String::new();
-    reader.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
-    let path = line.split(' ').nth(1)?.to_owned();
-    let (mut length, mut chunked, mut authorization) = (0, false, String::new());
-    loop {
-        line.clear();
-        reader.read_line(&mut line).await.ok()?;
-        let Some((name, value)) = line.trim().split_once(':') else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().ok()?,
-            "transfer-encoding" => chunked = true,
-            "authorization" => value.trim().clone_into(&mut authorization),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).await.ok()?;
-    while chunked {
-        line.clear();
-        reader.read_line(&mut line).await.ok()?;
-        let size = usize::from_str_radix(line.trim(), 16).ok()?;
-        let mut part = vec![0; size + 2];
-        reader.read_exact(&mut part).await.ok()?;
-        body.extend_from_slice(&part[..size]);
-        chunked = size > 0;
-    }
-    Some(Asked { path, authorization, body, gone: Arc::default() })
 }
 
 /// Frames of MPEG 1 layer III: 128 kbit/s, 44.1 kHz, 417 bytes and 26.12 ms each.

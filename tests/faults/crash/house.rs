@@ -17,9 +17,10 @@ use serde_json::{Value, json};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::stage::{Killed, free_port, greenroom};
+use super::stage::Killed;
 use crate::support::app::{PASSWORD, eventually};
 use crate::support::database::TestDatabase;
+use crate::support::process::{free_port, greenroom};
 
 /// Pictures cost 5 credits, videos 15, an avatar 10.
 const CONFIG: &str = r#"

@@ -1,12 +1,13 @@
 //! The real binary on a private database of its own, the simulator as its provider, and the load generator that kills and
 //! judges it.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use greenroom::postgres::{Database, Options};
+
+use crate::support::process::{free_port, greenroom};
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/loadtest/config.toml");
 
@@ -36,18 +37,10 @@ impl Drop for Killed {
     }
 }
 
-pub fn greenroom() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_greenroom"))
-}
-
 fn load_generator() -> PathBuf {
     let loadtest = greenroom().with_file_name("loadtest");
     assert!(loadtest.exists(), "the load generator is built by `cargo nextest run --workspace`");
     loadtest
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port()
 }
 
 fn run(command: &mut Command) {

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::forms::{BOUNDARY, file, form, wav};
 use super::house::{House, Person};
 use crate::support::app::eventually;
+use crate::support::forms::{BOUNDARY, file, form, wav};
 
 async fn begin(house: &House, who: &Person, kind: &str, length: usize) -> TcpStream {
     let mut socket = TcpStream::connect(("127.0.0.1", house.port)).await.expect("a connection");

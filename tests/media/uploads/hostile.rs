@@ -3,8 +3,8 @@
 use image::ImageFormat;
 use serde_json::Value;
 
-use super::stage::{BOUNDARY, Part, Stage, file, form, picture, text};
 use crate::support::app::eventually;
+use crate::support::forms::{BOUNDARY, Part, Stage, file, form, picture, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_picture_is_refused_whatever_it_is_called() {

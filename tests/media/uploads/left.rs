@@ -18,8 +18,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use zip::ZipArchive;
 
-use super::stage::{BOUNDARY, Stage, file, form, picture, uuid, wav};
 use crate::support::app::{PASSWORD, TestUser, eventually};
+use crate::support::forms::{BOUNDARY, Stage, file, form, picture, uuid, wav};
 
 /// The part that erases, on the server's database and engine.
 fn privacy(stage: &Stage) -> Privacy {

@@ -5,8 +5,8 @@ use image::ImageFormat;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::stage::{Stage, file, form, picture, text, uuid};
 use crate::support::app::TestUser;
+use crate::support::forms::{Stage, file, form, picture, text, uuid};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_token_there_is_nothing_but_the_state() {

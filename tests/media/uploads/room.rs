@@ -3,8 +3,8 @@
 use image::ImageFormat;
 use serde_json::{Value, json};
 
-use super::stage::{Stage, file, form, picture, uuid, wav};
 use crate::support::app::{TestUser, eventually};
+use crate::support::forms::{Stage, file, form, picture, uuid, wav};
 
 /// Bytes that count, as their owner is told.
 async fn used(stage: &Stage, user: &TestUser) -> u64 {

@@ -4,7 +4,7 @@ use greenroom::media::files::{FileId, Made};
 use image::ImageFormat;
 use serde_json::json;
 
-use super::stage::{Stage, file, form, picture, text, uuid, wav};
+use crate::support::forms::{Stage, file, form, picture, text, uuid, wav};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_is_taken_and_told_by_what_is_in_it() {

@@ -4,7 +4,6 @@
 
 use greenroom::billing::stripe::{Difference, Renewal};
 use std::collections::VecDeque;
-use std::net::TcpListener;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -17,6 +16,7 @@ use serde_json::Value;
 use super::shop::{Buyer, GOOD, PATH, Shop};
 use crate::support::app::eventually;
 use crate::support::database::TestDatabase;
+use crate::support::process::{free_port, greenroom};
 use crate::support::stripe::{SECRET, header};
 
 const CONNECTIONS: usize = 8;
@@ -194,7 +194,7 @@ impl Server {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
         let config = folder.join("config.toml");
         std::fs::write(&config, "").unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_greenroom"))
+        let child = Command::new(greenroom())
             .arg("serve")
             .arg("--config")
             .arg(config)
@@ -305,7 +305,7 @@ async fn a_storm_of_events_ends_as_if_each_had_come_once_and_in_order() {
 
     let database = story.same_people().await;
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let standin = &story.shop.standin;
     let mut server = Server::start(&database, standin, folder.path(), port);
     server.ready(&story.shop.app.http).await;

@@ -1,7 +1,6 @@
 //! The real binary: killed with -9 before and after it sent a mail, and read over its shoulder.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command};
 
@@ -12,6 +11,7 @@ use super::smtp::{Act, Door, SmtpServer, Stage, wait_for};
 use super::webhook::{self, SmsProvider};
 use super::world::{SECRET, code, mail_to, verify};
 use crate::support::database::TestDatabase;
+use crate::support::process::{free_port, greenroom};
 
 struct Server(Child);
 
@@ -30,8 +30,8 @@ impl Server {
 
     fn start_with(database: &TestDatabase, folder: &Path, smtp: u16, more: &[(&str, String)]) -> Self {
         let log = File::create(folder.join("log")).expect("a log file");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new(env!("CARGO_BIN_EXE_greenroom"))
+        let port = free_port();
+        let child = Command::new(greenroom())
             .arg("serve")
             .current_dir(folder)
             .envs([

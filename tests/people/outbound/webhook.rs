@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::request::Request;
 
 /// How one request is answered.
 #[derive(Clone, Debug)]
@@ -70,8 +72,9 @@ impl SmsProvider {
     }
 }
 
-async fn serve(mut socket: TcpStream, state: Arc<State>) {
-    while let Some(asked) = read(&mut socket).await {
+async fn serve(socket: TcpStream, state: Arc<State>) {
+    let mut socket = BufReader::new(socket);
+    while let Some(asked) = Request::read(&mut socket).await.and_then(asked) {
         let act = state.script.lock().unwrap().pop_front().unwrap_or(Act::Status(201, ""));
         let body = format!(r#"{{"code": 21211, "message": "no: {}"}}"#, asked.field("Body"));
         state.asked.lock().unwrap().push(asked);
@@ -87,29 +90,11 @@ async fn serve(mut socket: TcpStream, state: Arc<State>) {
     }
 }
 
-async fn read(socket: &mut TcpStream) -> Option<Asked> {
-    let mut reader = BufReader::new(socket);
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).await.ok()? == 0 {
-            return None;
-        }
-        match line.trim_end() {
-            "" => break,
-            text => lines.push(text.to_owned()),
-        }
-    }
-    assert!(lines[0].starts_with("POST "), "{}", lines[0]);
-    let path = lines[0].split(' ').nth(1)?.to_owned();
-    let headers: Vec<(String, String)> = lines[1..]
-        .iter()
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-        .collect();
-    let length = headers.iter().find(|(name, _)| name == "content-length")?.1.parse().ok()?;
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).await.ok()?;
+/// What was asked with a form.
+fn asked(request: Request) -> Option<Asked> {
+    assert_eq!(request.method, "POST", "{}", request.path);
+    request.header("content-length")?;
+    let Request { path, headers, body, .. } = request;
     let url = reqwest::Url::parse(&format!("http://x/?{}", String::from_utf8(body).ok()?)).ok()?;
     let form = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
     Some(Asked { path, headers, form, at: std::time::Instant::now() })

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{another_admin, change, count, execute};
 use crate::support::app::{PASSWORD, TestApp, eventually};
+use crate::support::process::greenroom;
 
 const ACTIVE: &str =
     "select count(*) from users where role = 'admin' and blocked_at is null and deactivated_at is null";
@@ -88,7 +89,7 @@ async fn the_command_line_makes_an_admin() {
     let seed = |email: String| {
         let (url, folder) = (app.database.url(), tempfile::tempdir().unwrap());
         tokio::task::spawn_blocking(move || {
-            let mut child = Command::new(env!("CARGO_BIN_EXE_greenroom"))
+            let mut child = Command::new(greenroom())
                 .args(["seed", "--admin", &email])
                 .env("DATABASE_URL", url)
                 .env("GREENROOM__DATA_DIR", folder.path())
@@ -153,7 +154,7 @@ async fn what_was_seeded_goes_with_all_that_hangs_on_it_and_nothing_else_does() 
     }
     let (url, folder) = (app.database.url(), tempfile::tempdir().unwrap());
     let cleaned = tokio::task::spawn_blocking(move || {
-        Command::new(env!("CARGO_BIN_EXE_greenroom"))
+        Command::new(greenroom())
             .args(["seed", "--clean"])
             .env("DATABASE_URL", url)
             .env("GREENROOM__DATA_DIR", folder.path())

@@ -1,6 +1,5 @@
 //! The database goes away and comes back; the server process is killed.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use serde_json::json;
 use super::world::{DONE, Log, RUNNING, World, settings};
 use crate::support::app::eventually;
 use crate::support::chaos::{ChaosProxy, Target};
+use crate::support::process::{free_port, greenroom};
 
 /// The world's database, once more, through a proxy.
 async fn through_a_proxy(world: &World) -> (Database, ChaosProxy) {
@@ -93,8 +93,8 @@ struct Server(Child);
 
 impl Server {
     fn start(world: &World, folder: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
-        let server = Command::new(env!("CARGO_BIN_EXE_greenroom"))
+        let port = free_port();
+        let server = Command::new(greenroom())
             .arg("serve")
             .env("DATABASE_URL", world.database.url())
             .env("JWT_SECRET", "a secret for this test of thirty-two characters")
