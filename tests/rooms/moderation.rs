@@ -294,7 +294,9 @@ async fn a_refused_answer_of_the_openai_api_ends_by_the_filter_with_the_characte
             assert_eq!(finish, "content_filter", "{text}");
             assert!(!text.is_empty() && (stream || !text.contains("hateful")), "{text}");
             // It had begun to speak: a whole answer is the character's words alone, of a stream what was sent stands.
-            house.say([LONG, LONG, LONG, "and then a hateful thing. ", LONG]);
+            // What was judged before is not asked about again.
+            let new = format!("{stream} {metadata}: {LONG}");
+            house.say_slowly([&new, LONG, LONG, "and then a hateful thing. ", LONG]);
             let (text, finish) = completed(&app, &user, body).await;
             assert_eq!(finish, "content_filter", "{text}");
             assert_eq!(text.contains("harmless"), stream, "{text}");

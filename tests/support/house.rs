@@ -1,6 +1,8 @@
 //! A stand-in for a provider that speaks and judges: real HTTP on a local port, in the wire format of OpenAI.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use greenroom::config::{Capability, ModelSettings, ProviderSettings};
 use serde_json::{Value, json};
@@ -28,6 +30,8 @@ struct State {
     judge: Mutex<Judge>,
     /// What the model says next, piece by piece; then that it heard.
     says: Mutex<Vec<String>>,
+    /// It goes on after the first two of them once the judge was asked about those.
+    waits: AtomicBool,
     judged: Mutex<Vec<Value>>,
     keys: Mutex<Vec<String>>,
 }
@@ -78,6 +82,13 @@ impl House {
         *self.state.says.lock().unwrap() = pieces.map(ToOwned::to_owned).to_vec();
     }
 
+    /// The next reply comes in these pieces, which are new to the judge: the first two so long before the others that they
+    /// are judged alone.
+    pub fn say_slowly<const N: usize>(&self, pieces: [&str; N]) {
+        self.say(pieces);
+        self.state.waits.store(true, SeqCst);
+    }
+
     /// The texts that were judged.
     pub fn judged(&self) -> Vec<String> {
         let judged = self.state.judged.lock().unwrap();
@@ -116,7 +127,17 @@ async fn serve(socket: TcpStream, state: Arc<State>) {
         } else {
             streamed(&std::mem::take(&mut *state.says.lock().unwrap()))
         };
-        if writer.write_all(answer.as_bytes()).await.is_err() {
+        let mut ends = answer.match_indices("\n\n").map(|(at, end)| at + end.len());
+        let at = ends.nth(1).filter(|_| state.waits.swap(false, SeqCst)).unwrap_or_default();
+        let (first, rest) = answer.split_at(at);
+        let before = state.judged.lock().unwrap().len();
+        if writer.write_all(first.as_bytes()).await.is_err() {
+            return;
+        }
+        while at > 0 && state.judged.lock().unwrap().len() == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if writer.write_all(rest.as_bytes()).await.is_err() {
             return;
         }
     }
